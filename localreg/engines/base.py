@@ -1,0 +1,361 @@
+"""The two ports to a container engine, and the values they speak.
+
+`ContainerRuntime` runs containers, `ImageStore` keeps images; an `Engine` is both. Every verb is one that a command
+needs, every value is localreg's own: no SDK object leaves an adapter. What differs between engines is data in
+`EngineInfo`, so no caller asks for an engine's name.
+
+Unless a verb says otherwise it may raise `EngineError` (refused or failed) and `EngineLostError` (the connection broke,
+or the engine fell silent), and nothing of an SDK.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, Protocol, Self
+
+EngineName = Literal["docker", "podman"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What is worth knowing about an engine; all differences between engines are here."""
+
+    name: EngineName
+    version: str
+    endpoint: str
+    """The URL it answers on, such as `unix:///var/run/docker.sock`."""
+    context: str | None = None
+    """The Docker context that named the endpoint."""
+    rootless: bool = False
+    remote: bool = False
+    """It runs on another machine: its loopback is not ours."""
+    private: bool = False
+    """localreg started the service that answers, because the engine's program had no socket."""
+    plain_http_on_loopback: bool = False
+    """Its own program talks plain HTTP to a registry on loopback without being told to."""
+    restarts_containers: bool = False
+    """It starts a container with a restart policy again by itself when it comes up after a reboot."""
+    loads_oci_archives: bool = False
+    """`load_archive` takes an OCI archive as well as a docker-archive."""
+    reports_push_bytes: bool = False
+    """`push_image` says how many bytes of a layer it has sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A numeric IP address or a host name, and a TCP port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only the machine itself reaches it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Every interface: `0.0.0.0`, `::`, or nothing named."""
+        return self.host in ("", "0.0.0.0", "::")  # noqa: S104 -- compared with, not bound to
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPort:
+    """A container's TCP port and where it can be reached."""
+
+    container_port: int
+    bound: Address
+    """What it is bound to, on the machine that the engine runs on; may be a wildcard."""
+    from_engine: Address
+    """How the engine itself reaches it."""
+    from_host: Address | None
+    """How this machine reaches it; None where it cannot (the loopback of a remote engine)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeMount:
+    """A named volume."""
+
+    volume: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostPathMount:
+    """A folder of the machine that the engine runs on."""
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymousMount:
+    """A volume that the engine named and that goes with the container."""
+
+    target: str
+
+
+Mount = VolumeMount | HostPathMount | AnonymousMount
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """A container to create."""
+
+    name: str
+    image: str
+    """A reference or an ID that the engine already has; creating never pulls."""
+    container_port: int
+    publish: Address
+    """Where on the engine's machine the port is published; a numeric IP and a port above 0."""
+    mount: VolumeMount | HostPathMount | AnonymousMount
+    labels: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    restart: bool = False
+    """Start it again with the engine and after a crash, until it is stopped by hand (`unless-stopped`)."""
+    remove_when_stopped: bool = False
+    """The engine removes it, with its anonymous volumes, when it stops. Excludes `restart`."""
+
+
+class ContainerState(StrEnum):
+    """What a container is doing, in the engines' own words."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    REMOVING = "removing"
+    EXITED = "exited"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container as the engine describes it now."""
+
+    id: str
+    """64 hexadecimal digits."""
+    name: str
+    image: str
+    """The reference or ID that it was created from."""
+    state: ContainerState
+    labels: Mapping[str, str]
+    ports: tuple[PublishedPort, ...]
+    mounts: tuple[Mount, ...]
+    started_at: datetime | None
+    """Aware; None when it never ran."""
+    exit_code: int | None
+    """None while it runs and when it never ran."""
+
+    @property
+    def is_running(self) -> bool:
+        """It runs, or is about to again."""
+        return self.state in (ContainerState.RUNNING, ContainerState.RESTARTING)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image in an engine's store."""
+
+    id: str
+    """`sha256:` and 64 hexadecimal digits."""
+    references: tuple[str, ...]
+    """Every name with a tag it has, as the engine spells them."""
+    size: int
+    """Bytes on disk, as the engine counts them."""
+    created: datetime | None
+    platform: str
+    """`os/architecture`, with `/variant` where there is one."""
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A named volume."""
+
+    name: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """Bytes of a container's output, as they came; may end in the middle of a line or of a character."""
+
+    stream: Literal["stdout", "stderr"]
+    data: bytes
+
+
+class TransferState(StrEnum):
+    """What happens to one layer of a push or a pull."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    EXISTS = "already there"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a push or a pull."""
+
+    layer: str | None = None
+    """The layer's short ID (12 hexadecimal digits), as the engine names it; None when the step is of no one layer."""
+    state: TransferState = TransferState.RUNNING
+    current: int | None = None
+    """Bytes done; never above `total`."""
+    total: int | None = None
+    """Bytes in all; None where the engine does not say."""
+    digest: str | None = None
+    """The digest of the manifest, where the engine says it: comes once, at the end."""
+
+
+class ContainerRuntime(Protocol):
+    """An engine that runs containers."""
+
+    def info(self) -> EngineInfo:
+        """What this engine is; asks nothing after the adapter was opened."""
+
+    def find_container(self, name: str) -> Container | None:
+        """The container of exactly this name or ID, running or not."""
+
+    def list_containers(self) -> list[Container]:
+        """Every container, running or not."""
+
+    def create_container(self, spec: ContainerSpec) -> Container:
+        """Create a container without starting it.
+
+        Raises:
+            NameTakenError: a container of that name exists.
+            ImageNotFoundError: the engine does not have the image.
+        """
+
+    def start_container(self, container_id: str) -> None:
+        """Start a created or stopped container; nothing happens to a running one.
+
+        Raises:
+            ContainerNotFoundError: there is none.
+            PortTakenError: the engine could not bind the published port. The container stays, not running.
+        """
+
+    def stop_container(self, container_id: str, *, grace_seconds: int = 10) -> None:
+        """Ask it to stop, kill it after the grace; nothing happens to a stopped one.
+
+        Raises:
+            ContainerNotFoundError: there is none.
+        """
+
+    def remove_container(self, container_id: str) -> None:
+        """Remove it, running or not, with its anonymous volumes; named volumes stay. None there: nothing happens."""
+
+    def read_logs(
+        self,
+        container_id: str,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: datetime | None = None,
+        timestamps: bool = False,
+    ) -> Iterator[LogChunk]:
+        """Iterate over its output, stdout and stderr apart, unchanged to the byte.
+
+        Args:
+            container_id: Name or ID.
+            follow: Go on until the container stops or is removed; ends then without an error.
+            tail: Only this many last lines; None for all.
+            since: Aware; only what was written at or after it.
+            timestamps: The engine puts an RFC 3339 time and a space before each line.
+
+        Raises:
+            ContainerNotFoundError: there is none (raised at the call or at the first item).
+            EngineLostError: the connection broke in the middle.
+        """
+
+    def find_volume(self, name: str) -> Volume | None:
+        """The volume of exactly this name."""
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
+        """Create it; one that exists is returned as it is, its labels unchanged."""
+
+    def remove_volume(self, name: str) -> None:
+        """Remove it with its data. None there: nothing happens.
+
+        Raises:
+            InUseError: a container uses it; `details` names the container where the engine does.
+        """
+
+
+class ImageStore(Protocol):
+    """An engine that keeps images."""
+
+    def find_image(self, reference: str) -> Image | None:
+        """The image that the engine resolves this to: a reference, a short name, an ID or the start of one."""
+
+    def list_images(self) -> list[Image]:
+        """Every image that has a name."""
+
+    def load_archive(self, archive: Path) -> tuple[Image, ...]:
+        """Load a docker-archive (an OCI archive only where `EngineInfo.loads_oci_archives`), streamed from disk.
+
+        Returns:
+            The images that were in it.
+
+        Raises:
+            InvalidArchiveError: the engine finds no image in it.
+        """
+
+    def tag_image(self, image: str, reference: str) -> None:
+        """Give an image one more name; a name that another image had moves.
+
+        Args:
+            image: Reference or ID.
+            reference: Complete, with registry and tag.
+
+        Raises:
+            ImageNotFoundError: there is none.
+        """
+
+    def untag_image(self, reference: str) -> None:
+        """Take this name away; the image goes with its last name. None there: nothing happens."""
+
+    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+        """Push the image of that name to the registry that the name has.
+
+        An error that the engine reports inside a stream that began well is raised like any other.
+
+        Args:
+            reference: Complete, with registry and tag.
+            plain_http: The registry is known to speak plain HTTP; the engine is told so where it has to be told.
+
+        Raises:
+            ImageNotFoundError: the engine has no image of that name.
+            RegistryError: the registry refused, was unreachable or answered an error.
+        """
+
+    def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+        """Pull an image by its complete reference (tag or digest).
+
+        Raises:
+            ImageNotFoundError: the registry does not have it.
+            RegistryError: the registry refused, was unreachable or answered an error.
+        """
+
+
+class Engine(ContainerRuntime, ImageStore, Protocol):
+    """Both ports over one connection; a context manager that closes it."""
+
+    def close(self) -> None:
+        """Close the connection; closing again does nothing."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc_info: object) -> None: ...

@@ -1,0 +1,224 @@
+"""Every error that localreg raises on purpose.
+
+    LocalregError
+    ├── EngineError                 1   the engine refused or failed a request
+    │   └── EngineLostError         1   the engine stopped answering in the middle
+    ├── UsageError                  2   options that do not go together, or a value that is none
+    │   ├── InvalidReferenceError   2   not an image reference
+    │   └── InvalidArchiveError     2   a file that is not an image archive
+    ├── EngineUnavailableError      3   no engine answered, with a reason for each
+    ├── NotFoundError               4
+    │   ├── ContainerNotFoundError  4
+    │   ├── ImageNotFoundError      4
+    │   └── RepositoryNotFoundError 4   a repository, tag or digest that the registry does not have
+    ├── ConflictError               5
+    │   ├── NameTakenError          5   a container of that name is there already
+    │   ├── PortTakenError          5
+    │   ├── NotOursError            5   localreg did not create it
+    │   ├── OptionsDifferError      5   the registry runs with other options
+    │   ├── InUseError              5   a volume that a container still uses
+    │   └── AmbiguousEngineError    5   two engines hold the registry
+    ├── RegistryError               6   the registry answered an error, or something that is no answer
+    │   ├── RegistryUnreachableError 6
+    │   └── RegistryNotReadyError   6
+    └── ConfigError                 7   a configuration file
+
+The number is the exit code. Only `localreg.cli.app.main` catches them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class LocalregError(Exception):
+    """The root: a message in the user's words, and what to do about it.
+
+    Args:
+        message: One sentence, lower case, no full stop, literals in backticks.
+        hint: A command that works as typed, or one sentence where no command cures it.
+        details: Further lines: an engine's own words, a log's last lines.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None, details: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = tuple(details)
+
+
+class EngineError(LocalregError):
+    """The engine refused or failed the request."""
+
+    code = "engine-failed"
+
+
+class EngineLostError(EngineError):
+    """The engine had answered, then the connection broke or it fell silent."""
+
+    code = "engine-lost"
+
+
+class UsageError(LocalregError):
+    """Options or arguments that make no sense, alone or together."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class InvalidReferenceError(UsageError):
+    """Text that the reference grammar does not accept."""
+
+    code = "invalid-reference"
+
+
+class InvalidArchiveError(UsageError):
+    """A file that is neither a docker-archive nor an OCI archive."""
+
+    code = "invalid-archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """One place where an engine was looked for, and why none answered there."""
+
+    engine: str
+    """`docker` or `podman`."""
+    where: str
+    """The socket, URL, context or program; empty when the program itself is missing."""
+    reason: str
+    cure: str | None = None
+    """A command that works as typed."""
+
+
+class EngineUnavailableError(LocalregError):
+    """No engine could be reached."""
+
+    code = "engine-unavailable"
+    exit_code = 3
+
+    def __init__(self, message: str, *, probes: Sequence[Unavailable] = (), hint: str | None = None) -> None:
+        cure = next((probe.cure for probe in probes if probe.cure), None)
+        width = max((len(probe.engine) for probe in probes), default=0)
+        lines = [
+            f"{probe.engine:<{width}}  {probe.where + ': ' if probe.where else ''}{probe.reason}" for probe in probes
+        ]
+        super().__init__(message, hint=hint or cure, details=lines)
+        self.probes = tuple(probes)
+
+
+class NotFoundError(LocalregError):
+    """Something that the user named does not exist."""
+
+    code = "not-found"
+    exit_code = 4
+
+
+class ContainerNotFoundError(NotFoundError):
+    """The engine has no such container."""
+
+    code = "container-not-found"
+
+
+class ImageNotFoundError(NotFoundError):
+    """The engine, or the registry it pulls from, has no such image."""
+
+    code = "image-not-found"
+
+
+class RepositoryNotFoundError(NotFoundError):
+    """The registry has no such repository, tag or digest."""
+
+    code = "repository-not-found"
+
+
+class ConflictError(LocalregError):
+    """What is there already stands in the way."""
+
+    code = "conflict"
+    exit_code = 5
+
+
+class NameTakenError(ConflictError):
+    """A container of that name exists."""
+
+    code = "name-taken"
+
+
+class PortTakenError(ConflictError):
+    """Something else listens on the port."""
+
+    code = "port-taken"
+
+
+class NotOursError(ConflictError):
+    """localreg did not create it and does not touch it."""
+
+    code = "not-ours"
+
+
+class OptionsDifferError(ConflictError):
+    """The registry exists with other options than those asked for."""
+
+    code = "options-differ"
+
+
+class InUseError(ConflictError):
+    """A volume or an image that a container still uses."""
+
+    code = "in-use"
+
+
+class AmbiguousEngineError(ConflictError):
+    """Two engines hold a container of that name."""
+
+    code = "ambiguous-engine"
+
+
+class RegistryError(LocalregError):
+    """The registry answered an error.
+
+    Attributes:
+        status: The HTTP status, where there was one.
+        registry_code: The code of the registry's own error body, such as `MANIFEST_UNKNOWN`.
+    """
+
+    code = "registry-failed"
+    exit_code = 6
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        details: Sequence[str] = (),
+        status: int | None = None,
+        registry_code: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.status = status
+        self.registry_code = registry_code
+
+
+class RegistryUnreachableError(RegistryError):
+    """Nothing that speaks HTTP answers at the registry's address."""
+
+    code = "registry-unreachable"
+
+
+class RegistryNotReadyError(RegistryError):
+    """The registry was started and did not become ready in time."""
+
+    code = "registry-not-ready"
+
+
+class ConfigError(LocalregError):
+    """A configuration file is unreadable, invalid or cannot be written."""
+
+    code = "config"
+    exit_code = 7

@@ -17,8 +17,45 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Protocol, Self
+from urllib.parse import urlsplit
 
 EngineName = Literal["docker", "podman"]
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """What a Docker context or `DOCKER_CERT_PATH` says about TLS to the engine."""
+
+    ca_certificate: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    skip_verify: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an engine answers."""
+
+    url: str
+    """`unix:///path`, `tcp://host:port` or `ssh://user@host`."""
+    context: str | None = None
+    """The Docker context that named it."""
+    tls: TlsFiles | None = None
+    private: bool = False
+    """localreg started the service that answers there."""
+
+    @property
+    def socket(self) -> str | None:
+        """The path of a Unix socket; None for any other kind."""
+        return self.url.removeprefix("unix://") if self.url.startswith("unix://") else None
+
+    @property
+    def is_remote(self) -> bool:
+        """It is on another machine."""
+        if self.socket is not None:
+            return False
+        parts = urlsplit(self.url)
+        return parts.scheme == "ssh" or not Address(parts.hostname or "", parts.port or 0).is_loopback
 
 
 @dataclass(frozen=True, slots=True)

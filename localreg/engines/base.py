@@ -43,6 +43,8 @@ class Endpoint:
     tls: TlsFiles | None = None
     private: bool = False
     """localreg started the service that answers there."""
+    is_machine: bool = False
+    """It is in a virtual machine of this machine; its ports are forwarded to this machine's loopback."""
 
     @property
     def socket(self) -> str | None:
@@ -291,8 +293,13 @@ class ContainerRuntime(Protocol):
             ContainerNotFoundError: there is none.
         """
 
-    def remove_container(self, container_id: str) -> None:
-        """Remove it, running or not, with its anonymous volumes; named volumes stay. None there: nothing happens."""
+    def remove_container(self, container_id: str, *, anonymous_volumes: bool = True) -> None:
+        """Remove it, running or not; named volumes stay. None there: nothing happens.
+
+        Args:
+            container_id: Name or ID.
+            anonymous_volumes: Remove those of its volumes that have no name of somebody's choice, with their data.
+        """
 
     def read_logs(
         self,
@@ -319,6 +326,9 @@ class ContainerRuntime(Protocol):
 
     def find_volume(self, name: str) -> Volume | None:
         """The volume of exactly this name."""
+
+    def list_volumes(self) -> list[Volume]:
+        """Every volume, anonymous ones included."""
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
         """Create it; one that exists is returned as it is, its labels unchanged."""

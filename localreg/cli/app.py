@@ -1,0 +1,116 @@
+"""The program: its commands, and the one place that catches errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import typer
+
+from localreg import __version__
+from localreg.cli import commands
+from localreg.cli.session import Session, session_of
+from localreg.errors import LocalregError, UsageError
+
+_BUG = 70
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="localreg",
+    cls=commands.Group,
+    help="A private OCI image registry on your own machine, on Docker or Podman.",
+    epilog=commands.examples("localreg up", "localreg push ansible-playbook:latest", "localreg ls"),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 -- Typer calls it with the flag
+    if wanted:
+        print(f"localreg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    context: typer.Context,
+    engine: Annotated[
+        Literal["auto", "docker", "podman"] | None,
+        typer.Option(help="The engine to use; by default the one that holds the registry.", show_default="auto"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The registry's name.", show_default="registry")
+    ] = None,
+    format: Annotated[  # noqa: A002 -- the name of the option
+        Literal["table", "plain", "json"] | None,
+        typer.Option(help="How to print the result.", show_default="table on a terminal, else plain"),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,  # noqa: FBT002
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print identifiers only.")] = False,  # noqa: FBT002
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,  # noqa: FBT002
+    version: Annotated[  # noqa: ARG001 -- its callback answers
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,  # noqa: FBT002
+) -> None:
+    """Take in the options that every command shares."""
+    commands.apply(session_of(context), engine=engine, name=name, format=format, json=json, quiet=quiet, debug=debug)
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Args:
+        arguments: Without the program's name; those of the process by default.
+
+    Returns:
+        The exit code.
+    """
+    session = Session()
+    try:
+        code = app(args=arguments, prog_name="localreg", standalone_mode=False, obj=session)
+        sys.stdout.flush()
+    except LocalregError as exc:
+        return _fail(session, exc)
+    except typer.TyperException as exc:
+        return _fail(session, UsageError(_as_ours(exc), hint=_help_for(exc)))
+    except (commands.ReaderGoneError, BrokenPipeError):
+        # What Python flushes at exit would meet the closed pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _INTERRUPTED
+    except Exception as exc:  # noqa: BLE001 -- a bug must not end in a traceback
+        return _report_bug(session, exc)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(session: Session, error: LocalregError) -> int:
+    session.streams.fail(error)
+    if session.debug:
+        traceback.print_exception(error)
+    return error.exit_code
+
+
+def _as_ours(error: typer.TyperException) -> str:
+    message = error.format_message().rstrip(".").replace("'", "`").replace('"', "`")
+    return message[:1].lower() + message[1:]
+
+
+def _help_for(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else 'localreg'} --help"
+
+
+def _report_bug(session: Session, error: Exception) -> int:
+    if session.debug:
+        traceback.print_exception(error)
+    bug = LocalregError(f"this is a bug in localreg: {type(error).__name__}: {error}", hint="run it again with --debug")
+    session.streams.fail(bug)
+    return _BUG

@@ -1,0 +1,139 @@
+"""How localreg's commands differ from Typer's: options shared by all on either side of the name, and a help of our own."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import Any, cast
+
+import typer
+import typer.main
+from typer.core import TyperCommand, TyperGroup
+
+from localreg.cli.session import Session, session_of
+from localreg.errors import UsageError
+from localreg.output.streams import Format
+
+_OWN_OPTIONS = frozenset({"help", "version", "install_completion", "show_completion"})
+
+GROUPS = {
+    "Registry": {
+        "up": "Start the registry and wait until it answers",
+        "down": "Stop the registry and remove its container; its images stay",
+        "status": "Show what is known of the registry",
+        "logs": "Show the registry's log",
+    },
+    "Images": {
+        "push": "Push images into the registry",
+        "pull": "Pull images from the registry into the engine",
+        "tag": "Give an image of the engine its name in the registry",
+        "ls": "List what is in the registry",
+    },
+    "Clients": {
+        "podman-fix": "Let the podman program use plain HTTP for the registry",
+    },
+}
+"""What a person wants, the commands for it and a line on each: the help needs no command's module."""
+
+
+class ReaderGoneError(Exception):
+    """Whoever read our output closed the pipe: nothing more to do, and nothing wrong."""
+
+
+class Command(TyperCommand):
+    """A command that takes the shared options after its name too."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its own parameters, then the shared options."""
+        return [*super().get_params(ctx), *_shared(ctx)]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Take in the shared options that were given here, then run."""
+        session = session_of(ctx)
+        apply(session, **{str(param.name): ctx.params.pop(param.name, None) for param in _shared(ctx)})
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as exc:
+            # Typer would exit with 1.
+            raise ReaderGoneError from exc
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Show the shared options apart from the command's own."""
+        shared = _shared(ctx)
+        own = [param for param in self.get_params(ctx) if param not in shared]
+        for heading, params in (
+            ("Arguments", [param for param in own if param.param_type_name == "argument"]),
+            ("Options", [param for param in own if param.param_type_name == "option"]),
+            ("Options of every command", shared),
+        ):
+            rows = [row for row in (param.get_help_record(ctx) for param in params) if row]
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+
+
+class Group(TyperGroup):
+    """The program: its commands grouped by what a person wants, each imported when it is used."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- Typer's signature
+        """Every command, in the order of the help."""
+        return [name for commands in GROUPS.values() for name in commands]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a command; None when there is none of that name."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"localreg.cli.{cmd_name.replace('-', '_')}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that was typed, or propose the nearest."""
+        if args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            hint = " ".join(["localreg", *near, *args[1:]]) if near else "localreg --help"
+            raise UsageError(f"there is no command `{args[0]}`", hint=hint)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- Typer's signature
+        """List the commands group by group."""
+        for heading, commands in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl(list(commands.items()))
+
+
+def command_app() -> typer.Typer:
+    """An application for one command: its module names it `app`."""
+    return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _shared(ctx: Any) -> list[Any]:
+    root = ctx.find_root().command
+    return [param for param in root.params if param.name not in _OWN_OPTIONS]
+
+
+def apply(
+    session: Session,
+    *,
+    engine: str | None,
+    name: str | None,
+    format: str | None,  # noqa: A002 -- the name of the option
+    json: bool | None,
+    quiet: bool | None,
+    debug: bool | None,
+) -> None:
+    """Take in the shared options that were given; those that were not stay as they are."""
+    if engine is not None:
+        session.engine = cast("Any", engine)
+    if name is not None:
+        session.name = name
+    if json or format is not None:
+        session.format = Format.JSON if json else Format(format)
+    session.quiet = session.quiet or bool(quiet)
+    session.debug = session.debug or bool(debug)
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: examples, each on a line of its own."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -1,0 +1,43 @@
+"""`localreg logs`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from localreg.cli.commands import Command, command_app, examples
+from localreg.cli.session import session_of
+from localreg.lifecycle.logs import iter_log, parse_since
+
+app = command_app()
+
+
+@app.command(cls=Command, epilog=examples("localreg logs -f", "localreg logs --since 10m --tail 20"))
+def logs(
+    context: typer.Context,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the container is removed.")] = False,
+    tail: Annotated[int | None, typer.Option(metavar="N", min=0, help="Only the last N lines.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what is newer: 10m, 2026-01-31T12:00:00, a Unix time.")
+    ] = None,
+    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Begin each line with its time.")] = False,
+) -> None:
+    """Show the registry's log, as its program wrote it."""
+    session = session_of(context)
+    moment = None if since is None else parse_since(since)
+    out = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer}
+    with session.opened() as engine:
+        for chunk in iter_log(
+            engine,
+            session.name,
+            follow=follow,
+            tail=tail,
+            since=moment,
+            timestamps=timestamps,
+            notify=session.streams.note,
+        ):
+            stream = out[chunk.stream]
+            stream.write(chunk.data)
+            stream.flush()

@@ -1,0 +1,86 @@
+"""`localreg podman-fix`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import typer
+
+from localreg.cli.commands import Command, command_app, examples
+from localreg.cli.session import Session, session_of
+from localreg.clients.podman import Plan, Scope, apply_plan, ask_podman, fix_machine, plan_fix
+from localreg.errors import EngineUnavailableError, UsageError
+from localreg.output.podman_fix import render
+from localreg.registry_container import CONTAINER_PORT, Registry, find_registry
+
+app = command_app()
+
+
+@app.command(
+    cls=Command, epilog=examples("localreg podman-fix", "localreg podman-fix --dry-run", "localreg podman-fix --remove")
+)
+def podman_fix(
+    context: typer.Context,
+    scope: Annotated[
+        Literal["auto", "user", "system"], typer.Option(help="Whose configuration; auto: the system's for root.")
+    ] = "auto",
+    location: Annotated[
+        list[str] | None, typer.Option(metavar="HOST:PORT", help="Allow this instead of the registry's address.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take back what was added for this registry.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change, and change nothing.")] = False,
+) -> None:
+    """Let the podman program use plain HTTP for the registry."""
+    session = session_of(context)
+    if remove and location:
+        raise UsageError("--remove takes back all entries of a registry, so it does not go with --location")
+    locations = [] if remove else [_checked(place) for place in location or ()] or _locations(session)
+    _fix(session, locations, scope=scope, dry_run=dry_run)
+
+
+def fix_for(session: Session, registry: Registry) -> None:
+    """The same right after `up`."""
+    _fix(session, _both_names(registry), scope="auto", dry_run=False)
+
+
+def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: bool) -> None:
+    plan = plan_fix(session.name, locations, scope=scope)
+    if not dry_run:
+        apply_plan(plan)
+        if sys.platform != "linux":
+            fix_machine(plan.after)
+    checked = None if dry_run or not locations else ask_podman(locations)
+    _warn(session, plan)
+    session.streams.show(render(plan, checked=checked, dry_run=dry_run, command=session.command))
+
+
+def _warn(session: Session, plan: Plan) -> None:
+    for place, path in plan.overridden.items():
+        session.streams.warn(f"`{path}` comes after it and forbids plain HTTP for {place}")
+
+
+def _checked(place: str) -> str:
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdigit() or "/" in place or '"' in place:
+        raise UsageError(f"`{place}` is no HOST:PORT", hint="localreg podman-fix --location localhost:5000")
+    return place
+
+
+def _locations(session: Session) -> list[str]:
+    """Of the registry that is there, else of the one that `up` would make."""
+    try:
+        with session.opened() as engine:
+            registry = find_registry(engine, session.name)
+    except EngineUnavailableError:
+        registry = None
+    return _both_names(registry)
+
+
+def _both_names(registry: Registry | None) -> list[str]:
+    published = registry.published if registry else None
+    if published is not None and not (published.bound.is_loopback or published.bound.is_wildcard):
+        return [str(published.bound)]
+    port = published.bound.port if published else CONTAINER_PORT
+    return [f"localhost:{port}", f"127.0.0.1:{port}"]

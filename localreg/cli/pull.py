@@ -1,0 +1,41 @@
+"""`localreg pull`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from localreg import images
+from localreg.cli.commands import Command, command_app, examples
+from localreg.cli.session import session_of
+from localreg.cli.transfers import transfer_each
+from localreg.errors import UsageError
+from localreg.registry_container import get_running_registry
+
+app = command_app()
+
+
+@app.command(
+    cls=Command, epilog=examples("localreg pull ansible-playbook:latest", "localreg pull team/api:1.4.2 --as api")
+)
+def pull(
+    context: typer.Context,
+    reference: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="What the registry has.")],
+    as_: Annotated[
+        str | None, typer.Option("--as", metavar="NAME[:TAG]", help="One more name for the image in the engine.")
+    ] = None,
+) -> None:
+    """Pull images from the registry into the engine."""
+    if as_ is not None and len(reference) > 1:
+        raise UsageError("--as names one image, but several are to be pulled", hint="localreg pull REFERENCE --as NAME")
+    session = session_of(context)
+    with session.opened() as engine:
+        registry = get_running_registry(engine, session.name)
+
+        def move(name: str) -> images.Transferred:
+            transfer = images.plan_pull(registry, name)
+            with session.transfer_display() as on_progress:
+                return images.pull(engine, registry, transfer, name=as_, on_progress=on_progress)
+
+        transfer_each(session, reference, move)

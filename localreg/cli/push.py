@@ -1,0 +1,43 @@
+"""`localreg push`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from localreg import images
+from localreg.cli.commands import Command, command_app, examples
+from localreg.cli.session import session_of
+from localreg.cli.transfers import transfer_each
+from localreg.errors import UsageError
+from localreg.registry_container import get_running_registry
+
+app = command_app()
+
+
+@app.command(
+    cls=Command,
+    epilog=examples("localreg push ansible-playbook:latest", "localreg push 3f57d9401f8d --as team/api:1.4.2"),
+)
+def push(
+    context: typer.Context,
+    image: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Images of the engine: names or IDs.")],
+    as_: Annotated[
+        str | None, typer.Option("--as", metavar="NAME[:TAG]", help="What the image is called in the registry.")
+    ] = None,
+) -> None:
+    """Push images into the registry: tagged for it, pushed, and checked."""
+    if as_ is not None and len(image) > 1:
+        raise UsageError("--as names one image, but several are to be pushed", hint="localreg push IMAGE --as NAME")
+    session = session_of(context)
+    with session.opened() as engine:
+        registry = get_running_registry(engine, session.name)
+
+        def move(name: str) -> images.Transferred:
+            transfer = images.plan_push(engine, registry, name, destination=as_)
+            session.streams.note(f"{name} -> {transfer.reference}")
+            with session.transfer_display() as on_progress:
+                return images.push(engine, registry, transfer, on_progress=on_progress)
+
+        transfer_each(session, image, move)

@@ -1,0 +1,71 @@
+"""What every command has: the options that all share, the streams, and the engine behind them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import typer
+
+from localreg.engines.base import Engine, Progress
+from localreg.engines.select import EngineChoice, Selection, Survey, select_engine, survey_engines
+from localreg.output.streams import Format, Streams
+from localreg.registry_container import DEFAULT_NAME, default_volume
+
+
+@dataclass
+class Session:
+    """One run of the program, as far as its options are known."""
+
+    engine: EngineChoice = "auto"
+    name: str = DEFAULT_NAME
+    format: Format | None = None
+    quiet: bool = False
+    debug: bool = False
+
+    @property
+    def streams(self) -> Streams:
+        """Where to write."""
+        return Streams(format=self.format, quiet=self.quiet)
+
+    @property
+    def command(self) -> str:
+        """How the user calls localreg for this registry: what the hints begin with."""
+        return "localreg" if self.name == DEFAULT_NAME else f"localreg --name {self.name}"
+
+    @contextlib.contextmanager
+    def selection(self) -> Iterator[Selection]:
+        """Choose the engine, and close it afterwards."""
+        selection = select_engine(self.engine, name=self.name, volume=default_volume(self.name))
+        with selection.engine:
+            yield selection
+
+    def survey(self) -> Survey:
+        """Ask every engine that may be there."""
+        return survey_engines(self.engine, volume=default_volume(self.name))
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Engine]:
+        """The engine, where nothing else of the survey matters."""
+        with self.selection() as selection:
+            yield selection.engine
+
+    @contextlib.contextmanager
+    def transfer_display(self) -> Iterator[Callable[[Progress], None]]:
+        """What shows the steps of a push or a pull; shows nothing where nobody watches."""
+        if not self.streams.shows_progress:
+            yield lambda _step: None
+            return
+        from localreg.output.progress import TransferDisplay  # noqa: PLC0415 -- loads rich, on a terminal only
+
+        with TransferDisplay() as display:
+            yield display.show
+
+
+def session_of(context: typer.Context) -> Session:
+    """The session that `main` began."""
+    session = context.find_root().obj
+    if not isinstance(session, Session):
+        raise TypeError("the program was not started by `main`")
+    return session

@@ -1,0 +1,34 @@
+"""`localreg tag`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from localreg import images
+from localreg.cli.commands import Command, command_app, examples
+from localreg.cli.session import session_of
+from localreg.output.transfers import render_tag
+from localreg.registry_container import get_registry
+
+app = command_app()
+
+
+@app.command(
+    cls=Command, epilog=examples("localreg tag ansible-playbook:latest", "localreg tag api:dev team/api:1.4.2")
+)
+def tag(
+    context: typer.Context,
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="An image of the engine: a name or an ID.")],
+    reference: Annotated[
+        str | None, typer.Argument(metavar="[REFERENCE]", help="Its name in the registry; by default its own.")
+    ] = None,
+) -> None:
+    """Give an image of the engine its name in the registry, without pushing it."""
+    session = session_of(context)
+    with session.opened() as engine:
+        registry = get_registry(engine, session.name)
+        transfer = images.plan_push(engine, registry, image, destination=reference)
+        images.tag(engine, transfer)
+    session.streams.show(render_tag(image, str(transfer.reference)))

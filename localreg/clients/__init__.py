@@ -1,0 +1,1 @@
+"""What other programs of this machine have to be told about the registry."""

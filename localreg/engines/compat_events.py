@@ -1,0 +1,90 @@
+"""The events of Docker's pushes, pulls and loads: progress, and errors inside a stream that began well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from localreg.engines.base import Progress, TransferState
+from localreg.engines.transfer_errors import transfer_error
+from localreg.errors import InvalidArchiveError
+
+_PUSHED_DIGEST = re.compile(r"digest: (sha256:[0-9a-f]{64})")
+_PULLED_DIGEST = re.compile(r"^Digest: (sha256:[0-9a-f]{64})")
+_LOADED = re.compile(r"^Loaded image(?: ID)?: (\S+)")
+
+_STATES = {
+    "Preparing": TransferState.WAITING,
+    "Waiting": TransferState.WAITING,
+    "Pulling fs layer": TransferState.WAITING,
+    "Pushing": TransferState.RUNNING,
+    "Downloading": TransferState.RUNNING,
+    "Verifying Checksum": TransferState.RUNNING,
+    "Download complete": TransferState.RUNNING,
+    "Extracting": TransferState.RUNNING,
+    "Pushed": TransferState.DONE,
+    "Pull complete": TransferState.DONE,
+    "Layer already exists": TransferState.EXISTS,
+    "Already exists": TransferState.EXISTS,
+}
+
+
+def iter_push(events: Iterable[Mapping[str, Any]], reference: str) -> Iterator[Progress]:
+    """Read the events of `POST /images/{name}/push`.
+
+    The digest is in an event of its own on the classic image store, in a sentence on containerd's.
+    """
+    for event in _checked(events, reference):
+        digest = (event.get("aux") or {}).get("Digest") or _match(_PUSHED_DIGEST, event)
+        if digest:
+            yield Progress(digest=digest, state=TransferState.DONE)
+        elif event.get("id"):
+            yield _layer(event)
+
+
+def iter_pull(events: Iterable[Mapping[str, Any]], reference: str) -> Iterator[Progress]:
+    """Read the events of `POST /images/create`."""
+    for event in _checked(events, reference):
+        digest = _match(_PULLED_DIGEST, event)
+        if digest:
+            yield Progress(digest=digest, state=TransferState.DONE)
+        elif event.get("id") and event.get("status") in _STATES:
+            yield _layer(event)
+
+
+def iter_load(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Read the events of `POST /images/load`: the names, or IDs, of what was loaded."""
+    for event in events:
+        if message := _error(event):
+            raise InvalidArchiveError("Docker could not read the archive", details=[message])
+        if name := _LOADED.match(event.get("stream") or ""):
+            yield name.group(1)
+
+
+def _checked(events: Iterable[Mapping[str, Any]], reference: str) -> Iterator[Mapping[str, Any]]:
+    for event in events:
+        if message := _error(event):
+            raise transfer_error(reference, message)
+        yield event
+
+
+def _error(event: Mapping[str, Any]) -> str | None:
+    return (event.get("errorDetail") or {}).get("message") or event.get("error")
+
+
+def _match(pattern: re.Pattern[str], event: Mapping[str, Any]) -> str | None:
+    found = pattern.search(event.get("status") or "")
+    return found.group(1) if found else None
+
+
+def _layer(event: Mapping[str, Any]) -> Progress:
+    status = str(event.get("status"))
+    state = TransferState.EXISTS if status.startswith("Mounted from") else _STATES.get(status, TransferState.RUNNING)
+    detail = event.get("progressDetail") or {}
+    total = detail.get("total") or None
+    current = detail.get("current")
+    if total is not None and current is not None:
+        # The classic store counts compressed bytes against an uncompressed total, and passes it.
+        current = min(current, total)
+    return Progress(layer=event["id"], state=state, current=current, total=total)

@@ -1,0 +1,86 @@
+"""What Docker's API says of containers and images, as values of ours; Podman speaks the same API besides its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from localreg.engines.base import (
+    AnonymousMount,
+    Container,
+    ContainerState,
+    Endpoint,
+    HostPathMount,
+    Image,
+    Mount,
+    PublishedPort,
+    VolumeMount,
+)
+from localreg.engines.published import is_anonymous, published_port
+
+_STATES = {state.value: state for state in ContainerState} | {
+    "dead": ContainerState.EXITED,
+    "stopped": ContainerState.EXITED,
+    "stopping": ContainerState.REMOVING,
+    "configured": ContainerState.CREATED,
+    "initialized": ContainerState.CREATED,
+}
+"""Docker's words, and those that Podman has besides."""
+
+
+def read_container(found: Mapping[str, Any], endpoint: Endpoint) -> Container:
+    """Read `GET /containers/{id}/json`."""
+    state = found["State"]
+    status = _STATES.get(state["Status"], ContainerState.EXITED)
+    is_over = status is ContainerState.EXITED
+    return Container(
+        id=found["Id"],
+        name=found["Name"].removeprefix("/"),
+        image=found["Config"]["Image"],
+        state=status,
+        labels=found["Config"].get("Labels") or {},
+        ports=tuple(_ports(found, endpoint)),
+        mounts=tuple(_mount(mount) for mount in found.get("Mounts") or ()),
+        started_at=read_time(state.get("StartedAt")),
+        exit_code=state.get("ExitCode") if is_over else None,
+    )
+
+
+def _ports(found: Mapping[str, Any], endpoint: Endpoint) -> Iterator[PublishedPort]:
+    """Those in force while it runs, else those that it was created with."""
+    bindings = found.get("NetworkSettings", {}).get("Ports") or found["HostConfig"].get("PortBindings") or {}
+    for port, hosts in bindings.items():
+        number, _, protocol = port.partition("/")
+        for host in hosts or ():
+            if protocol == "tcp" and str(host.get("HostPort") or "").isdigit():
+                yield published_port(int(number), host.get("HostIp") or "", int(host["HostPort"]), endpoint)
+
+
+def _mount(mount: Mapping[str, Any]) -> Mount:
+    target = mount["Destination"]
+    if mount["Type"] != "volume":
+        return HostPathMount(mount.get("Source") or "", target)
+    name = mount.get("Name") or ""
+    return AnonymousMount(target) if is_anonymous(name) else VolumeMount(name, target)
+
+
+def read_image(found: Mapping[str, Any]) -> Image:
+    """Read `GET /images/{name}/json`."""
+    platform = "/".join(filter(None, (found.get("Os"), found.get("Architecture"), found.get("Variant"))))
+    image_id = found["Id"]
+    return Image(
+        id=image_id if image_id.startswith("sha256:") else f"sha256:{image_id}",
+        references=tuple(found.get("RepoTags") or ()),
+        size=found.get("Size") or 0,
+        created=read_time(found.get("Created")),
+        platform=platform,
+        labels=(found.get("Config") or {}).get("Labels") or {},
+    )
+
+
+def read_time(text: str | None) -> datetime | None:
+    """Read RFC 3339 with nanoseconds; the year 1 means never."""
+    if not text or text.startswith("0001-"):
+        return None
+    return datetime.fromisoformat(text)

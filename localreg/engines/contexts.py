@@ -1,0 +1,92 @@
+"""Docker contexts, resolved as the `docker` program resolves them.
+
+The Docker SDK falls back to the default socket without a word when a context does not exist, so localreg looks itself:
+`DOCKER_CONTEXT`, else `currentContext` of `config.json`; its endpoint is in `contexts/meta/<sha256 of the name>/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from localreg.engines.base import Endpoint, TlsFiles
+from localreg.errors import Unavailable
+
+_CURE = "docker context use default"
+
+
+class BrokenContextError(Exception):
+    """The context that is current cannot be used; carries the reason as a failed probe."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(reason)
+        self.unavailable = Unavailable("docker", f"context `{name}`", reason, _CURE)
+
+
+def docker_folder(environ: Mapping[str, str]) -> Path | None:
+    """The folder of Docker's client configuration; None for a user without a home."""
+    if configured := environ.get("DOCKER_CONFIG"):
+        return Path(configured)
+    home = environ.get("HOME")
+    return Path(home) / ".docker" if home else None
+
+
+def current_context(environ: Mapping[str, str]) -> str | None:
+    """The name of the context in force; None for the default one.
+
+    Raises:
+        BrokenContextError: Docker's `config.json` cannot be read.
+    """
+    name = environ.get("DOCKER_CONTEXT")
+    folder = docker_folder(environ)
+    if not name and folder is not None:
+        config = folder / "config.json"
+        try:
+            name = json.loads(config.read_bytes()).get("currentContext")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, AttributeError) as exc:
+            raise BrokenContextError("default", f"`{config}` is unreadable: {exc}") from exc
+    return None if not name or name == "default" else name
+
+
+def context_endpoint(name: str, environ: Mapping[str, str]) -> Endpoint:
+    """Where the engine of a context answers.
+
+    Raises:
+        BrokenContextError: there is no such context, or it names no Docker endpoint.
+    """
+    folder = docker_folder(environ)
+    if folder is None:
+        raise BrokenContextError(name, "no home folder to look for it in")
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    meta = folder / "contexts" / "meta" / digest / "meta.json"
+    try:
+        docker = json.loads(meta.read_bytes())["Endpoints"]["docker"]
+        url = str(docker["Host"])
+    except FileNotFoundError as exc:
+        raise BrokenContextError(name, "there is no such context") from exc
+    except (OSError, ValueError, LookupError, TypeError) as exc:
+        raise BrokenContextError(name, f"`{meta}` names no Docker endpoint") from exc
+    tls = _tls_files(folder / "contexts" / "tls" / digest / "docker", skip_verify=bool(docker.get("SkipTLSVerify")))
+    return Endpoint(url, context=name, tls=tls)
+
+
+def variable_endpoint(url: str, environ: Mapping[str, str]) -> Endpoint:
+    """The endpoint that `DOCKER_HOST` names, with the TLS files that `DOCKER_TLS_VERIFY` asks for."""
+    tls = None
+    if environ.get("DOCKER_TLS_VERIFY") and not url.startswith("unix://"):
+        certificates = environ.get("DOCKER_CERT_PATH")
+        folder = Path(certificates) if certificates else docker_folder(environ)
+        tls = _tls_files(folder, skip_verify=False) if folder is not None else TlsFiles()
+    return Endpoint(url, tls=tls)
+
+
+def _tls_files(folder: Path, *, skip_verify: bool) -> TlsFiles | None:
+    files = {stem: folder / f"{stem}.pem" for stem in ("ca", "cert", "key")}
+    present = {stem: path for stem, path in files.items() if path.exists()}
+    if not present and not skip_verify:
+        return None
+    return TlsFiles(present.get("ca"), present.get("cert"), present.get("key"), skip_verify)

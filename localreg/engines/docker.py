@@ -1,0 +1,375 @@
+"""Docker, through its SDK: the low-level client, which asks nothing that was not asked for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import docker
+import docker.errors
+import docker.tls
+import requests.exceptions
+import urllib3.exceptions
+
+from localreg.engines.base import (
+    AnonymousMount,
+    Container,
+    ContainerSpec,
+    Endpoint,
+    EngineInfo,
+    HostPathMount,
+    Image,
+    LogChunk,
+    Progress,
+    Volume,
+    VolumeMount,
+)
+from localreg.engines.compat_events import iter_load, iter_pull, iter_push
+from localreg.engines.compat_values import read_container, read_image
+from localreg.engines.log_frames import iter_log_chunks
+from localreg.engines.published import PORT_TAKEN
+from localreg.errors import (
+    ContainerNotFoundError,
+    EngineError,
+    EngineLostError,
+    ImageNotFoundError,
+    InUseError,
+    InvalidArchiveError,
+    LocalregError,
+    NameTakenError,
+    PortTakenError,
+)
+
+_REQUEST_SECONDS = 30
+_LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
+_FIRST_WITH_OCI_ARCHIVES = 25
+
+
+class DockerEngine:
+    """A Docker daemon."""
+
+    def __init__(self, client: docker.APIClient, endpoint: Endpoint, info: EngineInfo, *, selinux: bool) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._info = info
+        self._selinux = selinux
+        self._streaming: docker.APIClient | None = None
+
+    @classmethod
+    def open(cls, endpoint: Endpoint) -> Self:
+        """Connect to the daemon that answers on an endpoint."""
+        with docker_errors("connect"):
+            client = _client(endpoint, version="auto", timeout=_REQUEST_SECONDS)
+            about: dict[str, Any] = client.info()
+        security = {option for entry in about.get("SecurityOptions") or () for option in entry.split(",")}
+        version = str(about.get("ServerVersion") or "").partition("+")[0]
+        major = version.partition(".")[0]
+        info = EngineInfo(
+            name="docker",
+            version=version,
+            endpoint=endpoint.url,
+            context=endpoint.context,
+            rootless="name=rootless" in security,
+            remote=endpoint.is_remote,
+            plain_http_on_loopback=True,
+            restarts_containers=True,
+            loads_oci_archives=major.isdigit() and int(major) >= _FIRST_WITH_OCI_ARCHIVES,
+            reports_push_bytes=True,
+        )
+        return cls(client, endpoint, info, selinux="name=selinux" in security)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+        if self._streaming is not None:
+            self._streaming.close()
+
+    def info(self) -> EngineInfo:
+        """What this engine is."""
+        return self._info
+
+    def find_container(self, name: str) -> Container | None:
+        """The container of exactly this name or ID."""
+        with docker_errors(f"look for container `{name}`"):
+            try:
+                found = self._client.inspect_container(name)
+            except docker.errors.NotFound:
+                return None
+        container = read_container(found, self._endpoint)
+        return container if name in (container.name, container.id) else None
+
+    def list_containers(self) -> list[Container]:
+        """Every container, running or not."""
+        with docker_errors("list containers"):
+            ids = [entry["Id"] for entry in self._client.containers(all=True)]
+        found = (self.find_container(container_id) for container_id in ids)
+        return [container for container in found if container is not None]
+
+    def create_container(self, spec: ContainerSpec) -> Container:
+        """Create a container without starting it."""
+        host_config = self._client.create_host_config(
+            port_bindings={f"{spec.container_port}/tcp": (spec.publish.host, spec.publish.port)},
+            binds=self._binds(spec),
+            restart_policy={"Name": "unless-stopped"} if spec.restart else None,
+            auto_remove=spec.remove_when_stopped,
+            # The default driver never rotates, and rewrites bytes that are not UTF-8.
+            log_config=docker.types.LogConfig(type="local", config=_LOG_LIMITS),
+        )
+        with docker_errors(f"create container `{spec.name}`"):
+            try:
+                created = self._client.create_container(
+                    spec.image,
+                    name=spec.name,
+                    environment=dict(spec.environment),
+                    labels=dict(spec.labels),
+                    ports=[spec.container_port],
+                    volumes=[spec.mount.target],
+                    host_config=host_config,
+                )
+            except docker.errors.ImageNotFound as exc:
+                raise ImageNotFoundError(f"Docker has no image `{spec.image}`", details=_said(exc)) from exc
+            except docker.errors.APIError as exc:
+                if exc.status_code == requests.codes.conflict:
+                    raise NameTakenError(f"there is a container `{spec.name}` already", details=_said(exc)) from exc
+                raise
+        container = self.find_container(created["Id"])
+        if container is None:
+            raise ContainerNotFoundError(f"container `{spec.name}` was removed right after it was created")
+        return container
+
+    def _binds(self, spec: ContainerSpec) -> dict[str, dict[str, str]] | None:
+        match spec.mount:
+            case VolumeMount(volume=source, target=target):
+                return {source: {"bind": target, "mode": "rw"}}
+            case HostPathMount(path=source, target=target):
+                return {source: {"bind": target, "mode": "Z" if self._selinux else "rw"}}
+            case AnonymousMount():
+                return None
+
+    def start_container(self, container_id: str) -> None:
+        """Start a created or stopped container."""
+        with docker_errors(f"start container `{container_id}`"):
+            try:
+                self._client.start(container_id)
+            except docker.errors.NotFound as exc:
+                raise _no_container(container_id, exc) from exc
+            except docker.errors.APIError as exc:
+                if PORT_TAKEN.search(str(exc.explanation)):
+                    raise PortTakenError("the port is taken", details=_said(exc)) from exc
+                raise
+
+    def stop_container(self, container_id: str, *, grace_seconds: int = 10) -> None:
+        """Ask it to stop, kill it after the grace."""
+        with docker_errors(f"stop container `{container_id}`"):
+            try:
+                # The SDK adds the grace to the time-out of the request.
+                self._client.stop(container_id, timeout=grace_seconds)
+            except docker.errors.NotFound as exc:
+                raise _no_container(container_id, exc) from exc
+
+    def remove_container(self, container_id: str, *, anonymous_volumes: bool = True) -> None:
+        """Remove it, running or not."""
+        with docker_errors(f"remove container `{container_id}`"):
+            try:
+                self._client.remove_container(container_id, v=anonymous_volumes, force=True)
+            except docker.errors.NotFound:
+                return
+            except docker.errors.APIError as exc:
+                # One that removes itself when it stops is on its way out already.
+                if exc.status_code != requests.codes.conflict or "already in progress" not in str(exc.explanation):
+                    raise
+
+    def read_logs(
+        self,
+        container_id: str,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: datetime | None = None,
+        timestamps: bool = False,
+    ) -> Iterator[LogChunk]:
+        """Iterate over its output, stdout and stderr apart, which the SDK's own method does not keep."""
+        doing = f"read the log of container `{container_id}`"
+        with docker_errors(doing):
+            try:
+                container = self._client.inspect_container(container_id)
+            except docker.errors.NotFound as exc:
+                raise _no_container(container_id, exc) from exc
+            client = self._patient()
+            response = client.get(
+                f"{client.base_url}/v{client.api_version}/containers/{container['Id']}/logs",
+                params={
+                    "stdout": "1",
+                    "stderr": "1",
+                    "follow": str(int(follow)),
+                    "tail": "all" if tail is None else str(tail),
+                    "since": "0" if since is None else f"{since.timestamp():.9f}",
+                    "timestamps": str(int(timestamps)),
+                },
+                stream=True,
+            )
+        with docker_errors(doing), contextlib.closing(response):
+            if not response.ok:
+                raise EngineError(f"Docker could not {doing}", details=response.text.splitlines())
+            received = response.iter_content(chunk_size=None)
+            if container["Config"]["Tty"]:
+                yield from (LogChunk("stdout", data) for data in received)
+            else:
+                yield from iter_log_chunks(received)
+
+    def find_volume(self, name: str) -> Volume | None:
+        """The volume of exactly this name."""
+        with docker_errors(f"look for volume `{name}`"):
+            try:
+                return _volume(self._client.inspect_volume(name))
+            except docker.errors.NotFound:
+                return None
+
+    def list_volumes(self) -> list[Volume]:
+        """Every volume, anonymous ones included."""
+        with docker_errors("list volumes"):
+            return [_volume(entry) for entry in self._client.volumes()["Volumes"] or ()]
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
+        """Create it; one that exists is returned as it is."""
+        with docker_errors(f"create volume `{name}`"):
+            return _volume(self._client.create_volume(name, labels=dict(labels)))
+
+    def remove_volume(self, name: str) -> None:
+        """Remove it with its data."""
+        with docker_errors(f"remove volume `{name}`"):
+            try:
+                self._client.remove_volume(name)
+            except docker.errors.NotFound:
+                return
+            except docker.errors.APIError as exc:
+                if exc.status_code == requests.codes.conflict:
+                    raise InUseError(f"volume `{name}` is in use", details=_said(exc)) from exc
+                raise
+
+    def find_image(self, reference: str) -> Image | None:
+        """The image that Docker resolves this to."""
+        with docker_errors(f"look for image `{reference}`"):
+            try:
+                return read_image(self._client.inspect_image(reference))
+            except docker.errors.NotFound:
+                return None
+            except docker.errors.APIError as exc:
+                if exc.status_code == requests.codes.bad_request:
+                    # Not a name by Docker's grammar: then it has no such image.
+                    return None
+                raise
+
+    def list_images(self) -> list[Image]:
+        """Every image that has a name."""
+        with docker_errors("list images"):
+            ids = [entry["Id"] for entry in self._client.images() if entry.get("RepoTags")]
+        found = (self.find_image(image_id) for image_id in ids)
+        return [image for image in found if image is not None and image.references]
+
+    def load_archive(self, archive: Path) -> tuple[Image, ...]:
+        """Load a docker-archive, streamed from disk."""
+        with docker_errors(f"load `{archive}`"), archive.open("rb") as data:
+            try:
+                names = list(iter_load(self._patient().load_image(data)))
+            except docker.errors.APIError as exc:
+                raise InvalidArchiveError(f"Docker finds no image in `{archive}`", details=_said(exc)) from exc
+        images = tuple(image for image in map(self.find_image, names) if image is not None)
+        if not images:
+            raise InvalidArchiveError(f"Docker finds no image in `{archive}`")
+        return images
+
+    def tag_image(self, image: str, reference: str) -> None:
+        """Give an image one more name."""
+        repository, _, tag = reference.rpartition(":")
+        with docker_errors(f"tag image `{image}`"):
+            try:
+                self._client.tag(image, repository, tag)
+            except docker.errors.NotFound as exc:
+                raise ImageNotFoundError(f"Docker has no image `{image}`", details=_said(exc)) from exc
+
+    def untag_image(self, reference: str) -> None:
+        """Take this name away."""
+        with docker_errors(f"untag image `{reference}`"), contextlib.suppress(docker.errors.NotFound):
+            self._client.remove_image(reference)
+
+    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
+        """Push the image of that name."""
+        with docker_errors(f"push `{reference}`"):
+            # No login: an empty one keeps the SDK from asking a credential helper, which may be missing.
+            yield from iter_push(self._patient().push(reference, stream=True, decode=True, auth_config={}), reference)
+
+    def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
+        """Pull an image."""
+        with docker_errors(f"pull `{reference}`"):
+            try:
+                events = self._patient().pull(reference, stream=True, decode=True, auth_config={})
+                yield from iter_pull(events, reference)
+            except docker.errors.APIError as exc:
+                yield from iter_pull(iter([{"error": str(exc.explanation)}]), reference)
+
+    def _patient(self) -> docker.APIClient:
+        """A client without a time-out between two events: a large layer may take long without a word."""
+        if self._streaming is None:
+            self._streaming = _client(self._endpoint, version=self._client.api_version, timeout=None)
+        return self._streaming
+
+
+def _client(endpoint: Endpoint, *, version: str, timeout: float | None) -> docker.APIClient:
+    files = endpoint.tls
+    tls: docker.tls.TLSConfig | bool = False
+    if files is not None:
+        pair = (str(files.certificate), str(files.key)) if files.certificate and files.key else None
+        tls = docker.tls.TLSConfig(
+            client_cert=pair,
+            ca_cert=str(files.ca_certificate) if files.ca_certificate else None,
+            verify=not files.skip_verify,
+        )
+    client = docker.APIClient(
+        endpoint.url,
+        version=version,
+        timeout=timeout,  # type: ignore[arg-type]  # None is no time-out, which the stubs do not know
+        tls=tls,
+        use_ssh_client=endpoint.url.startswith("ssh://"),
+    )
+    # An engine on this machine is never behind a proxy.
+    client.trust_env = endpoint.is_remote
+    return client
+
+
+@contextlib.contextmanager
+def docker_errors(doing: str) -> Iterator[None]:
+    """Turn what the SDK and its HTTP libraries raise into errors of ours.
+
+    Args:
+        doing: What was tried, as it follows "could not".
+    """
+    try:
+        yield
+    except LocalregError:
+        raise
+    except docker.errors.APIError as exc:
+        raise EngineError(f"Docker could not {doing}", details=_said(exc)) from exc
+    except (docker.errors.DockerException, requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
+        raise EngineLostError(f"lost Docker while trying to {doing}", details=[str(exc)]) from exc
+
+
+def _said(error: docker.errors.APIError) -> list[str]:
+    return str(error.explanation or error).splitlines()
+
+
+def _no_container(container_id: str, error: docker.errors.APIError) -> ContainerNotFoundError:
+    return ContainerNotFoundError(f"Docker has no container `{container_id}`", details=_said(error))
+
+
+def _volume(entry: Mapping[str, Any]) -> Volume:
+    return Volume(entry["Name"], entry.get("Labels") or {})

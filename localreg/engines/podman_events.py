@@ -1,0 +1,36 @@
+"""The lines of Podman's own pushes and pulls: names of layers, no bytes, and errors inside a stream that began well."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from localreg.engines.base import Progress, TransferState
+from localreg.engines.transfer_errors import transfer_error
+
+_BLOB = re.compile(r"Copying blob (?:sha256:)?([0-9a-f]{12})[0-9a-f]*(.*)")
+_SKIPPED = re.compile(r"skipped|already exists", re.IGNORECASE)
+
+
+def iter_transfer(lines: Iterable[bytes], reference: str) -> Iterator[Progress]:
+    """Read the lines of `POST /libpod/images/{name}/push` and `/libpod/images/pull`.
+
+    Podman says when it begins with a layer and not when it has done with it: all are done when the stream ends well.
+    """
+    begun: list[str] = []
+    for line in filter(None, lines):
+        event: dict[str, Any] = json.loads(line)
+        if message := event.get("error"):
+            raise transfer_error(reference, message)
+        if digest := event.get("manifestdigest"):
+            yield Progress(digest=digest, state=TransferState.DONE)
+        found = _BLOB.match(event.get("stream") or "")
+        if found and found.group(1) not in begun:
+            exists = _SKIPPED.search(found.group(2))
+            if not exists:
+                begun.append(found.group(1))
+            yield Progress(layer=found.group(1), state=TransferState.EXISTS if exists else TransferState.RUNNING)
+    for layer in begun:
+        yield Progress(layer=layer, state=TransferState.DONE)

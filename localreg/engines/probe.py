@@ -1,0 +1,168 @@
+"""Who answers on an endpoint, and which containers it holds: plain HTTP, no SDK, so it is fast."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from localreg.engines.base import Endpoint, EngineName, TlsFiles
+from localreg.engines.unix_http import UnixHTTPConnection
+from localreg.errors import Unavailable
+
+ANSWER_SECONDS = 10.0
+"""How long an engine may take for one answer before it counts as silent."""
+
+
+class NoAnswerError(Exception):
+    """Nothing that is an engine answers there; carries the reason and its cure."""
+
+    def __init__(self, unavailable: Unavailable) -> None:
+        super().__init__(unavailable.reason)
+        self.unavailable = unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class SeenContainer:
+    """A container as an engine lists it."""
+
+    id: str
+    names: tuple[str, ...]
+    labels: Mapping[str, str]
+    host_ports: tuple[int, ...]
+    """Ports of the engine's machine that it holds now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an engine said about itself and what it holds."""
+
+    engine: EngineName
+    """What it is, whatever the endpoint was thought to be."""
+    endpoint: Endpoint
+    containers: tuple[SeenContainer, ...]
+    has_volume: bool
+    """It has the volume that was asked for."""
+
+    def find(self, name: str) -> SeenContainer | None:
+        """The container of exactly this name."""
+        return next((container for container in self.containers if name in container.names), None)
+
+
+def ask(expected: EngineName, endpoint: Endpoint, *, volume: str) -> Answer:
+    """Ask the engine on an endpoint what it is and what it holds.
+
+    Args:
+        expected: What the endpoint is thought to be; names the probe when nothing answers.
+        endpoint: Any but `ssh://`, which only the SDK can open.
+        volume: The name of a volume to look for.
+
+    Raises:
+        NoAnswerError: nothing answers, or it is no engine.
+    """
+    with _reasons(expected, endpoint), contextlib.closing(_connection(endpoint)) as connection:
+        ping = _get(connection, "/_ping")
+        engine: EngineName = "podman" if "Libpod-Api-Version" in ping.headers else "docker"
+        containers = json.loads(_get(connection, "/containers/json?all=1").body)
+        found = _get(connection, f"/volumes/{quote(volume, safe='')}", allow=(200, 404))
+        return Answer(engine, endpoint, tuple(map(_seen, containers)), has_volume=found.status == HTTPStatus.OK)
+
+
+def _connection(endpoint: Endpoint) -> http.client.HTTPConnection:
+    if endpoint.socket is not None:
+        return UnixHTTPConnection(endpoint.socket, timeout=ANSWER_SECONDS)
+    parts = urlsplit(endpoint.url)
+    host, port = parts.hostname or "", parts.port
+    if endpoint.tls is not None or parts.scheme == "https":
+        context = _tls_context(endpoint.tls or TlsFiles())
+        return http.client.HTTPSConnection(host, port or 2376, timeout=ANSWER_SECONDS, context=context)
+    return http.client.HTTPConnection(host, port or 2375, timeout=ANSWER_SECONDS)
+
+
+def _tls_context(tls: TlsFiles) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=tls.ca_certificate)
+    if tls.skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.certificate is not None:
+        context.load_cert_chain(tls.certificate, tls.key)
+    return context
+
+
+class _Response(NamedTuple):
+    status: int
+    headers: Message
+    body: bytes
+
+
+def _get(connection: http.client.HTTPConnection, path: str, *, allow: tuple[int, ...] = (200,)) -> _Response:
+    connection.request("GET", path)
+    response = connection.getresponse()
+    body = response.read()
+    if response.status not in allow:
+        raise http.client.HTTPException(f"GET {path} answered {response.status}")
+    return _Response(response.status, response.headers, body)
+
+
+def _seen(entry: Any) -> SeenContainer:
+    ports = tuple(port["PublicPort"] for port in entry.get("Ports") or () if port.get("PublicPort"))
+    names = tuple(name.removeprefix("/") for name in entry.get("Names") or ())
+    return SeenContainer(entry["Id"], names, entry.get("Labels") or {}, ports)
+
+
+@contextlib.contextmanager
+def _reasons(engine: EngineName, endpoint: Endpoint) -> Iterator[None]:
+    """Turn whatever went wrong into one reason and its cure."""
+    where = endpoint.socket or (f"context `{endpoint.context}` at " if endpoint.context else "") + endpoint.url
+    try:
+        yield
+    except PermissionError as exc:
+        raise NoAnswerError(Unavailable(engine, where, *_permission(endpoint.socket or ""))) from exc
+    except FileNotFoundError as exc:
+        raise NoAnswerError(Unavailable(engine, where, "no socket", _start_command(engine))) from exc
+    except ConnectionRefusedError as exc:
+        reason = "the daemon is not running" if endpoint.socket is None else "a socket, but the daemon is not running"
+        raise NoAnswerError(Unavailable(engine, where, reason, _start_command(engine))) from exc
+    except TimeoutError as exc:
+        reason = f"accepts connections but does not answer within {ANSWER_SECONDS:.0f} seconds"
+        raise NoAnswerError(Unavailable(engine, where, reason)) from exc
+    except OSError as exc:
+        raise NoAnswerError(Unavailable(engine, where, str(exc.strerror or exc).lower())) from exc
+    except (http.client.HTTPException, ValueError, LookupError, TypeError, AttributeError) as exc:
+        raise NoAnswerError(Unavailable(engine, where, f"what answers is no container engine ({exc})")) from exc
+
+
+def _permission(socket: str) -> tuple[str, str | None]:
+    """Why a socket refuses this user, and which group or command cures it."""
+    import grp  # noqa: PLC0415 -- only where permission was denied, and not on Windows
+    import pwd  # noqa: PLC0415
+
+    try:
+        group = grp.getgrgid(Path(socket).stat().st_gid)
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except (OSError, KeyError):
+        return "permission denied", None
+    if group.gr_gid == 0:
+        return "permission denied; it is for root only", None
+    if user in group.gr_mem:
+        return f"permission denied; this session does not have your group `{group.gr_name}` yet", (
+            f"newgrp {group.gr_name}"
+        )
+    return f"permission denied; you are not in the group `{group.gr_name}`", (
+        f'sudo usermod -aG {group.gr_name} "$USER" && newgrp {group.gr_name}'
+    )
+
+
+def _start_command(engine: EngineName) -> str | None:
+    if not Path("/run/systemd/system").is_dir():
+        return None
+    return "sudo systemctl start docker" if engine == "docker" else "systemctl --user start podman.socket"

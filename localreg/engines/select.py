@@ -1,0 +1,240 @@
+"""Which engine to drive: every one that is there is asked, side by side, and the one that holds the registry wins.
+
+The only module that imports the adapters, each inside a function: a command loads only the SDK of the engine it uses.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from localreg.engines import probe
+from localreg.engines.base import Endpoint, Engine, EngineName
+from localreg.engines.contexts import BrokenContextError, context_endpoint, current_context, variable_endpoint
+from localreg.errors import AmbiguousEngineError, EngineUnavailableError, LocalregError, Unavailable
+
+EngineChoice = Literal["auto", "docker", "podman"]
+
+_Ask = Callable[[], probe.Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Every engine that answered, in the order of preference, and why the others did not."""
+
+    answers: tuple[probe.Answer, ...]
+    unavailable: tuple[Unavailable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The engine that was chosen, opened, and what the survey saw on the way."""
+
+    engine: Engine
+    survey: Survey
+
+
+def select_engine(
+    choice: EngineChoice, *, name: str, volume: str, environ: Mapping[str, str] | None = None
+) -> Selection:
+    """Choose the engine for a registry and open it.
+
+    Args:
+        choice: A named engine never falls back to the other.
+        name: The registry's container name: an engine that holds it is chosen before any other.
+        volume: The registry's volume: an engine that holds it comes next.
+        environ: The environment; the process's own by default.
+
+    Raises:
+        EngineUnavailableError: none answered, or the one that a variable names did not.
+        AmbiguousEngineError: two engines hold a container of that name.
+    """
+    survey = survey_engines(choice, volume=volume, environ=environ)
+    if not survey.answers:
+        raise EngineUnavailableError(
+            "no container engine answered" if choice == "auto" else f"{choice.capitalize()} did not answer",
+            probes=survey.unavailable,
+        )
+    return Selection(open_engine(choose(survey.answers, name=name)), survey)
+
+
+def choose(answers: Sequence[probe.Answer], *, name: str) -> probe.Answer:
+    """The one that holds the container, else the volume, else the first.
+
+    Raises:
+        AmbiguousEngineError: two engines hold a container of that name.
+    """
+    holders = [answer for answer in answers if answer.find(name)]
+    if len(holders) > 1:
+        raise AmbiguousEngineError(
+            f"two engines hold a container `{name}`",
+            hint=f"choose one with --engine {holders[0].engine} or --engine {holders[1].engine}"
+            if holders[0].engine != holders[1].engine
+            else f"name one with DOCKER_HOST={holders[0].endpoint.url}",
+            details=[f"{holder.engine}  {holder.endpoint.url}" for holder in holders],
+        )
+    return next(iter(holders), None) or next((answer for answer in answers if answer.has_volume), answers[0])
+
+
+def open_engine(answer: probe.Answer) -> Engine:
+    """Open the adapter for an engine that answered."""
+    if answer.engine == "podman":
+        from localreg.engines.podman import PodmanEngine  # noqa: PLC0415 -- loads podman-py
+
+        return PodmanEngine.open(answer.endpoint)
+    from localreg.engines.docker import DockerEngine  # noqa: PLC0415 -- loads the Docker SDK
+
+    return DockerEngine.open(answer.endpoint)
+
+
+def survey_engines(choice: EngineChoice, *, volume: str, environ: Mapping[str, str] | None = None) -> Survey:
+    """Ask every engine that may be there, side by side; an engine that two endpoints lead to appears once."""
+    environ = os.environ if environ is None else environ
+    asks, unavailable = _candidates(choice, volume=volume, environ=environ)
+    answers: list[probe.Answer] = []
+    with ThreadPoolExecutor(max_workers=max(len(asks), 1)) as pool:
+        for future in [pool.submit(ask) for ask in asks]:
+            try:
+                answer = future.result()
+            except probe.NoAnswerError as exc:
+                unavailable.append(exc.unavailable)
+                continue
+            if choice in ("auto", answer.engine):
+                answers.append(answer)
+            else:
+                reason = f"what answers is {answer.engine.capitalize()}"
+                unavailable.append(Unavailable(choice, answer.endpoint.url, reason, f"--engine {answer.engine}"))
+    return Survey(tuple(_distinct(answers)), tuple(unavailable))
+
+
+def _candidates(
+    choice: EngineChoice, *, volume: str, environ: Mapping[str, str]
+) -> tuple[list[_Ask], list[Unavailable]]:
+    """What to ask, in the order of preference, and what is known not to be there."""
+    wanted: tuple[EngineName, ...] = ("docker", "podman") if choice == "auto" else (choice,)
+    named = [
+        (engine, variable_endpoint(environ[variable], environ))
+        for variable, engine in (("CONTAINER_HOST", "podman"), ("DOCKER_HOST", "docker"))
+        if environ.get(variable) and engine in wanted
+    ]
+    if named:
+        return [_asking(engine, endpoint, volume) for engine, endpoint in named], []
+    asks: list[_Ask] = []
+    unavailable: list[Unavailable] = []
+    if "docker" in wanted:
+        try:
+            asks += [_asking("docker", endpoint, volume) for endpoint in _docker_endpoints(environ)]
+        except BrokenContextError as exc:
+            unavailable.append(exc.unavailable)
+        if not asks and not unavailable:
+            unavailable.append(_docker_absent(environ))
+    if "podman" in wanted:
+        podman = _podman_ask(environ, volume)
+        asks += [podman] if podman else []
+        unavailable += [] if podman else [Unavailable("podman", "", "not installed")]
+    return asks, unavailable
+
+
+def _asking(engine: EngineName, endpoint: Endpoint, volume: str) -> _Ask:
+    if endpoint.url.startswith("ssh://"):
+        return lambda: _ask_over_ssh(engine, endpoint, volume)
+    return lambda: probe.ask(engine, endpoint, volume=volume)
+
+
+def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.Answer:
+    """Ask through the engine's SDK, which knows how to go through ssh."""
+    try:
+        with open_engine(probe.Answer(engine, endpoint, (), has_volume=False)) as opened:
+            containers = tuple(
+                probe.SeenContainer(
+                    container.id,
+                    (container.name,),
+                    container.labels,
+                    tuple(port.bound.port for port in container.ports),
+                )
+                for container in opened.list_containers()
+            )
+            return probe.Answer(engine, endpoint, containers, has_volume=opened.find_volume(volume) is not None)
+    except LocalregError as exc:
+        raise probe.NoAnswerError(Unavailable(engine, endpoint.url, exc.message, exc.hint)) from exc
+
+
+def _docker_endpoints(environ: Mapping[str, str]) -> list[Endpoint]:
+    """The current context's, then the usual sockets that exist."""
+    context = current_context(environ)
+    endpoints = [context_endpoint(context, environ)] if context else []
+    home, runtime = environ.get("HOME"), environ.get("XDG_RUNTIME_DIR")
+    usual = [
+        "/var/run/docker.sock",
+        f"{runtime}/docker.sock" if runtime else None,
+        f"{home}/.docker/run/docker.sock" if home else None,
+        f"{home}/.docker/desktop/docker.sock" if home else None,
+    ]
+    sockets = _existing(path for path in (*(endpoint.socket for endpoint in endpoints), *usual) if path)
+    return endpoints + [Endpoint(f"unix://{path}") for path in sockets if path not in (e.socket for e in endpoints)]
+
+
+def _existing(paths: Iterable[str]) -> list[str]:
+    """Those that exist, each socket once even where a link leads to it."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        if os.path.lexists(path):
+            seen.setdefault(os.path.realpath(path), path)
+    return list(seen.values())
+
+
+def _docker_absent(environ: Mapping[str, str]) -> Unavailable:
+    if shutil.which("dockerd", path=environ.get("PATH")) is None:
+        return Unavailable("docker", "", "not installed")
+    systemd = Path("/run/systemd/system").is_dir()
+    cure = "sudo systemctl start docker" if systemd else "sudo dockerd"
+    return Unavailable("docker", "/var/run/docker.sock", "no socket; the daemon is not running", cure)
+
+
+def _podman_ask(environ: Mapping[str, str], volume: str) -> _Ask | None:
+    """Ask Podman's usual socket, else the service that localreg starts; None when there is neither."""
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    usual = ["/run/podman/podman.sock"] if os.getuid() == 0 else [f"{runtime}/podman/podman.sock"] if runtime else []
+    sockets = _existing(usual)
+    program = shutil.which("podman", path=environ.get("PATH"))
+    if not sockets and program is None:
+        return None
+
+    def ask() -> probe.Answer:
+        for path in sockets:
+            try:
+                return probe.ask("podman", Endpoint(f"unix://{path}"), volume=volume)
+            except probe.NoAnswerError:
+                if program is None:
+                    raise
+        return _ask_program(str(program), volume)
+
+    return ask
+
+
+def _ask_program(program: str, volume: str) -> probe.Answer:
+    """Ask the machine's socket where Podman runs in a virtual machine, else a service of localreg's own."""
+    from localreg.engines.service import machine_endpoint, private_service  # noqa: PLC0415 -- only for Podman
+
+    try:
+        endpoint = machine_endpoint(program) or private_service(program)
+    except LocalregError as exc:
+        raise probe.NoAnswerError(Unavailable("podman", program, exc.message, exc.hint)) from exc
+    return probe.ask("podman", endpoint, volume=volume)
+
+
+def _distinct(answers: Sequence[probe.Answer]) -> list[probe.Answer]:
+    """Without those that are an earlier engine again: a container's ID is on one engine only."""
+    seen: set[str] = set()
+    distinct = []
+    for answer in answers:
+        ids = {container.id for container in answer.containers}
+        if not ids & seen:
+            distinct.append(answer)
+        seen |= ids
+    return distinct

@@ -1,0 +1,145 @@
+"""A Podman service of localreg's own, for a Podman that has no socket; and the socket of a Podman machine.
+
+Each service listens on a socket of its own: a service that ends removes the path it was started on, whoever listens
+there by then. A lock lets one process at a time start one. A service ends by itself when nobody is connected.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.client
+import os
+import secrets
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from localreg.engines.base import Endpoint
+from localreg.engines.unix_http import UnixHTTPConnection
+from localreg.errors import EngineError
+
+_IDLE_SECONDS = 60
+_START_SECONDS = 15.0
+_POLL_SECONDS = 0.02
+_PING_SECONDS = 5.0
+_LONGEST_PATH = 107
+_LOG_LINES = 5
+
+
+def machine_endpoint(program: str) -> Endpoint | None:
+    """The socket of the running Podman machine; None where Podman needs no virtual machine.
+
+    Raises:
+        EngineError: there is no machine, or it does not run.
+    """
+    if sys.platform == "linux":
+        return None
+    found = subprocess.run(  # noqa: S603 -- the program that PATH names, with fixed arguments
+        [program, "machine", "inspect", "--format", "{{.ConnectionInfo.PodmanSocket.Path}}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_START_SECONDS,
+    )
+    path = found.stdout.strip()
+    if found.returncode != 0 or not path:
+        raise EngineError("no Podman machine runs", hint="podman machine start", details=found.stderr.splitlines())
+    return Endpoint(f"unix://{path}", is_machine=True)
+
+
+def private_service(program: str, *, idle_seconds: int = _IDLE_SECONDS) -> Endpoint:
+    """A Podman service for this user: the one that runs already, else a new one.
+
+    Args:
+        program: The `podman` program.
+        idle_seconds: How long a new one lives without a connection.
+
+    Raises:
+        EngineError: it cannot be started; with the program's own words.
+    """
+    folder = _runtime_folder()
+    with _lock(folder):
+        for socket in sorted(folder.glob("podman-*.sock")):
+            if _answers(socket):
+                return Endpoint(f"unix://{socket}", private=True)
+            socket.unlink(missing_ok=True)
+        return Endpoint(f"unix://{_start(program, folder, idle_seconds)}", private=True)
+
+
+def _start(program: str, folder: Path, idle_seconds: int) -> Path:
+    socket = folder / f"podman-{secrets.token_hex(4)}.sock"
+    log = folder / "podman.log"
+    with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:  # noqa: PTH123
+        service = subprocess.Popen(  # noqa: S603 -- the program that PATH names, with arguments of our own
+            [program, "system", "service", f"--time={idle_seconds}", f"unix://{socket}"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            # Not in our session: Ctrl-C and the end of the terminal are ours alone.
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + _START_SECONDS
+    while not _answers(socket):
+        code = service.poll()
+        if code is not None or time.monotonic() > deadline:
+            with contextlib.suppress(ProcessLookupError):
+                service.kill()
+            service.wait()
+            reason = "did not come up in time" if code is None else f"ended with exit code {code}"
+            lines = log.read_text(errors="backslashreplace").splitlines()[-_LOG_LINES:]
+            raise EngineError(
+                f"`podman system service` {reason}{': ' + lines[-1] if lines else ''}",
+                hint="podman info",
+                details=lines,
+            )
+        time.sleep(_POLL_SECONDS)
+    # It outlives us: nothing is left to wait for.
+    service.returncode = 0
+    return socket
+
+
+def _answers(socket: Path) -> bool:
+    connection = UnixHTTPConnection(str(socket), timeout=_PING_SECONDS)
+    try:
+        connection.request("GET", "/_ping")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """One process at a time; released by the system when the process ends, however it ends."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _runtime_folder() -> Path:
+    """A folder that only this user can enter."""
+    folder = _runtime_parent() / "localreg"
+    if len(str(folder / "podman-01234567.sock")) > _LONGEST_PATH or not os.access(folder.parent, os.W_OK):
+        folder = Path(tempfile.gettempdir()) / f"localreg-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as exc:
+        raise EngineError(f"cannot make the folder `{folder}`: {exc.strerror}") from exc
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise EngineError(f"`{folder}` is not a folder that is yours alone", hint=f"rm -r {folder}")
+    return folder
+
+
+def _runtime_parent() -> Path:
+    if configured := os.environ.get("XDG_RUNTIME_DIR"):
+        return Path(configured)
+    usual = Path("/run/user") / str(os.getuid())
+    return Path("/run") if os.getuid() == 0 else usual

@@ -1,0 +1,156 @@
+"""Images between an engine and the registry: `tag`, `push`, `pull`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from localreg.engines.base import Engine, Image, Progress
+from localreg.errors import ImageNotFoundError, InvalidReferenceError, RegistryError, UsageError
+from localreg.reference import Reference, looks_like_image_id, parse_reference, registry_reference
+from localreg.registry.client import RegistryClient
+from localreg.registry_container import Registry
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """An image on its way into the registry or out of it."""
+
+    source: str
+    """As the user named it."""
+    reference: Reference
+    """Complete: with the registry and a tag or a digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """An image that is in the registry."""
+
+    source: str
+    reference: str
+    digest: str
+    """Of the manifest, as the registry says."""
+
+    @property
+    def pinned(self) -> str:
+        """The reference with its digest."""
+        return self.reference if "@" in self.reference else f"{self.reference}@{self.digest}"
+
+
+def plan_push(engine: Engine, registry: Registry, image: str, *, destination: str | None = None) -> Transfer:
+    """Find the image, and the name that it gets in the registry.
+
+    Args:
+        engine: Where the image is.
+        registry: Where it goes.
+        image: A reference, a short name or an ID.
+        destination: The name and tag to have there; by default those of the image.
+
+    Raises:
+        InvalidReferenceError: a name that the grammar does not accept.
+        ImageNotFoundError: the engine does not have the image.
+        UsageError: an ID or a digest, which says no name, without a destination.
+    """
+    if not looks_like_image_id(image):
+        parsed = parse_reference(image)
+        if parsed.digest is not None and destination is None:
+            raise UsageError(
+                f"`{image}` names a digest, not a tag", hint=f"localreg push {image} --as {parsed.path}:TAG"
+            )
+    found = engine.find_image(image)
+    if found is None:
+        raise _absent(engine, image)
+    if destination is None and _is_id_of(image, found):
+        raise UsageError(f"`{image}` is an image ID and says no name", hint=f"localreg push {image} --as NAME:TAG")
+    named = parse_reference(destination or image)
+    if named.digest is not None and destination is not None:
+        raise InvalidReferenceError(f"`{destination}` names a digest; an image is pushed to a tag")
+    return Transfer(image, registry_reference(named, registry=str(registry.location)))
+
+
+def _is_id_of(text: str, image: Image) -> bool:
+    """The text was resolved as an ID: no name of the image is it, and its ID begins with it."""
+    hexadecimal = text.removeprefix("sha256:")
+    if not image.id.removeprefix("sha256:").startswith(hexadecimal):
+        return False
+    return not any(_last_part(reference) == text for reference in image.references)
+
+
+def _last_part(reference: str) -> str:
+    return reference.rpartition("/")[2].partition("@")[0].partition(":")[0]
+
+
+def _absent(engine: Engine, image: str) -> ImageNotFoundError:
+    name = engine.info().name
+    return ImageNotFoundError(f"{name.capitalize()} has no image `{image}`", hint=f"{name} pull {image}")
+
+
+def tag(engine: Engine, transfer: Transfer) -> None:
+    """Give the image its name in the registry; one that it has already stays as it is."""
+    engine.tag_image(transfer.source, str(transfer.reference))
+
+
+def push(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress: OnProgress) -> Transferred:
+    """Tag and push an image, then ask the registry what it has.
+
+    Raises:
+        RegistryError: the push failed, or the registry has something else afterwards.
+    """
+    tag(engine, transfer)
+    said: str | None = None
+    for step in engine.push_image(str(transfer.reference), plain_http=True):
+        said = step.digest or said
+        on_progress(step)
+    digest = _digest_in_registry(registry, transfer.reference)
+    if said is not None and said != digest:
+        raise RegistryError(
+            f"`{transfer.reference}` was pushed as {said}, but the registry has {digest}",
+            hint=f"localreg push {transfer.source}",
+        )
+    return Transferred(transfer.source, str(transfer.reference), digest)
+
+
+def plan_pull(registry: Registry, reference: str) -> Transfer:
+    """What a name means in the registry: a short name, or one that names another registry, is looked up here.
+
+    Raises:
+        InvalidReferenceError: a name that the grammar does not accept.
+    """
+    return Transfer(reference, registry_reference(parse_reference(reference), registry=str(registry.location)))
+
+
+def pull(
+    engine: Engine, registry: Registry, transfer: Transfer, *, name: str | None = None, on_progress: OnProgress
+) -> Transferred:
+    """Pull an image from the registry.
+
+    Args:
+        engine: Where it goes.
+        registry: Where it comes from.
+        transfer: What to pull.
+        name: One more name for the image in the engine.
+        on_progress: Told each step.
+
+    Raises:
+        RepositoryNotFoundError: the registry does not have it.
+    """
+    extra = None if name is None else _complete(parse_reference(name))
+    digest = _digest_in_registry(registry, transfer.reference)
+    for step in engine.pull_image(str(transfer.reference), plain_http=True):
+        on_progress(step)
+    if extra is not None:
+        engine.tag_image(str(transfer.reference), str(extra))
+    return Transferred(transfer.source, str(transfer.reference), digest)
+
+
+def _complete(name: Reference) -> Reference:
+    if name.digest is not None:
+        raise InvalidReferenceError(f"`{name}` names a digest; an image gets a tag")
+    return name if name.tag else replace(name, tag="latest")
+
+
+def _digest_in_registry(registry: Registry, reference: Reference) -> str:
+    with RegistryClient(registry.base_url()) as client:
+        return client.head_manifest(reference.path, str(reference.digest or reference.tag)).digest

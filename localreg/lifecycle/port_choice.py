@@ -1,0 +1,118 @@
+"""The port that a new registry is published on: the one asked for, else 5000 or the next that is free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from localreg import ports
+from localreg.engines.base import Address, EngineInfo
+from localreg.engines.probe import Answer
+from localreg.errors import PortTakenError
+from localreg.registry_container import NAME_LABEL, OPTIONS_LABEL, RegistryOptions, is_ours
+
+DEFAULT_PORT = 5000
+DEFAULT_HOST = "127.0.0.1"
+_LAST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class PortClaims:
+    """Who has a port as far as the engines know: running containers, and our own registries even when stopped."""
+
+    claims: Mapping[int, str] = field(default_factory=dict)
+    """Port to claimant, in words."""
+    taken: frozenset[int] = frozenset()
+    """Ports that an engine refused although nothing here was seen to hold them."""
+
+    @classmethod
+    def of(cls, answers: Iterable[Answer], *, name: str) -> PortClaims:
+        """Collect the claims of every container on every engine but the registry `name` itself."""
+        claims: dict[int, str] = {}
+        for answer in answers:
+            for container in answer.containers:
+                if name in container.names:
+                    continue
+                who = f"container `{container.names[0]}` ({answer.engine.capitalize()})" if container.names else "?"
+                if is_ours(container.labels):
+                    port = RegistryOptions.from_json(container.labels.get(OPTIONS_LABEL)).port
+                    who = f"registry `{container.labels.get(NAME_LABEL)}` ({answer.engine.capitalize()})"
+                    claims.update({port: who} if port else {})
+                claims.update(dict.fromkeys(container.host_ports, who))
+        return cls(claims)
+
+    def with_taken(self, port: int) -> PortClaims:
+        """These, and one that an engine refused."""
+        return replace(self, taken=self.taken | {port})
+
+    def find_holder(self, address: Address) -> str | None:
+        """Who keeps a new registry from being published there, in words; None when it is free."""
+        if claimant := self.claims.get(address.port):
+            return claimant
+        holder = ports.find_holder(address)
+        if holder is None and address.port in self.taken:
+            return "another program"
+        return None if holder is None else str(holder)
+
+    def holder_of(self, address: Address) -> str:
+        """Who holds a port that is known to be taken."""
+        return self.find_holder(address) or "another program"
+
+    def next_free(self, address: Address) -> Address:
+        """The first address above this one where nothing is in the way, on IPv4 and IPv6 alike.
+
+        Raises:
+            PortTakenError: there is none.
+        """
+        for port in range(address.port + 1, _LAST_PORT + 1):
+            candidate = replace(address, port=port)
+            if self.find_holder(candidate) is None and ports.find_namesake(candidate) is None:
+                return candidate
+        raise PortTakenError(f"no port above {address.port} is free", hint="localreg up --port PORT")
+
+
+@dataclass(frozen=True, slots=True)
+class PortChoice:
+    """An address to publish on."""
+
+    address: Address
+    note: str | None = None
+    """What the user should know about it."""
+
+
+def choose_port(engine: EngineInfo, asked: RegistryOptions, claims: PortClaims) -> PortChoice:
+    """Choose where a new registry is published.
+
+    A server on the other loopback counts: `localhost` may lead a client to it instead of to the registry.
+
+    Raises:
+        PortTakenError: the port was asked for and something holds it.
+    """
+    address = Address(asked.host or DEFAULT_HOST, asked.port or DEFAULT_PORT)
+    if engine.remote and not claims.taken:
+        # Whether it is free over there only the engine can say.
+        return PortChoice(address)
+    holder = claims.find_holder(address)
+    namesake = None if engine.remote else ports.find_namesake(address)
+    if asked.port is not None:
+        return _as_asked(address, claims, holder, namesake)
+    if holder is None and namesake is None:
+        return PortChoice(address)
+    free = claims.next_free(address)
+    who = holder or f"{namesake} on {namesake.address.host if namesake else ''}"
+    return PortChoice(free, f"port {address.port} is taken by {who}; using {free.port}")
+
+
+def _as_asked(address: Address, claims: PortClaims, holder: str | None, namesake: ports.Holder | None) -> PortChoice:
+    if holder is not None:
+        raise PortTakenError(
+            f"port {address.port} on {address.host} is taken by {holder}",
+            hint=f"localreg up --port {claims.next_free(address).port}",
+        )
+    if namesake is None:
+        return PortChoice(address)
+    return PortChoice(
+        address,
+        f"{namesake} listens on {namesake.address}: `localhost:{address.port}` may lead there, "
+        f"{address} leads to the registry",
+    )

@@ -1,0 +1,55 @@
+"""The options of `up` that describe the registry, as a person types them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+
+from localreg.errors import UsageError
+from localreg.reference import parse_reference
+from localreg.registry_container import RegistryOptions
+
+_VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+
+
+def read_options(
+    *, port: int | None, host: str | None, image: str | None, volume: str | None, ephemeral: bool
+) -> RegistryOptions:
+    """Check what was typed.
+
+    Raises:
+        UsageError: a value is none, or two exclude each other.
+    """
+    if ephemeral and volume is not None:
+        raise UsageError("--ephemeral keeps nothing, so it does not go with --volume")
+    if image is not None:
+        parse_reference(image)
+    return RegistryOptions(
+        port=port,
+        host=None if host is None else _read_host(host),
+        image=image,
+        volume=None if volume is None else _read_volume(volume),
+        ephemeral=ephemeral or None,
+    )
+
+
+def _read_host(text: str) -> str:
+    if text == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError as exc:
+        raise UsageError(f"`{text}` is no IP address", hint="--host 127.0.0.1") from exc
+
+
+def _read_volume(text: str) -> str:
+    """A volume's name as it is, a folder as an absolute path; like `docker run -v`, a `/` tells them apart."""
+    if "/" not in text and text not in (".", "..", "~"):
+        if not _VOLUME_NAME.fullmatch(text):
+            raise UsageError(f"`{text}` is neither a volume's name nor a path", hint="--volume localreg-images")
+        return text
+    folder = Path(text).expanduser().absolute()
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder `{folder}`", hint=f"mkdir -p {folder}")
+    return str(folder.resolve())

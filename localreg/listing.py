@@ -1,0 +1,220 @@
+"""What is in a registry: every tag with its digest, platforms, size and age."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from functools import partial
+from itertools import chain
+from typing import Generic, TypeVar
+
+from localreg.errors import LocalregError, RegistryUnreachableError, RepositoryNotFoundError
+from localreg.oci import Descriptor, Index, Manifest, Platform, parse_manifest, read_platform
+from localreg.registry.client import RegistryClient, StoredManifest
+
+_T = TypeVar("_T")
+
+_WORKERS = 16
+_DEEPEST = 4
+"""Indexes of indexes are followed this far; nobody nests them deeper, but an index may not hold us for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """One tag."""
+
+    repository: str
+    tag: str
+    digest: str | None = None
+    media_type: str | None = None
+    platforms: tuple[str, ...] = ()
+    size: int | None = None
+    """Bytes of configs and layers as stored, each once; attestations are not counted."""
+    created: datetime | None = None
+    """Aware; when the newest of its images was made."""
+    error: str | None = None
+    """Why it could not be read; all else may be missing then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What was found, by repository and tag."""
+
+    rows: tuple[ListedImage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What a manifest or an index comes to."""
+
+    platforms: tuple[Platform, ...] = ()
+    blobs: frozenset[tuple[str, int]] = frozenset()
+    created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Config:
+    platform: Platform | None
+    created: datetime | None
+
+
+def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
+    """List the tags of a registry.
+
+    Args:
+        client: Of the registry.
+        patterns: `repository` or `repository:tag`, where `*`, `?` and `[...]` stand for anything; all when empty. A
+            registry in front is passed over.
+
+    Raises:
+        RepositoryNotFoundError: a pattern names one repository, and there is none of that name.
+        RegistryError: the registry cannot be asked at all; a single tag that cannot be read is a row with an error.
+    """
+    wanted = [_without_registry(pattern) for pattern in patterns]
+    exact = bool(wanted) and not any(character in pattern for pattern in wanted for character in "*?[")
+    names = sorted({pattern.partition(":")[0] for pattern in wanted}) if exact else _crawl(client, wanted)
+
+    def tags_of(repository: str) -> list[str]:
+        try:
+            return sorted(client.list_tags(repository))
+        except RepositoryNotFoundError:
+            if exact:
+                raise
+            # It went away after the catalog was read.
+            return []
+
+    reader = _Reader(client)
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        tags = [
+            (repository, tag)
+            for repository, found in zip(names, pool.map(tags_of, names), strict=True)
+            for tag in found
+            if not wanted or any(_matches(pattern, repository, tag) for pattern in wanted)
+        ]
+        return Listing(tuple(pool.map(reader.row, *zip(*tags, strict=True)) if tags else ()))
+
+
+def _without_registry(pattern: str) -> str:
+    first, slash, rest = pattern.partition("/")
+    return rest if slash and (first == "localhost" or ":" in first or "." in first) else pattern
+
+
+def _crawl(client: RegistryClient, wanted: Sequence[str]) -> list[str]:
+    return sorted(
+        name
+        for name in client.iter_repositories()
+        if not wanted or any(fnmatchcase(name, pattern.partition(":")[0]) for pattern in wanted)
+    )
+
+
+def _matches(pattern: str, repository: str, tag: str) -> bool:
+    name, colon, tag_pattern = pattern.partition(":")
+    return fnmatchcase(repository, name) and (not colon or fnmatchcase(tag, tag_pattern))
+
+
+class _Reader:
+    """Reads tags; what has a digest is fetched and understood once, whoever asks for it first."""
+
+    def __init__(self, client: RegistryClient) -> None:
+        self._client = client
+        self._contents = _Once[_Content]()
+        self._configs = _Once[_Config]()
+
+    def row(self, repository: str, tag: str) -> ListedImage:
+        """One tag; what is wrong with it is said in its row, but a registry that is gone ends the listing."""
+        digest, media_type = None, None
+        try:
+            stored = self._client.get_manifest(repository, tag)
+            digest, media_type = stored.digest, stored.media_type
+            content = self._contents.get(digest, lambda: self._read(repository, stored, depth=0))
+        except RegistryUnreachableError:
+            raise
+        except LocalregError as exc:
+            return ListedImage(repository, tag, digest, media_type, error=exc.message)
+        return ListedImage(
+            repository,
+            tag,
+            digest,
+            media_type,
+            tuple(map(str, content.platforms)),
+            sum(size for _, size in content.blobs),
+            content.created,
+        )
+
+    def _read(self, repository: str, stored: StoredManifest, *, depth: int) -> _Content:
+        parsed = parse_manifest(stored.data, stored.media_type)
+        return (
+            self._manifest(repository, parsed)
+            if isinstance(parsed, Manifest)
+            else self._index(repository, parsed, depth)
+        )
+
+    def _manifest(self, repository: str, manifest: Manifest) -> _Content:
+        blobs = frozenset((part.digest, part.size) for part in (manifest.config, *manifest.layers))
+        if not manifest.is_image:
+            return _Content(blobs=blobs)
+        config = self._configs.get(
+            manifest.config.digest, lambda: _read_config(self._client.get_blob(repository, manifest.config.digest))
+        )
+        return _Content((config.platform,) if config.platform else (), blobs, config.created)
+
+    def _index(self, repository: str, index: Index, depth: int) -> _Content:
+        children = [child for child in index.manifests if not child.is_attestation]
+        contents = list(self._children(repository, children, depth))
+        return _Content(
+            tuple(dict.fromkeys(chain.from_iterable(content.platforms for content in contents))),
+            frozenset(chain.from_iterable(content.blobs for content in contents)),
+            max((content.created for content in contents if content.created), default=None),
+        )
+
+    def _children(self, repository: str, children: Sequence[Descriptor], depth: int) -> Iterator[_Content]:
+        """What each child comes to; of one that is missing, which a registry tolerates, what the index says."""
+        for child in children if depth < _DEEPEST else ():
+            said = (child.platform,) if child.platform else ()
+            try:
+                content = self._contents.get(child.digest, partial(self._fetch, repository, child.digest, depth + 1))
+            except RepositoryNotFoundError:
+                yield _Content(said)
+            else:
+                yield _Content(said or content.platforms, content.blobs, content.created)
+
+    def _fetch(self, repository: str, digest: str, depth: int) -> _Content:
+        return self._read(repository, self._client.get_manifest(repository, digest), depth=depth)
+
+
+def _read_config(data: bytes) -> _Config:
+    """What an image's config says; one that is no JSON says nothing."""
+    try:
+        found = json.loads(data)
+        created = datetime.fromisoformat(found["created"]) if found.get("created") else None
+        return _Config(read_platform(found), created if created and created.tzinfo and created.year > 1 else None)
+    except (ValueError, TypeError, AttributeError):
+        return _Config(None, None)
+
+
+class _Once(Generic[_T]):
+    """Values by digest, each made once even when several threads ask for it at the same time."""
+
+    def __init__(self) -> None:
+        self._futures: dict[str, Future[_T]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, digest: str, make: Callable[[], _T]) -> _T:
+        """The value, made now if nobody has asked before; whoever asks later waits for the first."""
+        with self._lock:
+            known = self._futures.get(digest)
+            future = self._futures.setdefault(digest, Future())
+        if known is None:
+            try:
+                future.set_result(make())
+            except BaseException as exc:  # noqa: BLE001 -- handed to everybody who waits
+                with self._lock:
+                    # Whoever asks later may have more luck, in another repository.
+                    del self._futures[digest]
+                future.set_exception(exc)
+        return future.result()

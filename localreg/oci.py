@@ -1,0 +1,127 @@
+"""Manifests and indexes, of the OCI image specification and of Docker, read from what a registry stores.
+
+See https://github.com/opencontainers/image-spec and https://distribution.github.io/distribution/spec/manifest-v2-2/.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from localreg.errors import RegistryError
+
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+
+MANIFEST_TYPES = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_INDEX)
+"""All four have to be asked for: without one of them a registry converts what it has, or hides it."""
+
+IMAGE_CONFIGS = frozenset(
+    {"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"}
+)
+"""The media types of a config that describes an image; anything else is another kind of artifact."""
+
+_INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
+_ATTESTATION = "vnd.docker.reference.type"
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What an image runs on."""
+
+    os: str
+    architecture: str
+    variant: str | None = None
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """What a manifest or an index says of something stored elsewhere."""
+
+    media_type: str
+    digest: str
+    size: int
+    """Bytes, as stored."""
+    platform: Platform | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_attestation(self) -> bool:
+        """It says something about an image, as BuildKit does, and is none."""
+        unknown = self.platform is not None and self.platform.os == self.platform.architecture == "unknown"
+        return unknown or _ATTESTATION in self.annotations
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """An image for one platform, or another artifact."""
+
+    media_type: str
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+    artifact_type: str | None = None
+
+    @property
+    def is_image(self) -> bool:
+        """Its config describes an image."""
+        return self.config.media_type in IMAGE_CONFIGS
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Manifests, usually of one image for several platforms."""
+
+    media_type: str
+    manifests: tuple[Descriptor, ...]
+
+
+def parse_manifest(data: bytes, media_type: str | None = None) -> Manifest | Index:
+    """Read a manifest or an index.
+
+    Args:
+        data: As the registry stores it.
+        media_type: What the registry said it is; what the manifest says of itself where it said nothing.
+
+    Raises:
+        RegistryError: it is neither.
+    """
+    try:
+        found = json.loads(data)
+        kind = str(media_type or found.get("mediaType") or "").partition(";")[0].strip()
+        if kind not in MANIFEST_TYPES:
+            kind = found.get("mediaType") or (OCI_INDEX if "manifests" in found else OCI_MANIFEST)
+        if found.get("schemaVersion") == 1:
+            raise RegistryError("its manifest is of schema 1, which nothing writes any more")
+        if kind in _INDEXES:
+            return Index(kind, tuple(map(_descriptor, found["manifests"] or ())))
+        layers = tuple(map(_descriptor, found.get("layers") or ()))
+        return Manifest(kind, _descriptor(found["config"]), layers, found.get("artifactType"))
+    except (ValueError, LookupError, TypeError, AttributeError) as exc:
+        raise RegistryError("its manifest cannot be read", details=[f"{type(exc).__name__}: {exc}"]) from exc
+
+
+def _descriptor(found: Mapping[str, Any]) -> Descriptor:
+    platform = found.get("platform")
+    return Descriptor(
+        media_type=str(found.get("mediaType") or ""),
+        digest=str(found["digest"]),
+        size=int(found.get("size") or 0),
+        platform=None if not platform else read_platform(platform),
+        annotations=found.get("annotations") or {},
+    )
+
+
+def read_platform(found: Mapping[str, Any]) -> Platform | None:
+    """Read `os`, `architecture` and `variant` of a descriptor or of an image's config; None where it names none."""
+    if not found.get("os") and not found.get("architecture"):
+        return None
+    return Platform(
+        str(found.get("os") or "unknown"), str(found.get("architecture") or "unknown"), found.get("variant")
+    )

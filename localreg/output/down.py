@@ -1,0 +1,48 @@
+"""What `down` shows."""
+
+from __future__ import annotations
+
+from localreg.lifecycle.down import DownResult
+from localreg.output.block import block
+from localreg.output.streams import Renderings
+
+
+def render(result: DownResult, *, command: str) -> Renderings:
+    """Lay out what was removed.
+
+    Args:
+        result: What `down` did.
+        command: `localreg`, with the registry's name where it has one of its own.
+    """
+    removed = [
+        *([f"container {result.container}"] if result.container else []),
+        *map("volume {}".format, result.volumes),
+    ]
+
+    def table(width: int) -> str:
+        facts = []
+        if result.kept:
+            facts += [("again", f"{command} up"), ("discard", f"{command} down --volumes")]
+        if result.kept_of_others:
+            facts.append(("kept", ", ".join(result.kept_of_others)))
+        return block(_headline(result), facts, width=width)
+
+    return Renderings(
+        table=table,
+        plain=lambda: "\n".join(removed),
+        json=lambda: {
+            "removed": {"container": result.container, "volumes": list(result.volumes)},
+            "kept": [*result.kept, *result.kept_of_others],
+        },
+    )
+
+
+def _headline(result: DownResult) -> str:
+    stopped = "Registry stopped" if result.container else "No registry runs"
+    if result.volumes:
+        return f"{stopped}; its images are gone with volume {', '.join(result.volumes)}"
+    if result.kept:
+        return f"{stopped}; its images stay in volume {', '.join(result.kept)}"
+    if result.kept_of_others:
+        return f"{stopped}; its images stay where they are"
+    return f"{stopped}; nothing is left of it" if result.container else "There is no registry, so nothing to stop"

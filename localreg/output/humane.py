@@ -1,0 +1,50 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+_KILO = 1000
+_HUNDRED = 100
+_TEN = 10
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units with three digits at most: `41.2 MB`, `164 MB`, `512 B`."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < _KILO - 0.5 or unit == "TB":
+            break
+        value /= _KILO
+    if unit == "B" or value >= _HUNDRED - 0.05:
+        return f"{value:.0f} {unit}"
+    return f"{value:.1f} {unit}" if value >= _TEN - 0.005 else f"{value:.2f} {unit}"
+
+
+_UNITS = (
+    (timedelta(days=365), "year"),
+    (timedelta(days=30), "month"),
+    (timedelta(weeks=1), "week"),
+    (timedelta(days=1), "day"),
+    (timedelta(hours=1), "hour"),
+    (timedelta(minutes=1), "minute"),
+)
+
+
+def duration(span: timedelta) -> str:
+    """In the largest unit that fits: `2 hours`, `1 day`, `a few seconds`."""
+    for unit, word in _UNITS:
+        count = span // unit
+        if count:
+            return f"{count} {word}{'' if count == 1 else 's'}"
+    return "a few seconds"
+
+
+def ago(moment: datetime | None, *, now: datetime) -> str:
+    """How long ago that was; empty when it is not known.
+
+    Args:
+        moment: Aware; one in the future, as clocks differ, counts as just now.
+        now: Aware.
+    """
+    return "" if moment is None else f"{duration(max(now - moment, timedelta()))} ago"

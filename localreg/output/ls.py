@@ -1,0 +1,89 @@
+"""What `ls` shows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from localreg.listing import ListedImage, Listing
+from localreg.output.humane import ago, size
+from localreg.output.registries import time_json
+from localreg.output.streams import Renderings
+
+_SHORT_DIGEST = 12
+
+
+def render(listing: Listing, *, location: str) -> Renderings:
+    """Lay out what is in a registry.
+
+    Args:
+        listing: What was found.
+        location: The registry's part of a reference.
+    """
+    rows = listing.rows
+
+    def table(width: int) -> str:
+        from localreg.output.table import columns  # noqa: PLC0415 -- loads rich, not needed for the other formats
+
+        if not rows:
+            return f"Nothing is in the registry at {location} yet"
+        now = datetime.now(UTC)
+        cells = [
+            (
+                row.repository,
+                row.tag,
+                _short(row.digest),
+                row.error or _platforms(row.platforms),
+                "" if row.size is None else size(row.size),
+                ago(row.created, now=now),
+            )
+            for row in rows
+        ]
+        headings = ("REPOSITORY", "TAG", "DIGEST", "PLATFORMS", "SIZE", "CREATED")
+        return columns(headings, cells, width=width, right=frozenset({"SIZE"}))
+
+    return Renderings(
+        table=table,
+        plain=lambda: "\n".join("\t".join(_plain(row)) for row in rows),
+        quiet=lambda: "\n".join(f"{location}/{row.repository}:{row.tag}" for row in rows),
+        json=lambda: {
+            "registry": location,
+            "images": [
+                {
+                    "repository": row.repository,
+                    "tag": row.tag,
+                    "reference": f"{location}/{row.repository}:{row.tag}",
+                    "digest": row.digest,
+                    "media_type": row.media_type,
+                    "platforms": list(row.platforms),
+                    "size": row.size,
+                    "created": time_json(row.created),
+                    "error": row.error,
+                }
+                for row in rows
+            ],
+        },
+    )
+
+
+def _plain(row: ListedImage) -> tuple[str, ...]:
+    return (
+        row.repository,
+        row.tag,
+        row.digest or "",
+        row.error or ",".join(row.platforms),
+        "" if row.size is None else str(row.size),
+        time_json(row.created) or "",
+    )
+
+
+def _short(digest: str | None) -> str:
+    return "" if digest is None else digest.partition(":")[2][:_SHORT_DIGEST]
+
+
+def _platforms(platforms: tuple[str, ...]) -> str:
+    """One line: the operating system is said once for all that share it: `linux/amd64,arm64`."""
+    by_system: dict[str, list[str]] = {}
+    for platform in platforms:
+        system, _, architecture = platform.partition("/")
+        by_system.setdefault(system, []).append(architecture)
+    return " ".join(f"{system}/{','.join(found)}" for system, found in by_system.items())

@@ -1,0 +1,80 @@
+"""What `podman-fix` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from localreg.clients.podman import Plan
+from localreg.output.block import block
+from localreg.output.streams import Renderings
+
+
+def render(plan: Plan, *, checked: Mapping[str, bool] | None, dry_run: bool, command: str) -> Renderings:
+    """Lay out what was written, or would be.
+
+    Args:
+        plan: The change.
+        checked: What the podman program says of each location; None when it was not asked or cannot be.
+        dry_run: Nothing was written.
+        command: `localreg`, with the registry's name where it has one of its own.
+    """
+
+    def table(width: int) -> str:
+        if dry_run:
+            return plan.diff().rstrip("\n") or "Nothing would change"
+        return block(_headline(plan), _facts(plan, checked, command), width=width)
+
+    def plain() -> str:
+        if dry_run:
+            return plan.diff().rstrip("\n")
+        if not plan.changes:
+            return ""
+        return f"{'wrote' if plan.after else 'removed'} {plan.path}"
+
+    return Renderings(
+        table=table,
+        plain=plain,
+        json=lambda: {
+            "path": str(plan.path),
+            "changed": plan.changes and not dry_run,
+            "added": list(plan.added),
+            "removed": list(plan.removed),
+            "provided_by": {location: str(path) for location, path in plan.provided.items()},
+            "overridden_by": {location: str(path) for location, path in plan.overridden.items()},
+            "in_force": None if checked is None else dict(checked),
+            "diff": plan.diff() if dry_run else None,
+        },
+    )
+
+
+def _headline(plan: Plan) -> str:
+    allowed = [*plan.added, *plan.provided]
+    if allowed:
+        return f"Podman {'now uses' if plan.changes else 'uses'} plain HTTP for {' and '.join(allowed)}"
+    if plan.removed:
+        return f"Podman no longer uses plain HTTP for {' and '.join(plan.removed)}"
+    return "There was nothing to take back"
+
+
+def _facts(plan: Plan, checked: Mapping[str, bool] | None, command: str) -> list[tuple[str, str]]:
+    facts = []
+    if plan.changes:
+        facts.append(("wrote" if plan.after else "removed", str(plan.path)))
+    elif plan.added:
+        facts.append(("kept", f"{plan.path}, which says so already"))
+    for path in dict.fromkeys(plan.provided.values()):
+        facts.append(("because", f"{path} says so already"))
+    if checked is not None:
+        facts.append(("checked", _verdict(checked)))
+    elif plan.added:
+        facts.append(("checked", "no: the podman program cannot be asked"))
+    if plan.added:
+        facts.append(("undo", f"{command} podman-fix --remove"))
+    return facts
+
+
+def _verdict(checked: Mapping[str, bool]) -> str:
+    refused = [location for location, insecure in checked.items() if not insecure]
+    if refused:
+        return f"podman still refuses plain HTTP for {' and '.join(refused)}"
+    return f"podman says {'both are' if len(checked) > 1 else 'it is'} insecure"

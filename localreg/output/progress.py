@@ -1,0 +1,73 @@
+"""A push or a pull on a terminal: a line for each layer. Where an engine says no bytes, none are invented."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
+
+from localreg.engines import base
+from localreg.output.humane import size
+
+_NARROW = 60
+
+
+class _Bytes(ProgressColumn):
+    """How much of a layer is there, and how fast."""
+
+    def render(self, task: Task) -> Text:
+        if task.fields["state"] is base.TransferState.EXISTS:
+            return Text("already there")
+        if task.total is None:
+            return Text("")
+        if task.finished:
+            return Text(size(task.total))
+        speed = f"  {size(task.speed)}/s" if task.speed else ""
+        return Text(f"{size(task.completed)} of {size(task.total)}{speed}")
+
+
+class TransferDisplay:
+    """Shows each step of one transfer on stderr while it lasts."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True, highlight=False)
+        bar = [] if console.width < _NARROW else [BarColumn(bar_width=min(30, console.width - 50))]
+        self._progress = Progress(
+            TextColumn("  {task.description}"), SpinnerColumn(finished_text=" "), *bar, _Bytes(), TimeElapsedColumn(),
+            console=console,
+        )  # fmt: skip
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, step: base.Progress) -> None:
+        """Take in one step."""
+        if step.layer is None:
+            return
+        if step.layer not in self._tasks:
+            self._tasks[step.layer] = self._progress.add_task(step.layer, total=None, state=step.state)
+        task = self._tasks[step.layer]
+        self._progress.update(task, total=step.total, completed=step.current, state=step.state)
+        if step.state in (base.TransferState.DONE, base.TransferState.EXISTS):
+            total = self._progress.tasks[task].total or step.total or 1
+            self._progress.update(task, total=total, completed=total)
+            self._progress.stop_task(task)

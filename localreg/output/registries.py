@@ -1,0 +1,73 @@
+"""A registry and its engine, as the screens and the JSON of several commands show them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from localreg.engines.base import EngineInfo
+from localreg.registry_container import Registry
+
+
+def engine_line(info: EngineInfo) -> str:
+    """An engine in one line: what it is, and where it answers where that is not plain."""
+    parts = [f"{info.name.capitalize()} {info.version}"]
+    if info.rootless:
+        parts.append("rootless")
+    if info.context or (info.name == "docker" and not info.remote):
+        parts.append(f"context `{info.context or 'default'}`")
+    elif info.private:
+        parts.append("served by localreg while it is used")
+    else:
+        parts.append(info.endpoint)
+    return ", ".join(parts)
+
+
+def reach_line(registry: Registry) -> str:
+    """Who can reach a registry."""
+    published = registry.published
+    if published is None:
+        return "nobody: no port is published"
+    if published.bound.is_loopback:
+        return f"this machine only ({published.bound.host})" if published.from_host else "the engine's machine only"
+    if published.bound.is_wildcard:
+        return f"everybody who reaches this machine ({published.bound.host})"
+    return f"everybody who reaches {published.bound.host}"
+
+
+def title(version: str | None) -> str:
+    """What a headline calls a registry."""
+    return f"Registry {version}" if version else "Registry"
+
+
+def engine_json(info: EngineInfo) -> dict[str, Any]:
+    """An engine."""
+    return {
+        "name": info.name,
+        "version": info.version,
+        "endpoint": info.endpoint,
+        "context": info.context,
+        "rootless": info.rootless,
+        "remote": info.remote,
+    }
+
+
+def registry_json(found: Registry) -> dict[str, Any]:
+    """A registry's container, and where it is reached."""
+    published = found.published
+    return {
+        "name": found.container.name,
+        "location": found.location,
+        "url": f"http://{published.from_host}" if published and published.from_host else None,
+        "bound": str(published.bound) if published else None,
+        "container": found.container.id,
+        "image": found.container.image,
+        "state": str(found.container.state),
+        "started": time_json(found.container.started_at),
+        "created_by_localreg": found.is_ours,
+    }
+
+
+def time_json(moment: datetime | None) -> str | None:
+    """RFC 3339."""
+    return None if moment is None else moment.isoformat()

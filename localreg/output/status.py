@@ -1,0 +1,129 @@
+"""What `status` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from localreg.lifecycle.status import Health, SeenRegistry, Status
+from localreg.output.block import block
+from localreg.output.humane import ago, duration
+from localreg.output.registries import engine_json, engine_line, reach_line, registry_json, title
+from localreg.output.streams import Renderings
+
+
+def render(result: Status, *, plain_http: str | None, command: str) -> Renderings:
+    """Lay out what is known of a registry.
+
+    Args:
+        result: What was found.
+        plain_http: What lets the engine's own program use plain HTTP, or how to let it, in words; None where it needs
+            nothing.
+        command: `localreg`, with the registry's name where it has one of its own.
+    """
+    facts = [*_facts(result), *([("podman", plain_http)] if plain_http and result.registry else [])]
+
+    def table(width: int) -> str:
+        cure = [] if result.health is Health.HEALTHY else [("start", f"{command} up")]
+        if result.health is Health.NOT_ANSWERING:
+            cure = [("see", f"{command} logs")]
+        return block(_headline(result), [*facts, *cure], width=width)
+
+    def plain() -> str:
+        location = result.registry.location if result.registry else None
+        head = [("name", result.name), ("health", str(result.health)), ("location", location or "")]
+        return "\n".join(f"{key}\t{value}" for key, value in [*head, *facts])
+
+    return Renderings(
+        table=table,
+        plain=plain,
+        quiet=lambda: str(result.health),
+        json=lambda: {
+            "name": result.name,
+            "health": str(result.health),
+            "version": result.version,
+            "engine": engine_json(result.engine),
+            "registry": registry_json(result.registry) if result.registry else None,
+            "storage": result.storage,
+            "repositories": result.repositories,
+        },
+    )
+
+
+def _headline(result: Status) -> str:
+    what = title(result.version)
+    if result.registry is None:
+        return f"There is no registry `{result.name}`"
+    place = f" at {result.registry.location}" if result.registry.location else ""
+    if result.health is Health.STOPPED:
+        return f"{what}: {result.registry.container.state}, not running"
+    started = result.registry.container.started_at
+    since = f", since {duration(datetime.now(UTC) - started)}" if started else ""
+    return f"{what}{place}: running, {result.health}{since}"
+
+
+def _facts(result: Status) -> list[tuple[str, str]]:
+    facts = [("engine", engine_line(result.engine))]
+    if result.registry is None:
+        return facts
+    facts.append(("image", result.registry.container.image))
+    if result.registry.published is not None:
+        facts.append(("reach", reach_line(result.registry)))
+    count = result.repositories
+    number = "" if count is None else f", {count} {'repository' if count == 1 else 'repositories'}"
+    place = result.storage or "an anonymous volume, gone with the container"
+    facts.append(("storage", f"{'volume ' if result.storage and not place.startswith('/') else ''}{place}{number}"))
+    if not result.registry.is_ours:
+        facts.append(("origin", "started by hand, not by localreg"))
+    return facts
+
+
+def render_all(found: Sequence[SeenRegistry]) -> Renderings:
+    """Lay out every registry on every engine."""
+
+    def table(width: int) -> str:
+        from localreg.output.table import columns  # noqa: PLC0415 -- loads rich
+
+        if not found:
+            return "There is no registry on any engine"
+        now = datetime.now(UTC)
+        rows = [
+            (
+                seen.registry.container.name,
+                f"{seen.engine.name.capitalize()}{' rootless' if seen.engine.rootless else ''}",
+                str(seen.health),
+                seen.registry.location or "",
+                seen.registry.container.image,
+                "localreg" if seen.registry.is_ours else "others",
+                ago(seen.registry.container.started_at, now=now),
+            )
+            for seen in found
+        ]
+        return columns(("NAME", "ENGINE", "HEALTH", "LOCATION", "IMAGE", "CREATED BY", "STARTED"), rows, width=width)
+
+    def plain() -> str:
+        return "\n".join(
+            "\t".join(
+                (
+                    seen.registry.container.name,
+                    seen.engine.name,
+                    str(seen.health),
+                    seen.registry.location or "",
+                    seen.registry.container.image,
+                    "localreg" if seen.registry.is_ours else "others",
+                )
+            )
+            for seen in found
+        )
+
+    return Renderings(
+        table=table,
+        plain=plain,
+        quiet=lambda: "\n".join(seen.registry.container.name for seen in found),
+        json=lambda: {
+            "registries": [
+                {**registry_json(seen.registry), "health": str(seen.health), "engine": engine_json(seen.engine)}
+                for seen in found
+            ]
+        },
+    )

@@ -1,0 +1,111 @@
+"""The two streams: stdout carries the result, stderr everything else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TextIO
+
+from localreg.errors import LocalregError
+
+SCHEMA_VERSION = 1
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    TABLE = "table"
+    PLAIN = "plain"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Renderings:
+    """One result in every format; each is made only when it is asked for."""
+
+    table: Callable[[int], str]
+    """Takes the width of the terminal in columns."""
+    plain: Callable[[], str]
+    """TAB-separated, a record a line, no header; empty when there is nothing to say."""
+    json: Callable[[], Mapping[str, Any]]
+    quiet: Callable[[], str] | None = None
+    """Identifiers only, where that differs from plain."""
+
+
+class Streams:
+    """Where a command writes."""
+
+    def __init__(self, *, format: Format | None, quiet: bool) -> None:  # noqa: A002 -- the name of the option
+        self.format = format or (Format.TABLE if sys.stdout.isatty() else Format.PLAIN)
+        self.quiet = quiet
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; 80 where there is none."""
+        return shutil.get_terminal_size().columns
+
+    @property
+    def shows_progress(self) -> bool:
+        """Somebody watches stderr."""
+        return sys.stderr.isatty() and not self.quiet
+
+    def show(self, result: Renderings) -> None:
+        """Write a command's result to stdout."""
+        if self.format is Format.JSON:
+            text = json.dumps({"schema_version": SCHEMA_VERSION, **result.json()}, indent=2)
+        elif self.quiet:
+            text = (result.quiet or result.plain)()
+        elif self.format is Format.PLAIN:
+            text = result.plain()
+        else:
+            text = result.table(self.width)
+        if text:
+            print(text, flush=True)
+
+    def note(self, text: str) -> None:
+        """Say something on stderr that the user should know; nothing when quiet."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """Warn on stderr, also when quiet."""
+        print(f"{paint('warning:', '33', sys.stderr)} {text}", file=sys.stderr, flush=True)
+
+    def fail(self, error: LocalregError) -> None:
+        """Report an error on stderr, in the form that the format asks for."""
+        if self.format is Format.JSON:
+            print(json.dumps({"error": error_as_json(error)}), file=sys.stderr, flush=True)
+            return
+        lines = [f"{paint('error:', '31', sys.stderr)} {error.message}", *(f"  {line}" for line in error.details)]
+        if error.hint:
+            lines.append(f"{paint('hint:', '36', sys.stderr)} {error.hint}")
+        print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def error_as_json(error: LocalregError) -> dict[str, Any]:
+    """An error as scripts read it."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "details": list(error.details),
+        "exit_code": error.exit_code,
+    }
+
+
+def paint(text: str, colour: str, stream: TextIO) -> str:
+    """Colour a word on a terminal that shows colours.
+
+    Args:
+        text: What to colour.
+        colour: An SGR code.
+        stream: Where it will be written.
+    """
+    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\033[{colour}m{text}\033[0m"

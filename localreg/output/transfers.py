@@ -1,0 +1,42 @@
+"""What `tag`, `push` and `pull` show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from localreg.errors import LocalregError
+from localreg.images import Transferred
+from localreg.output.streams import Renderings, error_as_json
+
+
+def render(results: Sequence[Transferred], errors: Sequence[tuple[str, LocalregError]]) -> Renderings:
+    """Lay out images that were moved: the pinned reference of each, a line an image.
+
+    Args:
+        results: What is where it should be.
+        errors: What the user named and why it is not.
+    """
+
+    def lines() -> str:
+        return "\n".join(result.pinned for result in results)
+
+    return Renderings(
+        table=lambda _width: lines(),
+        plain=lines,
+        quiet=lambda: "\n".join(result.reference for result in results),
+        json=lambda: {
+            "results": [
+                {"source": result.source, "reference": result.reference, "digest": result.digest} for result in results
+            ],
+            "errors": [{"source": source, **error_as_json(error)} for source, error in errors],
+        },
+    )
+
+
+def render_tag(source: str, reference: str) -> Renderings:
+    """Lay out an image's new name."""
+    return Renderings(
+        table=lambda _width: f"{source} -> {reference}",
+        plain=lambda: reference,
+        json=lambda: {"source": source, "reference": reference},
+    )

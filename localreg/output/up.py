@@ -1,0 +1,69 @@
+"""What `up` shows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from localreg.engines.base import EngineInfo, HostPathMount, VolumeMount
+from localreg.lifecycle.up import UpAction, UpResult
+from localreg.output.block import block
+from localreg.output.humane import duration
+from localreg.output.registries import engine_json, engine_line, reach_line, registry_json, title
+from localreg.output.streams import Renderings
+
+
+def render(result: UpResult, info: EngineInfo, *, version: str | None, command: str) -> Renderings:
+    """Lay out a registry that answers.
+
+    Args:
+        result: What `up` did.
+        info: The engine it did it on.
+        version: Of the registry's program.
+        command: `localreg`, with the registry's name where it has one of its own.
+    """
+    location = str(result.registry.location)
+
+    def table(width: int) -> str:
+        headline = _headline(result, title(version), location)
+        if result.action is UpAction.ALREADY:
+            return headline
+        facts = [
+            ("engine", engine_line(info)),
+            ("reach", reach_line(result.registry)),
+            ("storage", _storage(result, command)),
+            ("next", f"{command} push IMAGE"),
+        ]
+        return block(headline, facts, width=width)
+
+    return Renderings(
+        table=table,
+        plain=lambda: location,
+        json=lambda: {
+            "action": str(result.action),
+            "registry": registry_json(result.registry),
+            "engine": engine_json(info),
+        },
+    )
+
+
+def _storage(result: UpResult, command: str) -> str:
+    match result.registry.data:
+        case VolumeMount(volume=volume):
+            return f"volume {volume}" + (f", kept by `{command} down`" if result.registry.is_ours else "")
+        case HostPathMount(path=path):
+            return path
+        case _:
+            return "none: images are gone when it stops"
+
+
+def _headline(result: UpResult, what: str, location: str) -> str:
+    if result.action is UpAction.ALREADY:
+        return f"{what} is already up at {location}{_since(result)}"
+    if result.action is UpAction.ADOPTED:
+        return f"{what} is up at {location}{_since(result)}; localreg did not start it and uses it as it is"
+    return f"{what} is up at {location} ({result.seconds:.1f} s)"
+
+
+def _since(result: UpResult) -> str:
+    started = result.registry.container.started_at
+    return "" if started is None else f", since {duration(datetime.now(UTC) - started)}"

@@ -1,0 +1,85 @@
+"""TCP ports of this machine: whether one is free, and who holds one that is not."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass
+
+import psutil
+
+from localreg.engines.base import Address
+
+_KNOWN = {
+    "ControlCe": "macOS AirPlay Receiver; System Settings, General, AirDrop & Handoff turns it off",
+    "ControlCenter": "macOS AirPlay Receiver; System Settings, General, AirDrop & Handoff turns it off",
+    "docker-registry": "Debian's docker-registry.service; sudo systemctl stop docker-registry stops it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who listens on a port."""
+
+    address: Address
+    process: str | None = None
+    """The program's name; None where the system does not tell, because it is another user's."""
+    pid: int | None = None
+
+    def __str__(self) -> str:
+        if self.process is None:
+            return "another user's process"
+        note = _KNOWN.get(self.process)
+        return f"`{self.process}` (pid {self.pid}{'; ' + note if note else ''})"
+
+
+def find_holder(address: Address) -> Holder | None:
+    """Who keeps a port from being published on an address; None when it is free."""
+    return (_listener(address) or Holder(address)) if _is_taken(address) else None
+
+
+def find_namesake(address: Address) -> Holder | None:
+    """Who listens on the other loopback: `localhost` may lead there instead of to the address."""
+    if not (address.is_loopback or address.is_wildcard):
+        return None
+    other = Address("127.0.0.1" if ":" in address.host else "::1", address.port)
+    return find_holder(other)
+
+
+def _is_taken(address: Address) -> bool:
+    """Whether binding fails because somebody listens; any other failure is the engine's to report."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as candidate:
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                candidate.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            candidate.bind((address.host, address.port))
+            candidate.listen(1)
+    except OSError as exc:
+        return exc.errno == errno.EADDRINUSE
+    return False
+
+
+def _listener(address: Address) -> Holder | None:
+    """The process that listens there, as far as the system tells this user."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except (psutil.Error, OSError):
+        return None
+    for connection in connections:
+        if connection.status != psutil.CONN_LISTEN or not connection.laddr or connection.pid is None:
+            continue
+        bound = Address(connection.laddr.ip, connection.laddr.port)
+        if bound.port != address.port:
+            continue
+        if bound.is_wildcard or address.is_wildcard or bound.host == address.host:
+            return _named(address, connection.pid)
+    return None
+
+
+def _named(address: Address, pid: int) -> Holder:
+    try:
+        return Holder(address, psutil.Process(pid).name(), pid)
+    except psutil.Error:
+        return Holder(address)

@@ -1,0 +1,137 @@
+"""Image references: the grammar of the distribution project's `reference` package, and what they mean to a registry.
+
+    reference  := name [":" tag] ["@" digest]
+    name       := [domain "/"] path
+
+See https://github.com/distribution/reference (regexp.go, normalize.go).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from localreg.errors import InvalidReferenceError
+
+_NAME_LENGTH = 255
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_DOMAIN_COMPONENT = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_DOMAIN = re.compile(rf"(?:{_DOMAIN_COMPONENT}(?:\.{_DOMAIN_COMPONENT})*|\[(?:[a-fA-F0-9:]+)\])(?::[0-9]+)?", re.ASCII)
+_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}", re.ASCII)
+_DIGEST_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
+_IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}|[0-9a-f]{64}", re.ASCII)
+
+_HUB_DOMAINS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An image reference, taken apart."""
+
+    domain: str | None
+    """The registry, `host` or `host:port`; None where none is named."""
+    path: str
+    """The repository within the registry."""
+    tag: str | None = None
+    digest: str | None = None
+
+    def __str__(self) -> str:
+        name = f"{self.domain}/{self.path}" if self.domain else self.path
+        return f"{name}{':' + self.tag if self.tag else ''}{'@' + self.digest if self.digest else ''}"
+
+
+def parse_reference(text: str) -> Reference:
+    """Take a reference apart, without filling in what it does not say.
+
+    Raises:
+        InvalidReferenceError: the grammar does not accept it; the message names the part.
+    """
+    name, at, digest = text.partition("@")
+    slash = name.rfind("/")
+    colon = name.find(":", slash + 1)
+    name, tag = (name, None) if colon < 0 else (name[:colon], name[colon + 1 :])
+    domain, path = _split_domain(name)
+    if not path:
+        raise InvalidReferenceError(f"`{text}` names no repository")
+    if domain is not None and not _DOMAIN.fullmatch(domain):
+        raise InvalidReferenceError(f"`{domain}` in `{text}` is no registry's host and port")
+    if not _PATH.fullmatch(path):
+        raise _bad_path(text, path)
+    if tag is not None and not _TAG.fullmatch(tag):
+        raise _bad_tag(text, tag)
+    if at:
+        _check_digest(text, digest)
+    if len(name) > _NAME_LENGTH:
+        raise InvalidReferenceError(f"the name in `{text}` is longer than {_NAME_LENGTH} characters")
+    return Reference(domain, path, tag, digest if at else None)
+
+
+def _split_domain(name: str) -> tuple[str | None, str]:
+    """The first component is a registry when it cannot be a repository's: it has a `.`, a `:`, or upper case."""
+    first, slash, rest = name.partition("/")
+    if slash and (first == "localhost" or any(mark in first for mark in ".:[") or first.lower() != first):
+        return first, rest
+    return None, name
+
+
+def _bad_path(text: str, path: str) -> InvalidReferenceError:
+    if path != path.lower() and _PATH.fullmatch(path.lower()):
+        return InvalidReferenceError(
+            f"`{path}` in `{text}` has upper-case letters; a repository has none", hint=f"use {path.lower()}"
+        )
+    return InvalidReferenceError(
+        f"`{path}` in `{text}` is no repository: lower-case letters and digits, with `.`, `_` or `-` between them"
+    )
+
+
+def _bad_tag(text: str, tag: str) -> InvalidReferenceError:
+    if not tag:
+        return InvalidReferenceError(f"`{text}` ends with `:` but names no tag", hint=f"use {text}latest")
+    return InvalidReferenceError(
+        f"`{tag}` in `{text}` is no tag: at most 128 letters, digits, `_`, `.` or `-`, not beginning with `.` or `-`"
+    )
+
+
+def _check_digest(text: str, digest: str) -> None:
+    algorithm, _, encoded = digest.partition(":")
+    length = _DIGEST_LENGTHS.get(algorithm)
+    if length is None:
+        raise InvalidReferenceError(f"`{digest}` in `{text}` is no digest: `sha256:` and 64 hexadecimal digits")
+    if not re.fullmatch(rf"[0-9a-f]{{{length}}}", encoded):
+        raise InvalidReferenceError(
+            f"`{digest}` in `{text}` is no digest: {algorithm} has {length} lower-case hexadecimal digits"
+        )
+
+
+def looks_like_image_id(text: str) -> bool:
+    """It is an image's whole ID, which names no repository; a shorter one may be a name, and only the engine knows."""
+    return _IMAGE_ID.fullmatch(text) is not None
+
+
+def registry_reference(image: Reference, *, registry: str) -> Reference:
+    """What an image is called in a registry: whatever host it names is replaced, the rest stays.
+
+    Args:
+        image: Any reference; `docker.io/library/` and Podman's `localhost/` go too.
+        registry: The registry's part of a reference, such as `localhost:5000`.
+
+    Returns:
+        A complete reference, with the tag `latest` where neither tag nor digest is named.
+    """
+    path = image.path
+    if image.domain in _HUB_DOMAINS:
+        path = path.removeprefix("library/")
+    domain = image.domain if image.domain is not None and _is_same(image.domain, registry) else registry
+    tag = image.tag if image.tag or image.digest else "latest"
+    return replace(image, domain=domain, path=path, tag=tag)
+
+
+def _is_same(domain: str, registry: str) -> bool:
+    """Both spell the same registry: loopback has several names."""
+    if domain == registry:
+        return True
+    host, _, port = domain.rpartition(":")
+    registry_host, _, registry_port = registry.rpartition(":")
+    return port == registry_port and {host, registry_host} <= _LOOPBACK_HOSTS

@@ -1,0 +1,1 @@
+"""The registry's side: the HTTP API of Distribution, version 2."""

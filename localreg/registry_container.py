@@ -1,0 +1,188 @@
+"""The registry's container: how localreg marks it, recognises it, and reads from the engine what it was asked for.
+
+What exists is what the engine says: the options of a registry are in the labels of its container, never in a file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from localreg.engines.base import Container, ContainerRuntime, Mount, PublishedPort
+from localreg.errors import ConflictError, ContainerNotFoundError, RegistryUnreachableError
+
+DEFAULT_NAME = "registry"
+CONTAINER_PORT = 5000
+DATA_FOLDER = "/var/lib/registry"
+
+SCHEMA = "1"
+SCHEMA_LABEL = "localreg.schema"
+NAME_LABEL = "localreg.name"
+ASKED_LABEL = "localreg.asked"
+OPTIONS_LABEL = "localreg.options"
+
+
+def default_volume(name: str) -> str:
+    """The volume that the registry of this name keeps its images in, unless told otherwise."""
+    return f"localreg-{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryOptions:
+    """What describes a registry; None where it was left to localreg."""
+
+    port: int | None = None
+    host: str | None = None
+    image: str | None = None
+    volume: str | None = None
+    """A volume's name, or the absolute path of a folder."""
+    ephemeral: bool | None = None
+
+    def over(self, other: RegistryOptions) -> RegistryOptions:
+        """These, and where one is None the other's."""
+        mine, theirs = asdict(self), asdict(other)
+        return RegistryOptions(**{key: theirs[key] if value is None else value for key, value in mine.items()})
+
+    def differing(self, actual: RegistryOptions) -> tuple[str, ...]:
+        """The names of the options that were asked for here and are something else in `actual`."""
+        asked, found = asdict(self), asdict(actual)
+        return tuple(name for name, value in asked.items() if value is not None and value != found[name])
+
+    def to_json(self) -> str:
+        """Without what is None, keys sorted: the value of a label."""
+        return json.dumps({key: value for key, value in asdict(self).items() if value is not None}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | None) -> RegistryOptions:
+        """What `to_json` wrote; unknown keys of a later release are passed over, garbage counts as nothing."""
+        try:
+            values = json.loads(text or "{}")
+        except ValueError:
+            return cls()
+        known = {field.name for field in fields(cls)}
+        return (
+            cls(**{key: value for key, value in values.items() if key in known}) if isinstance(values, dict) else cls()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A registry's container, ours or one that the user started by hand."""
+
+    container: Container
+
+    @property
+    def is_ours(self) -> bool:
+        """It has the label: localreg created it."""
+        return is_ours(self.container.labels)
+
+    @property
+    def options(self) -> RegistryOptions:
+        """The options as they took effect; of a registry that is not ours nothing is known."""
+        return RegistryOptions.from_json(self.container.labels.get(OPTIONS_LABEL))
+
+    @property
+    def asked(self) -> RegistryOptions:
+        """The options that somebody asked for."""
+        return RegistryOptions.from_json(self.container.labels.get(ASKED_LABEL))
+
+    @property
+    def published(self) -> PublishedPort | None:
+        """Where the registry's port is published; of several ports the one that registries use."""
+        ports = sorted(self.container.ports, key=lambda port: port.container_port != CONTAINER_PORT)
+        return ports[0] if ports else None
+
+    @property
+    def data(self) -> Mount | None:
+        """What its images are stored on."""
+        return next((mount for mount in self.container.mounts if mount.target == DATA_FOLDER), None)
+
+    @property
+    def location(self) -> str | None:
+        """The registry's part of a reference, such as `localhost:5000`; None when no port is published."""
+        return None if self.published is None else location_of(self.published)
+
+    def base_url(self) -> str:
+        """The URL that this machine asks: the address that was published, never a name that may be another's.
+
+        Raises:
+            RegistryUnreachableError: this machine cannot reach it.
+        """
+        published = self.published
+        if published is None:
+            raise RegistryUnreachableError(
+                f"container `{self.container.name}` publishes no port", hint=f"localreg --name {self.container.name} up"
+            )
+        if published.from_host is None:
+            raise RegistryUnreachableError(
+                f"the registry listens on {published.bound} of the engine's machine, which is not this one",
+                hint=f"forward the port first: ssh -NL {published.bound.port}:{published.bound} HOST",
+            )
+        return f"http://{published.from_host}"
+
+
+def location_of(published: PublishedPort) -> str:
+    """How references spell a published port: `localhost` wherever loopback leads to it."""
+    if published.bound.is_loopback or published.bound.is_wildcard:
+        return f"localhost:{published.bound.port}"
+    return str(published.bound)
+
+
+def is_ours(labels: Mapping[str, str]) -> bool:
+    """These are the labels of something that localreg created."""
+    return SCHEMA_LABEL in labels
+
+
+def labels_of(name: str, *, asked: RegistryOptions, options: RegistryOptions) -> dict[str, str]:
+    """The labels of a registry's container: never a secret."""
+    return {**volume_labels(name), ASKED_LABEL: asked.to_json(), OPTIONS_LABEL: options.to_json()}
+
+
+def volume_labels(name: str) -> dict[str, str]:
+    """The labels of a volume that localreg creates for the registry of this name."""
+    return {SCHEMA_LABEL: SCHEMA, NAME_LABEL: name}
+
+
+def find_registry(engine: ContainerRuntime, name: str) -> Registry | None:
+    """The container of that name, whatever it is."""
+    container = engine.find_container(name)
+    return None if container is None else Registry(container)
+
+
+def get_registry(engine: ContainerRuntime, name: str) -> Registry:
+    """The container of that name, running or not.
+
+    Raises:
+        ContainerNotFoundError: there is none.
+    """
+    registry = find_registry(engine, name)
+    if registry is None:
+        raise ContainerNotFoundError(f"there is no registry `{name}`", hint=up_command(name))
+    return registry
+
+
+def up_command(name: str) -> str:
+    """What starts the registry of this name."""
+    return "localreg up" if name == DEFAULT_NAME else f"localreg --name {name} up"
+
+
+def get_running_registry(engine: ContainerRuntime, name: str) -> Registry:
+    """The registry of that name, which runs and publishes a port.
+
+    Raises:
+        ContainerNotFoundError: there is no container of that name.
+        RegistryUnreachableError: it does not run.
+        ConflictError: the container of that name is no registry.
+    """
+    registry = get_registry(engine, name)
+    if not registry.container.is_running:
+        raise RegistryUnreachableError(
+            f"registry `{name}` is {registry.container.state}, not running", hint=up_command(name)
+        )
+    if registry.published is None:
+        raise ConflictError(
+            f"container `{name}` publishes no port, so it is no registry that can be reached",
+            hint="localreg --name OTHER up",
+        )
+    return registry

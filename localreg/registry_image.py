@@ -1,0 +1,156 @@
+"""Where the registry's own image comes from: an archive, the engine, a pull, or a program of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from localreg.archive import ArchiveKind, archive_kind, as_docker_archive
+from localreg.engines.base import Address, Engine, Image, Progress
+from localreg.errors import ImageNotFoundError, LocalregError, RegistryUnreachableError
+from localreg.reference import Reference, parse_reference
+
+DEFAULT_IMAGE = "registry:2.8.3"
+
+
+class PullPolicy(StrEnum):
+    """When the registry's own image is pulled."""
+
+    MISSING = "missing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class ImageSource(StrEnum):
+    """Where the image came from."""
+
+    PRESENT = "present"
+    PULLED = "pulled"
+    ARCHIVE = "archive"
+    PROGRAM = "program"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryImage:
+    """An image that the engine has, to create the registry from."""
+
+    reference: str
+    """A name, or an ID where the image has no name."""
+    source: ImageSource
+
+
+def ensure_registry_image(
+    engine: Engine,
+    *,
+    image: str,
+    archive: Path | None,
+    pull: PullPolicy,
+    on_progress: Callable[[Progress], None],
+    notify: Callable[[str], None],
+) -> RegistryImage:
+    """Make sure that the engine has the registry's image.
+
+    Args:
+        engine: Where it is needed.
+        image: A reference.
+        archive: Load this instead; nothing is pulled then.
+        pull: When to pull.
+        on_progress: Told each step of a pull.
+        notify: Told in a sentence where the image came from when it is not the one that was meant.
+
+    Raises:
+        ImageNotFoundError: it is not there and may not be pulled, or is not upstream.
+        RegistryError: it cannot be pulled, and there is no program to make one around.
+        InvalidArchiveError: the archive is none.
+    """
+    if archive is not None:
+        return RegistryImage(_load(engine, archive), ImageSource.ARCHIVE)
+    if pull is not PullPolicy.ALWAYS:
+        present = _find_present(engine, image) or (_find_made(engine, notify) if image == DEFAULT_IMAGE else None)
+        if present is not None:
+            return RegistryImage(present, ImageSource.PRESENT)
+    if pull is PullPolicy.NEVER:
+        raise ImageNotFoundError(
+            f"the engine has no image `{image}`, and --pull never forbids to pull it", hint="localreg up"
+        )
+    try:
+        return _pull(engine, image, on_progress)
+    except LocalregError as exc:
+        made = _make(engine, exc, notify) if image == DEFAULT_IMAGE and pull is PullPolicy.MISSING else None
+        if made is None:
+            raise _explained(exc, image) from exc
+        return made
+
+
+def _load(engine: Engine, archive: Path) -> str:
+    if archive_kind(archive) is ArchiveKind.OCI and not engine.info().loads_oci_archives:
+        with as_docker_archive(archive) as converted:
+            images = engine.load_archive(converted)
+    else:
+        images = engine.load_archive(archive)
+    return _name_of(images[0])
+
+
+def _name_of(image: Image) -> str:
+    return image.references[0] if image.references else image.id
+
+
+def _find_present(engine: Engine, image: str) -> str | None:
+    """The name under which the engine has it; a short name may be one that Podman puts elsewhere."""
+    for name in (image, str(_qualified(image))):
+        if engine.find_image(name) is not None:
+            return name
+    return None
+
+
+def _find_made(engine: Engine, notify: Callable[[str], None]) -> str | None:
+    """The newest image that was made around a program earlier."""
+    from localreg.registry_program import REPOSITORY  # noqa: PLC0415 -- only where the usual image is absent
+
+    names = [name for image in engine.list_images() for name in image.references if name.startswith(f"{REPOSITORY}:")]
+    if not names:
+        return None
+    newest = max(names)
+    notify(f"{DEFAULT_IMAGE} is not here; using {newest}, which localreg made earlier")
+    return newest
+
+
+def _qualified(image: str) -> Reference:
+    """With the registry that Docker means by a short name; Podman would have to ask."""
+    reference = parse_reference(image)
+    if reference.domain is None:
+        path = reference.path if "/" in reference.path else f"library/{reference.path}"
+        reference = replace(reference, domain="docker.io", path=path)
+    return reference if reference.tag or reference.digest else replace(reference, tag="latest")
+
+
+def _pull(engine: Engine, image: str, on_progress: Callable[[Progress], None]) -> RegistryImage:
+    reference = _qualified(image)
+    host = str(reference.domain).rpartition(":")[0] or str(reference.domain)
+    for step in engine.pull_image(str(reference), plain_http=Address(host, 0).is_loopback):
+        on_progress(step)
+    return RegistryImage(str(reference), ImageSource.PULLED)
+
+
+def _make(engine: Engine, failure: LocalregError, notify: Callable[[str], None]) -> RegistryImage | None:
+    """An image around the Distribution program of this machine; None where there is none."""
+    from localreg.registry_program import find_registry_program, image_around  # noqa: PLC0415 -- only after a failure
+
+    program = find_registry_program()
+    if program is None:
+        return None
+    with image_around(program) as archive:
+        engine.load_archive(archive)
+    notify(f"{failure.message}; made {program.image} from {program.path} ({program.version}) instead")
+    return RegistryImage(program.image, ImageSource.PROGRAM)
+
+
+def _explained(failure: LocalregError, image: str) -> LocalregError:
+    """The pull's own failure, with what can be done about it."""
+    hint = "localreg up --image-archive FILE, made elsewhere with `docker save registry:2.8.3 -o FILE`"
+    if isinstance(failure, RegistryUnreachableError):
+        return RegistryUnreachableError(f"cannot pull `{image}`: {failure.message}", hint=hint, details=failure.details)
+    failure.hint = failure.hint or hint
+    return failure

@@ -1,0 +1,14 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+demo: ## show the main job with a real engine; installs what is missing
+	@tests/testbed/demo
+
+test: ## run every check and every test on real engines; installs what is missing
+	@tests/testbed/check
+
+lint: ## run the checks that need no engine
+	@tests/testbed/lint

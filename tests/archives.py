@@ -1,0 +1,53 @@
+"""Small images, written as docker-archives without an engine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+SCRIPT = "echo to stdout; echo to stderr >&2; printf 'raw \\377 byte\\n'; exec sleep 1000"
+
+
+def write_image(archive: Path, name: str, labels: Mapping[str, str], *, command: str = SCRIPT) -> None:
+    """Write an image with a static busybox; its labels make it differ from others."""
+    busybox = shutil.which("busybox") or "/bin/busybox"
+    layer = _layer({"bin/busybox": Path(busybox).read_bytes(), "content": json.dumps(dict(labels)).encode()})
+    digest = hashlib.sha256(layer).hexdigest()
+    config = json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "created": "2026-01-01T00:00:00Z",
+            "config": {"Cmd": ["/bin/sh", "-c", command], "Env": ["PATH=/bin"], "Labels": dict(labels)},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
+        }
+    ).encode()
+    config_name = f"{hashlib.sha256(config).hexdigest()}.json"
+    manifest = [{"Config": config_name, "RepoTags": [name], "Layers": [f"{digest}.tar"]}]
+    with tarfile.open(archive, "w") as tar:
+        _add(tar, f"{digest}.tar", layer)
+        _add(tar, config_name, config)
+        _add(tar, "manifest.json", json.dumps(manifest).encode())
+
+
+def _layer(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path, data in files.items():
+            _add(tar, path, data)
+        for applet in ("sh", "sleep", "echo", "cat"):
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    return buffer.getvalue()
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(data), 0o755
+    tar.addfile(member, io.BytesIO(data))

@@ -1,0 +1,174 @@
+"""The real engines that tests run on: who runs them, in which environment, and how a test leaves them as it found them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from archives import write_image
+
+TESTER_UID = 4242
+TESTER_HOME = Path("/mnt/tester")
+TESTER_RUNTIME = Path(f"/run/user/{TESTER_UID}")
+
+REQUIRED = ("docker", "podman-rootful", "podman-rootless")
+"""What CI must have run."""
+
+
+@dataclass(frozen=True)
+class Bed:
+    """One real engine."""
+
+    name: str
+    program: str
+    """The engine's own program."""
+    uid: int
+
+    @property
+    def engine(self) -> str:
+        """What `--engine` calls it."""
+        return self.program
+
+    @property
+    def home(self) -> Path:
+        return TESTER_HOME if self.uid else Path("/mnt/root")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a login gives its user, and no more."""
+        runtime = {"XDG_RUNTIME_DIR": str(TESTER_RUNTIME)} if self.uid else {}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return {"HOME": str(self.home), "PATH": path, "LANG": "C.UTF-8", "TERM": "dumb", **runtime}
+
+    def command(self, arguments: Sequence[str]) -> list[str]:
+        """The arguments, run by the bed's user."""
+        if not self.uid:
+            return list(arguments)
+        user = str(self.uid)
+        return ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--", *arguments]
+
+    def run(
+        self, *arguments: str, env: dict[str, str] | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end as the bed's user."""
+        return subprocess.run(
+            self.command(arguments),
+            env={**self.environment, **(env or {})},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=timeout,
+            check=False,
+        )
+
+    def localreg(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run localreg on this engine as a stranger would: the installed program, with the engine named."""
+        return self.run("localreg", "--engine", self.engine, *arguments, env=env)
+
+    def ok(self, *arguments: str, env: dict[str, str] | None = None) -> str:
+        """Run localreg, which has to succeed; returns stdout."""
+        result = self.localreg(*arguments, env=env)
+        assert result.returncode == 0, f"{arguments} exited with {result.returncode}\n{result.stdout}\n{result.stderr}"
+        return result.stdout
+
+    def refused(self, code: int, *arguments: str, env: dict[str, str] | None = None) -> str:
+        """Run localreg, which has to fail with this exit code; returns stderr."""
+        result = self.localreg(*arguments, env=env)
+        assert result.returncode == code, (
+            f"{arguments} exited with {result.returncode}\n{result.stdout}\n{result.stderr}"
+        )
+        assert "Traceback" not in result.stderr
+        return result.stderr
+
+    def engine_ok(self, *arguments: str) -> str:
+        """Run the engine's own program, which has to succeed; returns stdout."""
+        result = self.run(self.program, *arguments)
+        assert result.returncode == 0, f"{self.program} {arguments}: {result.stderr}"
+        return result.stdout
+
+    @contextlib.contextmanager
+    def started(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a program in the background as the bed's user; killed at the end if it still runs."""
+        with subprocess.Popen(
+            self.command(arguments),
+            env=self.environment,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            try:
+                yield process
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGKILL)
+
+    def load(self, archive: Path) -> None:
+        """Load an image archive with the engine's own program."""
+        self.engine_ok("load", "-q", "-i", str(archive))
+
+    def add_image(self, name: str, folder: Path, *, content: str = "") -> None:
+        """Make a small image with the engine's own program.
+
+        Args:
+            name: Its complete name.
+            folder: Where the archive is written.
+            content: Makes the image differ from others.
+        """
+        archive = folder / "image.tar"
+        write_image(archive, name, {"content": content or name})
+        archive.chmod(0o644)
+        self.load(archive)
+
+    def images(self) -> set[str]:
+        """The names of all images."""
+        listed = self.engine_ok("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+        return {name for name in listed if "<none>" not in name}
+
+    def inspect(self, container: str) -> dict[str, object]:
+        """What the engine's own program says of a container."""
+        found: list[dict[str, object]] = json.loads(self.engine_ok("inspect", container))
+        return found[0]
+
+    def exists(self, kind: str, name: str) -> bool:
+        """Whether there is such a `container`, `volume` or `image`."""
+        return self.run(self.program, kind, "inspect", name).returncode == 0
+
+    def clean(self, images: set[str]) -> None:
+        """Remove every container and volume, and every image that is not one of these."""
+        containers = self.engine_ok("ps", "-aq").split()
+        if containers:
+            self.run(self.program, "rm", "-f", "-v", *containers)
+        volumes = self.engine_ok("volume", "ls", "-q").split()
+        if volumes:
+            self.engine_ok("volume", "rm", *volumes)
+        surplus = self.images() - images
+        if surplus:
+            self.run(self.program, "rmi", "-f", *surplus)
+        shutil.rmtree(self.home / ".config", ignore_errors=True)
+        Path("/etc/containers/registries.conf.d/50-localreg.conf").unlink(missing_ok=True)
+
+
+BEDS = {
+    "docker": Bed("docker", "docker", 0),
+    "podman-rootful": Bed("podman-rootful", "podman", 0),
+    "podman-rootless": Bed("podman-rootless", "podman", TESTER_UID),
+}
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,120 @@
+"""What all tests share: the real engines, a real registry, and the promise that every engine was really used."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from beds import BEDS, REQUIRED, Bed, free_port
+
+from localreg.lifecycle.readiness import is_ready, wait_until
+from localreg.registry_program import RegistryProgram, image_around
+
+IN_TESTBED = bool(os.environ.get("LOCALREG_TESTBED"))
+REGISTRY_IMAGE = "localhost/localreg-registry:2.8.3"
+
+_exercised: set[str] = set()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The account of which engines were used comes after everything that uses one.
+    items.sort(key=lambda item: item.path.name == "test_engines_ran.py")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]  # pluggy's result, which the annotation cannot name
+    if report.when == "call" and report.passed:
+        _exercised.update(value for name, value in item.user_properties if name == "engine")
+
+
+@pytest.fixture
+def exercised() -> set[str]:
+    """The engines that a test has passed on so far."""
+    return _exercised
+
+
+def require_testbed() -> None:
+    if not IN_TESTBED:
+        pytest.fail("this test needs real engines: run `make test`", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def registry_program() -> Path:
+    """Distribution 2.8.3's own program."""
+    require_testbed()
+    program = Path(os.environ["LOCALREG_TEST_REGISTRY"])
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    assert " 2.8.3" in version, f"{program} is not Distribution 2.8.3: {version}"
+    return program
+
+
+@pytest.fixture(scope="session")
+def registry_archive(registry_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A docker-archive with an image of Distribution 2.8.3."""
+    folder = tmp_path_factory.mktemp("registry-image")
+    folder.chmod(0o755)
+    folder.parent.chmod(0o755)
+    with image_around(RegistryProgram(registry_program, "2.8.3")) as archive:
+        shutil.copyfile(archive, folder / "registry.tar")
+    return folder / "registry.tar"
+
+
+_baseline: dict[str, set[str]] = {}
+
+
+@pytest.fixture(params=REQUIRED)
+def bed(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
+    """Each real engine in turn, with the registry's image and nothing else."""
+    found = BEDS[request.param]
+    request.node.user_properties.append(("engine", found.name))
+    if found.name not in _baseline:
+        found.load(registry_archive)
+        found.engine_ok("tag", REGISTRY_IMAGE, "docker.io/library/registry:2.8.3")
+        _baseline[found.name] = found.images()
+    yield found
+    found.clean(_baseline[found.name])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that every user can read."""
+    for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        path.chmod(0o755)
+    return tmp_path
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A registry that runs as a process of its own."""
+
+    base_url: str
+    location: str
+    root: Path
+
+
+@pytest.fixture
+def distribution(request: pytest.FixtureRequest, registry_program: Path, tmp_path: Path) -> Iterator[Distribution]:
+    """A real Distribution 2.8.3 on loopback, deleting enabled."""
+    request.node.user_properties.append(("engine", "distribution"))
+    root = tmp_path / "registry"
+    port = free_port()
+    config = tmp_path / "config.yml"
+    config.write_text(
+        "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
+        f"storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}\n"
+        f"http: {{addr: '127.0.0.1:{port}'}}\n"
+    )
+    with subprocess.Popen([registry_program, "serve", config], stderr=subprocess.DEVNULL) as process:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            assert wait_until(lambda: is_ready(url), seconds=20, is_alive=lambda: process.poll() is None)
+            yield Distribution(url, f"127.0.0.1:{port}", root)
+        finally:
+            process.kill()

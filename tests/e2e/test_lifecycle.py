@@ -1,0 +1,184 @@
+"""Starting and stopping when something is already there, on every engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from archives import write_image
+from beds import Bed, free_port
+
+from localreg.lifecycle.readiness import is_ready, wait_until
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that this process listens on: 5000."""
+    with socket.create_server(("127.0.0.1", 5000)):
+        yield 5000
+
+
+def test_the_next_port_is_used_when_5000_is_taken_and_its_holder_is_named(bed: Bed, taken: int) -> None:
+    result = bed.localreg("up")
+    assert (result.returncode, result.stdout) == (0, "localhost:5001\n")
+    holder = "another user's process" if bed.uid else f"(pid {os.getpid()})"
+    assert f"port {taken} is taken by" in result.stderr
+    assert holder in result.stderr
+    assert bed.ok("up") == "localhost:5001\n"
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_an_error(bed: Bed, taken: int) -> None:
+    error = bed.refused(5, "up", "--port", str(taken))
+    assert f"port {taken} on 127.0.0.1 is taken by" in error
+    assert "hint: localreg up --port 5001" in error
+    assert not bed.exists("container", "registry")
+    assert not bed.exists("volume", "localreg-registry")
+
+
+def test_a_container_that_holds_the_port_is_named(bed: Bed) -> None:
+    bed.ok("--name", "first", "up")
+    error = bed.refused(5, "up", "--port", "5000")
+    assert "registry `first`" in error
+    result = bed.localreg("up")
+    assert (result.returncode, result.stdout) == (0, "localhost:5001\n")
+
+
+def test_the_port_of_a_stopped_registry_of_ours_is_taken(bed: Bed) -> None:
+    bed.ok("--name", "first", "up")
+    bed.engine_ok("stop", "first")
+    assert bed.ok("up") == "localhost:5001\n"
+
+
+def test_somebody_on_the_other_loopback_does_not_answer_for_the_registry(bed: Bed) -> None:
+    with socket.create_server(("::1", 5000), family=socket.AF_INET6):
+        result = bed.localreg("up", "--port", "5000")
+        assert (result.returncode, result.stdout) == (0, "localhost:5000\n")
+        assert "[::1]:5000" in result.stderr
+        assert bed.ok("status", "-q") == "healthy\n"
+
+
+def test_other_options_are_refused_until_the_container_may_be_replaced(bed: Bed, folder: Path) -> None:
+    port = free_port()
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up")
+    bed.ok("push", "localhost/app:1")
+    error = bed.refused(5, "up", "--port", str(port))
+    assert f"--port  asked for `{port}`, is `5000`" in error
+    assert "--recreate" in error
+    assert bed.ok("up", "--port", str(port), "--recreate") == f"localhost:{port}\n"
+    assert bed.ok("up", "--recreate") == f"localhost:{port}\n"
+    assert bed.ok("ls", "-q") == f"localhost:{port}/app:1\n"
+
+
+def test_a_stopped_registry_is_started_on_its_port(bed: Bed) -> None:
+    port = free_port()
+    bed.ok("up", "--port", str(port))
+    bed.engine_ok("stop", "registry")
+    assert bed.localreg("status", "-q").returncode == 6
+    assert bed.ok("up") == f"localhost:{port}\n"
+
+
+def test_a_stopped_registry_whose_port_was_taken_names_the_holder(bed: Bed) -> None:
+    port = free_port()
+    bed.ok("up", "--port", str(port))
+    bed.engine_ok("stop", "registry")
+    with socket.create_server(("127.0.0.1", port)):
+        error = bed.refused(5, "up")
+    assert f"port {port} of registry `registry` is taken by" in error
+    assert "--recreate --port" in error
+
+
+def test_a_registry_started_by_hand_is_used_as_it_is(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    image = "docker.io/library/registry:2.8.3"
+    bed.engine_ok("run", "--rm", "-d", "-p", "127.0.0.1:5000:5000", "--name", "registry", image)
+    assert wait_until(lambda: is_ready("http://127.0.0.1:5000"), seconds=20, is_alive=lambda: True)
+
+    result = bed.localreg("up", "--port", "5007")
+    assert (result.returncode, result.stdout) == (0, "localhost:5000\n")
+    assert "--port does not apply" in result.stderr
+    bed.ok("push", "localhost/app:1")
+    assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"
+    assert bed.ok("logs") != ""
+    assert "started by hand" in bed.ok("status")
+
+    assert "down --force" in bed.refused(5, "down")
+    assert bed.exists("container", "registry")
+    bed.ok("down", "--force", "--volumes")
+    assert not bed.exists("container", "registry")
+
+
+def test_a_foreign_container_of_that_name_is_left_alone(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.engine_ok("create", "--name", "registry", "localhost/app:1")
+    assert "did not create it" in bed.refused(5, "up")
+    bed.refused(5, "down", "--volumes")
+    assert bed.exists("container", "registry")
+
+
+def test_a_registry_that_stops_shows_its_log_and_leaves_nothing(bed: Bed, folder: Path) -> None:
+    write_image(folder / "broken.tar", "localhost/broken:1", {}, command="echo configuration is broken >&2; exit 3")
+    (folder / "broken.tar").chmod(0o644)
+    bed.load(folder / "broken.tar")
+    error = bed.refused(6, "up", "--image", "localhost/broken:1", "--wait", "10")
+    assert "configuration is broken" in error
+    assert not bed.exists("container", "registry")
+    assert not bed.exists("volume", "localreg-registry")
+
+
+def test_an_ephemeral_registry_that_stops_shows_its_log(bed: Bed, folder: Path) -> None:
+    write_image(
+        folder / "broken.tar", "localhost/broken:1", {}, command="echo configuration is broken >&2; sleep 1; exit 3"
+    )
+    (folder / "broken.tar").chmod(0o644)
+    bed.load(folder / "broken.tar")
+    assert "configuration is broken" in bed.refused(6, "up", "--ephemeral", "--image", "localhost/broken:1")
+
+
+def test_a_registry_that_never_answers_is_given_up_after_the_time_asked_for(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    error = bed.refused(6, "up", "--image", "localhost/app:1", "--wait", "0.5")
+    assert "did not answer within 0.5 seconds" in error
+    assert "to stderr" in error
+    assert not bed.exists("container", "registry")
+
+
+def test_two_ups_at_once_make_one_registry(bed: Bed) -> None:
+    with bed.started("localreg", "--engine", bed.engine, "up") as first:
+        second = bed.localreg("up")
+        out, errors = first.communicate(timeout=60)
+    assert (first.returncode, second.returncode) == (0, 0), (errors, second.stderr)
+    assert out.decode() == second.stdout == "localhost:5000\n"
+
+
+def test_what_was_asked_for_is_in_the_labels_and_no_secret(bed: Bed) -> None:
+    bed.ok("up", "--port", "5011")
+    config = bed.inspect("registry")["Config"]
+    assert isinstance(config, dict)
+    labels = config["Labels"]
+    assert labels["localreg.name"] == "registry"
+    assert json.loads(labels["localreg.asked"]) == {"port": 5011}
+    assert json.loads(labels["localreg.options"])["volume"] == "localreg-registry"
+
+
+@pytest.mark.parametrize("kind", ["garbage", "empty"])
+def test_an_archive_that_is_none_is_named(bed: Bed, folder: Path, kind: str) -> None:
+    archive = folder / "image.tar"
+    archive.write_bytes(b"no archive" * 1000 if kind == "garbage" else b"")
+    assert f"`{archive}` is no image archive" in bed.refused(2, "up", "--image-archive", str(archive))
+
+
+def test_the_registrys_image_comes_from_an_oci_archive(bed: Bed, folder: Path, registry_archive: Path) -> None:
+    archive = folder / "oci.tar"
+    subprocess.run(
+        ["skopeo", "copy", f"docker-archive:{registry_archive}", f"oci-archive:{archive}:mirror/registry:2.8.3"],
+        check=True,
+        capture_output=True,
+    )
+    archive.chmod(0o644)
+    assert bed.ok("up", "--image-archive", str(archive), "--pull", "never") == "localhost:5000\n"

@@ -1,0 +1,133 @@
+"""The main job as a stranger does it, on every engine."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+
+from beds import Bed, free_port
+
+
+def test_a_registry_is_started_filled_listed_emptied_into_the_engine_and_removed(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/ansible-playbook:latest" if bed.program == "podman" else "ansible-playbook:latest", folder)
+
+    assert bed.ok("up") == "localhost:5000\n"
+    pushed = bed.ok("push", "ansible-playbook:latest").strip()
+    assert pushed.startswith("localhost:5000/ansible-playbook:latest@sha256:")
+
+    repository, tag, digest, platforms, size, created = bed.ok("ls").rstrip("\n").split("\t")
+    assert (repository, tag, platforms, created) == (
+        "ansible-playbook",
+        "latest",
+        "linux/amd64",
+        "2026-01-01T00:00:00+00:00",
+    )
+    assert pushed.endswith(digest)
+    assert int(size) > 1000
+    assert bed.ok("ls", "-q") == "localhost:5000/ansible-playbook:latest\n"
+
+    bed.engine_ok("rmi", "-f", "localhost:5000/ansible-playbook:latest", "ansible-playbook:latest")
+    assert bed.ok("pull", "ansible-playbook:latest").strip() == pushed
+    assert "localhost:5000/ansible-playbook:latest" in bed.images()
+
+    assert "GET /v2/ansible-playbook/manifests/latest" in bed.ok("logs")
+    assert bed.ok("down", "--volumes") == "container registry\nvolume localreg-registry\n"
+    assert not bed.exists("container", "registry")
+    assert not bed.exists("volume", "localreg-registry")
+
+
+def test_images_survive_down_and_up(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up")
+    bed.ok("push", "localhost/app:1")
+    bed.ok("down")
+    assert bed.exists("volume", "localreg-registry")
+    bed.ok("up")
+    assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"
+
+
+def test_every_command_may_be_given_twice(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    assert bed.ok("up") == bed.ok("up")
+    assert bed.ok("push", "localhost/app:1") == bed.ok("push", "localhost/app:1")
+    assert bed.ok("pull", "app:1") == bed.ok("pull", "app:1")
+    assert bed.ok("down", "--volumes") == "container registry\nvolume localreg-registry\n"
+    assert bed.ok("down", "--volumes") == ""
+
+
+def test_only_this_machine_reaches_the_registry(bed: Bed) -> None:
+    bed.ok("up")
+    status = json.loads(bed.ok("status", "--json"))
+    assert status["registry"]["bound"] == "127.0.0.1:5000"
+    assert status["health"] == "healthy"
+
+
+def test_deleting_is_enabled_in_the_registry(bed: Bed) -> None:
+    bed.ok("up")
+    request = urllib.request.Request("http://127.0.0.1:5000/v2/none/manifests/sha256:" + "0" * 64, method="DELETE")
+    try:
+        urllib.request.urlopen(request)
+    except urllib.error.HTTPError as exc:
+        assert exc.code == 404
+    else:
+        raise AssertionError("a manifest that does not exist was deleted")
+
+
+def test_several_images_are_pushed_although_one_fails(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.add_image("localhost/app:2", folder)
+    bed.ok("up")
+    result = bed.localreg("push", "localhost/app:1", "nosuch:1", "localhost/app:2", "--json")
+    assert result.returncode == 4
+    found = json.loads(result.stdout)
+    assert [entry["reference"] for entry in found["results"]] == ["localhost:5000/app:1", "localhost:5000/app:2"]
+    assert [(entry["source"], entry["code"]) for entry in found["errors"]] == [("nosuch:1", "image-not-found")]
+
+
+def test_an_image_is_renamed_on_its_way(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up")
+    assert bed.ok("push", "localhost/app:1", "--as", "team/api:2").startswith("localhost:5000/team/api:2@sha256:")
+    bed.ok("pull", "team/api:2", "--as", "localhost/mine:3")
+    assert "localhost/mine:3" in bed.images()
+    image_id = bed.engine_ok("image", "inspect", "--format", "{{.Id}}", "localhost/app:1").strip()
+    assert "--as NAME:TAG" in bed.refused(2, "push", image_id)
+    bed.ok("push", image_id, "--as", "by-id")
+    assert "by-id:latest" in bed.ok("ls", "-q")
+
+
+def test_a_tag_is_given_without_pushing(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up")
+    assert bed.ok("tag", "localhost/app:1") == "localhost:5000/app:1\n"
+    assert "localhost:5000/app:1" in bed.images()
+    assert bed.ok("ls") == ""
+
+
+def test_a_second_registry_has_its_own_name_port_and_volume(bed: Bed) -> None:
+    port = free_port()
+    bed.ok("up")
+    assert bed.ok("--name", "other", "up", "--port", str(port)) == f"localhost:{port}\n"
+    assert bed.exists("volume", "localreg-other")
+    names = [entry["name"] for entry in json.loads(bed.ok("status", "--all", "--json"))["registries"]]
+    assert sorted(names) == ["other", "registry"]
+    bed.ok("down", "--name", "other", "--volumes")
+    assert bed.ok("status", "-q") == "healthy\n"
+
+
+def test_an_ephemeral_registry_leaves_nothing(bed: Bed) -> None:
+    bed.ok("up", "--ephemeral")
+    assert bed.ok("down") == "container registry\n"
+    assert bed.engine_ok("volume", "ls", "-q") == ""
+
+
+def test_a_folder_keeps_the_images_and_is_never_removed(bed: Bed, folder: Path) -> None:
+    data = bed.home / "images"
+    bed.run("mkdir", "-p", str(data))
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up", "--volume", str(data))
+    bed.ok("push", "localhost/app:1")
+    assert bed.ok("down", "--volumes") == "container registry\n"
+    assert (data / "docker/registry/v2/repositories/app").is_dir()
+    bed.engine_ok("run", "--rm", "-v", f"{data}:/data", "localhost/app:1", "/bin/busybox", "rm", "-rf", "/data/docker")

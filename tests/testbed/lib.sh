@@ -1,0 +1,125 @@
+# shellcheck shell=bash
+# What the scripts of this folder share: installing what is missing, without touching what is there.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+cache=$root/.cache
+venv=$root/.venv
+export root cache venv
+
+say() { printf '\033[2m== %s\033[0m\n' "$*" >&2; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -- "$@"; fi
+}
+
+# install_missing PACKAGE...: through apt, without starting a service that a package brings.
+install_missing() {
+    [ $# -gt 0 ] || return 0
+    say "installing $*"
+    command -v apt-get >/dev/null || {
+        echo "error: these packages are missing, and there is no apt-get to install them: $*" >&2
+        exit 1
+    }
+    local guard=/usr/sbin/policy-rc.d made=
+    if [ ! -e $guard ]; then
+        made=yes
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $guard >/dev/null
+        as_root chmod 755 $guard
+    fi
+    local status=0
+    {
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+    } >"$cache/apt.log" 2>&1 || status=$?
+    [ -z "$made" ] || as_root rm -f $guard
+    if [ $status -ne 0 ]; then
+        tail -n 20 "$cache/apt.log" >&2
+        exit $status
+    fi
+}
+
+# missing PROGRAM PACKAGE: prints the package when the program is on no path, that of root included.
+missing() {
+    PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" command -v "$1" >/dev/null || echo "$2"
+}
+
+# The interpreter of the distribution comes first: the tests' unprivileged user has to be able to read it.
+find_python() {
+    local candidate
+    for candidate in /usr/bin/python3 /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11 python3; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+}
+
+# make_venv GROUP...: the project, editable, with these dependency groups; nothing happens when nothing changed.
+make_venv() {
+    local python stamp groups=()
+    python=$(find_python)
+    if [ -z "$python" ]; then
+        install_missing python3 python3-venv
+        python=$(find_python)
+        [ -n "$python" ] || { install_missing python3.11 python3.11-venv && python=$(find_python); }
+    fi
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        install_missing "$(basename "$("$python" -c 'import sys; print("python3.%d" % sys.version_info[1])')")-venv"
+    fi
+    stamp=$(cat "$root/pyproject.toml" - <<<"$python $("$python" --version) $*" | sha256sum)
+    [ "$(cat "$venv/stamp" 2>/dev/null)" != "$stamp" ] || return 0
+    say "making $venv"
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+    for group in "$@"; do groups+=(--group "$group"); done
+    (cd "$root" && "$venv/bin/pip" install --quiet --disable-pip-version-check --editable . "${groups[@]}")
+    echo "$stamp" >"$venv/stamp"
+}
+
+reports_2_8_3() { "$1" --version 2>/dev/null | grep -q ' v\?2\.8\.3'; }
+
+# Distribution 2.8.3's program in $cache/distribution/registry: the machine's own, else Debian's build. Only the program
+# is taken: Debian's package would start a service on port 5000.
+get_distribution() {
+    local target=$cache/distribution/registry program folder options=()
+    ! reports_2_8_3 "$target" || return 0
+    mkdir -p "$(dirname "$target")"
+    for program in registry docker-registry; do
+        if program=$(command -v $program) && reports_2_8_3 "$program"; then
+            cp "$program" "$target"
+            return 0
+        fi
+    done
+    say "fetching Distribution 2.8.3 from Debian"
+    folder=$(mktemp -d "$cache/debian.XXXXXX")
+    mkdir -p "$folder"/{lists,archives}/partial
+    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    [ -e $keyring ] || install_missing debian-archive-keyring
+    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: %s\n' \
+        "$(debian_mirror)" $keyring >"$folder/debian.sources"
+    options=(-o "Dir::Etc::SourceList=$folder/debian.sources" -o Dir::Etc::SourceParts=/dev/null
+        -o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder" -o APT::Sandbox::User=root
+        -o "Debug::NoLocking=1")
+    (
+        cd "$folder"
+        apt-get -q "${options[@]}" update
+        apt-get -q "${options[@]}" download docker-registry
+        dpkg-deb -x docker-registry_*.deb .
+    ) >"$cache/distribution.log" 2>&1 || {
+        tail -n 20 "$cache/distribution.log" >&2
+        exit 1
+    }
+    mv "$folder/usr/bin/docker-registry" "$target"
+    rm -rf "$folder"
+    reports_2_8_3 "$target" || {
+        echo "error: Debian's docker-registry does not run here, or is not 2.8.3" >&2
+        exit 1
+    }
+}
+
+# The mirror that this machine is set up for, where it is a Debian; else Debian's own.
+debian_mirror() {
+    { grep -hoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+        grep -v security | head -n 1 | tr -d ' ' | grep .; } || echo http://deb.debian.org/debian
+}

@@ -1,4 +1,4 @@
-"""The real engines that tests run on: who runs them, in which environment, and how a test leaves them as it found them."""
+"""The real engines that tests run on: who runs them, and how a test leaves them as it found them."""
 
 from __future__ import annotations
 

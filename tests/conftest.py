@@ -31,7 +31,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]  # pluggy's result, which the annotation cannot name
     if report.when == "call" and report.passed:
-        _exercised.update(value for name, value in item.user_properties if name == "engine")
+        _exercised.update(str(value) for name, value in item.user_properties if name == "engine")
 
 
 @pytest.fixture
@@ -43,6 +43,12 @@ def exercised() -> set[str]:
 def require_testbed() -> None:
     if not IN_TESTBED:
         pytest.fail("this test needs real engines: run `make test`", pytrace=False)
+
+
+def open_to_everybody(folder: Path) -> None:
+    """Let the unprivileged user in: pytest makes its folders for their owner alone."""
+    for path in (folder, *list(folder.parents)[:2]):
+        path.chmod(0o755)
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +65,7 @@ def registry_program() -> Path:
 def registry_archive(registry_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A docker-archive with an image of Distribution 2.8.3."""
     folder = tmp_path_factory.mktemp("registry-image")
-    folder.chmod(0o755)
-    folder.parent.chmod(0o755)
+    open_to_everybody(folder)
     with image_around(RegistryProgram(registry_program, "2.8.3")) as archive:
         shutil.copyfile(archive, folder / "registry.tar")
     return folder / "registry.tar"
@@ -85,8 +90,7 @@ def bed(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder that every user can read."""
-    for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        path.chmod(0o755)
+    open_to_everybody(tmp_path)
     return tmp_path
 
 

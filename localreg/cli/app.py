@@ -50,12 +50,12 @@ def program(
         Literal["table", "plain", "json"] | None,
         typer.Option(help="How to print the result.", show_default="table on a terminal, else plain"),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,  # noqa: FBT002
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print identifiers only.")] = False,  # noqa: FBT002
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,  # noqa: FBT002
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print identifiers only.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
     version: Annotated[  # noqa: ARG001 -- its callback answers
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
-    ] = False,  # noqa: FBT002
+    ] = False,
 ) -> None:
     """Take in the options that every command shares."""
     commands.apply(session_of(context), engine=engine, name=name, format=format, json=json, quiet=quiet, debug=debug)

@@ -1,4 +1,4 @@
-"""How localreg's commands differ from Typer's: options shared by all on either side of the name, and a help of our own."""
+"""What localreg's commands have that Typer's do not: options shared by all, on either side of the name."""
 
 from __future__ import annotations
 
@@ -128,8 +128,10 @@ def apply(
         session.engine = cast("Any", engine)
     if name is not None:
         session.name = name
-    if json or format is not None:
-        session.format = Format.JSON if json else Format(format)
+    if format is not None:
+        session.format = Format(format)
+    if json:
+        session.format = Format.JSON
     session.quiet = session.quiet or bool(quiet)
     session.debug = session.debug or bool(debug)
 

@@ -24,7 +24,7 @@ app = command_app()
 @app.command(
     cls=Command, epilog=examples("localreg up", "localreg up --port 5001 --ephemeral", "localreg up --podman-fix")
 )
-def up(  # noqa: D417 -- Typer documents its parameters
+def up(
     context: typer.Context,
     port: Annotated[
         int | None,

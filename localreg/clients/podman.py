@@ -114,7 +114,7 @@ def _overridden(
     path: Path, after: str, locations: Sequence[str], environ: Mapping[str, str], etc: Path
 ) -> dict[str, Path]:
     """Which of our entries will not count, and because of which file."""
-    files = sorted({*conf.list_files(environ, etc=etc), path}, key=lambda file: _rank(file, environ, etc))
+    files = sorted({*conf.list_files(environ, etc=etc), path}, key=lambda file: _rank(file, etc))
     entries = [
         entry for file in files for entry in conf.parse_entries(after if file == path else conf.read_text(file), file)
     ]
@@ -122,7 +122,7 @@ def _overridden(
     return {location: entry.path for location, entry in effective.items() if entry and not entry.insecure}
 
 
-def _rank(file: Path, environ: Mapping[str, str], etc: Path) -> tuple[int, str]:
+def _rank(file: Path, etc: Path) -> tuple[int, str]:
     """Where a file comes in Podman's order: the main file, the system's drop-ins, the user's."""
     if file.parent.name != "registries.conf.d":
         return (0, "")

@@ -87,7 +87,7 @@ def parse_entries(text: str, path: Path) -> list[Entry]:
             Entry(str(table.get("prefix") or table["location"]), bool(table.get("insecure")), path) for table in found
         ]
     except tomlkit.exceptions.TOMLKitError as exc:
-        raise ConfigError(f"`{path}` is no valid TOML: {exc}", hint=f"mend it: podman cannot read it either") from exc
+        raise ConfigError(f"`{path}` is no valid TOML: {exc}", hint="mend it: podman cannot read it either") from exc
     except (LookupError, TypeError, AttributeError) as exc:
         raise ConfigError(
             f"`{path}` has a [[registry]] without a location", hint="mend it: podman refuses it, too"
@@ -151,7 +151,8 @@ def _tables(text: str) -> Any:
 def _without_ours(text: str, name: str) -> Any:
     found = _tables(text)
     ours = set(locations_of(text, name))
-    kept, seen = [], set()
+    kept: list[Any] = []
+    seen: set[str] = set()
     for table in found.get("registry", []):
         if table == {"location": table.get("location"), "insecure": True} and table["location"] in ours - seen:
             seen.add(table["location"])

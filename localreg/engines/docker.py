@@ -146,7 +146,7 @@ class DockerEngine:
             raise ContainerNotFoundError(f"container `{spec.name}` was removed right after it was created")
         return container
 
-    def _binds(self, spec: ContainerSpec) -> dict[str, dict[str, str]] | None:
+    def _binds(self, spec: ContainerSpec) -> dict[str, Mapping[str, str]] | None:
         match spec.mount:
             case VolumeMount(volume=source, target=target):
                 return {source: {"bind": target, "mode": "rw"}}
@@ -260,7 +260,7 @@ class DockerEngine:
         """The image that Docker resolves this to."""
         with docker_errors(f"look for image `{reference}`"):
             try:
-                return read_image(self._client.inspect_image(reference))
+                found: Mapping[str, Any] = self._client.inspect_image(reference)  # type: ignore[no-untyped-call]
             except docker.errors.NotFound:
                 return None
             except docker.errors.APIError as exc:
@@ -268,6 +268,7 @@ class DockerEngine:
                     # Not a name by Docker's grammar: then it has no such image.
                     return None
                 raise
+        return read_image(found)
 
     def list_images(self) -> list[Image]:
         """Every image that has a name."""
@@ -280,7 +281,8 @@ class DockerEngine:
         """Load a docker-archive, streamed from disk."""
         with docker_errors(f"load `{archive}`"), archive.open("rb") as data:
             try:
-                names = list(iter_load(self._patient().load_image(data)))
+                events = self._patient().load_image(data)  # type: ignore[no-untyped-call]
+                names = list(iter_load(events))
             except docker.errors.APIError as exc:
                 raise InvalidArchiveError(f"Docker finds no image in `{archive}`", details=_said(exc)) from exc
         images = tuple(image for image in map(self.find_image, names) if image is not None)

@@ -91,7 +91,7 @@ class PodmanEngine:
 
     def close(self) -> None:
         """Close the connections: an idle service counts them."""
-        self._client.close()
+        self._client.close()  # type: ignore[no-untyped-call]  # podman-py has no types
 
     def info(self) -> EngineInfo:
         """What this engine is."""
@@ -118,18 +118,7 @@ class PodmanEngine:
         """Create a container without starting it."""
         with podman_errors(f"create container `{spec.name}`"):
             try:
-                created = self._client.containers.create(
-                    spec.image,
-                    name=spec.name,
-                    environment=dict(spec.environment),
-                    labels=dict(spec.labels),
-                    ports={f"{spec.container_port}/tcp": (spec.publish.host, spec.publish.port)},
-                    volumes=self._volumes(spec),
-                    auto_remove=spec.remove_when_stopped,
-                    # Journald, where it is the default, does not keep bytes as they are.
-                    log_config={"Type": "k8s-file", "Config": {"size": _LOG_BYTES}},
-                    **({"restart_policy": {"Name": "unless-stopped"}} if spec.restart else {}),
-                )
+                created = self._client.containers.create(spec.image, None, **self._options(spec))
             except podman.errors.APIError as exc:
                 said = " ".join(_said(exc))
                 if isinstance(exc, podman.errors.ImageNotFound) or "image not known" in said:
@@ -141,6 +130,21 @@ class PodmanEngine:
         if container is None:
             raise ContainerNotFoundError(f"container `{spec.name}` was removed right after it was created")
         return container
+
+    def _options(self, spec: ContainerSpec) -> dict[str, Any]:
+        """The container as podman-py's keywords."""
+        restart: dict[str, Any] = {"restart_policy": {"Name": "unless-stopped"}} if spec.restart else {}
+        return {
+            "name": spec.name,
+            "environment": dict(spec.environment),
+            "labels": dict(spec.labels),
+            "ports": {f"{spec.container_port}/tcp": (spec.publish.host, spec.publish.port)},
+            "volumes": self._volumes(spec),
+            "auto_remove": spec.remove_when_stopped,
+            # Journald, where it is the default, does not keep bytes as they are.
+            "log_config": {"Type": "k8s-file", "Config": {"size": _LOG_BYTES}},
+            **restart,
+        }
 
     def _volumes(self, spec: ContainerSpec) -> dict[str, dict[str, str]]:
         match spec.mount:
@@ -185,7 +189,8 @@ class PodmanEngine:
         with podman_errors(f"remove container `{container_id}`"):
             self._delete(
                 f"/containers/{_path(container_id)}",
-                params={"force": "true", "v": "true" if anonymous_volumes else "false"},
+                # Whoever wants a graceful end stops it first.
+                params={"force": "true", "timeout": "0", "v": "true" if anonymous_volumes else "false"},
             )
 
     def read_logs(

@@ -74,7 +74,7 @@ def private_service(program: str, *, idle_seconds: int = _IDLE_SECONDS) -> Endpo
 def _start(program: str, folder: Path, idle_seconds: int) -> Path:
     socket = folder / f"podman-{secrets.token_hex(4)}.sock"
     log = folder / "podman.log"
-    with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:  # noqa: PTH123
+    with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
         service = subprocess.Popen(  # noqa: S603 -- the program that PATH names, with arguments of our own
             [program, "system", "service", f"--time={idle_seconds}", f"unix://{socket}"],
             stdin=subprocess.DEVNULL,

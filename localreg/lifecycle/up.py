@@ -24,12 +24,15 @@ from localreg.engines.base import (
 )
 from localreg.errors import ConflictError, NameTakenError, NotOursError, OptionsDifferError, PortTakenError
 from localreg.lifecycle.port_choice import PortClaims, choose_port
+from localreg.lifecycle.readiness import wait_until
 from localreg.lifecycle.startup import LogTail, await_registry
 from localreg.registry_container import CONTAINER_PORT, DATA_FOLDER, Registry, RegistryOptions, default_volume
 from localreg.registry_image import DEFAULT_IMAGE, PullPolicy, RegistryImage, ensure_registry_image
 
 Notify = Callable[[str], None]
 OnProgress = Callable[[Progress], None]
+
+_RIVAL_SECONDS = 5.0
 
 _ENVIRONMENT = {
     "REGISTRY_STORAGE_DELETE_ENABLED": "true",
@@ -93,8 +96,8 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
         try:
             created = _create(engine, request, notify=notify, on_progress=on_progress)
         except NameTakenError:
-            # Another `up` was faster: what it made is what was wanted.
-            registry = container_of.find_registry(engine, request.name)
+            # Another `up` was faster: what it makes is what was wanted.
+            registry = _find_rival(engine, request.name)
             if registry is None:
                 raise
         else:
@@ -108,6 +111,18 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
     action = UpAction.ALREADY if registry.container.is_running else UpAction.STARTED
     _start(engine, registry, request)
     return UpResult(_found_again(engine, registry), action, time.monotonic() - began)
+
+
+def _find_rival(engine: Engine, name: str) -> Registry | None:
+    """The container that took the name; Docker reserves a name a moment before it shows the container."""
+    found: list[Registry] = []
+
+    def is_there() -> bool:
+        found.extend(filter(None, [container_of.find_registry(engine, name)]))
+        return bool(found)
+
+    wait_until(is_there, seconds=_RIVAL_SECONDS, is_alive=lambda: True)
+    return found[0] if found else None
 
 
 def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
@@ -224,7 +239,12 @@ def _create_from(
             choice = choose_port(engine.info(), request.asked, claims)
             options = _effective(request, choice.address, mount)
             labels = container_of.labels_of(request.name, asked=asked, options=options)
-            container = engine.create_container(_spec(request, choice.address, mount, image, labels))
+            try:
+                container = engine.create_container(_spec(request, choice.address, mount, image, labels))
+            except NameTakenError:
+                # Whoever took the name may be about to use the volume.
+                undo.pop_all()
+                raise
             removal = contextlib.ExitStack()
             removal.callback(engine.remove_container, container.id)
             with removal:

@@ -62,8 +62,7 @@ def _facts(plan: Plan, checked: Mapping[str, bool] | None, command: str) -> list
         facts.append(("wrote" if plan.after else "removed", str(plan.path)))
     elif plan.added:
         facts.append(("kept", f"{plan.path}, which says so already"))
-    for path in dict.fromkeys(plan.provided.values()):
-        facts.append(("because", f"{path} says so already"))
+    facts += [("because", f"{path} says so already") for path in dict.fromkeys(plan.provided.values())]
     if checked is not None:
         facts.append(("checked", _verdict(checked)))
     elif plan.added:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
 from beds import Bed, free_port
 
 
@@ -66,12 +68,9 @@ def test_only_this_machine_reaches_the_registry(bed: Bed) -> None:
 def test_deleting_is_enabled_in_the_registry(bed: Bed) -> None:
     bed.ok("up")
     request = urllib.request.Request("http://127.0.0.1:5000/v2/none/manifests/sha256:" + "0" * 64, method="DELETE")
-    try:
+    with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
-    except urllib.error.HTTPError as exc:
-        assert exc.code == 404
-    else:
-        raise AssertionError("a manifest that does not exist was deleted")
+    assert caught.value.code == 404
 
 
 def test_several_images_are_pushed_although_one_fails(bed: Bed, folder: Path) -> None:

@@ -23,7 +23,7 @@ def test_a_listening_process_is_named_with_its_pid(listening: Address) -> None:
     assert str(os.getpid()) in str(holder)
 
 
-def test_a_free_port_has_no_holder(listening: Address) -> None:
+def test_a_free_port_has_no_holder() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = Address("127.0.0.1", unused.getsockname()[1])

@@ -20,6 +20,8 @@ TESTER_UID = 4242
 TESTER_HOME = Path("/mnt/tester")
 TESTER_RUNTIME = Path(f"/run/user/{TESTER_UID}")
 
+SETPRIV = shutil.which("setpriv") or "setpriv"
+
 REQUIRED = ("docker", "podman-rootful", "podman-rootless")
 """What CI must have run."""
 
@@ -54,7 +56,7 @@ class Bed:
         if not self.uid:
             return list(arguments)
         user = str(self.uid)
-        return ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--", *arguments]
+        return [SETPRIV, "--reuid", user, "--regid", user, "--init-groups", "--", *arguments]
 
     def run(
         self, *arguments: str, env: dict[str, str] | None = None, timeout: float = 120
@@ -149,7 +151,8 @@ class Bed:
         """Remove every container and volume, and every image that is not one of these."""
         containers = self.engine_ok("ps", "-aq").split()
         if containers:
-            self.run(self.program, "rm", "-f", "-v", *containers)
+            at_once = ["-t", "0"] if self.program == "podman" else []
+            self.run(self.program, "rm", "-f", "-v", *at_once, *containers)
         volumes = self.engine_ok("volume", "ls", "-q").split()
         if volumes:
             self.engine_ok("volume", "rm", *volumes)

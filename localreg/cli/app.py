@@ -81,14 +81,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as exc:
         return _fail(session, UsageError(_as_ours(exc), hint=_help_for(exc)))
     except (commands.ReaderGoneError, BrokenPipeError):
-        # What Python flushes at exit would meet the closed pipe again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_closed_pipes()
         return 0
     except (KeyboardInterrupt, typer.Abort):
         return _INTERRUPTED
     except Exception as exc:  # noqa: BLE001 -- a bug must not end in a traceback
         return _report_bug(session, exc)
     return code if isinstance(code, int) else 0
+
+
+def _forget_closed_pipes() -> None:
+    """What Python flushes at exit would meet the closed pipe again, and change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _fail(session: Session, error: LocalregError) -> int:

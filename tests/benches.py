@@ -1,0 +1,126 @@
+"""What the contract suite needs of an engine: the fake, and the real ones behind a connection that can be cut."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from beds import BEDS, TESTER_RUNTIME, Bed
+from fakes import FakeEngine
+
+from localreg.engines.base import Endpoint, Engine
+from localreg.engines.docker import DockerEngine
+from localreg.engines.podman import PodmanEngine
+from localreg.lifecycle.readiness import wait_until
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An engine under test."""
+
+    engine: Engine
+    cut: Callable[[], None]
+    """Break its connection, as if the engine were killed."""
+    location: str
+    """A registry that answers."""
+
+
+@contextlib.contextmanager
+def fake_bench() -> Iterator[Bench]:
+    engine = FakeEngine()
+    engine.registries["localhost:5999"] = {}
+    yield Bench(engine, engine.lost.set, "localhost:5999")
+
+
+@contextlib.contextmanager
+def real_bench(name: str, folder: Path, location: str) -> Iterator[Bench]:
+    bed = BEDS[name]
+    with engine_socket(bed) as path, CuttingProxy(folder / "proxy.sock", path) as proxy:
+        endpoint = Endpoint(f"unix://{proxy.path}")
+        engine: Engine = DockerEngine.open(endpoint) if bed.program == "docker" else PodmanEngine.open(endpoint)
+        with engine:
+            yield Bench(engine, proxy.cut, location)
+
+
+@contextlib.contextmanager
+def engine_socket(bed: Bed) -> Iterator[Path]:
+    """The socket of a bed's engine; Podman gets a service for as long as the context lasts."""
+    if bed.program == "docker":
+        yield Path("/var/run/docker.sock")
+        return
+    folder = TESTER_RUNTIME if bed.uid else Path("/run")
+    path = folder / "contract.sock"
+    path.unlink(missing_ok=True)
+    with bed.started("podman", "system", "service", "--time=0", f"unix://{path}") as service:
+        assert wait_until(lambda: connects(path), seconds=20, is_alive=lambda: service.poll() is None)
+        yield path
+
+
+def connects(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+class CuttingProxy:
+    """Stands between an adapter and its engine, and cuts every connection when told to."""
+
+    def __init__(self, path: Path, target: Path) -> None:
+        self.path = path
+        self._target = target
+        self._server = socket.socket(socket.AF_UNIX)
+        self._ends: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._is_cut = False
+
+    def __enter__(self) -> Self:
+        self._server.bind(str(self.path))
+        self._server.listen(64)
+        self._begin(self._accept)
+        return self
+
+    def _begin(self, work: Callable[..., None], *arguments: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.cut()
+        # Closing alone does not wake the thread that waits in `accept`.
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for end in (self._server, *self._ends):
+            end.close()
+
+    def cut(self) -> None:
+        self._is_cut = True
+        for end in self._ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._server.accept()
+                if self._is_cut:
+                    near.close()
+                    continue
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(str(self._target))
+                self._ends += [near, far]
+                for source, sink in ((near, far), (far, near)):
+                    self._begin(self._copy, source, sink)
+
+    @staticmethod
+    def _copy(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from beds import BEDS, REQUIRED
+from benches import Bench, fake_bench, real_bench
+
+
+@pytest.fixture(params=["fake", *REQUIRED])
+def bench(request: pytest.FixtureRequest, folder: Path) -> Iterator[Bench]:
+    """Each engine in turn, with nothing in it; real ones are left as they were found."""
+    if request.param == "fake":
+        with fake_bench() as found:
+            yield found
+        return
+    distribution = request.getfixturevalue("distribution")
+    bed = BEDS[request.param]
+    request.node.user_properties.append(("engine", bed.name))
+    before = bed.images()
+    with real_bench(request.param, folder, distribution.location) as found:
+        yield found
+    bed.clean(before)

@@ -1,0 +1,318 @@
+"""What the ports promise, kept by every engine and by the fake alike."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from archives import write_image
+from beds import free_port
+from benches import Bench
+
+from localreg.engines.base import (
+    Address,
+    AnonymousMount,
+    Container,
+    ContainerSpec,
+    ContainerState,
+    LogChunk,
+    VolumeMount,
+)
+from localreg.errors import (
+    ContainerNotFoundError,
+    EngineLostError,
+    ImageNotFoundError,
+    InUseError,
+    InvalidArchiveError,
+    NameTakenError,
+    PortTakenError,
+    RegistryError,
+    RegistryUnreachableError,
+)
+from localreg.lifecycle.readiness import wait_until
+
+IMAGE = "localhost/speaker:1"
+EXPECTED = {"stdout": b"to stdout\nraw \xff byte\n", "stderr": b"to stderr\n"}
+
+
+@pytest.fixture
+def loaded(bench: Bench, folder: Path) -> Bench:
+    """An engine with one image, which says something on both streams and then waits."""
+    archive = folder / "speaker.tar"
+    write_image(archive, IMAGE, {"a": "b"})
+    images = bench.engine.load_archive(archive)
+    assert [image.references for image in images] == [(IMAGE,)]
+    return bench
+
+
+def spec(name: str = "speaker", *, port: int | None = None, throw_away: bool = False) -> ContainerSpec:
+    return ContainerSpec(
+        name=name,
+        image=IMAGE,
+        container_port=5000,
+        publish=Address("127.0.0.1", port or free_port()),
+        mount=AnonymousMount("/data") if throw_away else VolumeMount("contract", "/data"),
+        labels={"localreg.schema": "1", "who": "contract"},
+        environment={"KEY": "value"},
+        restart=not throw_away,
+        remove_when_stopped=throw_away,
+    )
+
+
+def said(chunks: Iterator[LogChunk]) -> dict[str, bytes]:
+    streams = {"stdout": b"", "stderr": b""}
+    for chunk in chunks:
+        streams[chunk.stream] += chunk.data
+    return streams
+
+
+def started(bench: Bench, *, throw_away: bool = False) -> Container:
+    """A running container that has said all it has to say."""
+    container = bench.engine.create_container(spec(throw_away=throw_away))
+    bench.engine.start_container(container.id)
+    assert wait_until(lambda: said(bench.engine.read_logs(container.id)) == EXPECTED, seconds=20, is_alive=lambda: True)
+    return container
+
+
+def test_a_container_is_what_was_asked_for(loaded: Bench) -> None:
+    wanted = spec()
+    created = loaded.engine.create_container(wanted)
+    assert (created.name, created.image, created.state) == ("speaker", IMAGE, ContainerState.CREATED)
+    assert created.labels["who"] == "contract"
+    assert created.mounts == (VolumeMount("contract", "/data"),)
+    assert re.fullmatch(r"[0-9a-f]{64}", created.id)
+    assert (created.started_at, created.exit_code) == (None, None)
+    loaded.engine.start_container(created.id)
+    running = loaded.engine.find_container("speaker")
+    assert running is not None
+    assert running.state is ContainerState.RUNNING
+    (port,) = running.ports
+    assert (port.container_port, port.bound, port.from_host) == (5000, wanted.publish, wanted.publish)
+    assert running.started_at is not None
+    assert abs(running.started_at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert [found.id for found in loaded.engine.list_containers()] == [created.id]
+
+
+def test_only_the_exact_name_finds_a_container(loaded: Bench) -> None:
+    created = loaded.engine.create_container(spec())
+    assert loaded.engine.find_container(created.id) is not None
+    for name in ("speake", "speaker2", created.id[:12], "no/such", "?"):
+        assert loaded.engine.find_container(name) is None
+
+
+def test_a_name_is_given_once(loaded: Bench) -> None:
+    loaded.engine.create_container(spec())
+    with pytest.raises(NameTakenError):
+        loaded.engine.create_container(spec())
+
+
+def test_creating_never_pulls(bench: Bench) -> None:
+    with pytest.raises(ImageNotFoundError):
+        bench.engine.create_container(spec())
+    assert bench.engine.list_containers() == []
+
+
+def test_starting_and_stopping_twice_is_the_same_as_once(loaded: Bench) -> None:
+    created = started(loaded)
+    loaded.engine.start_container(created.id)
+    loaded.engine.stop_container(created.id, grace_seconds=0)
+    loaded.engine.stop_container(created.id, grace_seconds=0)
+    stopped = loaded.engine.find_container(created.id)
+    assert stopped is not None
+    assert stopped.state is ContainerState.EXITED
+    assert stopped.exit_code is not None
+    loaded.engine.start_container(created.id)
+    again = loaded.engine.find_container(created.id)
+    assert again is not None
+    assert again.is_running
+
+
+def test_removing_takes_a_running_container_and_is_content_with_none(loaded: Bench) -> None:
+    created = started(loaded)
+    loaded.engine.remove_container(created.id)
+    loaded.engine.remove_container(created.id)
+    assert loaded.engine.find_container("speaker") is None
+
+
+def test_a_container_that_is_not_there_cannot_be_used(bench: Bench) -> None:
+    for use in (
+        bench.engine.start_container,
+        bench.engine.stop_container,
+        lambda name: list(bench.engine.read_logs(name)),
+    ):
+        with pytest.raises(ContainerNotFoundError):
+            use("nosuch")
+
+
+def test_a_port_that_a_container_holds_is_taken(loaded: Bench) -> None:
+    port = free_port()
+    loaded.engine.start_container(loaded.engine.create_container(spec("one", port=port)).id)
+    second = loaded.engine.create_container(spec("two", port=port))
+    with pytest.raises(PortTakenError):
+        loaded.engine.start_container(second.id)
+    left = loaded.engine.find_container("two")
+    assert left is not None
+    assert not left.is_running
+
+
+def test_a_port_that_a_process_holds_is_taken(loaded: Bench) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        getattr(loaded.engine, "taken_ports", set()).add(port)
+        created = loaded.engine.create_container(spec(port=port))
+        with pytest.raises(PortTakenError):
+            loaded.engine.start_container(created.id)
+
+
+def test_one_that_removes_itself_is_gone_after_it_stopped(loaded: Bench) -> None:
+    created = started(loaded, throw_away=True)
+    loaded.engine.stop_container(created.id, grace_seconds=0)
+    assert wait_until(lambda: loaded.engine.find_container(created.id) is None, seconds=20, is_alive=lambda: True)
+    loaded.engine.remove_container(created.id)
+
+
+def test_the_log_is_byte_for_byte_with_its_streams_apart(loaded: Bench) -> None:
+    created = started(loaded)
+    assert said(loaded.engine.read_logs(created.id)) == EXPECTED
+
+
+def test_the_log_is_cut_as_asked(loaded: Bench) -> None:
+    created = started(loaded)
+    assert sum(len(data) for data in said(loaded.engine.read_logs(created.id, tail=0)).values()) == 0
+    assert sum(data.count(b"\n") for data in said(loaded.engine.read_logs(created.id, tail=2)).values()) == 2
+    future = datetime.now(UTC) + timedelta(hours=1)
+    assert said(loaded.engine.read_logs(created.id, since=future)) == {"stdout": b"", "stderr": b""}
+    stamped = said(loaded.engine.read_logs(created.id, timestamps=True))["stderr"]
+    assert re.fullmatch(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* to stderr\n", stamped)
+
+
+def test_following_ends_when_the_container_stops(loaded: Bench) -> None:
+    created = started(loaded)
+    chunks = loaded.engine.read_logs(created.id, follow=True)
+    first = next(chunks)
+    loaded.engine.stop_container(created.id, grace_seconds=0)
+    rest = said(chunks)
+    rest[first.stream] = first.data + rest[first.stream]
+    assert rest == EXPECTED
+
+
+def test_a_log_whose_connection_breaks_is_an_error(loaded: Bench) -> None:
+    created = started(loaded)
+    chunks = loaded.engine.read_logs(created.id, follow=True)
+    next(chunks)
+    timer = threading.Timer(0.2, loaded.cut)
+    timer.start()
+    with pytest.raises(EngineLostError):
+        list(chunks)
+    timer.join()
+
+
+def test_an_engine_that_is_lost_says_so(loaded: Bench) -> None:
+    loaded.cut()
+    with pytest.raises(EngineLostError):
+        loaded.engine.find_container("speaker")
+    with pytest.raises(EngineLostError):
+        list(loaded.engine.push_image(f"{loaded.location}/app:1", plain_http=True))
+
+
+def test_a_volume_is_created_once_and_keeps_its_labels(bench: Bench) -> None:
+    assert bench.engine.find_volume("contract") is None
+    first = bench.engine.create_volume("contract", {"localreg.name": "x"})
+    again = bench.engine.create_volume("contract", {"localreg.name": "y"})
+    assert first.labels == again.labels == {"localreg.name": "x"}
+    assert bench.engine.find_volume("contract") == first
+    assert bench.engine.find_volume("contrac") is None
+    assert first in bench.engine.list_volumes()
+    bench.engine.remove_volume("contract")
+    bench.engine.remove_volume("contract")
+    assert bench.engine.find_volume("contract") is None
+
+
+def test_a_volume_in_use_is_not_removed(loaded: Bench) -> None:
+    created = loaded.engine.create_container(spec())
+    with pytest.raises(InUseError):
+        loaded.engine.remove_volume("contract")
+    loaded.engine.remove_container(created.id)
+    assert loaded.engine.find_volume("contract") is not None
+
+
+def test_an_image_is_found_by_name_and_id(loaded: Bench) -> None:
+    image = loaded.engine.find_image(IMAGE)
+    assert image is not None
+    assert image.platform == "linux/amd64"
+    assert image.created == datetime(2026, 1, 1, tzinfo=UTC)
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", image.id)
+    assert loaded.engine.find_image(image.id) == image
+    assert image in loaded.engine.list_images()
+    for name in ("nosuch", "localhost/nosuch:1", "localhost/speaker:2", "UPPER", "a b"):
+        assert loaded.engine.find_image(name) is None
+
+
+def test_names_come_and_go_and_the_image_with_the_last(loaded: Bench) -> None:
+    loaded.engine.tag_image(IMAGE, "localhost:5999/team/app:1")
+    loaded.engine.tag_image(IMAGE, "localhost:5999/team/app:1")
+    image = loaded.engine.find_image("localhost:5999/team/app:1")
+    assert image is not None
+    assert set(image.references) == {IMAGE, "localhost:5999/team/app:1"}
+    loaded.engine.untag_image(IMAGE)
+    loaded.engine.untag_image(IMAGE)
+    assert loaded.engine.find_image(IMAGE) is None
+    loaded.engine.untag_image("localhost:5999/team/app:1")
+    assert loaded.engine.find_image(image.id) is None
+    with pytest.raises(ImageNotFoundError):
+        loaded.engine.tag_image("nosuch", "localhost:5999/app:1")
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 1000])
+def test_what_is_no_archive_is_refused(bench: Bench, folder: Path, content: bytes) -> None:
+    (folder / "no.tar").write_bytes(content)
+    with pytest.raises(InvalidArchiveError):
+        bench.engine.load_archive(folder / "no.tar")
+
+
+def test_an_image_goes_to_the_registry_and_comes_back(loaded: Bench) -> None:
+    name = f"{loaded.location}/team/app:1"
+    loaded.engine.tag_image(IMAGE, name)
+    before = loaded.engine.find_image(name)
+    steps = list(loaded.engine.push_image(name, plain_http=True))
+    assert any(step.layer for step in steps)
+    assert all(step.total is None or step.current is None or step.current <= step.total for step in steps)
+    loaded.engine.untag_image(name)
+    loaded.engine.untag_image(IMAGE)
+    list(loaded.engine.pull_image(name, plain_http=True))
+    after = loaded.engine.find_image(name)
+    assert before is not None
+    assert after is not None
+    assert before.id == after.id
+
+
+def test_an_image_that_is_not_here_cannot_be_pushed(loaded: Bench) -> None:
+    with pytest.raises(ImageNotFoundError):
+        list(loaded.engine.push_image(f"{loaded.location}/nosuch:1", plain_http=True))
+
+
+def test_an_image_that_is_not_there_cannot_be_pulled(bench: Bench) -> None:
+    with pytest.raises(ImageNotFoundError):
+        list(bench.engine.pull_image(f"{bench.location}/nosuch:1", plain_http=True))
+
+
+def test_a_registry_that_is_not_there_is_unreachable(loaded: Bench) -> None:
+    name = f"localhost:{free_port()}/app:1"
+    loaded.engine.tag_image(IMAGE, name)
+    with pytest.raises(RegistryUnreachableError):
+        list(loaded.engine.push_image(name, plain_http=True))
+    with pytest.raises(RegistryError):
+        list(loaded.engine.pull_image(name, plain_http=True))
+
+
+def test_closing_twice_is_closing_once(bench: Bench) -> None:
+    bench.engine.close()
+    with contextlib.suppress(EngineLostError):
+        bench.engine.find_container("x")
+    bench.engine.close()

@@ -1,0 +1,184 @@
+"""Which engine is driven, and what is said when there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from beds import BEDS, TESTER_RUNTIME, TESTER_UID, Bed
+from conftest import require_testbed
+
+from localreg.lifecycle.readiness import wait_until
+
+ROOT = BEDS["docker"]
+ROOTFUL = BEDS["podman-rootful"]
+TESTER = BEDS["podman-rootless"]
+
+
+@pytest.fixture(autouse=True)
+def _testbed() -> None:
+    require_testbed()
+
+
+def auto(bed: Bed, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run localreg without naming an engine."""
+    return bed.run("localreg", *arguments, env=env)
+
+
+@pytest.fixture
+def empty_path(folder: Path) -> dict[str, str]:
+    """A PATH on which there is localreg and no engine."""
+    (folder / "bin").mkdir()
+    (folder / "bin" / "localreg").symlink_to(Path(TESTER.environment["PATH"].split(":")[0]) / "localreg")
+    return {"PATH": str(folder / "bin")}
+
+
+def test_podman_without_a_socket_gets_a_service_of_localregs_own(bed: Bed) -> None:
+    if bed.program != "podman":
+        pytest.skip("Docker has a socket")
+    usual = TESTER_RUNTIME / "podman/podman.sock" if bed.uid else Path("/run/podman/podman.sock")
+    assert not usual.exists()
+    bed.ok("up")
+    engine = json.loads(bed.ok("status", "--json"))["engine"]
+    assert not usual.exists()
+    service = Path(engine["endpoint"].removeprefix("unix://"))
+    assert service.parent == (TESTER_RUNTIME if bed.uid else Path("/run")) / "localreg"
+    assert service.parent.stat().st_mode & 0o777 == 0o700
+    assert engine["rootless"] is bool(bed.uid)
+
+
+def test_it_works_without_a_runtime_folder(bed: Bed) -> None:
+    if not bed.uid:
+        pytest.skip("root needs none")
+    environment = {key: value for key, value in bed.environment.items() if key != "XDG_RUNTIME_DIR"}
+    result = subprocess.run(
+        bed.command(["localreg", "--engine", "podman", "status"]),
+        env=environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 4, result.stderr
+
+
+def test_the_engine_that_holds_the_registry_is_chosen(bed: Bed) -> None:
+    bed.ok("up")
+    found = json.loads(auto(bed, "status", "--json").stdout)["engine"]
+    assert (found["name"], found["rootless"]) == (bed.program, bool(bed.uid))
+    bed.ok("down")
+    # The volume is enough.
+    found = json.loads(auto(bed, "status", "--json").stdout)["engine"]
+    assert found["name"] == bed.program
+
+
+def test_two_engines_with_the_registry_have_to_be_told_apart(bed: Bed) -> None:
+    if bed.name != "docker":
+        pytest.skip("one order is enough")
+    bed.ok("up")
+    try:
+        ROOTFUL.engine_ok("create", "--name", "registry", "docker.io/library/registry:2.8.3")
+        result = auto(bed, "status")
+    finally:
+        ROOTFUL.engine_ok("rm", "-f", "registry")
+    assert result.returncode == 5
+    assert "--engine docker or --engine podman" in result.stderr
+
+
+def test_without_any_engine_each_reason_is_told(empty_path: dict[str, str]) -> None:
+    result = auto(TESTER, "ls", env=empty_path)
+    assert result.returncode == 3
+    assert "no container engine answered" in result.stderr
+    assert "/var/run/docker.sock: permission denied" in result.stderr
+    assert "podman  not installed" in result.stderr
+
+
+def test_a_socket_of_a_group_names_the_group(empty_path: dict[str, str]) -> None:
+    socket_path = Path("/var/run/docker.sock")
+    before = socket_path.stat().st_gid
+    subprocess.run(["groupadd", "-f", "docker"], check=True)
+    subprocess.run(["chgrp", "docker", socket_path], check=True)
+    try:
+        error = auto(TESTER, "ls", env=empty_path).stderr
+    finally:
+        os.chown(socket_path, 0, before)
+    assert "you are not in the group `docker`" in error
+    assert 'hint: sudo usermod -aG docker "$USER" && newgrp docker' in error
+
+
+def test_a_named_engine_never_falls_back_to_the_other(empty_path: dict[str, str]) -> None:
+    result = auto(ROOT, "--engine", "podman", "status", env=empty_path)
+    assert result.returncode == 3
+    assert "Podman did not answer" in result.stderr
+
+
+def test_a_variable_that_names_an_engine_is_the_only_one_asked(tmp_path: Path) -> None:
+    result = auto(ROOT, "status", env={"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"})
+    assert result.returncode == 3
+    assert f"{tmp_path}/nobody.sock: no socket" in result.stderr
+
+
+def test_a_context_is_honoured(tmp_path: Path) -> None:
+    meta = tmp_path / "contexts/meta" / hashlib.sha256(b"mine").hexdigest()
+    meta.mkdir(parents=True)
+    host = {"Host": "unix:///var/run/docker.sock"}
+    (meta / "meta.json").write_text(json.dumps({"Name": "mine", "Endpoints": {"docker": host}}))
+    environment = {"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "mine"}
+    found = json.loads(auto(ROOT, "--engine", "docker", "status", "--json", env=environment).stdout)
+    assert found["engine"]["context"] == "mine"
+
+
+def test_a_context_that_does_not_exist_is_never_the_default_socket() -> None:
+    result = auto(ROOT, "--engine", "docker", "status", env={"DOCKER_CONTEXT": "nosuch"})
+    assert result.returncode == 3
+    assert "context `nosuch`: there is no such context" in result.stderr
+
+
+@contextlib.contextmanager
+def podman_service(path: Path, bed: Bed) -> Iterator[None]:
+    with bed.started("podman", "system", "service", "--time=0", f"unix://{path}"):
+        assert wait_until(path.exists, seconds=20, is_alive=lambda: True)
+        yield
+
+
+def test_podman_behind_dockers_variable_is_driven_as_podman(tmp_path: Path) -> None:
+    path = tmp_path / "docker.sock"
+    with podman_service(path, ROOTFUL):
+        found = json.loads(auto(ROOT, "status", "--json", env={"DOCKER_HOST": f"unix://{path}"}).stdout)
+        assert found["engine"]["name"] == "podman"
+        refused = auto(ROOT, "--engine", "docker", "status", env={"DOCKER_HOST": f"unix://{path}"})
+        assert refused.returncode == 3
+        assert "what answers is Podman" in refused.stderr
+
+
+def answer_all(server: socket.socket, answer: bytes) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"])
+def test_what_is_no_engine_is_said_to_be_none(tmp_path: Path, answer: bytes) -> None:
+    path = tmp_path / "odd.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen(8)
+        threading.Thread(target=answer_all, args=(server, answer), daemon=True).start()
+        result = auto(ROOT, "status", env={"DOCKER_HOST": f"unix://{path}"})
+    assert result.returncode == 3
+    assert "Traceback" not in result.stderr
+
+
+def test_the_tester_is_no_root() -> None:
+    assert TESTER.run("id", "-u").stdout.strip() == str(TESTER_UID)

@@ -1,0 +1,107 @@
+"""The error that podman-fix exists for, and its cure, on both kinds of Podman."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from beds import Bed
+
+ETC = Path("/etc/containers/registries.conf.d")
+
+
+@pytest.fixture
+def podman(bed: Bed) -> Bed:
+    """A bed that is Podman; Docker needs no fix, and the test has nothing to say about it."""
+    if bed.program != "podman":
+        pytest.skip("Docker needs no fix")
+    return bed
+
+
+def drop_in(bed: Bed) -> Path:
+    return (bed.home / ".config/containers/registries.conf.d" if bed.uid else ETC) / "50-localreg.conf"
+
+
+def test_plain_podman_push_fails_before_and_works_after(podman: Bed, folder: Path) -> None:
+    podman.add_image("localhost:5000/alpine:latest", folder)
+    hint = podman.localreg("up").stderr
+    assert "localreg podman-fix" in hint
+
+    before = podman.run("podman", "push", "localhost:5000/alpine:latest")
+    assert before.returncode != 0
+    assert "server gave HTTP response to HTTPS client" in before.stderr
+
+    assert podman.ok("podman-fix") == f"wrote {drop_in(podman)}\n"
+    podman.engine_ok("push", "localhost:5000/alpine:latest")
+    podman.engine_ok("push", "localhost:5000/alpine:latest", "127.0.0.1:5000/again:1")
+    assert podman.ok("ls", "-q") == "localhost:5000/again:1\nlocalhost:5000/alpine:latest\n"
+    assert str(drop_in(podman)) in podman.ok("status")
+
+    assert podman.ok("podman-fix") == ""
+    assert podman.ok("podman-fix", "--remove") == f"removed {drop_in(podman)}\n"
+    assert not drop_in(podman).exists()
+    assert podman.run("podman", "push", "localhost:5000/alpine:latest").returncode != 0
+
+
+def test_it_asks_the_program_whether_the_entry_counts(podman: Bed) -> None:
+    podman.ok("up")
+    assert "podman says both are insecure" in podman.ok("podman-fix", "--format", "table")
+
+
+def test_a_later_file_that_forbids_it_is_named(podman: Bed) -> None:
+    podman.ok("up")
+    later = drop_in(podman).with_name("60-company.conf")
+    podman.run("mkdir", "-p", str(later.parent))
+    later.write_text('[[registry]]\nlocation = "localhost:5000"\ninsecure = false\n')
+    try:
+        result = podman.localreg("podman-fix", "--format", "table")
+    finally:
+        later.unlink()
+    assert result.returncode == 0
+    assert f"`{later}` comes after it and forbids plain HTTP for localhost:5000" in result.stderr
+    assert "podman still refuses plain HTTP for localhost:5000" in result.stdout
+
+
+def test_a_file_that_podman_cannot_read_is_named_and_left_alone(podman: Bed) -> None:
+    podman.ok("up")
+    broken = drop_in(podman).with_name("10-broken.conf")
+    podman.run("mkdir", "-p", str(broken.parent))
+    broken.write_text("[[registry]\n")
+    try:
+        error = podman.refused(7, "podman-fix")
+        assert broken.read_text() == "[[registry]\n"
+    finally:
+        broken.unlink()
+    assert str(broken) in error
+    assert not drop_in(podman).exists()
+
+
+def test_up_does_both(podman: Bed, folder: Path) -> None:
+    podman.add_image("localhost:5000/alpine:latest", folder)
+    podman.ok("up", "--podman-fix")
+    podman.engine_ok("push", "localhost:5000/alpine:latest")
+
+
+def test_the_entry_moves_with_the_port_and_another_registrys_stays(podman: Bed) -> None:
+    podman.ok("up")
+    podman.ok("podman-fix")
+    podman.ok("--name", "other", "podman-fix", "--location", "localhost:5050")
+    podman.ok("up", "--recreate", "--port", "5060")
+    podman.ok("podman-fix")
+    text = drop_in(podman).read_text()
+    assert "localhost:5060" in text
+    assert "localhost:5050" in text
+    assert "localhost:5000" not in text
+
+
+def test_a_dry_run_shows_the_change_and_writes_nothing(podman: Bed) -> None:
+    podman.ok("up")
+    assert '+location = "localhost:5000"' in podman.ok("podman-fix", "--dry-run")
+    assert not drop_in(podman).exists()
+
+
+def test_the_systems_folder_is_not_a_users_to_write(podman: Bed) -> None:
+    if podman.uid:
+        assert "sudo localreg podman-fix" in podman.refused(7, "podman-fix", "--scope", "system")
+    else:
+        assert podman.ok("podman-fix", "--scope", "user", "--location", "localhost:5000").startswith("wrote /mnt/root")

@@ -1,0 +1,287 @@
+"""An engine in memory. It obeys the same contract suite as the real ones (tests/contract)."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import tarfile
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from localreg.engines.base import (
+    AnonymousMount,
+    Container,
+    ContainerSpec,
+    ContainerState,
+    Endpoint,
+    EngineInfo,
+    Image,
+    LogChunk,
+    Progress,
+    TransferState,
+    Volume,
+    VolumeMount,
+)
+from localreg.engines.published import published_port
+from localreg.engines.transfer_errors import transfer_error
+from localreg.errors import (
+    ContainerNotFoundError,
+    EngineLostError,
+    ImageNotFoundError,
+    InUseError,
+    InvalidArchiveError,
+    NameTakenError,
+    PortTakenError,
+)
+
+LOG = (
+    LogChunk("stdout", b"to stdout\n"),
+    LogChunk("stderr", b"to stderr\n"),
+    LogChunk("stdout", b"raw \xff byte\n"),
+)
+"""What a container says, as the test images do."""
+
+
+@dataclass
+class _Running:
+    """What the fake knows of a container beyond what it tells."""
+
+    spec: ContainerSpec
+    container: Container
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+
+class FakeEngine:
+    """Both ports, in memory.
+
+    Attributes:
+        taken_ports: Ports that somebody else holds.
+        registries: What each reachable registry has: location to reference to image.
+        exits: An image that is in here ends at once with this code.
+        lost: Every stream breaks, and every call fails, as when the engine is killed.
+    """
+
+    def __init__(self, info: EngineInfo | None = None) -> None:
+        self._info = info or EngineInfo("docker", "0.0.0", "fake:", plain_http_on_loopback=True)
+        self._ids = itertools.count(1)
+        self._containers: dict[str, _Running] = {}
+        self._volumes: dict[str, Volume] = {}
+        self._images: dict[str, Image] = {}
+        self.taken_ports: set[int] = set()
+        self.registries: dict[str, dict[str, Image]] = {}
+        self.exits: dict[str, int] = {}
+        self.lost = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def info(self) -> EngineInfo:
+        return self._info
+
+    def add_image(self, *references: str, labels: Mapping[str, str] | None = None) -> Image:
+        """Put an image into the store."""
+        image_id = f"sha256:{hashlib.sha256(' '.join(references).encode()).hexdigest()}"
+        image = Image(image_id, (), 1000, datetime(2026, 1, 1, tzinfo=UTC), "linux/amd64", labels or {})
+        self._images[image_id] = image
+        for reference in references:
+            self.tag_image(image_id, reference)
+        return self._images[image_id]
+
+    def find_container(self, name: str) -> Container | None:
+        self._check()
+        for running in self._containers.values():
+            if name in (running.container.name, running.container.id):
+                return running.container
+        return None
+
+    def list_containers(self) -> list[Container]:
+        self._check()
+        return [running.container for running in self._containers.values()]
+
+    def create_container(self, spec: ContainerSpec) -> Container:
+        self._check()
+        if self.find_container(spec.name) is not None:
+            raise NameTakenError(f"there is a container `{spec.name}` already")
+        if self.find_image(spec.image) is None:
+            raise ImageNotFoundError(f"the engine has no image `{spec.image}`")
+        if isinstance(spec.mount, VolumeMount):
+            self.create_volume(spec.mount.volume, {})
+        if isinstance(spec.mount, AnonymousMount):
+            name = f"{next(self._ids):064x}"
+            self._volumes[name] = Volume(name, {})
+        container = Container(
+            id=f"{next(self._ids):064x}",
+            name=spec.name,
+            image=spec.image,
+            state=ContainerState.CREATED,
+            labels=dict(spec.labels),
+            ports=(published_port(spec.container_port, spec.publish.host, spec.publish.port, Endpoint("unix://fake")),),
+            mounts=(spec.mount,),
+            started_at=None,
+            exit_code=None,
+        )
+        self._containers[container.id] = _Running(spec, container)
+        return container
+
+    def start_container(self, container_id: str) -> None:
+        running = self._get(container_id)
+        if running.container.is_running:
+            return
+        port = running.spec.publish.port
+        others = {other.spec.publish.port for other in self._containers.values() if other.container.is_running}
+        if port in self.taken_ports | others:
+            raise PortTakenError("the port is taken")
+        running.stopped.clear()
+        running.container = replace(
+            running.container, state=ContainerState.RUNNING, started_at=datetime.now(UTC), exit_code=None
+        )
+        if running.spec.image in self.exits:
+            self._end(running, self.exits[running.spec.image])
+
+    def stop_container(self, container_id: str, *, grace_seconds: int = 10) -> None:
+        del grace_seconds
+        running = self._get(container_id)
+        if running.container.is_running:
+            self._end(running, 0)
+
+    def _end(self, running: _Running, code: int) -> None:
+        running.container = replace(running.container, state=ContainerState.EXITED, exit_code=code)
+        running.stopped.set()
+        if running.spec.remove_when_stopped:
+            self.remove_container(running.container.id)
+
+    def remove_container(self, container_id: str, *, anonymous_volumes: bool = True) -> None:
+        self._check()
+        found = self.find_container(container_id)
+        if found is None:
+            return
+        running = self._containers.pop(found.id)
+        running.stopped.set()
+        if anonymous_volumes and isinstance(running.spec.mount, AnonymousMount):
+            self._volumes = {name: volume for name, volume in self._volumes.items() if len(name) != len(found.id)}
+
+    def read_logs(
+        self,
+        container_id: str,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: datetime | None = None,
+        timestamps: bool = False,
+    ) -> Iterator[LogChunk]:
+        running = self._get(container_id)
+        started = running.container.started_at
+        chunks: tuple[LogChunk, ...] = LOG if started and (since is None or since <= started) else ()
+        chunks = chunks if tail is None else chunks[len(chunks) - tail :] if tail else ()
+        stamp = f"{started:%Y-%m-%dT%H:%M:%SZ} ".encode() if timestamps and started else b""
+        for chunk in chunks:
+            yield LogChunk(chunk.stream, stamp + chunk.data)
+        while follow and not running.stopped.wait(0.01):
+            self._check()
+
+    def find_volume(self, name: str) -> Volume | None:
+        self._check()
+        return self._volumes.get(name)
+
+    def list_volumes(self) -> list[Volume]:
+        self._check()
+        return list(self._volumes.values())
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
+        self._check()
+        return self._volumes.setdefault(name, Volume(name, dict(labels)))
+
+    def remove_volume(self, name: str) -> None:
+        self._check()
+        for running in self._containers.values():
+            if isinstance(running.spec.mount, VolumeMount) and running.spec.mount.volume == name:
+                raise InUseError(f"volume `{name}` is in use")
+        self._volumes.pop(name, None)
+
+    def find_image(self, reference: str) -> Image | None:
+        self._check()
+        for image in self._images.values():
+            if reference in (*image.references, image.id, image.id.removeprefix("sha256:")):
+                return image
+        return None
+
+    def list_images(self) -> list[Image]:
+        self._check()
+        return [image for image in self._images.values() if image.references]
+
+    def load_archive(self, archive: Path) -> tuple[Image, ...]:
+        self._check()
+        try:
+            with tarfile.open(archive) as tar:
+                manifest = tar.extractfile("manifest.json")
+                entries = json.load(manifest) if manifest else []
+        except (tarfile.TarError, KeyError) as exc:
+            raise InvalidArchiveError(f"no image in `{archive}`") from exc
+        return tuple(self.add_image(*(entry["RepoTags"] or ())) for entry in entries)
+
+    def tag_image(self, image: str, reference: str) -> None:
+        found = self.find_image(image)
+        if found is None:
+            raise ImageNotFoundError(f"the engine has no image `{image}`")
+        if reference not in found.references:
+            self.untag_image(reference)
+            self._images[found.id] = replace(found, references=(*found.references, reference))
+
+    def untag_image(self, reference: str) -> None:
+        found = self.find_image(reference)
+        if found is None or reference not in found.references:
+            return
+        rest = tuple(name for name in found.references if name != reference)
+        if rest:
+            self._images[found.id] = replace(found, references=rest)
+        else:
+            del self._images[found.id]
+
+    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+        del plain_http
+        image = self.find_image(reference)
+        if image is None:
+            raise transfer_error(reference, "image not known")
+        layer = image.id.removeprefix("sha256:")[:12]
+        yield Progress(layer, TransferState.RUNNING, 500, image.size)
+        self._check()
+        self._registry(reference)[reference] = image
+        yield Progress(layer, TransferState.DONE)
+        yield Progress(digest=image.id, state=TransferState.DONE)
+
+    def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+        del plain_http
+        self._check()
+        image = self._registry(reference).get(reference)
+        if image is None:
+            raise transfer_error(reference, "manifest unknown")
+        yield Progress(image.id.removeprefix("sha256:")[:12], TransferState.DONE)
+        self._images.setdefault(image.id, replace(image, references=()))
+        self.tag_image(image.id, reference)
+
+    def _registry(self, reference: str) -> dict[str, Image]:
+        location = reference.partition("/")[0]
+        if location not in self.registries:
+            raise transfer_error(reference, "dial tcp: connection refused")
+        return self.registries[location]
+
+    def _get(self, container_id: str) -> _Running:
+        found = self.find_container(container_id)
+        if found is None:
+            raise ContainerNotFoundError(f"the engine has no container `{container_id}`")
+        return self._containers[found.id]
+
+    def _check(self) -> None:
+        if self.lost.is_set():
+            raise EngineLostError("the engine was lost")

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from archives import write_image
 
 TESTER_UID = 4242
@@ -24,6 +25,24 @@ SETPRIV = shutil.which("setpriv") or "setpriv"
 
 REQUIRED = ("docker", "podman-rootful", "podman-rootless")
 """What CI must have run."""
+
+
+REGISTRY_IMAGE = "localhost/localreg-registry:2.8.3"
+
+
+def require_testbed() -> None:
+    """Fail, and never skip, where there are no real engines to use."""
+    if not os.environ.get("LOCALREG_TESTBED"):
+        pytest.fail("this test needs real engines: run `make test`", pytrace=False)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A real registry that runs as a process of its own."""
+
+    base_url: str
+    location: str
+    root: Path
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from beds import BEDS, REQUIRED, Bed, free_port
+from beds import BEDS, REGISTRY_IMAGE, REQUIRED, Bed, Distribution, free_port, require_testbed
 
 from localreg.lifecycle.readiness import is_ready, wait_until
 from localreg.registry_program import RegistryProgram, image_around
-
-IN_TESTBED = bool(os.environ.get("LOCALREG_TESTBED"))
-REGISTRY_IMAGE = "localhost/localreg-registry:2.8.3"
 
 _exercised: set[str] = set()
 
@@ -38,11 +34,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 def exercised() -> set[str]:
     """The engines that a test has passed on so far."""
     return _exercised
-
-
-def require_testbed() -> None:
-    if not IN_TESTBED:
-        pytest.fail("this test needs real engines: run `make test`", pytrace=False)
 
 
 def open_to_everybody(folder: Path) -> None:
@@ -92,15 +83,6 @@ def folder(tmp_path: Path) -> Path:
     """A folder that every user can read."""
     open_to_everybody(tmp_path)
     return tmp_path
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """A registry that runs as a process of its own."""
-
-    base_url: str
-    location: str
-    root: Path
 
 
 @pytest.fixture

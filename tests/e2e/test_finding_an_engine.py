@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from beds import BEDS, TESTER_RUNTIME, TESTER_UID, Bed
-from conftest import require_testbed
+from beds import BEDS, TESTER_RUNTIME, TESTER_UID, Bed, require_testbed
 
 from localreg.lifecycle.readiness import wait_until
 

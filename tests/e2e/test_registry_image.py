@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from beds import Bed
-from conftest import REGISTRY_IMAGE, Distribution
+from beds import REGISTRY_IMAGE, Bed, Distribution
 
 
 @pytest.fixture

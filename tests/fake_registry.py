@@ -1,0 +1,202 @@
+"""A registry in this process: what it stores is a dictionary, and it can be told to misbehave."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from localreg.oci import OCI_INDEX, OCI_MANIFEST
+
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+
+class FakeRegistry:
+    """Stores manifests and blobs, counts requests, and fails on demand.
+
+    Attributes:
+        base_url: Where it listens.
+        requests: How often each path was asked for.
+        faults: Path to what happens instead of an answer: `500`, `html`, `hang`, `drip`, `cut` or `wrong`.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.base_url = f"http://127.0.0.1:{port}"
+        self.requests: Counter[str] = Counter()
+        self.faults: dict[str, str] = {}
+        self.tags: dict[str, dict[str, str] | None] = {}
+        self.manifests: dict[str, tuple[str, bytes]] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.ended = threading.Event()
+
+    def put_blob(self, data: bytes) -> tuple[str, int]:
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        self.blobs[digest] = data
+        return digest, len(data)
+
+    def put_manifest(self, manifest: Mapping[str, Any], media_type: str, *, at: str = "") -> str:
+        """Store a manifest, under `repository:tag` if one is named; returns its digest."""
+        data = json.dumps(manifest).encode()
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        self.manifests[digest] = (media_type, data)
+        if at:
+            repository, _, tag = at.partition(":")
+            tags = self.tags.setdefault(repository, {})
+            assert tags is not None
+            tags[tag] = digest
+        return digest
+
+    def put_image(
+        self,
+        at: str = "",
+        *,
+        created: str = "2026-01-01T00:00:00Z",
+        platform: str = "linux/amd64",
+        layers: Sequence[bytes] = (b"layer",),
+        media_type: str = OCI_MANIFEST,
+    ) -> str:
+        """Store an image; returns its digest."""
+        system, architecture, *variant = platform.split("/")
+        config = {"os": system, "architecture": architecture, "created": created}
+        config_digest, config_size = self.put_blob(
+            json.dumps({**config, **({"variant": variant[0]} if variant else {})}).encode()
+        )
+        descriptors = [self.put_blob(layer) for layer in layers]
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": media_type,
+            "config": {"mediaType": CONFIG, "digest": config_digest, "size": config_size},
+            "layers": [{"mediaType": LAYER, "digest": digest, "size": size} for digest, size in descriptors],
+        }
+        return self.put_manifest(manifest, media_type, at=at)
+
+    def put_index(self, children: Sequence[Mapping[str, Any]], *, at: str = "", media_type: str = OCI_INDEX) -> str:
+        """Store an index; returns its digest."""
+        return self.put_manifest(
+            {"schemaVersion": 2, "mediaType": media_type, "manifests": children}, media_type, at=at
+        )
+
+
+def child(digest: str, platform: str | None = None, media_type: str = OCI_MANIFEST) -> dict[str, Any]:
+    """A descriptor for an index."""
+    found: dict[str, Any] = {"mediaType": media_type, "digest": digest, "size": 100}
+    if platform:
+        system, architecture, *variant = platform.split("/")
+        found["platform"] = {"os": system, "architecture": architecture, **({"variant": variant[0]} if variant else {})}
+    return found
+
+
+@contextlib.contextmanager
+def fake_registry() -> Iterator[FakeRegistry]:
+    """A registry that listens for as long as the context lasts."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    server.block_on_close = False
+    registry = FakeRegistry(server.server_port)
+    server.registry = registry  # type: ignore[attr-defined]  # how a handler reaches it
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield registry
+    finally:
+        registry.ended.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    @property
+    def registry(self) -> FakeRegistry:
+        return self.server.registry  # type: ignore[attr-defined,no-any-return]  # set by `fake_registry`
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 -- the base class's name
+        """Say nothing."""
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        self.registry.requests[parts.path] += 1
+        fault = self.registry.faults.get(parts.path)
+        if fault is not None:
+            self._fail(fault)
+            return
+        if parts.path == "/v2/_catalog":
+            self._catalog(parse_qs(parts.query))
+        elif parts.path.endswith("/tags/list"):
+            self._tags(parts.path.removeprefix("/v2/").removesuffix("/tags/list"))
+        elif "/manifests/" in parts.path:
+            repository, _, reference = parts.path.removeprefix("/v2/").partition("/manifests/")
+            digest = (self.registry.tags.get(repository) or {}).get(reference, reference)
+            media_type, data = self.registry.manifests.get(digest, ("", b""))
+            if not data:
+                self._error(404, "MANIFEST_UNKNOWN")
+                return
+            self._answer(200, data, {"Content-Type": media_type, "Docker-Content-Digest": digest})
+        else:
+            data = self.registry.blobs.get(parts.path.rpartition("/")[2], b"")
+            self._answer(200, data) if data else self._error(404, "BLOB_UNKNOWN")
+
+    def _catalog(self, query: Mapping[str, Sequence[str]]) -> None:
+        count = int(query.get("n", ["100"])[0])
+        if count > 1000:
+            self._error(400, "PAGINATION_NUMBER_INVALID")
+            return
+        last = query.get("last", [""])[0]
+        names = sorted(name for name in self.registry.tags if name > last)
+        page, rest = names[:count], names[count:]
+        link = {"Link": f'</v2/_catalog?last={page[-1]}&n={count}>; rel="next"'} if rest else {}
+        self._answer(200, json.dumps({"repositories": page}).encode(), link)
+
+    def _tags(self, repository: str) -> None:
+        if repository not in self.registry.tags:
+            self._error(404, "NAME_UNKNOWN")
+            return
+        tags = self.registry.tags[repository]
+        self._answer(200, json.dumps({"name": repository, "tags": list(tags) if tags else None}).encode())
+
+    def _fail(self, fault: str) -> None:
+        if fault == "500":
+            self._error(500, "UNKNOWN")
+        elif fault == "html":
+            self._answer(200, b"<html>a login page</html>", {"Content-Type": "text/html"})
+        elif fault == "wrong":
+            self._answer(200, b"{}", {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": f"sha256:{'0' * 64}"})
+        elif fault == "hang":
+            self.registry.ended.wait()
+            self.close_connection = True
+        else:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                while not self.registry.ended.is_set():
+                    self.wfile.write(b"x")
+                    if fault == "cut":
+                        return
+                    time.sleep(0.05)
+
+    def _error(self, status: int, code: str) -> None:
+        self._answer(status, json.dumps({"errors": [{"code": code, "message": "of the test"}]}).encode())
+
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from fake_registry import FakeRegistry, child
+
+from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
+from localreg.listing import ListedImage, list_images
+from localreg.oci import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
+from localreg.registry.client import RegistryClient
+
+
+def rows(registry: FakeRegistry, *patterns: str) -> tuple[ListedImage, ...]:
+    with RegistryClient(registry.base_url) as client:
+        return list_images(client, patterns).rows
+
+
+@pytest.mark.parametrize("media_type", [OCI_MANIFEST, DOCKER_MANIFEST])
+def test_an_image_is_a_row(registry: FakeRegistry, media_type: str) -> None:
+    digest = registry.put_image("app:1", layers=[b"x" * 100, b"y" * 50], media_type=media_type)
+    config = next(data for data in registry.blobs.values() if b"created" in data)
+    created = datetime(2026, 1, 1, tzinfo=UTC)
+    assert rows(registry) == (
+        ListedImage("app", "1", digest, media_type, ("linux/amd64",), 150 + len(config), created),
+    )
+
+
+@pytest.mark.parametrize("media_type", [OCI_INDEX, DOCKER_INDEX])
+def test_an_index_counts_each_blob_once_and_no_attestation(registry: FakeRegistry, media_type: str) -> None:
+    shared = b"s" * 1000
+    amd = registry.put_image(layers=[shared], created="2026-01-01T00:00:00Z")
+    arm = registry.put_image(layers=[shared], platform="linux/arm64/v8", created="2026-03-01T00:00:00Z")
+    note = registry.put_image(layers=[b"n" * 5000], platform="unknown/unknown")
+    children = [child(amd, "linux/amd64"), child(arm, "linux/arm64/v8"), child(note, "unknown/unknown")]
+    registry.put_index(children, at="app:1", media_type=media_type)
+    (row,) = rows(registry)
+    assert row.platforms == ("linux/amd64", "linux/arm64/v8")
+    assert row.created == datetime(2026, 3, 1, tzinfo=UTC)
+    configs = sum(len(data) for data in registry.blobs.values() if b"arch" in data and b"unknown" not in data)
+    assert row.size == 1000 + configs
+
+
+def test_what_has_a_digest_is_fetched_once(registry: FakeRegistry) -> None:
+    one = registry.put_image()
+    registry.put_index([child(one, "linux/amd64")], at="app:1")
+    for repository in ("app", "other"):
+        for tag in range(20):
+            registry.put_index([child(one, "linux/amd64")], at=f"{repository}:{tag}")
+            registry.put_image(f"{repository}:image-{tag}")
+    assert len(rows(registry)) == 80
+    by_digest = {path: count for path, count in registry.requests.items() if "sha256:" in path}
+    assert set(by_digest.values()) == {1}
+    assert len({path.rpartition("/")[2] for path in by_digest}) == len(by_digest)
+
+
+def test_an_index_of_indexes_is_followed(registry: FakeRegistry) -> None:
+    image = registry.put_image(platform="linux/riscv64")
+    inner = registry.put_index([child(image, "linux/riscv64")])
+    registry.put_index([child(inner, media_type=OCI_INDEX)], at="app:1")
+    assert rows(registry)[0].platforms == ("linux/riscv64",)
+
+
+def test_a_missing_child_does_not_hide_the_others(registry: FakeRegistry) -> None:
+    image = registry.put_image()
+    registry.put_index([child(image, "linux/amd64"), child(f"sha256:{'0' * 64}", "linux/arm64")], at="app:1")
+    (row,) = rows(registry)
+    assert (row.platforms, row.error) == (("linux/amd64", "linux/arm64"), None)
+
+
+def test_an_artifact_has_a_size_and_no_platform(registry: FakeRegistry) -> None:
+    digest, size = registry.put_blob(b"chart" * 10)
+    empty = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": f"sha256:{'4' * 64}", "size": 2}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": "application/vnd.example",
+        "config": empty,
+        "layers": [{"mediaType": "application/x", "digest": digest, "size": size}],
+    }
+    registry.put_manifest(manifest, OCI_MANIFEST, at="chart:1")
+    (row,) = rows(registry)
+    assert (row.platforms, row.size, row.created, row.error) == ((), size + 2, None, None)
+
+
+@pytest.mark.parametrize("manifest", [{}, {"schemaVersion": 1}, {"config": 7}, {"manifests": [1]}])
+def test_a_tag_that_cannot_be_read_is_marked_and_the_rest_shows(
+    registry: FakeRegistry, manifest: dict[str, object]
+) -> None:
+    registry.put_manifest(manifest, OCI_MANIFEST, at="app:bad")
+    registry.put_image("app:good")
+    bad, good = rows(registry)
+    assert bad.error is not None
+    assert bad.digest is not None
+    assert good.error is None
+
+
+@pytest.mark.parametrize("fault", ["500", "html", "wrong"])
+def test_a_tag_that_the_registry_cannot_give_is_marked(registry: FakeRegistry, fault: str) -> None:
+    registry.put_image("app:bad")
+    registry.put_image("app:good")
+    registry.faults["/v2/app/manifests/bad"] = fault
+    bad, good = rows(registry)
+    assert bad.error is not None
+    assert good.error is None
+
+
+def test_emptied_repositories_are_hidden(registry: FakeRegistry) -> None:
+    registry.tags["empty"] = None
+    registry.put_image("app:1")
+    assert [row.repository for row in rows(registry)] == ["app"]
+
+
+def test_more_than_a_thousand_repositories(registry: FakeRegistry) -> None:
+    digest = registry.put_image()
+    registry.tags = {f"app-{number:04}": {"1": digest} for number in range(1234)}
+    assert len(rows(registry)) == 1234
+
+
+@pytest.mark.parametrize(
+    ("patterns", "found"),
+    [
+        (["app"], ["app:1", "app:2"]),
+        (["app:2"], ["app:2"]),
+        (["team/*"], ["team/api:1", "team/api:dev"]),
+        (["*:1"], ["app:1", "team/api:1"]),
+        (["team/api:d*", "app:1"], ["app:1", "team/api:dev"]),
+        (["localhost:5000/app:1"], ["app:1"]),
+        (["127.0.0.1:5000/team/*:1"], ["team/api:1"]),
+        (["nothing*"], []),
+    ],
+)
+def test_patterns_choose(registry: FakeRegistry, patterns: list[str], found: list[str]) -> None:
+    for name in ("app:1", "app:2", "team/api:1", "team/api:dev"):
+        registry.put_image(name)
+    assert [f"{row.repository}:{row.tag}" for row in rows(registry, *patterns)] == found
+
+
+def test_a_name_that_is_not_there_is_not_found_and_the_catalog_is_not_read(registry: FakeRegistry) -> None:
+    with pytest.raises(RepositoryNotFoundError):
+        rows(registry, "nosuch")
+    assert registry.requests["/v2/_catalog"] == 0
+
+
+def test_a_registry_that_cannot_be_asked_is_an_error(registry: FakeRegistry) -> None:
+    registry.faults["/v2/_catalog"] = "500"
+    with pytest.raises(RegistryError):
+        rows(registry)
+
+
+def test_a_registry_that_goes_away_ends_the_listing(registry: FakeRegistry) -> None:
+    registry.put_image("app:1")
+    registry.faults["/v2/app/manifests/1"] = "cut"
+    with pytest.raises(RegistryUnreachableError):
+        rows(registry)

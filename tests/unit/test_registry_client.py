@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import pytest
+from fake_registry import FakeRegistry
+
+from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
+from localreg.registry.client import RegistryClient
+
+
+def test_every_page_of_the_catalog_is_read(registry: FakeRegistry) -> None:
+    registry.tags = {f"team/app-{number:05}": {} for number in range(2345)}
+    with RegistryClient(registry.base_url) as client:
+        assert list(client.iter_repositories()) == sorted(registry.tags)
+    assert registry.requests["/v2/_catalog"] == 3
+
+
+def test_an_emptied_repository_has_no_tags(registry: FakeRegistry) -> None:
+    registry.tags = {"empty": None}
+    with RegistryClient(registry.base_url) as client:
+        assert client.list_tags("empty") == []
+
+
+def test_what_is_not_there_is_not_found(registry: FakeRegistry) -> None:
+    with RegistryClient(registry.base_url) as client:
+        with pytest.raises(RepositoryNotFoundError):
+            client.list_tags("nosuch")
+        with pytest.raises(RepositoryNotFoundError, match="`nosuch:1`"):
+            client.get_manifest("nosuch", "1")
+        with pytest.raises(RepositoryNotFoundError, match="`nosuch:1`"):
+            client.head_manifest("nosuch", "1")
+        with pytest.raises(RepositoryNotFoundError):
+            client.get_blob("nosuch", f"sha256:{'0' * 64}")
+
+
+def test_a_manifest_comes_with_its_digest(registry: FakeRegistry) -> None:
+    digest = registry.put_image("app:1")
+    with RegistryClient(registry.base_url) as client:
+        assert client.get_manifest("app", "1").digest == digest
+        assert client.head_manifest("app", "1").digest == digest
+        assert client.get_manifest("app", digest).data == registry.manifests[digest][1]
+
+
+def test_bytes_that_are_not_what_their_digest_says_are_refused(registry: FakeRegistry) -> None:
+    registry.faults["/v2/app/manifests/1"] = "wrong"
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="other bytes"):
+        client.get_manifest("app", "1")
+
+
+def test_the_registrys_own_code_is_kept(registry: FakeRegistry) -> None:
+    registry.faults["/v2/_catalog"] = "500"
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError) as caught:
+        list(client.iter_repositories())
+    assert (caught.value.status, caught.value.registry_code) == (500, "UNKNOWN")
+    assert caught.value.details == ("UNKNOWN: of the test",)
+
+
+def test_a_web_page_is_no_registry(registry: FakeRegistry) -> None:
+    registry.faults["/v2/_catalog"] = "html"
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="is no registry"):
+        list(client.iter_repositories())
+
+
+@pytest.mark.parametrize("fault", ["hang", "drip"])
+def test_a_registry_that_does_not_get_on_with_it_is_given_up(registry: FakeRegistry, fault: str) -> None:
+    registry.faults["/v2/_catalog"] = fault
+    with (
+        RegistryClient(registry.base_url, timeout=0.3) as client,
+        pytest.raises(RegistryUnreachableError, match=r"0\.3 s"),
+    ):
+        list(client.iter_repositories())
+
+
+def test_an_answer_that_breaks_off_is_an_error(registry: FakeRegistry) -> None:
+    registry.faults["/v2/_catalog"] = "cut"
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryUnreachableError, match="broke"):
+        list(client.iter_repositories())
+
+
+def test_nobody_listening_is_said() -> None:
+    url = "http://127.0.0.1:1"
+    with RegistryClient(url) as client, pytest.raises(RegistryUnreachableError, match="nothing listens there"):
+        list(client.iter_repositories())
+
+
+def test_no_proxy_is_asked(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    registry.tags = {"app": {}}
+    with RegistryClient(registry.base_url) as client:
+        assert list(client.iter_repositories()) == ["app"]

@@ -102,8 +102,11 @@ class PodmanEngine:
         with podman_errors(f"look for container `{name}`"):
             try:
                 found = _get(self._client, f"/containers/{_path(name)}/json", compatible=True).json()
-            except podman.errors.NotFound:
-                return None
+            except podman.errors.APIError as exc:
+                # One that goes away at this moment is a 500 to Podman.
+                if isinstance(exc, podman.errors.NotFound) or "no such container" in " ".join(_said(exc)):
+                    return None
+                raise
         container = read_container(found, self._endpoint)
         return container if name in (container.name, container.id) else None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import http.client
 import os
 import secrets
@@ -65,14 +66,15 @@ def private_service(program: str, *, idle_seconds: int = _IDLE_SECONDS) -> Endpo
     folder = _runtime_folder()
     with _lock(folder):
         for socket in sorted(folder.glob("podman-*.sock")):
-            if _answers(socket):
+            if not _answers(socket):
+                socket.unlink(missing_ok=True)
+            elif socket.name.startswith(f"podman-{_configuration()}-"):
                 return Endpoint(f"unix://{socket}", private=True)
-            socket.unlink(missing_ok=True)
         return Endpoint(f"unix://{_start(program, folder, idle_seconds)}", private=True)
 
 
 def _start(program: str, folder: Path, idle_seconds: int) -> Path:
-    socket = folder / f"podman-{secrets.token_hex(4)}.sock"
+    socket = folder / f"podman-{_configuration()}-{secrets.token_hex(4)}.sock"
     log = folder / "podman.log"
     with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
         service = subprocess.Popen(  # noqa: S603 -- the program that PATH names, with arguments of our own
@@ -104,6 +106,12 @@ def _start(program: str, folder: Path, idle_seconds: int) -> Path:
     return socket
 
 
+def _configuration() -> str:
+    """Tells apart the configurations that variables name: a service keeps that of its start."""
+    named = sorted(item for item in os.environ.items() if item[0].startswith(("CONTAINERS_", "STORAGE_", "XDG_")))
+    return hashlib.sha256(repr(named).encode()).hexdigest()[:8]
+
+
 def _answers(socket: Path) -> bool:
     connection = UnixHTTPConnection(str(socket), timeout=_PING_SECONDS)
     try:
@@ -126,7 +134,7 @@ def _lock(folder: Path) -> Iterator[None]:
 def _runtime_folder() -> Path:
     """A folder that only this user can enter."""
     folder = _runtime_parent() / "localreg"
-    if len(str(folder / "podman-01234567.sock")) > _LONGEST_PATH or not os.access(folder.parent, os.W_OK):
+    if len(str(folder / "podman-01234567-01234567.sock")) > _LONGEST_PATH or not os.access(folder.parent, os.W_OK):
         folder = Path(tempfile.gettempdir()) / f"localreg-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

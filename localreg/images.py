@@ -39,6 +39,17 @@ class Transferred:
         return self.reference if "@" in self.reference else f"{self.reference}@{self.digest}"
 
 
+def check_names(*names: str | None) -> None:
+    """Refuse what is no name before anything is done about the others; an image's ID is none of a name's business.
+
+    Raises:
+        InvalidReferenceError: the grammar does not accept one of them.
+    """
+    for name in names:
+        if name is not None and not looks_like_image_id(name):
+            parse_reference(name)
+
+
 def plan_push(engine: Engine, registry: Registry, image: str, *, destination: str | None = None) -> Transfer:
     """Find the image, and the name that it gets in the registry.
 

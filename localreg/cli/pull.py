@@ -29,6 +29,7 @@ def pull(
     """Pull images from the registry into the engine."""
     if as_ is not None and len(reference) > 1:
         raise UsageError("--as names one image, but several are to be pulled", hint="localreg pull REFERENCE --as NAME")
+    images.check_names(*reference, as_)
     session = session_of(context)
     with session.opened() as engine:
         registry = get_running_registry(engine, session.name)

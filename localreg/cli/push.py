@@ -30,6 +30,7 @@ def push(
     """Push images into the registry: tagged for it, pushed, and checked."""
     if as_ is not None and len(image) > 1:
         raise UsageError("--as names one image, but several are to be pushed", hint="localreg push IMAGE --as NAME")
+    images.check_names(*image, as_)
     session = session_of(context)
     with session.opened() as engine:
         registry = get_running_registry(engine, session.name)

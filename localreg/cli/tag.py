@@ -26,6 +26,7 @@ def tag(
     ] = None,
 ) -> None:
     """Give an image of the engine its name in the registry, without pushing it."""
+    images.check_names(image, reference)
     session = session_of(context)
     with session.opened() as engine:
         registry = get_registry(engine, session.name)

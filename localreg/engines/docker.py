@@ -157,7 +157,7 @@ class DockerEngine:
 
     def start_container(self, container_id: str) -> None:
         """Start a created or stopped container."""
-        with docker_errors(f"start container `{container_id}`"):
+        with docker_errors(f"start container `{container_id[:12]}`"):
             try:
                 self._client.start(container_id)
             except docker.errors.NotFound as exc:

@@ -165,7 +165,7 @@ class PodmanEngine:
 
     def start_container(self, container_id: str) -> None:
         """Start a created or stopped container."""
-        with podman_errors(f"start container `{container_id}`"):
+        with podman_errors(f"start container `{container_id[:12]}`"):
             try:
                 self._post(f"/containers/{_path(container_id)}/start")
             except podman.errors.NotFound as exc:

@@ -16,21 +16,26 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from localreg.engines import base
 from localreg.output.humane import size
 
-_NARROW = 60
+_NARROW = 72
+_BESIDE_BAR = 62
 
 
 class _Bytes(ProgressColumn):
     """How much of a layer is there, and how fast."""
 
+    def __init__(self) -> None:
+        super().__init__(table_column=Column(no_wrap=True))
+
     def render(self, task: Task) -> Text:
         if task.fields["state"] is base.TransferState.EXISTS:
             return Text("already there")
-        if task.total is None:
+        if not task.fields["sized"]:
             return Text("")
         if task.finished:
             return Text(size(task.total))
@@ -43,7 +48,7 @@ class TransferDisplay:
 
     def __init__(self) -> None:
         console = Console(stderr=True, highlight=False)
-        bar = [] if console.width < _NARROW else [BarColumn(bar_width=min(30, console.width - 50))]
+        bar = [] if console.width < _NARROW else [BarColumn(bar_width=min(30, console.width - _BESIDE_BAR))]
         self._progress = Progress(
             TextColumn("  {task.description}"), SpinnerColumn(finished_text=" "), *bar, _Bytes(), TimeElapsedColumn(),
             console=console,
@@ -64,10 +69,13 @@ class TransferDisplay:
         if step.layer is None:
             return
         if step.layer not in self._tasks:
-            self._tasks[step.layer] = self._progress.add_task(step.layer, total=None, state=step.state)
+            self._tasks[step.layer] = self._progress.add_task(step.layer, total=None, state=step.state, sized=False)
         task = self._tasks[step.layer]
         self._progress.update(task, total=step.total, completed=step.current, state=step.state)
+        if step.total is not None:
+            self._progress.update(task, sized=True)
         if step.state in (base.TransferState.DONE, base.TransferState.EXISTS):
-            total = self._progress.tasks[task].total or step.total or 1
+            # A bar needs a total to be full, also where nobody said one.
+            total = self._progress.tasks[task].total or 1
             self._progress.update(task, total=total, completed=total)
             self._progress.stop_task(task)

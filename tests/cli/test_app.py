@@ -1,0 +1,182 @@
+"""The program around the commands: options, errors, exit codes; with an engine in memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fakes import FakeEngine
+
+from localreg.cli import session
+from localreg.cli.app import main
+from localreg.engines.base import Address, ContainerSpec, VolumeMount
+from localreg.engines.select import Selection, Survey
+from localreg.registry_container import RegistryOptions, default_volume, labels_of, volume_labels
+
+IMAGE = "docker.io/library/registry:2.8.3"
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """The engine that every command gets."""
+    found = FakeEngine()
+    found.add_image(IMAGE)
+    monkeypatch.setattr(session, "select_engine", lambda *_args, **_kwargs: Selection(found, Survey((), ())))
+    return found
+
+
+def add_registry(engine: FakeEngine, name: str = "registry", *, ours: bool = True) -> None:
+    options = RegistryOptions(port=5000, host="127.0.0.1", volume=default_volume(name))
+    engine.create_volume(default_volume(name), volume_labels(name))
+    engine.create_container(
+        ContainerSpec(
+            name=name,
+            image=IMAGE,
+            container_port=5000,
+            publish=Address("127.0.0.1", 5000),
+            mount=VolumeMount(default_volume(name), "/var/lib/registry"),
+            labels=labels_of(name, asked=RegistryOptions(), options=options) if ours else {},
+        )
+    )
+
+
+Run = tuple[int, str, str]
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
+    code = main(arguments)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (["upp"], "there is no command `upp`", "localreg up"),
+        (["psuh", "app:1"], "there is no command `psuh`", "localreg push app:1"),
+        (["frobnicate"], "there is no command `frobnicate`", "localreg --help"),
+        (["up", "--prot", "1"], "no such option: --prot", "localreg up --help"),
+        (["up", "--port", "x"], "invalid value for `--port`", "localreg up --help"),
+        (["up", "--port", "70000"], "invalid value for `--port`", "localreg up --help"),
+        (["up", "--host", "example.com"], "`example.com` is no IP address", "--host 127.0.0.1"),
+        (["up", "--ephemeral", "--volume", "x"], "does not go with --volume", None),
+        (["up", "--volume", "-x"], "neither a volume's name nor a path", None),
+        (["up", "--volume", "/no/such/folder"], "there is no folder `/no/such/folder`", "mkdir -p /no/such/folder"),
+        (["up", "--image", "UPPER"], "`UPPER` in `UPPER` has upper-case letters", "use upper"),
+        (["push"], "missing argument", "localreg push --help"),
+        (["push", "a", "b", "--as", "c"], "--as names one image", None),
+        (["push", "a:b:c"], "in `a:b:c`", None),
+        (["pull", "Team/app"], "`Team/app`", None),
+        (["logs", "--since", "yesterday"], "`yesterday` is no moment", None),
+        (["podman-fix", "--remove", "--location", "x:1"], "does not go with --location", None),
+        (["podman-fix", "--location", "x"], "`x` is no HOST:PORT", None),
+        (["--engine", "lxc", "ls"], "invalid value for `--engine`", "localreg --help"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_exit_code_2(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str, hint: str | None
+) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.startswith("error: ")
+    assert hint is None or f"hint: {hint}\n" in err
+    assert engine.list_containers() == []
+
+
+def test_an_error_is_one_object_for_scripts(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert engine.list_containers() == []
+    code, out, err = run(capsys, "ls", "--json")
+    assert (code, out) == (4, "")
+    assert json.loads(err) == {
+        "error": {
+            "code": "container-not-found",
+            "message": "there is no registry `registry`",
+            "hint": "localreg up",
+            "details": [],
+            "exit_code": 4,
+        }
+    }
+
+
+def test_shared_options_stand_on_either_side(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    add_registry(engine, "other")
+    before = run(capsys, "--name", "other", "--json", "status")
+    after = run(capsys, "status", "--name", "other", "--json")
+    assert before == after
+    assert before[0] == 6
+    assert json.loads(before[1])["health"] == "stopped"
+
+
+def test_down_says_what_it_removed(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    add_registry(engine)
+    assert run(capsys, "down") == (0, "container registry\n", "")
+    assert engine.find_volume("localreg-registry") is not None
+    code, out, _ = run(capsys, "down", "--volumes", "--json")
+    assert code == 0
+    assert json.loads(out) == {
+        "schema_version": 1,
+        "removed": {"container": None, "volumes": ["localreg-registry"]},
+        "kept": [],
+    }
+    assert run(capsys, "down") == (0, "", "")
+
+
+def test_down_leaves_what_is_not_ours(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    add_registry(engine, ours=False)
+    code, out, err = run(capsys, "down", "--volumes")
+    assert (code, out) == (5, "")
+    assert "hint: localreg down --force" in err
+    assert engine.find_container("registry") is not None
+
+
+def test_a_volume_without_our_label_is_never_removed(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    engine.create_volume("localreg-registry", {"somebody": "else"})
+    assert run(capsys, "down", "--volumes") == (0, "", "")
+    assert engine.find_volume("localreg-registry") is not None
+
+
+def test_a_bug_is_one_line_and_exit_code_70(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(engine, "find_container", fail)
+    code, out, err = run(capsys, "status")
+    assert (code, out) == (70, "")
+    assert err.splitlines() == [
+        "error: this is a bug in localreg: ZeroDivisionError: oops",
+        "hint: run it again with --debug",
+    ]
+    assert "Traceback" in run(capsys, "status", "--debug")[2]
+
+
+def test_ctrl_c_is_130(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "find_container", interrupt)
+    assert main(["status"]) == 130
+
+
+def test_an_engine_that_is_lost_is_exit_code_1(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    engine.lost.set()
+    code, _, err = run(capsys, "status")
+    assert code == 1
+    assert err.startswith("error: the engine was lost")
+
+
+def test_nothing_asked_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys)
+    assert (code, err) == (0, "")
+    assert out == run(capsys, "--help")[1]
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_every_commands_help_ends_with_examples(capsys: pytest.CaptureFixture[str], flag: str) -> None:
+    for path in Path(session.__file__).parent.glob("*.py"):
+        if path.stem in ("up", "down", "status", "logs", "push", "pull", "tag", "ls", "podman_fix"):
+            _, out, _ = run(capsys, path.stem.replace("_", "-"), flag)
+            assert "Examples:" in out.rstrip().rpartition("\n\n")[2]

@@ -1,0 +1,41 @@
+"""Writes docs/reference/cli.md from the program itself: `python tests/cli_reference.py`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from pathlib import Path
+
+from localreg.cli.app import main
+from localreg.cli.commands import GROUPS
+
+PATH = Path(__file__).parent.parent / "docs" / "reference" / "cli.md"
+
+_HEAD = """\
+# Command line
+
+This page is generated from the program (`python tests/cli_reference.py`); a test fails when it is not up to date.
+"""
+
+
+def help_of(*command: str) -> str:
+    """What the program says about a command, 80 columns wide."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert main([*command, "--help"]) == 0
+    return out.getvalue().rstrip()
+
+
+def render() -> str:
+    """The whole page."""
+    os.environ.update(COLUMNS="80", NO_COLOR="1")
+    parts = [_HEAD, f"```text\n{help_of()}\n```\n"]
+    for group, commands in GROUPS.items():
+        parts.append(f"## {group}\n")
+        parts += [f"### localreg {name}\n\n```text\n{help_of(name)}\n```\n" for name in commands]
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    PATH.write_text(render())

@@ -1,0 +1,43 @@
+"""The docs say what the program does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cli_reference
+import pytest
+
+from localreg import errors
+from localreg.cli.commands import GROUPS
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def test_the_reference_of_the_command_line_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli_reference.PATH.read_text() == cli_reference.render()
+
+
+@pytest.mark.parametrize("command", [name for commands in GROUPS.values() for name in commands])
+def test_the_list_of_commands_says_what_the_command_says(command: str) -> None:
+    summary = next(commands[command] for commands in GROUPS.values() if command in commands)
+    said = " ".join(cli_reference.help_of(command).split("\n\n")[1].split())
+    assert said.rstrip(".").startswith(summary) or summary.startswith(said.rstrip(".").partition(":")[0])
+
+
+def test_every_error_code_is_documented() -> None:
+    page = (ROOT / "docs/reference/exit-codes.md").read_text()
+    found = [errors.LocalregError]
+    for error in found:
+        found += error.__subclasses__()
+    for error in found:
+        if error is not errors.LocalregError:
+            assert f"| {error.exit_code} | `{error.code}` |" in page, f"{error.__name__} is missing"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"

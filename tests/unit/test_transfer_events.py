@@ -1,0 +1,122 @@
+"""The events that engines really sent, and what becomes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from localreg.engines.base import Progress, TransferState
+from localreg.engines.compat_events import iter_load, iter_pull, iter_push
+from localreg.engines.podman_events import iter_transfer
+from localreg.errors import (
+    EngineError,
+    ImageNotFoundError,
+    InvalidArchiveError,
+    LocalregError,
+    RegistryError,
+    RegistryUnreachableError,
+)
+
+DIGEST = "sha256:" + "a" * 64
+NAME = "localhost:5000/app:1"
+
+
+def lines(*events: Mapping[str, Any]) -> list[bytes]:
+    return [json.dumps(event).encode() for event in events]
+
+
+def test_a_push_of_the_classic_image_store() -> None:
+    events: list[Mapping[str, Any]] = [
+        {"status": "The push refers to repository [localhost:5000/app]"},
+        {"status": "Preparing", "progressDetail": {}, "id": "58c958d3261b"},
+        {"status": "Pushing", "progressDetail": {"current": 33280, "total": 1000000}, "id": "58c958d3261b"},
+        {"status": "Pushing", "progressDetail": {"current": 1003520, "total": 1000000}, "id": "58c958d3261b"},
+        {"status": "Pushed", "progressDetail": {}, "id": "58c958d3261b"},
+        {"status": "Layer already exists", "progressDetail": {}, "id": "0123456789ab"},
+        {"status": f"1: digest: {DIGEST} size: 950"},
+        {"progressDetail": {}, "aux": {"Tag": "1", "Digest": DIGEST, "Size": 950}},
+    ]
+    assert list(iter_push(events, NAME)) == [
+        Progress("58c958d3261b", TransferState.WAITING),
+        Progress("58c958d3261b", TransferState.RUNNING, 33280, 1000000),
+        Progress("58c958d3261b", TransferState.RUNNING, 1000000, 1000000),
+        Progress("58c958d3261b", TransferState.DONE),
+        Progress("0123456789ab", TransferState.EXISTS),
+        Progress(digest=DIGEST, state=TransferState.DONE),
+        Progress(digest=DIGEST, state=TransferState.DONE),
+    ]
+
+
+def test_a_push_of_containerds_image_store_has_its_digest_in_a_sentence() -> None:
+    events: list[Mapping[str, Any]] = [
+        {"status": "Mounted from other", "id": "58c958d3261b"},
+        {"aux": {"manifestPushedInsteadOfIndex": True}},
+        {"status": f"1: digest: {DIGEST} size: 950"},
+    ]
+    assert [step.digest for step in iter_push(events, NAME)] == [None, DIGEST]
+
+
+def test_a_pull() -> None:
+    events: list[Mapping[str, Any]] = [
+        {"status": "Pulling from app", "id": "1"},
+        {"status": "Downloading", "progressDetail": {"current": 5, "total": 10}, "id": "58c958d3261b"},
+        {"status": "Extracting", "progressDetail": {}, "id": "58c958d3261b"},
+        {"status": "Pull complete", "progressDetail": {}, "id": "58c958d3261b"},
+        {"status": f"Digest: {DIGEST}"},
+        {"status": "Status: Downloaded newer image"},
+    ]
+    steps = list(iter_pull(events, NAME))
+    assert [step.layer for step in steps] == ["58c958d3261b"] * 3 + [None]
+    assert steps[-1].digest == DIGEST
+
+
+def test_podman_says_names_and_no_bytes() -> None:
+    said = lines(
+        {"stream": "Getting image source signatures\n"},
+        {"stream": f"Copying blob sha256:{'b' * 64}\n"},
+        {"stream": f"Copying blob {'c' * 12} skipped: already exists\n"},
+        {"stream": f"Copying config {DIGEST}\n"},
+        {"manifestdigest": DIGEST},
+    )
+    steps = list(iter_transfer([*said, b""], NAME))
+    assert steps == [
+        Progress("b" * 12, TransferState.RUNNING),
+        Progress("c" * 12, TransferState.EXISTS),
+        Progress(digest=DIGEST, state=TransferState.DONE),
+        Progress("b" * 12, TransferState.DONE),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ("An image does not exist locally with the tag: localhost:5000/app", ImageNotFoundError),
+        ("nope: image not known", ImageNotFoundError),
+        ("manifest for localhost:5000/app:1 not found: manifest unknown: manifest unknown", ImageNotFoundError),
+        ("dial tcp 127.0.0.1:5000: connect: connection refused", RegistryUnreachableError),
+        ("dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host", RegistryUnreachableError),
+        ("toomanyrequests: You have reached your pull rate limit", RegistryError),
+        ("received unexpected HTTP status: 500 Internal Server Error", RegistryError),
+        ("http: server gave HTTP response to HTTPS client", RegistryError),
+        ("something nobody has heard of", EngineError),
+    ],
+)  # fmt: skip
+def test_an_error_inside_a_stream_is_an_error(message: str, error: type[LocalregError]) -> None:
+    for events in ([{"errorDetail": {"message": message}, "error": message}], [{"error": message}]):
+        with pytest.raises(error) as caught:
+            list(iter_push(events, NAME))
+        assert caught.value.details == (message,)
+        with pytest.raises(error):
+            list(iter_transfer(lines(events[-1]), NAME))
+
+
+def test_what_was_loaded_is_named() -> None:
+    assert list(iter_load([{"stream": "Loaded image: app:1\n"}, {"stream": f"Loaded image ID: {DIGEST}\n"}])) == [
+        "app:1",
+        DIGEST,
+    ]
+    with pytest.raises(InvalidArchiveError):
+        list(iter_load([{"errorDetail": {"message": "unexpected EOF"}}]))

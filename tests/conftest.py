@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -68,7 +69,26 @@ _baseline: dict[str, set[str]] = {}
 @pytest.fixture(params=REQUIRED)
 def bed(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
     """Each real engine in turn, with the registry's image and nothing else."""
-    found = BEDS[request.param]
+    with _made(BEDS[request.param], request, registry_archive) as found:
+        yield found
+
+
+@pytest.fixture(params=[name for name in REQUIRED if name.startswith("podman")])
+def podman(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
+    """Each real Podman in turn, for what Docker has no part in."""
+    with _made(BEDS[request.param], request, registry_archive) as found:
+        yield found
+
+
+@pytest.fixture
+def docker(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
+    """The real Docker, where one engine is enough."""
+    with _made(BEDS["docker"], request, registry_archive) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def _made(found: Bed, request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
     request.node.user_properties.append(("engine", found.name))
     if found.name not in _baseline:
         found.load(registry_archive)

@@ -7,6 +7,5 @@ from beds import REQUIRED
 
 
 def test_every_engine_was_really_used(request: pytest.FixtureRequest, exercised: set[str]) -> None:
-    if request.config.args != request.config.getini("testpaths") or request.config.option.keyword:
-        pytest.skip("only a part of the suite was asked for")
-    assert exercised == {*REQUIRED, "distribution"}
+    whole = request.config.args == request.config.getini("testpaths") and not request.config.option.keyword
+    assert exercised == {*REQUIRED, "distribution"} or not whole

@@ -13,7 +13,16 @@ LAYERS = [
     {"errors"},
     {"reference", "oci", "engines.base", "engines.unix_http"},
     {"engines", "registry", "ports"},
-    {"registry_container", "registry_image", "archive", "listing", "images", "clients", "lifecycle"},
+    {
+        "registry_container",
+        "registry_image",
+        "registry_program",
+        "archive",
+        "listing",
+        "images",
+        "clients",
+        "lifecycle",
+    },
     {"output"},
     {"cli", "__main__"},
 ]

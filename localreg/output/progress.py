@@ -35,7 +35,7 @@ class _Bytes(ProgressColumn):
     def render(self, task: Task) -> Text:
         if task.fields["state"] is base.TransferState.EXISTS:
             return Text("already there")
-        if not task.fields["sized"]:
+        if task.total is None or not task.fields["sized"]:
             return Text("")
         if task.finished:
             return Text(size(task.total))

@@ -67,7 +67,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["push"], "missing argument", "localreg push --help"),
         (["push", "a", "b", "--as", "c"], "--as names one image", None),
         (["push", "a:b:c"], "in `a:b:c`", None),
-        (["pull", "Team/app"], "`Team/app`", None),
+        (["pull", "team/App"], "`team/App`", None),
         (["logs", "--since", "yesterday"], "`yesterday` is no moment", None),
         (["podman-fix", "--remove", "--location", "x:1"], "does not go with --location", None),
         (["podman-fix", "--location", "x"], "`x` is no HOST:PORT", None),

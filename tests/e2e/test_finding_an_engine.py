@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from beds import BEDS, TESTER_RUNTIME, TESTER_UID, Bed, require_testbed
+from beds import BEDS, REGISTRY_IMAGE, TESTER_RUNTIME, TESTER_UID, Bed, require_testbed
 
 from localreg.lifecycle.readiness import wait_until
 
@@ -40,9 +40,8 @@ def empty_path(folder: Path) -> dict[str, str]:
     return {"PATH": str(folder / "bin")}
 
 
-def test_podman_without_a_socket_gets_a_service_of_localregs_own(bed: Bed) -> None:
-    if bed.program != "podman":
-        pytest.skip("Docker has a socket")
+def test_podman_without_a_socket_gets_a_service_of_localregs_own(podman: Bed) -> None:
+    bed = podman
     usual = TESTER_RUNTIME / "podman/podman.sock" if bed.uid else Path("/run/podman/podman.sock")
     assert not usual.exists()
     bed.ok("up")
@@ -54,12 +53,10 @@ def test_podman_without_a_socket_gets_a_service_of_localregs_own(bed: Bed) -> No
     assert engine["rootless"] is bool(bed.uid)
 
 
-def test_it_works_without_a_runtime_folder(bed: Bed) -> None:
-    if not bed.uid:
-        pytest.skip("root needs none")
-    environment = {key: value for key, value in bed.environment.items() if key != "XDG_RUNTIME_DIR"}
+def test_it_works_without_a_runtime_folder() -> None:
+    environment = {key: value for key, value in TESTER.environment.items() if key != "XDG_RUNTIME_DIR"}
     result = subprocess.run(
-        bed.command(["localreg", "--engine", "podman", "status"]),
+        TESTER.command(["localreg", "--engine", "podman", "status"]),
         env=environment,
         cwd="/",
         capture_output=True,
@@ -79,15 +76,15 @@ def test_the_engine_that_holds_the_registry_is_chosen(bed: Bed) -> None:
     assert found["name"] == bed.program
 
 
-def test_two_engines_with_the_registry_have_to_be_told_apart(bed: Bed) -> None:
-    if bed.name != "docker":
-        pytest.skip("one order is enough")
-    bed.ok("up")
+def test_two_engines_with_the_registry_have_to_be_told_apart(docker: Bed, registry_archive: Path) -> None:
+    docker.ok("up")
+    before = ROOTFUL.images()
+    ROOTFUL.load(registry_archive)
+    ROOTFUL.engine_ok("create", "--name", "registry", REGISTRY_IMAGE)
     try:
-        ROOTFUL.engine_ok("create", "--name", "registry", "docker.io/library/registry:2.8.3")
-        result = auto(bed, "status")
+        result = auto(docker, "status")
     finally:
-        ROOTFUL.engine_ok("rm", "-f", "registry")
+        ROOTFUL.clean(before)
     assert result.returncode == 5
     assert "--engine docker or --engine podman" in result.stderr
 

@@ -35,7 +35,8 @@ def read_until(process: subprocess.Popen[bytes], wanted: bytes, *, stream: str =
 
 
 def ask(path: str) -> None:
-    urllib.request.urlopen(f"http://127.0.0.1:5000{path}").read()
+    with urllib.request.urlopen(f"http://127.0.0.1:5000{path}") as answer:
+        answer.read()
 
 
 def ask_until_logged(process: subprocess.Popen[bytes], path: str) -> bytes:

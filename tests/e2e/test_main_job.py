@@ -70,7 +70,8 @@ def test_deleting_is_enabled_in_the_registry(bed: Bed) -> None:
     request = urllib.request.Request("http://127.0.0.1:5000/v2/none/manifests/sha256:" + "0" * 64, method="DELETE")
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
-    assert caught.value.code == 404
+    with caught.value as answer:
+        assert answer.code == 404
 
 
 def test_several_images_are_pushed_although_one_fails(bed: Bed, folder: Path) -> None:

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from beds import Bed
 
 ETC = Path("/etc/containers/registries.conf.d")
-
-
-@pytest.fixture
-def podman(bed: Bed) -> Bed:
-    """A bed that is Podman; Docker needs no fix, and the test has nothing to say about it."""
-    if bed.program != "podman":
-        pytest.skip("Docker needs no fix")
-    return bed
 
 
 def drop_in(bed: Bed) -> Path:

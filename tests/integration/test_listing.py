@@ -1,0 +1,139 @@
+"""`ls` on a real Distribution 2.8.3."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import urllib3
+from beds import Distribution
+
+from localreg.listing import ListedImage, list_images
+from localreg.oci import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
+from localreg.registry.client import RegistryClient
+
+OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+
+class Writer:
+    """Puts things into a registry as a client would."""
+
+    def __init__(self, base_url: str) -> None:
+        self._pool = urllib3.connectionpool.connection_from_url(base_url)
+
+    def blob(self, repository: str, data: bytes, media_type: str) -> dict[str, Any]:
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        upload = self._pool.request("POST", f"/v2/{repository}/blobs/uploads/")
+        place = upload.headers["Location"]
+        put = self._pool.request("PUT", f"{place}&digest={digest}", body=data)
+        assert put.status == 201, put.data
+        return {"mediaType": media_type, "digest": digest, "size": len(data)}
+
+    def manifest(self, repository: str, tag: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        data = json.dumps(manifest).encode()
+        headers = {"Content-Type": str(manifest["mediaType"])}
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        put = self._pool.request("PUT", f"/v2/{repository}/manifests/{tag or digest}", body=data, headers=headers)
+        assert put.status == 201, put.data
+        return {"mediaType": manifest["mediaType"], "digest": digest, "size": len(data)}
+
+    def image(
+        self, repository: str, tag: str = "", *, architecture: str = "amd64", docker: bool = False
+    ) -> dict[str, Any]:
+        config = json.dumps({"os": "linux", "architecture": architecture, "created": "2026-01-01T00:00:00Z"}).encode()
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": DOCKER_MANIFEST if docker else OCI_MANIFEST,
+            "config": self.blob(repository, config, DOCKER_CONFIG if docker else OCI_CONFIG),
+            "layers": [self.blob(repository, b"layer" * 100, LAYER)],
+        }
+        return self.manifest(repository, tag, manifest)
+
+    def delete(self, repository: str, digest: str) -> None:
+        assert self._pool.request("DELETE", f"/v2/{repository}/manifests/{digest}").status == 202
+
+
+@pytest.fixture
+def writer(distribution: Distribution) -> Writer:
+    return Writer(distribution.base_url)
+
+
+def rows(distribution: Distribution, *patterns: str) -> tuple[ListedImage, ...]:
+    with RegistryClient(distribution.base_url) as client:
+        return list_images(client, patterns).rows
+
+
+@pytest.mark.parametrize("docker", [True, False])
+def test_an_image_and_an_index(distribution: Distribution, writer: Writer, *, docker: bool) -> None:
+    single = writer.image("team/app", "single", docker=docker)
+    children = [
+        {
+            **writer.image("team/app", architecture=name, docker=docker),
+            "platform": {"os": "linux", "architecture": name},
+        }
+        for name in ("amd64", "arm64")
+    ]
+    note = {**writer.image("team/app", docker=docker), "platform": {"os": "unknown", "architecture": "unknown"}}
+    index = {
+        "schemaVersion": 2,
+        "mediaType": DOCKER_INDEX if docker else OCI_INDEX,
+        "manifests": [*children, note],
+    }
+    writer.manifest("team/app", "many", index)
+    many, one = rows(distribution)
+    assert (one.tag, one.digest, one.platforms) == ("single", single["digest"], ("linux/amd64",))
+    assert (many.tag, many.media_type, many.platforms) == (
+        "many",
+        index["mediaType"],
+        ("linux/amd64", "linux/arm64"),
+    )
+    assert one.size is not None
+    assert many.size is not None
+    # The layer is shared: the second platform adds its config alone.
+    assert one.size < many.size < 2 * one.size
+
+
+def test_an_artifact(distribution: Distribution, writer: Writer) -> None:
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": "application/vnd.example",
+        "config": writer.blob("chart", b"{}", "application/vnd.oci.empty.v1+json"),
+        "layers": [writer.blob("chart", b"content", "application/octet-stream")],
+    }
+    writer.manifest("chart", "1", manifest)
+    (row,) = rows(distribution)
+    assert (row.platforms, row.size, row.error) == ((), 9, None)
+
+
+def test_more_than_a_thousand_repositories(distribution: Distribution, writer: Writer) -> None:
+    writer.image("seed", "1")
+    repositories = distribution.root / "docker/registry/v2/repositories"
+    for number in range(1100):
+        (repositories / f"app-{number:04}").symlink_to(repositories / "seed")
+    found = rows(distribution)
+    assert len(found) == 1101
+    assert all(row.error is None for row in found)
+
+
+def test_an_emptied_repository_is_hidden(distribution: Distribution, writer: Writer) -> None:
+    gone = writer.image("gone", "1")
+    writer.delete("gone", str(gone["digest"]))
+    writer.image("app", "1")
+    assert [row.repository for row in rows(distribution)] == ["app"]
+
+
+def test_a_tag_whose_manifest_is_lost_is_marked_and_the_rest_shows(distribution: Distribution, writer: Writer) -> None:
+    lost = writer.image("app", "lost", architecture="arm64")
+    writer.image("app", "whole")
+    digest = str(lost["digest"]).removeprefix("sha256:")
+    (distribution.root / "docker/registry/v2/blobs/sha256" / digest[:2] / digest / "data").unlink()
+    bad, good = rows(distribution)
+    assert (bad.tag, good.tag) == ("lost", "whole")
+    assert bad.error is not None
+    assert good.error is None

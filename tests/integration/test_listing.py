@@ -58,6 +58,10 @@ class Writer:
         assert self._pool.request("DELETE", f"/v2/{repository}/manifests/{digest}").status == 202
 
 
+def linux(architecture: str) -> dict[str, str]:
+    return {"os": "linux", "architecture": architecture}
+
+
 @pytest.fixture
 def writer(distribution: Distribution) -> Writer:
     return Writer(distribution.base_url)

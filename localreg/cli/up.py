@@ -13,7 +13,7 @@ from localreg.cli.session import session_of
 from localreg.engines.base import Address
 from localreg.lifecycle.port_choice import PortClaims
 from localreg.lifecycle.status import registry_version
-from localreg.lifecycle.up import UpRequest, bring_up
+from localreg.lifecycle.up import UpAction, UpRequest, bring_up
 from localreg.lifecycle.up_options import read_options
 from localreg.output.up import render
 from localreg.registry_image import PullPolicy
@@ -73,11 +73,13 @@ def up(
             pull=pull,
             wait_seconds=wait,
             recreate=recreate,
-            claims=PortClaims.of(selection.survey.answers, name=session.name),
+            claims=PortClaims.of(selection.survey.answers, name=session.name, remote=engine.info().remote),
         )
         result = bring_up(engine, request, notify=streams.note, on_progress=on_progress)
         version = registry_version(engine, result.registry)
     for option in result.ignored:
         streams.warn(f"--{option} does not apply: localreg did not start this registry and leaves it as it is")
     streams.show(render(result, engine.info(), version=version, command=session.command))
+    if result.action is UpAction.CREATED and not ephemeral and not engine.info().restarts_containers:
+        streams.note("hint: it comes back after a reboot by itself only where podman-restart.service is enabled")
     tell_podman(session, engine.info(), result.registry, fix=podman_fix)

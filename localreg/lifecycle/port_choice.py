@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from localreg import ports
-from localreg.engines.base import Address, EngineInfo
+from localreg.engines.base import Address
 from localreg.engines.probe import Answer
 from localreg.errors import PortTakenError
 from localreg.registry_container import NAME_LABEL, OPTIONS_LABEL, RegistryOptions, is_ours
@@ -24,9 +24,11 @@ class PortClaims:
     """Port to claimant, in words."""
     taken: frozenset[int] = frozenset()
     """Ports that an engine refused although nothing here was seen to hold them."""
+    remote: bool = False
+    """The ports are those of another machine: what listens here says nothing about them."""
 
     @classmethod
-    def of(cls, answers: Iterable[Answer], *, name: str) -> PortClaims:
+    def of(cls, answers: Iterable[Answer], *, name: str, remote: bool = False) -> PortClaims:
         """Collect the claims of every container on every engine but the registry `name` itself."""
         claims: dict[int, str] = {}
         for answer in answers:
@@ -39,7 +41,7 @@ class PortClaims:
                     who = f"registry `{container.labels.get(NAME_LABEL)}` ({answer.engine.capitalize()})"
                     claims.update({port: who} if port else {})
                 claims.update(dict.fromkeys(container.host_ports, who))
-        return cls(claims)
+        return cls(claims, remote=remote)
 
     def with_taken(self, port: int) -> PortClaims:
         """These, and one that an engine refused."""
@@ -49,10 +51,14 @@ class PortClaims:
         """Who keeps a new registry from being published there, in words; None when it is free."""
         if claimant := self.claims.get(address.port):
             return claimant
-        holder = ports.find_holder(address)
+        holder = None if self.remote else ports.find_holder(address)
         if holder is None and address.port in self.taken:
             return "another program"
         return None if holder is None else str(holder)
+
+    def find_namesake(self, address: Address) -> ports.Holder | None:
+        """Who listens on the other loopback, where `localhost` may lead a client."""
+        return None if self.remote else ports.find_namesake(address)
 
     def holder_of(self, address: Address) -> str:
         """Who holds a port that is known to be taken."""
@@ -66,7 +72,7 @@ class PortClaims:
         """
         for port in range(address.port + 1, _LAST_PORT + 1):
             candidate = replace(address, port=port)
-            if self.find_holder(candidate) is None and ports.find_namesake(candidate) is None:
+            if self.find_holder(candidate) is None and self.find_namesake(candidate) is None:
                 return candidate
         raise PortTakenError(f"no port above {address.port} is free", hint="localreg up --port PORT")
 
@@ -80,22 +86,29 @@ class PortChoice:
     """What the user should know about it."""
 
 
-def choose_port(engine: EngineInfo, asked: RegistryOptions, claims: PortClaims) -> PortChoice:
+def choose_port(asked: RegistryOptions, claims: PortClaims, *, command: str) -> PortChoice:
     """Choose where a new registry is published.
 
     A server on the other loopback counts: `localhost` may lead a client to it instead of to the registry.
+
+    Args:
+        asked: What was asked for.
+        claims: Who has which port.
+        command: What starts the registry, for the hint.
 
     Raises:
         PortTakenError: the port was asked for and something holds it.
     """
     address = Address(asked.host or DEFAULT_HOST, asked.port or DEFAULT_PORT)
-    if engine.remote and not claims.taken:
-        # Whether it is free over there only the engine can say.
-        return PortChoice(address)
     holder = claims.find_holder(address)
-    namesake = None if engine.remote else ports.find_namesake(address)
+    namesake = claims.find_namesake(address)
     if asked.port is not None:
-        return _as_asked(address, claims, holder, namesake)
+        if holder is not None:
+            raise PortTakenError(
+                f"port {address.port} on {address.host} is taken by {holder}",
+                hint=f"{command} --port {claims.next_free(address).port}",
+            )
+        return PortChoice(address, None if namesake is None else _warning(address, namesake))
     if holder is None and namesake is None:
         return PortChoice(address)
     free = claims.next_free(address)
@@ -103,16 +116,8 @@ def choose_port(engine: EngineInfo, asked: RegistryOptions, claims: PortClaims) 
     return PortChoice(free, f"port {address.port} is taken by {who}; using {free.port}")
 
 
-def _as_asked(address: Address, claims: PortClaims, holder: str | None, namesake: ports.Holder | None) -> PortChoice:
-    if holder is not None:
-        raise PortTakenError(
-            f"port {address.port} on {address.host} is taken by {holder}",
-            hint=f"localreg up --port {claims.next_free(address).port}",
-        )
-    if namesake is None:
-        return PortChoice(address)
-    return PortChoice(
-        address,
+def _warning(address: Address, namesake: ports.Holder) -> str:
+    return (
         f"{namesake} listens on {namesake.address}: `localhost:{address.port}` may lead there, "
-        f"{address} leads to the registry",
+        f"{address} leads to the registry"
     )

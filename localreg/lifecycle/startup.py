@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from localreg.engines.base import Container, ContainerRuntime, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
 from localreg.lifecycle.readiness import is_ready, wait_until
-from localreg.registry_container import Registry
+from localreg.registry_container import Registry, up_command
 
 _LOG_LINES = 10
 _JOIN_SECONDS = 2.0
@@ -78,13 +78,12 @@ def _not_ready(
     if now is not None and now.state is ContainerState.RUNNING:
         return RegistryNotReadyError(
             f"registry `{container.name}` runs but did not answer within {seconds:g} seconds",
-            hint=f"localreg up --wait {max(60, round(seconds * 2))}",
+            hint=f"{up_command(container.name)} --wait {max(60, round(seconds * 2))}",
             details=lines,
         )
     code = "" if now is None or now.exit_code is None else f" with exit code {now.exit_code}"
     return RegistryNotReadyError(
         f"registry `{container.name}` stopped{code} instead of answering",
-        hint=None if lines else "localreg up --pull always",
         details=lines,
     )
 

@@ -178,7 +178,7 @@ def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
         address = Address(registry.options.host or "127.0.0.1", registry.options.port or CONTAINER_PORT)
         raise PortTakenError(
             f"port {address.port} of registry `{container.name}` is taken by {request.claims.holder_of(address)}",
-            hint=f"localreg up --recreate --port {request.claims.next_free(address).port}",
+            hint=f"{container_of.up_command(container.name)} --recreate --port {request.claims.next_free(address).port}",
             details=exc.details,
         ) from exc
     try:
@@ -212,7 +212,7 @@ def _recreate(
 
 def _create(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> Registry:
     # Before anything is pulled: a port that is taken is known at once.
-    choose_port(engine.info(), request.asked, request.claims)
+    choose_port(request.asked, request.claims, command=container_of.up_command(request.name))
     image = _image(engine, request, notify=notify, on_progress=on_progress)
     return _create_from(engine, request, image, asked=request.asked, notify=notify)
 
@@ -236,7 +236,7 @@ def _create_from(
     with contextlib.ExitStack() as undo:
         mount = _mount(engine, request, undo)
         while True:
-            choice = choose_port(engine.info(), request.asked, claims)
+            choice = choose_port(request.asked, claims, command=container_of.up_command(request.name))
             options = _effective(request, choice.address, mount)
             labels = container_of.labels_of(request.name, asked=asked, options=options)
             try:

@@ -176,9 +176,10 @@ def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
         engine.start_container(container.id)
     except PortTakenError as exc:
         address = Address(registry.options.host or "127.0.0.1", registry.options.port or CONTAINER_PORT)
+        free = request.claims.next_free(address).port
         raise PortTakenError(
             f"port {address.port} of registry `{container.name}` is taken by {request.claims.holder_of(address)}",
-            hint=f"{container_of.up_command(container.name)} --recreate --port {request.claims.next_free(address).port}",
+            hint=f"{container_of.up_command(container.name)} --recreate --port {free}",
             details=exc.details,
         ) from exc
     try:

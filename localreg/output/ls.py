@@ -39,7 +39,9 @@ def render(listing: Listing, *, location: str) -> Renderings:
             for row in rows
         ]
         headings = ("REPOSITORY", "TAG", "DIGEST", "PLATFORMS", "SIZE", "CREATED")
-        return columns(headings, cells, width=width, right=frozenset({"SIZE"}))
+        # An error stands where the platforms would, and is not to be left out.
+        spare = ("DIGEST", "CREATED", *(() if any(row.error for row in rows) else ("PLATFORMS",)))
+        return columns(headings, cells, width=width, right=frozenset({"SIZE"}), spare=spare)
 
     return Renderings(
         table=table,

@@ -99,7 +99,8 @@ def render_all(found: Sequence[SeenRegistry]) -> Renderings:
             )
             for seen in found
         ]
-        return columns(("NAME", "ENGINE", "HEALTH", "LOCATION", "IMAGE", "CREATED BY", "STARTED"), rows, width=width)
+        headings = ("NAME", "ENGINE", "HEALTH", "LOCATION", "IMAGE", "CREATED BY", "STARTED")
+        return columns(headings, rows, width=width, spare=("STARTED", "CREATED BY", "IMAGE"))
 
     def plain() -> str:
         return "\n".join(

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from localreg.listing import ListedImage, Listing
+from localreg.output.ls import render
+from localreg.output.table import columns
+
+DIGEST = "sha256:" + "9f86d081884c7d65" * 4
+LISTING = Listing(
+    (
+        ListedImage(
+            "ansible-playbook", "latest", DIGEST, "m", ("linux/amd64",), 412_000_000, datetime(2020, 1, 1, tzinfo=UTC)
+        ),
+        ListedImage("team/api", "1.4.2", DIGEST, "m", ("linux/amd64", "linux/arm64"), 88_000_000, None),
+        ListedImage("team/api", "broken", error="its manifest cannot be read"),
+    )
+)
+
+
+def table(width: int) -> list[str]:
+    return render(LISTING, location="localhost:5000").table(width).splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    assert max(map(len, table(width))) <= width
+
+
+@pytest.mark.parametrize("width", [100, 200])
+def test_where_there_is_room_an_image_is_one_line_with_everything(width: int) -> None:
+    lines = table(width)
+    assert len(lines) == 4
+    assert lines[0].split() == ["REPOSITORY", "TAG", "DIGEST", "PLATFORMS", "SIZE", "CREATED"]
+    assert "linux/amd64,arm64" in lines[2]
+    assert "its manifest cannot be read" in lines[3]
+
+
+def test_where_there_is_little_room_names_and_sizes_stay_whole() -> None:
+    lines = render(Listing(LISTING.rows[:2]), location="localhost:5000").table(40).splitlines()
+    assert lines[0].split() == ["REPOSITORY", "TAG", "SIZE"]
+    assert lines[1].split() == ["ansible-playbook", "latest", "412", "MB"]
+
+
+def test_numbers_stand_to_the_right() -> None:
+    text = columns(("N", "SIZE"), [("a", "1 MB"), ("b", "100 MB")], width=80, right=frozenset({"SIZE"}))
+    assert text == "N     SIZE\na     1 MB\nb   100 MB"
+
+
+def test_nothing_is_said_to_be_nothing() -> None:
+    rendered = render(Listing(()), location="localhost:5000")
+    assert rendered.table(80) == "Nothing is in the registry at localhost:5000 yet"
+    assert rendered.plain() == ""
+
+
+def test_plain_text_has_a_record_a_line() -> None:
+    lines = render(LISTING, location="localhost:5000").plain().splitlines()
+    assert lines[0] == f"ansible-playbook\tlatest\t{DIGEST}\tlinux/amd64\t412000000\t2020-01-01T00:00:00+00:00"
+    assert lines[2] == "team/api\tbroken\t\tits manifest cannot be read\t\t"

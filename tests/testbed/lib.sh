@@ -43,6 +43,14 @@ missing() {
     PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" command -v "$1" >/dev/null || echo "$2"
 }
 
+# What rootless Podman reaches the network through changed with release 5.
+podman_network() {
+    case $(podman --version) in
+        *" "[1-4].*) missing slirp4netns slirp4netns ;;
+        *) missing pasta passt ;;
+    esac
+}
+
 # The interpreter of the distribution comes first: the tests' unprivileged user has to be able to read it.
 find_python() {
     local candidate

@@ -45,7 +45,7 @@ from localreg.errors import (
 
 _REQUEST_SECONDS = 30
 _LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
-_FIRST_WITH_OCI_ARCHIVES = 25
+_CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 
 
 class DockerEngine:
@@ -65,18 +65,18 @@ class DockerEngine:
             client = _client(endpoint, version="auto", timeout=_REQUEST_SECONDS)
             about: dict[str, Any] = client.info()
         security = {option for entry in about.get("SecurityOptions") or () for option in entry.split(",")}
-        version = str(about.get("ServerVersion") or "").partition("+")[0]
-        major = version.partition(".")[0]
+        store = dict(about.get("DriverStatus") or ())
         info = EngineInfo(
             name="docker",
-            version=version,
+            version=str(about.get("ServerVersion") or "").partition("+")[0],
             endpoint=endpoint.url,
             context=endpoint.context,
             rootless="name=rootless" in security,
             remote=endpoint.is_remote,
             plain_http_on_loopback=True,
             restarts_containers=True,
-            loads_oci_archives=major.isdigit() and int(major) >= _FIRST_WITH_OCI_ARCHIVES,
+            # The classic image store wants a docker-archive, also in releases that have the other.
+            loads_oci_archives=store.get("driver-type") == _CONTAINERD_STORE,
             reports_push_bytes=True,
         )
         return cls(client, endpoint, info, selinux="name=selinux" in security)

@@ -25,9 +25,12 @@ def is_ready(base_url: str) -> bool:
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_ASK_SECONDS)
     try:
         connection.request("GET", "/v2/")
-        return connection.getresponse().status in _READY
+        answer = connection.getresponse()
     except (OSError, http.client.HTTPException):
         return False
+    else:
+        # Some servers answer 200 to everything; only a registry says which API it speaks.
+        return answer.status in _READY and "Docker-Distribution-Api-Version" in answer.headers
     finally:
         connection.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,14 @@ from localreg.engines.base import (
     Progress,
     VolumeMount,
 )
-from localreg.errors import ConflictError, NameTakenError, NotOursError, OptionsDifferError, PortTakenError
+from localreg.errors import (
+    ConflictError,
+    NameTakenError,
+    NotOursError,
+    OptionsDifferError,
+    PortTakenError,
+    RegistryNotReadyError,
+)
 from localreg.lifecycle.port_choice import PortClaims, choose_port
 from localreg.lifecycle.readiness import wait_until
 from localreg.lifecycle.startup import LogTail, await_registry
@@ -33,6 +41,8 @@ Notify = Callable[[str], None]
 OnProgress = Callable[[Progress], None]
 
 _RIVAL_SECONDS = 5.0
+_FOREIGN_SECONDS = 5.0
+"""How long a container that somebody else started may take to show that it is a registry."""
 
 _ENVIRONMENT = {
     "REGISTRY_STORAGE_DELETE_ENABLED": "true",
@@ -140,7 +150,12 @@ def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
             f"localreg did not create container `{container.name}` and does not recreate it",
             hint=f"localreg --name {container.name} down --force",
         )
-    await_registry(engine, registry, seconds=request.wait_seconds)
+    try:
+        await_registry(engine, registry, seconds=min(request.wait_seconds, _FOREIGN_SECONDS))
+    except RegistryNotReadyError as exc:
+        raise NameTakenError(
+            f"container `{container.name}` is there, and what it publishes is no registry", hint=other
+        ) from exc
     ignored = request.asked.differing(RegistryOptions())
     return UpResult(registry, UpAction.ADOPTED, 0.0, ignored)
 
@@ -152,11 +167,20 @@ def _refuse_other_options(registry: Registry, request: UpRequest) -> None:
         return
     raise OptionsDifferError(
         f"registry `{request.name}` exists with other options",
-        hint="add --recreate to replace its container; its images stay",
+        hint=f"{container_of.up_command(request.name)} --recreate {_typed(request.asked)}",
         details=[
             f"--{name}  asked for {_shown(getattr(request.asked, name))}, is {_shown(getattr(options, name))}"
             for name in differing
         ],
+    )
+
+
+def _typed(options: RegistryOptions) -> str:
+    """Options as they are typed."""
+    asked = options.differing(RegistryOptions())
+    return " ".join(
+        f"--{name}" if getattr(options, name) is True else f"--{name} {shlex.quote(str(getattr(options, name)))}"
+        for name in asked
     )
 
 
@@ -205,6 +229,10 @@ def _recreate(
         options = replace(options, volume=None)
     # The image is made sure of first: what can fail for long fails while the old container still serves.
     image = _image(engine, replace(request, asked=options), notify=notify, on_progress=on_progress)
+    if request.asked.port not in (None, registry.options.port):
+        choose_port(request.asked, request.claims, command=container_of.up_command(request.name))
+    if registry.options.ephemeral:
+        notify("the registry was one that keeps nothing: its images are gone")
     engine.stop_container(registry.container.id)
     engine.remove_container(registry.container.id)
     asked = request.asked.over(registry.asked)

@@ -69,7 +69,7 @@ def test_other_options_are_refused_until_the_container_may_be_replaced(bed: Bed,
     bed.ok("push", "localhost/app:1")
     error = bed.refused(5, "up", "--port", str(port))
     assert f"--port  asked for `{port}`, is `5000`" in error
-    assert "--recreate" in error
+    assert f"hint: localreg up --recreate --port {port}\n" in error
     assert bed.ok("up", "--port", str(port), "--recreate") == f"localhost:{port}\n"
     assert bed.ok("up", "--recreate") == f"localhost:{port}\n"
     assert bed.ok("ls", "-q") == f"localhost:{port}/app:1\n"
@@ -118,6 +118,13 @@ def test_a_foreign_container_of_that_name_is_left_alone(bed: Bed, folder: Path) 
     bed.engine_ok("create", "--name", "registry", "localhost/app:1")
     assert "did not create it" in bed.refused(5, "up")
     bed.refused(5, "down", "--volumes")
+    assert bed.exists("container", "registry")
+
+
+def test_a_running_container_of_that_name_that_is_no_registry_is_left_alone(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.engine_ok("run", "-d", "-p", "127.0.0.1:5000:5000", "--name", "registry", "localhost/app:1")
+    assert "is no registry" in bed.refused(5, "up", "--wait", "1")
     assert bed.exists("container", "registry")
 
 

@@ -7,14 +7,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import chain
 from typing import Generic, TypeVar
 
-from localreg.errors import LocalregError, RegistryUnreachableError, RepositoryNotFoundError
-from localreg.oci import Descriptor, Index, Manifest, Platform, parse_manifest, read_platform
+from localreg.errors import InvalidReferenceError, LocalregError, RegistryUnreachableError, RepositoryNotFoundError
+from localreg.oci import UNREADABLE, Descriptor, Index, Manifest, Platform, parse_manifest, read_platform
+from localreg.reference import parse_reference, registry_reference
 from localreg.registry.client import RegistryClient, StoredManifest
 
 _T = TypeVar("_T")
@@ -72,11 +73,12 @@ def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
             registry in front is passed over.
 
     Raises:
+        InvalidReferenceError: a pattern without `*`, `?` or `[...]` is no reference, or names a digest.
         RepositoryNotFoundError: a pattern names one repository, and there is none of that name.
         RegistryError: the registry cannot be asked at all; a single tag that cannot be read is a row with an error.
     """
-    wanted = [_without_registry(pattern) for pattern in patterns]
-    exact = bool(wanted) and not any(character in pattern for pattern in wanted for character in "*?[")
+    wanted = [_read_pattern(pattern) for pattern in patterns]
+    exact = bool(wanted) and not any(map(_is_glob, wanted))
     names = sorted({pattern.partition(":")[0] for pattern in wanted}) if exact else _crawl(client, wanted)
 
     def tags_of(repository: str) -> list[str]:
@@ -99,9 +101,22 @@ def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
         return Listing(tuple(pool.map(reader.row, *zip(*tags, strict=True)) if tags else ()))
 
 
-def _without_registry(pattern: str) -> str:
+def _is_glob(pattern: str) -> bool:
+    return any(character in pattern for character in "*?[")
+
+
+def _read_pattern(pattern: str) -> str:
+    """Without the registry in front; what has nothing to fill in has to be a reference."""
     first, slash, rest = pattern.partition("/")
-    return rest if slash and (first == "localhost" or ":" in first or "." in first) else pattern
+    names_registry = slash and (first == "localhost" or (any(mark in first for mark in ":.") and "*" not in first))
+    wanted = rest if names_registry else pattern
+    if _is_glob(wanted):
+        return wanted
+    named = parse_reference(pattern)
+    if named.digest is not None:
+        raise InvalidReferenceError(f"`{pattern}` names a digest; a listing is of repositories and tags")
+    path = registry_reference(named, registry="").path
+    return f"{path}:{named.tag}" if named.tag else path
 
 
 def _crawl(client: RegistryClient, wanted: Sequence[str]) -> list[str]:
@@ -191,10 +206,18 @@ def _read_config(data: bytes) -> _Config:
     """What an image's config says; one that is no JSON says nothing."""
     try:
         found = json.loads(data)
-        created = datetime.fromisoformat(found["created"]) if found.get("created") else None
-        return _Config(read_platform(found), created if created and created.tzinfo and created.year > 1 else None)
-    except (ValueError, TypeError, AttributeError):
+        return _Config(read_platform(found), _read_time(found.get("created")))
+    except UNREADABLE:
         return _Config(None, None)
+
+
+def _read_time(text: object) -> datetime | None:
+    """A moment of RFC 3339; None where none is said, as by the zero time of builds that hide when they were made."""
+    try:
+        moment = datetime.fromisoformat(str(text)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.year > 1 else None
 
 
 class _Once(Generic[_T]):

@@ -6,6 +6,7 @@ See https://github.com/opencontainers/image-spec and https://distribution.github
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,8 +26,12 @@ IMAGE_CONFIGS = frozenset(
 )
 """The media types of a config that describes an image; anything else is another kind of artifact."""
 
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What comes of reading JSON that is not what it should be: also numbers without end, and nesting without end."""
+
 _INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
 _ATTESTATION = "vnd.docker.reference.type"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +107,27 @@ def parse_manifest(data: bytes, media_type: str | None = None) -> Manifest | Ind
         if kind in _INDEXES:
             return Index(kind, tuple(map(_descriptor, found["manifests"] or ())))
         layers = tuple(map(_descriptor, found.get("layers") or ()))
-        return Manifest(kind, _descriptor(found["config"]), layers, found.get("artifactType"))
-    except (ValueError, LookupError, TypeError, AttributeError) as exc:
+        return Manifest(kind, _descriptor(found["config"]), layers, _text(found.get("artifactType")))
+    except UNREADABLE as exc:
         raise RegistryError("its manifest cannot be read", details=[f"{type(exc).__name__}: {exc}"]) from exc
 
 
 def _descriptor(found: Mapping[str, Any]) -> Descriptor:
     platform = found.get("platform")
+    digest = str(found["digest"])
+    if not _DIGEST.fullmatch(digest):
+        raise ValueError(f"`{digest}` is no digest")
     return Descriptor(
         media_type=str(found.get("mediaType") or ""),
-        digest=str(found["digest"]),
-        size=int(found.get("size") or 0),
+        digest=digest,
+        size=max(int(found.get("size") or 0), 0),
         platform=None if not platform else read_platform(platform),
-        annotations=found.get("annotations") or {},
+        annotations=dict(found.get("annotations") or {}),
     )
+
+
+def _text(found: object) -> str | None:
+    return str(found) if found else None
 
 
 def read_platform(found: Mapping[str, Any]) -> Platform | None:
@@ -123,5 +135,5 @@ def read_platform(found: Mapping[str, Any]) -> Platform | None:
     if not found.get("os") and not found.get("architecture"):
         return None
     return Platform(
-        str(found.get("os") or "unknown"), str(found.get("architecture") or "unknown"), found.get("variant")
+        str(found.get("os") or "unknown"), str(found.get("architecture") or "unknown"), _text(found.get("variant"))
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from localreg.errors import InvalidReferenceError
 
-_NAME_LENGTH = 255
+_PATH_LENGTH = 255
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _DOMAIN_COMPONENT = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = re.compile(rf"(?:{_DOMAIN_COMPONENT}(?:\.{_DOMAIN_COMPONENT})*|\[(?:[a-fA-F0-9:]+)\])(?::[0-9]+)?", re.ASCII)
@@ -48,6 +48,9 @@ def parse_reference(text: str) -> Reference:
     Raises:
         InvalidReferenceError: the grammar does not accept it; the message names the part.
     """
+    scheme, is_url, rest = text.partition("://")
+    if is_url:
+        raise InvalidReferenceError(f"`{scheme}://` in `{text}` is of a URL, not of a reference", hint=f"use {rest}")
     name, at, digest = text.partition("@")
     slash = name.rfind("/")
     colon = name.find(":", slash + 1)
@@ -63,8 +66,8 @@ def parse_reference(text: str) -> Reference:
         raise _bad_tag(text, tag)
     if at:
         _check_digest(text, digest)
-    if len(name) > _NAME_LENGTH:
-        raise InvalidReferenceError(f"the name in `{text}` is longer than {_NAME_LENGTH} characters")
+    if len(path) > _PATH_LENGTH:
+        raise InvalidReferenceError(f"the repository in `{text}` is longer than {_PATH_LENGTH} characters")
     return Reference(domain, path, tag, digest if at else None)
 
 
@@ -118,13 +121,14 @@ def registry_reference(image: Reference, *, registry: str) -> Reference:
         registry: The registry's part of a reference, such as `localhost:5000`.
 
     Returns:
-        A complete reference, with the tag `latest` where neither tag nor digest is named.
+        A complete reference: with a digest, else with a tag, which is `latest` where none is named. Beside a digest a
+        tag means nothing, and Podman refuses the two together.
     """
     path = image.path
     if image.domain in _HUB_DOMAINS:
         path = path.removeprefix("library/")
     domain = image.domain if image.domain is not None and _is_same(image.domain, registry) else registry
-    tag = image.tag if image.tag or image.digest else "latest"
+    tag = None if image.digest else image.tag or "latest"
     return replace(image, domain=domain, path=path, tag=tag)
 
 

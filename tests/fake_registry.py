@@ -25,13 +25,18 @@ class FakeRegistry:
     Attributes:
         base_url: Where it listens.
         requests: How often each path was asked for.
-        faults: Path to what happens instead of an answer: `500`, `html`, `hang`, `drip`, `cut` or `wrong`.
+        faults: Path to what happens instead of an answer: a status, `html`, `nested`, `hang`, `drip`, `slow-headers`,
+            `cut`, `endless`, `loop` (to itself), `gone` (no HTTP at all) or `wrong` (other bytes than the digest says).
+        link_base: What stands before the path of the next page's link.
+        answers: Path to a body to answer with, and to headers beside it.
     """
 
     def __init__(self, port: int) -> None:
         self.base_url = f"http://127.0.0.1:{port}"
         self.requests: Counter[str] = Counter()
         self.faults: dict[str, str] = {}
+        self.link_base = ""
+        self.answers: dict[str, tuple[bytes, dict[str, str]]] = {}
         self.tags: dict[str, dict[str, str] | None] = {}
         self.manifests: dict[str, tuple[str, bytes]] = {}
         self.blobs: dict[str, bytes] = {}
@@ -133,7 +138,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None:
             self._fail(fault)
             return
-        if parts.path == "/v2/_catalog":
+        if parts.path in self.registry.answers:
+            self._answer(200, *self.registry.answers[parts.path])
+        elif parts.path == "/v2/_catalog":
             self._catalog(parse_qs(parts.query))
         elif parts.path.endswith("/tags/list"):
             self._tags(parts.path.removeprefix("/v2/").removesuffix("/tags/list"))
@@ -157,7 +164,9 @@ class _Handler(BaseHTTPRequestHandler):
         last = query.get("last", [""])[0]
         names = sorted(name for name in self.registry.tags if name > last)
         page, rest = names[:count], names[count:]
-        link = {"Link": f'</v2/_catalog?last={page[-1]}&n={count}>; rel="next"'} if rest else {}
+        link = (
+            {"Link": f'<{self.registry.link_base}/v2/_catalog?last={page[-1]}&n={count}>; rel="next"'} if rest else {}
+        )
         self._answer(200, json.dumps({"repositories": page}).encode(), link)
 
     def _tags(self, repository: str) -> None:
@@ -168,26 +177,37 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, json.dumps({"name": repository, "tags": list(tags) if tags else None}).encode())
 
     def _fail(self, fault: str) -> None:
-        if fault == "500":
-            self._error(500, "UNKNOWN")
+        if fault.isdigit():
+            self._error(int(fault), "UNKNOWN")
         elif fault == "html":
             self._answer(200, b"<html>a login page</html>", {"Content-Type": "text/html"})
+        elif fault == "nested":
+            self._answer(200, b"[" * 100_000)
+        elif fault == "loop":
+            self._answer(307, b"", {"Location": self.path})
         elif fault == "wrong":
             self._answer(200, b"{}", {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": f"sha256:{'0' * 64}"})
-        elif fault == "hang":
-            self.registry.ended.wait()
-            self.close_connection = True
         else:
-            self.send_response(200)
-            self.send_header("Content-Length", "1000")
-            self.end_headers()
             self.close_connection = True
             with contextlib.suppress(OSError):
-                while not self.registry.ended.is_set():
-                    self.wfile.write(b"x")
-                    if fault == "cut":
-                        return
-                    time.sleep(0.05)
+                self._trickle(fault)
+
+    def _trickle(self, fault: str) -> None:
+        """Answer too slowly, too little, too much, or not at all."""
+        if fault == "hang":
+            self.registry.ended.wait()
+        if fault in ("hang", "gone"):
+            return
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n" if fault == "slow-headers" else b"HTTP/1.1 200 OK\r\nContent-Length: 1")
+        self.wfile.write(
+            b"X-Slow: " if fault == "slow-headers" else b"0" * (9 if fault == "endless" else 3) + b"\r\n\r\n"
+        )
+        while not self.registry.ended.is_set():
+            self.wfile.write(b"x" * (65536 if fault == "endless" else 1))
+            if fault == "cut":
+                return
+            if fault != "endless":
+                time.sleep(0.05)
 
     def _error(self, status: int, code: str) -> None:
         self._answer(status, json.dumps({"errors": [{"code": code, "message": "of the test"}]}).encode())

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from localreg.clients import registries_conf as conf
+from localreg.clients.marked_entries import list_marked, set_entries
 from localreg.errors import ConfigError
 
 Scope = Literal["auto", "user", "system"]
@@ -26,6 +28,8 @@ _PROGRAM_SECONDS = 30
 class Plan:
     """What is to become of our drop-in."""
 
+    name: str
+    """The registry's."""
     path: Path
     before: str
     after: str
@@ -37,7 +41,7 @@ class Plan:
     provided: Mapping[str, Path]
     """Locations that another file allows plain HTTP for, and the file."""
     overridden: Mapping[str, Path]
-    """Locations whose entry another file overrules, and the file."""
+    """Locations, or repositories below one, that another file keeps plain HTTP from all the same, and the file."""
 
     @property
     def changes(self) -> bool:
@@ -52,7 +56,7 @@ class Plan:
             str(self.path) if self.before else "/dev/null",
             str(self.path) if self.after else "/dev/null",
         )
-        return "".join(lines)
+        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
 def plan_fix(
@@ -73,32 +77,32 @@ def plan_fix(
         etc: The system's configuration.
 
     Raises:
-        ConfigError: a file that Podman reads is not valid; nothing may be added beside it.
+        ConfigError: Podman cannot use a file that it reads, so nothing may be added beside it.
     """
     environ = os.environ if environ is None else environ
     path = conf.drop_in(_folder(scope, environ, etc))
-    before = conf.read_text(path)
-    others = [
-        entry
-        for file in conf.list_files(environ, etc=etc)
-        if file != path
-        for entry in conf.parse_entries(conf.read_text(file), file)
-    ]
+    before = conf.read_text(path, missing="")
     conf.parse_entries(before, path)
-    rest = conf.remove_entries(before, name, path)
-    everything = [*others, *conf.parse_entries(rest, path)]
-    effective = {location: conf.find_effective(everything, location) for location in locations}
-    provided = {location: entry.path for location, entry in effective.items() if entry and entry.insecure}
-    missing = tuple(location for location in locations if location not in provided)
-    after = conf.add_entries(rest, name, missing) if missing else rest
+    # In Podman's order; without our file where Podman will not read it.
+    files = conf.list_files(environ, etc=etc, planned=path)
+    entries = {file: conf.read_entries(file) for file in files if file != path}
+    foreign = conf.parse_entries(set_entries(before, name, (), path), path)
+    others = [entry for file in files for entry in entries.get(file, foreign)]
+    provided = {place: entry.path for place in locations if (entry := _permission(others, place))}
+    missing = tuple(place for place in locations if place not in provided)
+    after = set_entries(before, name, missing, path)
+    ours = conf.parse_entries(after, path)
+    everything = [entry for file in files for entry in entries.get(file, ours)]
+    earlier = (entry.location for entry in list_marked(before, path) if entry.name == name)
     return Plan(
+        name=name,
         path=path,
         before=before,
         after=after,
         added=missing,
-        removed=tuple(location for location in conf.locations_of(before, name) if location not in missing),
+        removed=tuple(place for place in earlier if place not in missing),
         provided=provided,
-        overridden=_overridden(path, after, missing, environ, etc),
+        overridden=_overridden(everything, locations, hidden_by=None if path in files else files[0]),
     )
 
 
@@ -110,57 +114,95 @@ def _folder(scope: Scope, environ: Mapping[str, str], etc: Path) -> Path:
     return conf.user_folder(Path(environ["HOME"]))
 
 
-def _overridden(
-    path: Path, after: str, locations: Sequence[str], environ: Mapping[str, str], etc: Path
-) -> dict[str, Path]:
-    """Which of our entries will not count, and because of which file."""
-    files = sorted({*conf.list_files(environ, etc=etc), path}, key=lambda file: _rank(file, etc))
-    entries = [
-        entry for file in files for entry in conf.parse_entries(after if file == path else conf.read_text(file), file)
-    ]
-    effective = {location: conf.find_effective(entries, location) for location in locations}
-    return {location: entry.path for location, entry in effective.items() if entry and not entry.insecure}
+def _permission(entries: Sequence[conf.Entry], location: str) -> conf.Entry | None:
+    entry = conf.find_effective(entries, location)
+    return entry if entry and entry.allows_plain_http else None
 
 
-def _rank(file: Path, etc: Path) -> tuple[int, str]:
-    """Where a file comes in Podman's order: the main file, the system's drop-ins, the user's."""
-    if file.parent.name != "registries.conf.d":
-        return (0, "")
-    return (1 if file.parent.parent == etc else 2, file.name)
+def _overridden(entries: Sequence[conf.Entry], locations: Sequence[str], *, hidden_by: Path | None) -> dict[str, Path]:
+    """Where plain HTTP is refused in spite of our entries, and by which file.
+
+    Args:
+        entries: All that Podman reads, ours among them.
+        locations: `host:port`.
+        hidden_by: The user's own main file, where it keeps Podman from reading ours.
+    """
+    found: dict[str, Path] = {}
+    for location in locations:
+        refusals = conf.list_refusals(entries, location)
+        found |= {location if entry.covers(location) else entry.prefix: entry.path for entry in refusals}
+        if hidden_by is not None and not _permission(entries, location):
+            found.setdefault(location, hidden_by)
+    return found
 
 
 def apply_plan(plan: Plan) -> None:
     """Write the drop-in whole or not at all; remove it when nothing is left in it.
 
     Raises:
-        ConfigError: it cannot be written.
+        ConfigError: it cannot be written, or was changed since the plan was made.
     """
     if not plan.changes:
         return
     target = plan.path.resolve()
     try:
-        if not plan.after:
-            plan.path.unlink(missing_ok=True)
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, plan.after)
+        _make_folder(plan.path.parent)
+        _make_folder(target.parent)
+        with _locked(target.parent):
+            if conf.read_text(target, missing="") != plan.before:
+                raise ConfigError(f"`{plan.path}` was changed at the same time", hint=f"localreg {_again(plan)}")
+            if plan.after or plan.path.is_symlink():
+                _replace(target, plan.after)
+            else:
+                target.unlink()
     except OSError as exc:
-        system = conf.ETC in plan.path.parents
+        root = os.geteuid() == 0
         raise ConfigError(
             f"cannot write `{plan.path}`: {(exc.strerror or str(exc)).lower()}",
-            hint="sudo localreg podman-fix --scope system" if system else "localreg podman-fix --dry-run",
+            hint=f"localreg {_again(plan)} --dry-run" if root else f"sudo localreg {_again(plan)} --scope system",
         ) from exc
+
+
+def _again(plan: Plan) -> str:
+    """The arguments that ask for the same, whichever engine the one who runs it sees."""
+    name = [] if plan.name == "registry" else ["--name", plan.name]
+    wanted = [word for place in plan.added for word in ("--location", place)] or ["--remove"]
+    return " ".join(["podman-fix", *name, *wanted])
+
+
+def _make_folder(folder: Path) -> None:
+    """Make it and what is above it so that everybody can read there, whatever the umask says."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep another localreg from writing at the same time."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _replace(target: Path, text: str) -> None:
     """Put the text in the file's place; Podman never sees half of it, since it reads only `*.conf`."""
-    mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+    existing = target.stat() if target.exists() else None
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode())
             file.flush()
-            os.fchmod(descriptor, mode)
+            if existing is not None:
+                # Only root can give a file away; anybody else's is their own already.
+                with contextlib.suppress(PermissionError):
+                    os.fchown(descriptor, existing.st_uid, existing.st_gid)
+            os.fchmod(descriptor, existing.st_mode & 0o777 if existing else 0o644)
             os.fsync(descriptor)
         Path(name).replace(target)
     except BaseException:
@@ -178,14 +220,12 @@ def find_permission(location: str, *, environ: Mapping[str, str] | None = None, 
         etc: The system's configuration.
 
     Raises:
-        ConfigError: a file that Podman reads is not valid.
+        ConfigError: Podman cannot use a file that it reads.
     """
     environ = os.environ if environ is None else environ
-    entries = [
-        entry for file in conf.list_files(environ, etc=etc) for entry in conf.parse_entries(conf.read_text(file), file)
-    ]
-    entry = conf.find_effective(entries, location)
-    return entry.path if entry and entry.insecure else None
+    entries = [entry for file in conf.list_files(environ, etc=etc) for entry in conf.read_entries(file)]
+    entry = _permission(entries, location)
+    return entry.path if entry else None
 
 
 def ask_podman(locations: Sequence[str]) -> Mapping[str, bool] | None:
@@ -208,12 +248,13 @@ def ask_podman(locations: Sequence[str]) -> Mapping[str, bool] | None:
     except (OSError, subprocess.SubprocessError, ValueError, AttributeError):
         return None
     entries = [
-        conf.Entry(str(entry.get("Prefix") or prefix), bool(entry.get("Insecure")), Path())
-        for prefix, entry in registries.items()
-        if isinstance(entry, dict)
+        conf.Entry(
+            str(found.get("Prefix") or prefix), found.get("Insecure") is True, Path(), found.get("Blocked") is True
+        )
+        for prefix, found in registries.items()
+        if isinstance(found, dict)
     ]
-    effective = {location: conf.find_effective(entries, location) for location in locations}
-    return {location: entry is not None and entry.insecure for location, entry in effective.items()}
+    return {location: _permission(entries, location) is not None for location in locations}
 
 
 def fix_machine(text: str) -> None:
@@ -226,16 +267,22 @@ def fix_machine(text: str) -> None:
         ConfigError: the machine does not take it.
     """
     path = conf.drop_in(conf.ETC)
-    script = f"cat >{path}.new && mv {path}.new {path}" if text else f"rm -f {path}"
+    data = text.encode()
+    # A connection that breaks in the middle leaves a file that is too short, which is not put in place.
+    write = f'cat >{path}.new && [ "$(wc -c <{path}.new)" -eq {len(data)} ] && mv {path}.new {path}'
+    script = f"mkdir -p {path.parent} && {write}" if text else f"rm -f {path}"
     try:
         subprocess.run(  # noqa: S603 -- a fixed command
-            ["podman", "machine", "ssh", f"sudo sh -c 'mkdir -p {path.parent} && {script}'"],  # noqa: S607
-            input=text.encode(),
+            ["podman", "machine", "ssh", f"sudo sh -c '{script}'"],  # noqa: S607 -- the program that PATH names
+            input=data,
             capture_output=True,
             check=True,
             timeout=_PROGRAM_SECONDS,
         )
     except (OSError, subprocess.SubprocessError) as exc:
+        said = getattr(exc, "stderr", None) or str(exc).encode()
         raise ConfigError(
-            f"cannot write `{path}` in the Podman machine", hint="podman machine start", details=[str(exc)]
+            f"cannot write `{path}` in the Podman machine",
+            hint="podman machine start",
+            details=said.decode(errors="replace").splitlines(),
         ) from exc

@@ -1,24 +1,20 @@
-"""Podman's `registries.conf` and its drop-ins: what they say of a registry, and our entries among them.
+"""Podman's `registries.conf` and its drop-ins: which files count, and what they say of a registry.
 
 See containers-registries.conf(5) and containers-registries.conf.d(5).
 """
 
 from __future__ import annotations
 
-import re
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-import tomlkit.exceptions
-
 from localreg.errors import ConfigError
 
 ETC = Path("/etc/containers")
 _FOLDER = "registries.conf.d"
-_HEADER = "# Written by `localreg podman-fix`; `localreg podman-fix --remove` takes it away again.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +26,27 @@ class Entry:
     insecure: bool
     path: Path
     """The file it is in."""
+    blocked: bool = False
+
+    @property
+    def allows_plain_http(self) -> bool:
+        """A push or a pull over plain HTTP is let through."""
+        return self.insecure and not self.blocked
 
     def covers(self, location: str) -> bool:
         """Whether references to this registry are meant."""
+        if self.prefix.startswith("*."):
+            _, found, rest = location.partition(self.prefix[1:])
+            return bool(found) and rest[:1] in ("", ":")
         return location == self.prefix or location.startswith((f"{self.prefix}/", f"{self.prefix}:"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What Podman compares between the tables of one file."""
+
+    location: str
+    entry: Entry
 
 
 def user_folder(home: Path) -> Path:
@@ -41,19 +54,42 @@ def user_folder(home: Path) -> Path:
     return home / ".config" / "containers"
 
 
-def list_files(environ: Mapping[str, str], *, etc: Path = ETC) -> list[Path]:
+def list_files(environ: Mapping[str, str], *, etc: Path = ETC, planned: Path | None = None) -> list[Path]:
     """Every file that Podman reads, in its order: of two entries with the same prefix the later one counts.
 
-    A user's own `registries.conf` hides the system's drop-ins, but for a variable that names another main file.
+    A user's own `registries.conf` hides the system's drop-ins, unless a variable names yet another main file.
+
+    Args:
+        environ: The environment.
+        etc: The system's configuration.
+        planned: A drop-in that is about to be written; it is in the result only if Podman will read it.
     """
     home = environ.get("HOME")
     user = user_folder(Path(home)) if home else None
-    user_main = user / "registries.conf" if user and (user / "registries.conf").exists() else None
     named = environ.get("CONTAINERS_REGISTRIES_CONF") or environ.get("REGISTRIES_CONFIG_PATH")
-    main = Path(named) if named else user_main or etc / "registries.conf"
-    folders = [*([] if user_main else [etc]), *([user] if user else [])]
-    drop_ins = [path for folder in folders for path in sorted((folder / _FOLDER).glob("*.conf"))]
-    return [path for path in [main, *drop_ins] if path.is_file()]
+    if named:
+        main, folders = [Path(named)], [etc, user]
+    elif user and _is_there(user / "registries.conf"):
+        main, folders = [user / "registries.conf"], [user]
+    else:
+        main, folders = [path for path in (etc / "registries.conf",) if _is_there(path)], [etc, user]
+    return [*main, *(path for folder in folders if folder for path in _drop_ins(folder, planned))]
+
+
+def _drop_ins(folder: Path, planned: Path | None) -> list[Path]:
+    """Those of one folder; a link that leads nowhere is among them, because Podman fails on it."""
+    found = {path for path in (folder / _FOLDER).glob("*.conf") if path.is_symlink() or path.is_file()}
+    if planned is not None and planned.parent == folder / _FOLDER:
+        found.add(planned)
+    return sorted(found)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
 
 
 def drop_in(folder: Path) -> Path:
@@ -61,37 +97,117 @@ def drop_in(folder: Path) -> Path:
     return folder / _FOLDER / "50-localreg.conf"
 
 
-def read_text(path: Path) -> str:
-    """The text of a file; empty where there is none.
+def read_text(path: Path, *, missing: str | None = None) -> str:
+    """The text of a file, with its line ends as they are.
+
+    Args:
+        path: The file.
+        missing: What a file that does not exist counts as.
 
     Raises:
         ConfigError: it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"cannot read `{path}`: {getattr(exc, 'strerror', None) or exc}") from exc
+        return path.read_bytes().decode()
+    except FileNotFoundError as exc:
+        if missing is not None:
+            return missing
+        raise ConfigError(f"cannot read `{path}`: no such file", hint="podman cannot work without it either") from exc
+    except OSError as exc:
+        raise ConfigError(f"cannot read `{path}`: {(exc.strerror or str(exc)).lower()}") from exc
+    except UnicodeDecodeError as exc:
+        raise _broken(path, "it is not UTF-8") from exc
+
+
+def read_entries(path: Path) -> list[Entry]:
+    """The entries of a file that is there.
+
+    Raises:
+        ConfigError: it cannot be read, or Podman refuses it.
+    """
+    return parse_entries(read_text(path), path)
 
 
 def parse_entries(text: str, path: Path) -> list[Entry]:
     """The entries of a file.
 
     Raises:
-        ConfigError: it is no TOML, or not what Podman expects; Podman then refuses to work as well.
+        ConfigError: Podman refuses it, and with it every push and pull.
     """
     try:
-        found: Any = tomlkit.parse(text).unwrap().get("registry", [])
-        return [
-            Entry(str(table.get("prefix") or table["location"]), bool(table.get("insecure")), path) for table in found
-        ]
-    except tomlkit.exceptions.TOMLKitError as exc:
-        raise ConfigError(f"`{path}` is no valid TOML: {exc}", hint="mend it: podman cannot read it either") from exc
-    except (LookupError, TypeError, AttributeError) as exc:
-        raise ConfigError(
-            f"`{path}` has a [[registry]] without a location", hint="mend it: podman refuses it, too"
-        ) from exc
+        found = tomllib.loads(text)
+        tables = [_read_table(table, path) for table in _tables(found)]
+        _check_conflicts(tables)
+        return [*_read_first_version(found, path), *(table.entry for table in tables)]
+    except tomllib.TOMLDecodeError as exc:
+        raise _broken(path, f"it is no TOML: {exc}") from exc
+    except (ValueError, AttributeError, TypeError) as exc:
+        raise _broken(path, str(exc)) from exc
+
+
+def _broken(path: Path, reason: str) -> ConfigError:
+    return ConfigError(
+        f"podman cannot use `{path}`: {reason[:1].lower()}{reason[1:]}",
+        hint="mend that file first: podman refuses every push and pull until then",
+    )
+
+
+def _tables(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    tables = found.get("registry", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise TypeError("`registry` is no list of tables")
+    return tables
+
+
+def _read_table(table: Mapping[str, Any], path: Path) -> _Table:
+    """Read one `[[registry]]` as strictly as Podman does.
+
+    Raises:
+        ValueError: Podman refuses it.
+    """
+    location, prefix = _place(table, "location"), _place(table, "prefix")
+    if not location and not prefix.startswith("*."):
+        raise ValueError("a [[registry]] has no location")
+    if not all(_place(mirror, "location") for mirror in table.get("mirror", [])):
+        raise ValueError("a [[registry.mirror]] has no location")
+    entry = Entry(prefix or location, _flag(table, "insecure"), path, blocked=_flag(table, "blocked"))
+    return _Table(location or prefix, entry)
+
+
+def _place(table: Mapping[str, Any], key: str) -> str:
+    found = table.get(key, "")
+    if not isinstance(found, str):
+        raise TypeError(f"{key} of a [[registry]] is no string")
+    if found.startswith(("http://", "https://")):
+        raise ValueError(f"location {found} begins with a scheme")
+    return found.rstrip("/")
+
+
+def _flag(table: Mapping[str, Any], key: str) -> bool:
+    found = table.get(key, False)
+    if not isinstance(found, bool):
+        raise TypeError(f"{key} of a [[registry]] is neither true nor false")
+    return found
+
+
+def _check_conflicts(tables: Sequence[_Table]) -> None:
+    """Within one file Podman wants all entries of a location to agree; between files the later one counts."""
+    seen: dict[str, Entry] = {}
+    for table in tables:
+        first = seen.setdefault(table.location, table.entry)
+        if (first.insecure, first.blocked) != (table.entry.insecure, table.entry.blocked):
+            raise ValueError(f"it has entries for {table.location} that contradict each other")
+
+
+def _read_first_version(found: Mapping[str, Any], path: Path) -> list[Entry]:
+    """The entries of the format before `[[registry]]`, which Podman takes in a main file alone."""
+    old = found.get("registries")
+    if not old:
+        return []
+    if path.parent.name == _FOLDER or "registry" in found:
+        raise ValueError("it has [registries.…], the first version of the format")
+    insecure = old.get("insecure", {}).get("registries", [])
+    return [Entry(str(place).rstrip("/"), insecure=True, path=path) for place in insecure]
 
 
 def find_effective(entries: Iterable[Entry], location: str) -> Entry | None:
@@ -105,59 +221,14 @@ def find_effective(entries: Iterable[Entry], location: str) -> Entry | None:
     return max(by_prefix.values(), key=lambda entry: len(entry.prefix), default=None)
 
 
-def add_entries(text: str, name: str, locations: Sequence[str]) -> str:
-    """The text with entries that allow plain HTTP for these locations, marked as those of the registry `name`."""
-    for location in locations:
-        table = tomlkit.table()
-        table.add("location", location)
-        table["location"].comment(_mark(name))
-        table.add("insecure", value=True)
-        tables = tomlkit.aot()
-        tables.append(table)
-        text = f"{text or _HEADER}\n{tomlkit.dumps({'registry': tables}).strip()}\n"
-    return text
+def list_refusals(entries: Iterable[Entry], location: str) -> list[Entry]:
+    """What keeps plain HTTP from a registry, or from a part of it, although there is an entry that allows it.
 
-
-def remove_entries(text: str, name: str, path: Path) -> str:
-    """The text without the entries that are marked as those of the registry `name`, and else the same to the byte.
-
-    Raises:
-        ConfigError: somebody changed one of them, so that it cannot be told what is whose.
+    Args:
+        entries: Of all files, in Podman's order.
+        location: `host:port`.
     """
-    mark = re.escape(f" # {_mark(name)}")
-    ours = re.compile(rf'\n?\[\[registry\]\]\nlocation = "[^"\n]*"{mark}\ninsecure = true\n')
-    rest = ours.sub("", text)
-    if re.search(rf"{mark}$", rest, re.MULTILINE) or _tables(rest) != _without_ours(text, name):
-        raise ConfigError(
-            f"an entry of localreg in `{path}` was changed by hand, so localreg does not remove it",
-            hint=f"remove the lines around `# {_mark(name)}` in {path}",
-        )
-    return "" if rest.strip() in ("", _HEADER.strip()) else rest
-
-
-def locations_of(text: str, name: str) -> tuple[str, ...]:
-    """The locations of the entries that are marked as those of the registry `name`."""
-    return tuple(re.findall(rf'^location = "([^"\n]*)" # {re.escape(_mark(name))}$', text, re.MULTILINE))
-
-
-def _mark(name: str) -> str:
-    return f"localreg: {name}"
-
-
-def _tables(text: str) -> Any:
-    return tomlkit.parse(text).unwrap()
-
-
-def _without_ours(text: str, name: str) -> Any:
-    found = _tables(text)
-    ours = set(locations_of(text, name))
-    kept: list[Any] = []
-    seen: set[str] = set()
-    for table in found.get("registry", []):
-        if table == {"location": table.get("location"), "insecure": True} and table["location"] in ours - seen:
-            seen.add(table["location"])
-            continue
-        kept.append(table)
-    if kept or "registry" not in found:
-        return {**found, "registry": kept} if kept else found
-    return {key: value for key, value in found.items() if key != "registry"}
+    by_prefix = {entry.prefix: entry for entry in entries}
+    within = [entry for prefix, entry in by_prefix.items() if prefix.startswith(f"{location}/")]
+    effective = find_effective(by_prefix.values(), location)
+    return [entry for entry in (effective, *within) if entry and not entry.allows_plain_http]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Self
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
 import urllib3
 import urllib3.exceptions
 
 from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
-from localreg.oci import MANIFEST_TYPES
+from localreg.oci import MANIFEST_TYPES, UNREADABLE
+from localreg.registry.deadline import DeadlineConnection
 
 _PAGE = 1000
 """The most that Distribution lists at once; it refuses more."""
@@ -25,6 +25,7 @@ _PAGE_BYTES = 16 << 20
 _BLOB_BYTES = 8 << 20
 _CHUNK = 64 << 10
 _SHOWN = 200
+_ALGORITHMS = frozenset({"sha256", "sha512"})
 _LINK = re.compile(r"<([^>]*)>\s*;.*\brel=\"?next\"?")
 _ABSENT = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN", "NAME_INVALID"})
 
@@ -73,6 +74,7 @@ class RegistryClient:
             timeout=urllib3.Timeout(connect=min(timeout, 5.0), read=timeout),
             retries=False,
         )
+        self._pool.ConnectionCls = DeadlineConnection
 
     def __enter__(self) -> Self:
         return self
@@ -83,11 +85,12 @@ class RegistryClient:
     def iter_repositories(self) -> Iterator[str]:
         """Every repository that the registry lists, emptied ones included, page by page."""
         path: str | None = f"/v2/_catalog?n={_PAGE}"
+        seen: set[str] = set()
         while path is not None:
+            seen.add(path)
             answer = self._get(path, "its catalog", limit=_PAGE_BYTES)
-            names = self._json(answer, "its catalog").get("repositories") or []
-            yield from map(str, names)
-            path = self._next_page(answer)
+            yield from self._names(answer, "its catalog", "repositories")
+            path = _next_page(answer, path, seen)
 
     def list_tags(self, repository: str) -> list[str]:
         """The tags of a repository; none when it was emptied.
@@ -97,7 +100,7 @@ class RegistryClient:
         """
         what = f"the tags of `{repository}`"
         answer = self._get(f"/v2/{quote(repository)}/tags/list", what, limit=_PAGE_BYTES)
-        return [str(tag) for tag in self._json(answer, what).get("tags") or []]
+        return self._names(answer, what, "tags")
 
     def get_manifest(self, repository: str, reference: str) -> StoredManifest:
         """A manifest or an index, checked against its digest.
@@ -111,10 +114,10 @@ class RegistryClient:
         """
         answer = self._manifest("GET", repository, reference)
         head = _head(answer, reference)
-        computed = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
-        if head.digest and head.digest != computed:
-            raise RegistryError(f"the registry answers other bytes than {head.digest} for `{repository}:{reference}`")
-        return StoredManifest(answer.body, head.media_type, computed)
+        for digest in filter(None, {head.digest, reference if ":" in reference else ""}):
+            if not _is_digest_of(digest, answer.body):
+                raise RegistryError(f"the registry answers other bytes than {digest} for `{repository}:{reference}`")
+        return StoredManifest(answer.body, head.media_type, f"sha256:{hashlib.sha256(answer.body).hexdigest()}")
 
     def head_manifest(self, repository: str, reference: str) -> ManifestHead:
         """The digest and the media type of a manifest.
@@ -129,7 +132,8 @@ class RegistryClient:
 
     def get_blob(self, repository: str, digest: str) -> bytes:
         """A small blob, such as a config; one that is large is an error."""
-        return self._get(f"/v2/{quote(repository)}/blobs/{digest}", f"blob {digest}", limit=_BLOB_BYTES).body
+        path = f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}"
+        return self._get(path, f"blob {digest}", limit=_BLOB_BYTES).body
 
     def _manifest(self, method: str, repository: str, reference: str) -> _Answer:
         path = f"/v2/{quote(repository)}/manifests/{quote(reference, safe=':')}"
@@ -140,10 +144,9 @@ class RegistryClient:
         return self._request("GET", path, what, limit=limit)
 
     def _request(self, method: str, path: str, what: str, *, limit: int, accept: str = "*/*") -> _Answer:
-        deadline = time.monotonic() + self._seconds
         try:
             response = self._pool.request(method, path, headers={"Accept": accept}, preload_content=False)
-            body = self._read(response, what, limit, deadline)
+            body = self._read(response, what, limit)
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise self._unreachable(exc) from exc
         answer = _Answer(response.status, response.headers, body)
@@ -151,33 +154,32 @@ class RegistryClient:
             raise self._refusal(answer, what)
         return answer
 
-    def _read(self, response: urllib3.BaseHTTPResponse, what: str, limit: int, deadline: float) -> bytes:
-        """The whole body; a registry that sends a byte now and then does not hold us for ever."""
-        parts: list[bytes] = []
-        # `read1` hands on what is there instead of waiting for a full chunk.
-        while part := response.read1(_CHUNK):
-            parts.append(part)
-            fault = self._fault_of(sum(map(len, parts)), what, limit, deadline)
-            if fault is not None:
-                response.close()
-                raise fault
+    def _read(self, response: urllib3.BaseHTTPResponse, what: str, limit: int) -> bytes:
+        body = bytearray()
+        try:
+            # `read1` hands on what is there instead of waiting for a full chunk.
+            while part := response.read1(_CHUNK):
+                body += part
+                if len(body) > limit:
+                    response.close()
+                    raise RegistryError(f"the registry's answer for {what} is larger than {limit >> 20} MiB")
+        except urllib3.exceptions.ProtocolError as exc:
+            # The registry was reached; this answer alone may be broken, as that of a blob which is gone from its disk.
+            raise RegistryError(f"the registry's answer for {what} broke off", details=[str(exc)]) from exc
         response.release_conn()
-        return b"".join(parts)
+        return bytes(body)
 
-    def _fault_of(self, size: int, what: str, limit: int, deadline: float) -> RegistryError | None:
-        if size > limit:
-            return RegistryError(f"the registry's answer for {what} is larger than {limit >> 20} MiB")
-        if time.monotonic() > deadline:
-            return RegistryUnreachableError(
-                f"the registry at {self._base} took longer than {self._seconds:g} seconds for {what}",
-                hint="localreg logs --tail 20",
-            )
-        return None
+    def _names(self, answer: _Answer, what: str, key: str) -> list[str]:
+        """The list under this key; Distribution says `null` for an empty one."""
+        found = self._json(answer, what).get(key) or []
+        if not isinstance(found, list):
+            raise self._no_registry(answer, what)
+        return list(map(str, found))
 
     def _json(self, answer: _Answer, what: str) -> dict[str, Any]:
         try:
             found = json.loads(answer.body)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise self._no_registry(answer, what) from exc
         if not isinstance(found, dict):
             raise self._no_registry(answer, what)
@@ -190,21 +192,13 @@ class RegistryClient:
             status=answer.status,
         )
 
-    def _next_page(self, answer: _Answer) -> str | None:
-        found = _LINK.search(answer.headers.get("Link") or "")
-        if found is None:
-            return None
-        parts = urlsplit(found.group(1))
-        if not parse_qs(parts.query).get("last"):
-            raise RegistryError(f"the registry's next page is none: {found.group(1)}")
-        # An absolute link names the registry as it sees itself, which may be unreachable from here.
-        return f"{parts.path}?{parts.query}"
-
     def _refusal(self, answer: _Answer, what: str) -> LocalregError:
         code, message = _first_error(answer.body)
         absent = answer.status == HTTPStatus.NOT_FOUND
         if absent and (code in _ABSENT or not answer.body):
-            return RepositoryNotFoundError(f"the registry has no {what.removeprefix('blob ')}", details=[message or ""])
+            return RepositoryNotFoundError(
+                f"the registry has no {what.removeprefix('blob ')}", details=[message] if message else []
+            )
         if answer.status == HTTPStatus.UNAUTHORIZED:
             return RegistryError(
                 f"the registry at {self._base} wants a login for {what}", status=answer.status, registry_code=code
@@ -239,5 +233,22 @@ def _first_error(body: bytes) -> tuple[str | None, str | None]:
     try:
         first = json.loads(body)["errors"][0]
         return str(first["code"]), str(first.get("message") or "")
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except UNREADABLE:
         return None, None
+
+
+def _is_digest_of(digest: str, data: bytes) -> bool:
+    algorithm, _, encoded = digest.partition(":")
+    return algorithm in _ALGORITHMS and hashlib.new(algorithm, data).hexdigest() == encoded
+
+
+def _next_page(answer: _Answer, path: str, seen: Container[str]) -> str | None:
+    """Where the list goes on; of an absolute link only the path, as its host is the registry's own view of itself."""
+    found = _LINK.search(answer.headers.get("Link") or "")
+    if found is None:
+        return None
+    parts = urlsplit(urljoin(path, found.group(1)))
+    following = f"{parts.path}?{parts.query}"
+    if not parse_qs(parts.query).get("last") or following in seen:
+        raise RegistryError(f"the registry's next page is none: {found.group(1)}")
+    return following

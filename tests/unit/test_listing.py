@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
+import math
 from datetime import UTC, datetime
 
 import pytest
-from fake_registry import FakeRegistry, child
+from fake_registry import CONFIG, FakeRegistry, child
 
-from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
+from localreg.errors import InvalidReferenceError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.listing import ListedImage, list_images
 from localreg.oci import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from localreg.registry.client import RegistryClient
@@ -83,7 +85,22 @@ def test_an_artifact_has_a_size_and_no_platform(registry: FakeRegistry) -> None:
     assert (row.platforms, row.size, row.created, row.error) == ((), size + 2, None, None)
 
 
-@pytest.mark.parametrize("manifest", [{}, {"schemaVersion": 1}, {"config": 7}, {"manifests": [1]}])
+ZEROS = f"sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {},
+        {"schemaVersion": 1},
+        {"config": 7},
+        {"manifests": [1]},
+        {"mediaType": OCI_INDEX, "manifests": [{"digest": ZEROS, "annotations": 7}]},
+        {"mediaType": OCI_INDEX, "manifests": [{"digest": "../../../_catalog"}]},
+        {"config": {"digest": ZEROS, "size": math.inf}},
+        {"config": {"digest": ZEROS}, "layers": [{"digest": "sha256:0"}]},
+    ],
+)
 def test_a_tag_that_cannot_be_read_is_marked_and_the_rest_shows(
     registry: FakeRegistry, manifest: dict[str, object]
 ) -> None:
@@ -95,7 +112,7 @@ def test_a_tag_that_cannot_be_read_is_marked_and_the_rest_shows(
     assert good.error is None
 
 
-@pytest.mark.parametrize("fault", ["500", "html", "wrong"])
+@pytest.mark.parametrize("fault", ["500", "html", "wrong", "cut", "nested", "loop", "404"])
 def test_a_tag_that_the_registry_cannot_give_is_marked(registry: FakeRegistry, fault: str) -> None:
     registry.put_image("app:bad")
     registry.put_image("app:good")
@@ -103,6 +120,45 @@ def test_a_tag_that_the_registry_cannot_give_is_marked(registry: FakeRegistry, f
     bad, good = rows(registry)
     assert bad.error is not None
     assert good.error is None
+
+
+def test_a_config_that_breaks_off_marks_its_tag_alone(registry: FakeRegistry) -> None:
+    # What Distribution does with a blob that garbage collection took while its size was still cached.
+    digest = registry.put_image("app:bad")
+    registry.put_image("app:good", platform="linux/arm64")
+    config = json.loads(registry.manifests[digest][1])["config"]["digest"]
+    registry.faults[f"/v2/app/blobs/{config}"] = "cut"
+    bad, good = rows(registry)
+    assert (bad.digest, bad.error) == (digest, f"the registry's answer for blob {config} broke off")
+    assert good.error is None
+
+
+@pytest.mark.parametrize(
+    ("config", "platforms", "created"),
+    [
+        (b"no JSON", (), None),
+        (b"[" * 100_000, (), None),
+        (b'{"os": "linux", "architecture": "arm64", "variant": 8}', ("linux/arm64/8",), None),
+        (b'{"os": "linux", "architecture": "arm", "variant": ["v7"]}', ("linux/arm/['v7']",), None),
+        (b'{"os": "linux", "architecture": "arm64", "created": 7}', ("linux/arm64",), None),
+        (b'{"os": "linux", "architecture": "arm64", "created": "0001-01-01T00:00:00Z"}', ("linux/arm64",), None),
+        (b'{"os": "linux", "architecture": "arm64", "created": "9999-12-31T23:59:59-01:00"}', ("linux/arm64",), None),
+        (
+            b'{"os": "linux", "architecture": "arm64", "created": "2026-01-01T01:00:00.123456789+01:00"}',
+            ("linux/arm64",),
+            datetime(2026, 1, 1, 0, 0, 0, 123456, tzinfo=UTC),
+        ),
+    ],
+)
+def test_any_config_is_read(
+    registry: FakeRegistry, config: bytes, platforms: tuple[str, ...], created: datetime | None
+) -> None:
+    digest, size = registry.put_blob(config)
+    manifest = {"schemaVersion": 2, "config": {"mediaType": CONFIG, "digest": digest, "size": size}, "layers": []}
+    registry.put_manifest(manifest, OCI_MANIFEST, at="app:1")
+    (row,) = rows(registry)
+    assert (row.error, row.size) == (None, size)
+    assert (row.platforms, row.created) == (platforms, created)
 
 
 def test_emptied_repositories_are_hidden(registry: FakeRegistry) -> None:
@@ -126,6 +182,9 @@ def test_more_than_a_thousand_repositories(registry: FakeRegistry) -> None:
         (["*:1"], ["app:1", "team/api:1"]),
         (["team/api:d*", "app:1"], ["app:1", "team/api:dev"]),
         (["localhost:5000/app:1"], ["app:1"]),
+        (["[::1]:5000/app:1"], ["app:1"]),
+        (["docker.io/library/app:1"], ["app:1"]),
+        (["*/api:dev"], ["team/api:dev"]),
         (["127.0.0.1:5000/team/*:1"], ["team/api:1"]),
         (["nothing*"], []),
     ],
@@ -142,6 +201,13 @@ def test_a_name_that_is_not_there_is_not_found_and_the_catalog_is_not_read(regis
     assert registry.requests["/v2/_catalog"] == 0
 
 
+@pytest.mark.parametrize("pattern", ["", "Team/API", "app:", "app//x", f"app@{ZEROS}"])
+def test_a_name_that_is_none_is_a_usage_error(registry: FakeRegistry, pattern: str) -> None:
+    with pytest.raises(InvalidReferenceError):
+        rows(registry, pattern)
+    assert not registry.requests
+
+
 def test_a_registry_that_cannot_be_asked_is_an_error(registry: FakeRegistry) -> None:
     registry.faults["/v2/_catalog"] = "500"
     with pytest.raises(RegistryError):
@@ -150,6 +216,6 @@ def test_a_registry_that_cannot_be_asked_is_an_error(registry: FakeRegistry) -> 
 
 def test_a_registry_that_goes_away_ends_the_listing(registry: FakeRegistry) -> None:
     registry.put_image("app:1")
-    registry.faults["/v2/app/manifests/1"] = "cut"
+    registry.faults["/v2/app/manifests/1"] = "gone"
     with pytest.raises(RegistryUnreachableError):
         rows(registry)

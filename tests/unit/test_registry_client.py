@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from fake_registry import FakeRegistry
 
@@ -60,20 +62,88 @@ def test_a_web_page_is_no_registry(registry: FakeRegistry) -> None:
         list(client.iter_repositories())
 
 
-@pytest.mark.parametrize("fault", ["hang", "drip"])
+@pytest.mark.parametrize("fault", ["hang", "drip", "slow-headers"])
 def test_a_registry_that_does_not_get_on_with_it_is_given_up(registry: FakeRegistry, fault: str) -> None:
     registry.faults["/v2/_catalog"] = fault
+    began = time.monotonic()
     with (
         RegistryClient(registry.base_url, timeout=0.3) as client,
         pytest.raises(RegistryUnreachableError, match=r"0\.3 s"),
     ):
         list(client.iter_repositories())
+    assert time.monotonic() - began < 3
+
+
+def test_the_time_is_for_one_answer_not_for_the_connection(registry: FakeRegistry) -> None:
+    registry.tags = {"app": {}}
+    with RegistryClient(registry.base_url, timeout=0.4, connections=1) as client:
+        ends = time.monotonic() + 1
+        while time.monotonic() < ends:
+            assert list(client.iter_repositories()) == ["app"]
 
 
 def test_an_answer_that_breaks_off_is_an_error(registry: FakeRegistry) -> None:
     registry.faults["/v2/_catalog"] = "cut"
-    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryUnreachableError, match="broke"):
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="broke off"):
         list(client.iter_repositories())
+
+
+def test_a_connection_that_is_closed_without_an_answer_is_said(registry: FakeRegistry) -> None:
+    registry.faults["/v2/_catalog"] = "gone"
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryUnreachableError, match="connection broke"):
+        list(client.iter_repositories())
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(registry: FakeRegistry) -> None:
+    registry.faults["/v2/app/manifests/1"] = "endless"
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="larger than 4 MiB"):
+        client.get_manifest("app", "1")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [("401", "wants a login"), ("loop", "answered 307"), ("503", "answered 503")]
+)
+def test_a_refusal_keeps_its_status(registry: FakeRegistry, fault: str, said: str) -> None:
+    registry.faults["/v2/_catalog"] = fault
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match=said) as caught:
+        list(client.iter_repositories())
+    assert caught.value.status == (307 if fault == "loop" else int(fault))
+    assert registry.requests["/v2/_catalog"] == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"7", b"null", b'{"repositories": 7}', b'{"repositories": "app"}', b"\xff", b"[" * 99_999]
+)
+def test_what_is_no_catalog_is_an_error_of_ours(registry: FakeRegistry, body: bytes) -> None:
+    registry.answers["/v2/_catalog"] = (body, {})
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="is no registry"):
+        list(client.iter_repositories())
+
+
+@pytest.mark.parametrize(
+    "link", ["/v2/_catalog?last=a&n=1000", "http://registry:5000/v2/_catalog?last=a&n=1000", "_catalog?last=a&n=1000"]
+)
+def test_a_list_that_goes_in_circles_ends(registry: FakeRegistry, link: str) -> None:
+    registry.answers["/v2/_catalog"] = (b'{"repositories": ["a"]}', {"Link": f'<{link}>; rel="next"'})
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="next page"):
+        list(client.iter_repositories())
+    assert registry.requests == {"/v2/_catalog": 2}
+
+
+def test_a_page_that_says_its_links_absolutely_is_followed_here(registry: FakeRegistry) -> None:
+    registry.tags = {f"app-{number:04}": {} for number in range(1500)}
+    registry.link_base = "http://registry.invalid:5000"
+    with RegistryClient(registry.base_url) as client:
+        assert len(list(client.iter_repositories())) == 1500
+
+
+def test_a_digest_answered_with_another_manifest_is_refused(registry: FakeRegistry) -> None:
+    asked, other = registry.put_image(platform="linux/arm64"), registry.put_image()
+    media_type, data = registry.manifests[other]
+    headers = {"Content-Type": media_type, "Docker-Content-Digest": other}
+    registry.answers[f"/v2/app/manifests/{asked}"] = (data, headers)
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match=f"other bytes than {asked}"):
+        client.get_manifest("app", asked)
 
 
 def test_nobody_listening_is_said() -> None:

@@ -141,3 +141,32 @@ def test_a_tag_whose_manifest_is_lost_is_marked_and_the_rest_shows(distribution:
     assert (bad.tag, good.tag) == ("lost", "whole")
     assert bad.error is not None
     assert good.error is None
+
+
+def test_an_index_whose_child_is_lost_says_what_it_knows(distribution: Distribution, writer: Writer) -> None:
+    children = [{**writer.image("app", architecture=name), "platform": linux(name)} for name in ("amd64", "arm64")]
+    writer.manifest("app", "1", {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children})
+    writer.delete("app", children[1]["digest"])
+    (row,) = rows(distribution)
+    assert (row.platforms, row.error) == (("linux/amd64", "linux/arm64"), None)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_tag_whose_config_is_lost_is_marked_and_the_rest_shows(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, *, cached: bool
+) -> None:
+    if cached:
+        # As in the official image: a blob that is gone is announced with its length, and no byte follows.
+        monkeypatch.setenv("REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR", "inmemory")
+    distribution: Distribution = request.getfixturevalue("distribution")
+    writer = Writer(distribution.base_url)
+    writer.image("app", "lost", architecture="arm64")
+    writer.image("app", "whole")
+    blobs = distribution.root / "docker/registry/v2/blobs/sha256"
+    (config,) = (path for path in blobs.rglob("data") if path.stat().st_size < 200 and b"arm64" in path.read_bytes())
+    config.unlink()
+    bad, good = rows(distribution)
+    assert (bad.tag, good.tag) == ("lost", "whole")
+    assert bad.error is not None
+    assert ("broke off" in bad.error) is cached
+    assert good.error is None

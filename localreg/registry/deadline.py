@@ -1,0 +1,38 @@
+"""Connections whose time-out is for a whole answer: a byte now and then does not hold us for ever."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+from urllib3.connection import HTTPConnection
+
+
+class DeadlineConnection(HTTPConnection):
+    """Its read time-out counts from when an answer is first waited for, not from the last byte."""
+
+    def connect(self) -> None:
+        """Connect, then put the deadline over the socket."""
+        super().connect()
+        timeout = self.sock.gettimeout()
+        self.sock = _DeadlineSocket(fileno=self.sock.detach())
+        self.sock.settimeout(timeout)
+
+
+class _DeadlineSocket(socket.socket):
+    """Receives until its time-out has passed since it was set, which urllib3 does before each answer."""
+
+    _until: float | None = None
+
+    def settimeout(self, value: float | None, /) -> None:
+        super().settimeout(value)
+        self._until = None if value is None else time.monotonic() + value
+
+    def recv_into(self, *arguments: Any) -> int:
+        if self._until is not None:
+            left = self._until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the answer took too long")
+            super().settimeout(left)
+        return super().recv_into(*arguments)

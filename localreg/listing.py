@@ -98,6 +98,8 @@ def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
             for tag in found
             if not wanted or any(_matches(pattern, repository, tag) for pattern in wanted)
         ]
+        if exact and not tags:
+            raise RepositoryNotFoundError(f"the registry has no `{'` and no `'.join(wanted)}`", hint="localreg ls")
         return Listing(tuple(pool.map(reader.row, *zip(*tags, strict=True)) if tags else ()))
 
 

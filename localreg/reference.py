@@ -122,7 +122,7 @@ def registry_reference(image: Reference, *, registry: str) -> Reference:
 
     Returns:
         A complete reference: with a digest, else with a tag, which is `latest` where none is named. Beside a digest a
-        tag means nothing, and Podman refuses the two together.
+        tag means nothing and is left out, as by the reference package's `ParseDockerRef` and by Podman.
     """
     path = image.path
     if image.domain in _HUB_DOMAINS:

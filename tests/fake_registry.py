@@ -198,10 +198,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.registry.ended.wait()
         if fault in ("hang", "gone"):
             return
-        self.wfile.write(b"HTTP/1.1 200 OK\r\n" if fault == "slow-headers" else b"HTTP/1.1 200 OK\r\nContent-Length: 1")
-        self.wfile.write(
-            b"X-Slow: " if fault == "slow-headers" else b"0" * (9 if fault == "endless" else 3) + b"\r\n\r\n"
-        )
+        length = 10**9 if fault == "endless" else 1000
+        headers = b"X-Slow: " if fault == "slow-headers" else b"Content-Length: %d\r\n\r\n" % length
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n" + headers)
         while not self.registry.ended.is_set():
             self.wfile.write(b"x" * (65536 if fault == "endless" else 1))
             if fault == "cut":

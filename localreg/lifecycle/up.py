@@ -41,6 +41,7 @@ Notify = Callable[[str], None]
 OnProgress = Callable[[Progress], None]
 
 _RIVAL_SECONDS = 5.0
+_FORWARDER_SECONDS = 1.0
 _FOREIGN_SECONDS = 5.0
 """How long a container that somebody else started may take to show that it is a registry."""
 
@@ -196,10 +197,12 @@ def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
     if container.is_running:
         await_registry(engine, registry, seconds=request.wait_seconds)
         return
+    address = Address(registry.options.host or "127.0.0.1", registry.options.port or CONTAINER_PORT)
+    # The helper that forwarded the port for Podman may take a moment to go after the container stopped.
+    wait_until(lambda: request.claims.find_holder(address) is None, seconds=_FORWARDER_SECONDS, is_alive=lambda: True)
     try:
         engine.start_container(container.id)
     except PortTakenError as exc:
-        address = Address(registry.options.host or "127.0.0.1", registry.options.port or CONTAINER_PORT)
         free = request.claims.next_free(address).port
         raise PortTakenError(
             f"port {address.port} of registry `{container.name}` is taken by {request.claims.holder_of(address)}",

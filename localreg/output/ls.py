@@ -12,12 +12,13 @@ from localreg.output.streams import Renderings
 _SHORT_DIGEST = 12
 
 
-def render(listing: Listing, *, location: str) -> Renderings:
+def render(listing: Listing, *, location: str, chosen: bool = False) -> Renderings:
     """Lay out what is in a registry.
 
     Args:
         listing: What was found.
         location: The registry's part of a reference.
+        chosen: Only what fits a pattern was asked for.
     """
     rows = listing.rows
 
@@ -25,7 +26,7 @@ def render(listing: Listing, *, location: str) -> Renderings:
         from localreg.output.table import columns  # noqa: PLC0415 -- loads rich, not needed for the other formats
 
         if not rows:
-            return f"Nothing is in the registry at {location} yet"
+            return f"Nothing in the registry at {location} {'matches' if chosen else 'yet'}"
         now = datetime.now(UTC)
         cells = [
             (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from archives import write_image
-from beds import Bed, free_port
+from beds import Bed, free_port, is_free
 
 from localreg.lifecycle.readiness import is_ready, wait_until
 
@@ -87,6 +87,8 @@ def test_a_stopped_registry_whose_port_was_taken_names_the_holder(bed: Bed) -> N
     port = free_port()
     bed.ok("up", "--port", str(port))
     bed.engine_ok("stop", "registry")
+    # What forwarded the port for Podman goes a moment after the container.
+    assert wait_until(lambda: is_free(port), seconds=20, is_alive=lambda: True)
     with socket.create_server(("127.0.0.1", port)):
         error = bed.refused(5, "up")
     assert f"port {port} of registry `registry` is taken by" in error

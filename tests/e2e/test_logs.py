@@ -97,7 +97,7 @@ def test_following_shows_what_comes_and_goes_on_after_a_restart(bed: Bed) -> Non
     bed.ok("up")
     with bed.started("localreg", "--engine", bed.engine, "logs", "-f", "--tail", "0") as process:
         ask_until_logged(process, "/v2/_catalog?first")
-        bed.engine_ok("restart", "-t", "1", "registry")
+        bed.engine_ok("stop", "-t", "1", "registry")
         bed.ok("up")
         assert b"_catalog?first" not in ask_until_logged(process, "/v2/_catalog?second")
         bed.ok("down")

@@ -219,3 +219,9 @@ def test_a_registry_that_goes_away_ends_the_listing(registry: FakeRegistry) -> N
     registry.faults["/v2/app/manifests/1"] = "gone"
     with pytest.raises(RegistryUnreachableError):
         rows(registry)
+
+
+def test_a_tag_that_is_not_there_is_not_found(registry: FakeRegistry) -> None:
+    registry.put_image("app:1")
+    with pytest.raises(RepositoryNotFoundError, match="`app:nosuch`"):
+        rows(registry, "app:nosuch")

@@ -51,7 +51,7 @@ def test_numbers_stand_to_the_right() -> None:
 
 def test_nothing_is_said_to_be_nothing() -> None:
     rendered = render(Listing(()), location="localhost:5000")
-    assert rendered.table(80) == "Nothing is in the registry at localhost:5000 yet"
+    assert rendered.table(80) == "Nothing in the registry at localhost:5000 yet"
     assert rendered.plain() == ""
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from localreg.archive import ArchiveKind, archive_kind, as_docker_archive
+from localreg.archive.describe import ArchiveKind, describe_archive
+from localreg.archive.files import as_plain_archive
+from localreg.archive.write import as_docker_archive
 from localreg.engines.base import Address, Engine, Image, Progress
-from localreg.errors import ImageNotFoundError, LocalregError, RegistryUnreachableError
+from localreg.errors import EngineLostError, ImageNotFoundError, LocalregError
 from localreg.reference import Reference, parse_reference
 
 DEFAULT_IMAGE = "registry:2.8.3"
@@ -73,23 +77,28 @@ def ensure_registry_image(
             return RegistryImage(present, ImageSource.PRESENT)
     if pull is PullPolicy.NEVER:
         raise ImageNotFoundError(
-            f"the engine has no image `{image}`, and --pull never forbids to pull it", hint="localreg up"
+            f"the engine has no image `{image}`, and --pull never forbids to pull it",
+            hint="localreg up --pull missing",
         )
     try:
         return _pull(engine, image, on_progress)
     except LocalregError as exc:
         made = _make(engine, exc, notify) if image == DEFAULT_IMAGE and pull is PullPolicy.MISSING else None
-        if made is None:
-            raise _explained(exc, image) from exc
-        return made
+        if made is not None:
+            return made
+        if isinstance(exc, EngineLostError):
+            raise
+        raise _explained(exc, image) from exc
 
 
-def _load(engine: Engine, archive: Path) -> str:
-    if archive_kind(archive) is ArchiveKind.OCI and not engine.info().loads_oci_archives:
-        with as_docker_archive(archive) as converted:
-            images = engine.load_archive(converted)
-    else:
-        images = engine.load_archive(archive)
+def _load(engine: Engine, path: Path) -> str:
+    archive = describe_archive(path)
+    with as_plain_archive(path) as plain:
+        if archive.kind is ArchiveKind.OCI and (archive.has_many_entries or not engine.info().loads_oci_archives):
+            with as_docker_archive(plain) as converted:
+                images = engine.load_archive(converted)
+        else:
+            images = engine.load_archive(plain)
     return _name_of(images[0])
 
 
@@ -106,15 +115,32 @@ def _find_present(engine: Engine, image: str) -> str | None:
 
 
 def _find_made(engine: Engine, notify: Callable[[str], None]) -> str | None:
-    """The newest image that was made around a program earlier."""
-    from localreg.registry_program import REPOSITORY  # noqa: PLC0415 -- only where the usual image is absent
+    """An image that was made around a program earlier: the program that is there now, or any where there is none.
 
-    names = [name for image in engine.list_images() for name in image.references if name.startswith(f"{REPOSITORY}:")]
-    if not names:
+    It is preferred to a pull, which without a network may take long to fail, each time.
+    """
+    from localreg import registry_program  # noqa: PLC0415 -- only where the usual image is absent
+
+    images = [image for image in engine.list_images() if registry_program.PROGRAM_LABEL in image.labels]
+    named = {
+        name: image
+        for image in images
+        for name in image.references
+        if name.startswith(f"{registry_program.REPOSITORY}:")
+    }
+    program = registry_program.find_registry_program() if named else None
+    if program is not None:
+        digest = program.digest()
+        named = {name: image for name, image in named.items() if image.labels[registry_program.PROGRAM_LABEL] == digest}
+    if not named:
         return None
-    newest = max(names)
+    newest = max(named, key=_version_of)
     notify(f"{DEFAULT_IMAGE} is not here; using {newest}, which localreg made earlier")
     return newest
+
+
+def _version_of(name: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", name.rpartition(":")[2])))
 
 
 def _qualified(image: str) -> Reference:
@@ -128,7 +154,8 @@ def _qualified(image: str) -> Reference:
 
 def _pull(engine: Engine, image: str, on_progress: Callable[[Progress], None]) -> RegistryImage:
     reference = _qualified(image)
-    host = str(reference.domain).rpartition(":")[0] or str(reference.domain)
+    # Without its port, and an IPv6 address without its brackets.
+    host = re.sub(r":\d+\Z", "", reference.domain or "").strip("[]")
     for step in engine.pull_image(str(reference), plain_http=Address(host, 0).is_loopback):
         on_progress(step)
     return RegistryImage(str(reference), ImageSource.PULLED)
@@ -149,8 +176,9 @@ def _make(engine: Engine, failure: LocalregError, notify: Callable[[str], None])
 
 def _explained(failure: LocalregError, image: str) -> LocalregError:
     """The pull's own failure, with what can be done about it."""
-    hint = "localreg up --image-archive FILE, made elsewhere with `docker save registry:2.8.3 -o FILE`"
-    if isinstance(failure, RegistryUnreachableError):
-        return RegistryUnreachableError(f"cannot pull `{image}`: {failure.message}", hint=hint, details=failure.details)
-    failure.hint = failure.hint or hint
-    return failure
+    explained = copy.copy(failure)
+    explained.message = f"cannot pull `{image}`: {failure.message}"
+    explained.args = (explained.message,)
+    how = f"localreg up --image-archive FILE, made elsewhere with `docker save {image} -o FILE`"
+    explained.hint = failure.hint or how
+    return explained

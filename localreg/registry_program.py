@@ -10,12 +10,14 @@ import contextlib
 import hashlib
 import re
 import shutil
+import struct
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from localreg.archive import ImageFile, written_archive
+from localreg.archive.write import ImageFile, written_archive
 
 REPOSITORY = "localhost/localreg-registry"
 VERSION_LABEL = "org.opencontainers.image.version"
@@ -24,6 +26,8 @@ PROGRAM_LABEL = "localreg.program"
 _PROGRAMS = ("registry", "docker-registry")
 _VERSION = re.compile(r"github\.com/(?:docker|distribution)/distribution\S*\s+v?(\S+)")
 _SECONDS = 10
+_LITTLE_ENDIAN = 1
+_PT_INTERP = 3
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _CONFIG = "etc/docker/registry/config.yml"
 _APPLETS = ("sh", "cat", "du", "find", "ls", "rm", "rmdir", "stat", "wget")
@@ -71,7 +75,8 @@ class RegistryProgram:
     @property
     def image(self) -> str:
         """What the image around it is called; a tag cannot hold a `+`."""
-        return f"{REPOSITORY}:{self.version.partition('+')[0]}"
+        tag = re.sub(r"[^\w.-]", "-", self.version.partition("+")[0], flags=re.ASCII).lstrip(".-")
+        return f"{REPOSITORY}:{tag[:128] or 'unknown'}"
 
     def digest(self) -> str:
         """Tells this build of the program from any other."""
@@ -82,14 +87,16 @@ class RegistryProgram:
 def find_registry_program() -> RegistryProgram | None:
     """The Distribution program on PATH; a program of that name which is something else is passed over."""
     for name in _PROGRAMS:
-        path = shutil.which(name)
-        if path is not None and (version := _version_of(path)) and _libraries(path) is not None:
-            return RegistryProgram(Path(path), version)
+        found = shutil.which(name)
+        path = Path(found).resolve() if found else None
+        # Its file is looked at before it is run: a script that only has the name is not started.
+        if path and _find_libraries(path) is not None and (version := _find_version(path)):
+            return RegistryProgram(path, version)
     return None
 
 
-def _version_of(path: str) -> str | None:
-    found = _VERSION.search(_output_of(path, "--version") or "")
+def _find_version(program: Path) -> str | None:
+    found = _VERSION.search(_output_of(str(program), "--version") or "")
     return found.group(1) if found else None
 
 
@@ -104,13 +111,42 @@ def _output_of(*command: str) -> str | None:
     return result.stdout
 
 
-def _libraries(program: str) -> list[Path] | None:
-    """The loader and the shared libraries of a program; none of a static one; None where it is no Linux program."""
-    with Path(program).open("rb") as file:
-        if file.read(4) != b"\x7fELF":
-            return None
-    listed = _output_of("ldd", program) or ""
-    return [Path(found) for found in re.findall(r"(?:=>\s+|^\s+)(/\S+) \(0x", listed, re.MULTILINE)]
+def _find_libraries(program: Path) -> tuple[Path, ...] | None:
+    """The loader and the shared libraries of a program; None for no Linux program, or where one is missing."""
+    try:
+        loader = _find_loader(program)
+    except (OSError, ValueError, struct.error):
+        return None
+    if not loader:
+        return ()
+    # Which file a name stands for is the loader's own decision, which it lists when it is asked to.
+    listed = _output_of(loader, "--list", str(program))
+    if listed is None or "not found" in listed:
+        return None
+    found = re.findall(r"(?:=>\s+|^\s+)(/\S+) \(0x", listed, re.MULTILINE)
+    return tuple(Path(path) for path in dict.fromkeys([loader, *found]))
+
+
+def _find_loader(program: Path) -> str:
+    """The dynamic loader that an ELF file asks for; empty where it is static.
+
+    See elf(5): the program headers, and the one of the type PT_INTERP.
+
+    Raises:
+        ValueError: it is no ELF file for this machine's kind of processor.
+    """
+    with program.open("rb") as file:
+        start = file.read(64)
+        if start[:5] != b"\x7fELF\x02" or start[5] != _LITTLE_ENDIAN or sys.byteorder != "little":
+            raise ValueError("no 64-bit ELF file in this machine's byte order")
+        offset, size, count = *struct.unpack_from("<Q", start, 32), *struct.unpack_from("<HH", start, 54)
+        file.seek(offset)
+        headers = file.read(size * count)
+        for kind, place, length in (struct.unpack_from("<I4xQ16xQ", headers, number * size) for number in range(count)):
+            if kind == _PT_INTERP:
+                file.seek(place)
+                return file.read(length).rstrip(b"\0").decode()
+    return ""
 
 
 @contextlib.contextmanager
@@ -121,14 +157,14 @@ def image_around(program: RegistryProgram) -> Iterator[Path]:
         ImageFile(_CONFIG, _CONFIGURATION),
         *(
             ImageFile(str(path).removeprefix("/"), path.resolve(), mode=0o755)
-            for path in _libraries(str(program.path)) or ()
+            for path in _find_libraries(program.path) or ()
         ),
     ]
     if _CERTIFICATES.exists():
         files.append(ImageFile(str(_CERTIFICATES).removeprefix("/"), _CERTIFICATES.resolve()))
     entrypoint = ["/bin/registry", "serve"]
     busybox = shutil.which("busybox")
-    if busybox is not None and _libraries(busybox) == []:
+    if busybox is not None and _find_libraries(Path(busybox)) == ():
         files.append(ImageFile("bin/busybox", Path(busybox).resolve(), mode=0o755))
         files += [ImageFile(f"bin/{applet}", link="busybox", mode=0o777) for applet in _APPLETS]
         files.append(ImageFile("entrypoint.sh", _ENTRYPOINT, mode=0o755))

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
 from beds import REGISTRY_IMAGE, Bed, Distribution
+from oci_archives import docker_archive
+
+from localreg.archive.describe import architecture
 
 
 @pytest.fixture
@@ -78,6 +84,55 @@ def test_never_pulling_is_never_pulling(bare: Bed) -> None:
 
 def test_an_archive_is_loaded_and_nothing_pulled(bare: Bed, registry_archive: Path) -> None:
     assert bare.ok("up", "--image-archive", str(registry_archive)) == "localhost:5000\n"
+
+
+def packed(form: str, source: Path, folder: Path) -> Path:
+    """The image of a docker-archive in another form."""
+    target = folder / form
+    if form.startswith("docker-archive"):
+        target.write_bytes(gzip.compress(source.read_bytes(), 1))
+        return target
+    plain = folder / "oci.tar"
+    name = ":example.com/team/registry:9" if "named" in form else ""
+    copy = ["skopeo", "copy", "--quiet", "--insecure-policy", f"docker-archive:{source}"]
+    subprocess.run([*copy, f"oci-archive:{plain}{name}"], check=True)
+    if "platforms" in form:
+        _add_platform(plain, folder / "layout")
+    target.write_bytes(gzip.compress(plain.read_bytes(), 1) if form.endswith("gz") else plain.read_bytes())
+    return target
+
+
+def _add_platform(archive: Path, layout: Path) -> None:
+    """Name the archive's image a second time, for a platform that it is not for."""
+    layout.mkdir()
+    subprocess.run(["tar", "-xf", archive, "-C", layout], check=True)
+    index = json.loads((layout / "index.json").read_text())
+    (image,) = index["manifests"]
+    index["manifests"] = [
+        {**image, "platform": {"os": "linux", "architecture": name}} for name in ("s390x", architecture())
+    ]
+    (layout / "index.json").write_text(json.dumps(index))
+    subprocess.run(["tar", "-cf", archive, "-C", layout, "."], check=True)
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["docker-archive.tar.gz", "oci-unnamed.tar", "oci-named.tar", "oci-named.tar.gz", "oci-platforms-named.tar"],
+)
+def test_every_form_of_archive_becomes_a_registry(bare: Bed, folder: Path, registry_archive: Path, form: str) -> None:
+    archive = packed(form, registry_archive, folder)
+    assert bare.ok("up", "--image-archive", str(archive)) == "localhost:5000\n"
+    assert bare.ok("ls") == ""
+    if "named" in form and "unnamed" not in form:
+        assert "example.com/team/registry:9" in bare.images()
+    bare.ok("down")
+
+
+def test_an_archive_of_several_images_is_refused_before_it_is_loaded(bare: Bed, folder: Path) -> None:
+    before = bare.images()
+    archive = docker_archive(folder / "two.tar", ["localhost/a:1"], ["localhost/b:1"])
+    assert "holds 2 images: localhost/a:1, localhost/b:1" in bare.refused(2, "up", "--image-archive", str(archive))
+    assert bare.images() == before
 
 
 def test_the_image_is_pulled_from_a_registry_of_this_machine(bed: Bed, distribution: Distribution) -> None:

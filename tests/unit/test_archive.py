@@ -1,104 +1,188 @@
 from __future__ import annotations
 
+import bz2
 import gzip
-import hashlib
-import io
 import json
+import lzma
 import tarfile
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from oci_archives import OciArchive, docker_archive, oci_archive, write_tar
 
-from localreg.archive import ArchiveKind, ImageFile, architecture, archive_kind, as_docker_archive, written_archive
-from localreg.errors import InvalidArchiveError
-from localreg.oci import OCI_INDEX, OCI_MANIFEST
-
-LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
-
-
-def write_tar(path: Path, files: Mapping[str, bytes]) -> None:
-    with tarfile.open(path, "w") as tar:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
+from localreg.archive.describe import Archive, ArchiveKind, architecture, describe_archive
+from localreg.archive.files import as_plain_archive
+from localreg.archive.write import ImageFile, as_docker_archive, written_archive
+from localreg.errors import InvalidArchiveError, LocalregError
 
 
-def blob(files: dict[str, bytes], data: bytes) -> dict[str, Any]:
-    digest = hashlib.sha256(data).hexdigest()
-    files[f"blobs/sha256/{digest}"] = data
-    return {"digest": f"sha256:{digest}", "size": len(data)}
-
-
-def oci_archive(path: Path, *, machine: str = "", layer_type: str = LAYER, name: str = "team/app:1") -> None:
-    """An OCI archive with an index of an image and an attestation."""
-    files: dict[str, bytes] = {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}'}
-    config = {"mediaType": "application/vnd.oci.image.config.v1+json", **blob(files, b'{"os": "linux"}')}
-    layer = {"mediaType": layer_type, **blob(files, gzip.compress(b"layer"))}
-    manifest = json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer]}).encode()
-    platform = {"os": "linux", "architecture": machine or architecture()}
-    note = {"mediaType": OCI_MANIFEST, "platform": {"os": "unknown", "architecture": "unknown"}, **blob(files, b"{}")}
-    image = {"mediaType": OCI_MANIFEST, "platform": platform, **blob(files, manifest)}
-    inner = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [note, image]}).encode()
-    top = {
-        "mediaType": OCI_INDEX,
-        "annotations": {"org.opencontainers.image.ref.name": name},
-        **blob(files, inner),
-    }
-    files["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [top]}).encode()
-    write_tar(path, files)
+def converted(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The entry in `manifest.json`, and all files, of what an OCI archive becomes."""
+    with as_docker_archive(path) as target, tarfile.open(target) as tar:
+        found = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]  # all files
+    (entry,) = json.loads(found["manifest.json"])
+    return entry, found
 
 
 def test_the_two_kinds_are_told_apart(tmp_path: Path) -> None:
-    oci_archive(tmp_path / "oci.tar")
-    assert archive_kind(tmp_path / "oci.tar") is ArchiveKind.OCI
-    write_tar(tmp_path / "docker.tar", {"manifest.json": b"[]"})
-    assert archive_kind(tmp_path / "docker.tar") is ArchiveKind.DOCKER
+    oci, docker = oci_archive(tmp_path / "oci.tar"), docker_archive(tmp_path / "docker.tar", ["a:1"])
+    assert describe_archive(oci) == Archive(oci, ArchiveKind.OCI)
+    assert describe_archive(docker) == Archive(docker, ArchiveKind.DOCKER)
     # As `docker save` writes since release 25.
-    write_tar(tmp_path / "both.tar", {"./oci-layout": b"{}", "./index.json": b"{}", "./manifest.json": b"[]"})
-    assert archive_kind(tmp_path / "both.tar") is ArchiveKind.DOCKER
-    (tmp_path / "small.tgz").write_bytes(gzip.compress((tmp_path / "oci.tar").read_bytes()))
-    assert archive_kind(tmp_path / "small.tgz") is ArchiveKind.OCI
+    both = tmp_path / "both.tar"
+    write_tar(both, {"./oci-layout": b"{}", "./index.json": b"{}", "./manifest.json": b'[{"Config": "c"}]'})
+    assert describe_archive(both).kind is ArchiveKind.DOCKER
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_compressed_archive_is_unpacked_for_the_engine(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
+    plain = oci_archive(tmp_path / "oci.tar")
+    packed = tmp_path / "packed"
+    packed.write_bytes(compress(plain.read_bytes()))
+    assert describe_archive(packed).kind is ArchiveKind.OCI
+    with as_plain_archive(packed) as found:
+        assert found.read_bytes() == plain.read_bytes()
+    assert not found.exists()
+    with as_plain_archive(plain) as found:
+        assert found == plain
+    assert plain.exists()
 
 
 def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "garbage").write_bytes(b"garbage" * 1000)
+    (tmp_path / "empty").touch()
     write_tar(tmp_path / "other.tar", {"hello": b"hello"})
-    for path in (tmp_path / "garbage", tmp_path / "other.tar", tmp_path / "missing", tmp_path):
+    write_tar(tmp_path / "half.tar", {"oci-layout": b"{}"})
+    write_tar(tmp_path / "broken.tar", {"manifest.json": b"["})
+    write_tar(tmp_path / "strange.tar", {"manifest.json": b"{}"})
+    write_tar(tmp_path / "none.tar", {"manifest.json": b"[]"})
+    write_tar(tmp_path / "no-index.tar", {"oci-layout": b"{}", "index.json": b'{"manifests": 5}'})
+    for path in [*tmp_path.iterdir(), tmp_path / "missing", tmp_path]:
         with pytest.raises(InvalidArchiveError) as caught:
-            archive_kind(path)
+            describe_archive(path)
         assert str(path) in caught.value.message
 
 
+def test_an_archive_that_ends_too_early_is_named(tmp_path: Path) -> None:
+    whole = gzip.compress(oci_archive(tmp_path / "oci.tar").read_bytes())
+    (tmp_path / "half.tgz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InvalidArchiveError, match=r"half\.tgz"):
+        describe_archive(tmp_path / "half.tgz")
+    with pytest.raises(InvalidArchiveError, match=r"half\.tgz"), as_plain_archive(tmp_path / "half.tgz"):
+        pass
+
+
+def test_zstd_is_named_with_its_cure(tmp_path: Path) -> None:
+    (tmp_path / "x.tar.zst").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
+    with pytest.raises(InvalidArchiveError, match="zstd") as caught:
+        describe_archive(tmp_path / "x.tar.zst")
+    assert caught.value.hint == f"zstd -d {tmp_path / 'x.tar.zst'}"
+
+
+def test_several_images_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArchiveError, match="2 images: a:1, one without a name"):
+        describe_archive(docker_archive(tmp_path / "docker.tar", ["a:1", "a:2"], None))
+    archive = OciArchive()
+    archive.add(archive.image("amd64"), "a:1").add(archive.image("arm64"), "b:1")
+    with pytest.raises(InvalidArchiveError, match="2 images: a:1, b:1"):
+        describe_archive(archive.write(tmp_path / "oci.tar"))
+
+
+def test_one_image_may_have_several_names_and_platforms(tmp_path: Path) -> None:
+    assert describe_archive(docker_archive(tmp_path / "docker.tar", ["a:1", "b:1"])).kind is ArchiveKind.DOCKER
+    archive = OciArchive()
+    archive.add(archive.image(), "a:1").add(archive.image(), "b:1")
+    assert describe_archive(archive.write(tmp_path / "names.tar")).has_many_entries
+    archive = OciArchive()
+    archive.add(archive.image("s390x")).add(archive.image())
+    path = archive.write(tmp_path / "platforms.tar")
+    assert describe_archive(path).has_many_entries
+    entry, found = converted(path)
+    assert json.loads(found[entry["Config"]])["architecture"] == architecture()
+
+
 def test_an_oci_archive_becomes_a_docker_archive_with_the_same_bytes(tmp_path: Path) -> None:
-    oci_archive(tmp_path / "oci.tar")
-    with as_docker_archive(tmp_path / "oci.tar") as converted, tarfile.open(converted) as tar:
-        assert archive_kind(converted) is ArchiveKind.DOCKER
-        (entry,) = json.loads(tar.extractfile("manifest.json").read())  # type: ignore[union-attr]
-        assert entry["RepoTags"] == ["team/app:1"]
-        assert tar.extractfile(entry["Config"]).read() == b'{"os": "linux"}'  # type: ignore[union-attr]
-        assert gzip.decompress(tar.extractfile(entry["Layers"][0]).read()) == b"layer"  # type: ignore[union-attr]
-    assert not converted.exists()
+    entry, found = converted(oci_archive(tmp_path / "oci.tar"))
+    assert entry["RepoTags"] == ["team/app:1"]
+    assert json.loads(found[entry["Config"]]) == {"os": "linux", "architecture": architecture()}
+    assert [gzip.decompress(found[layer]) for layer in entry["Layers"]] == [b"layer"]
 
 
-def test_a_name_without_a_repository_is_none(tmp_path: Path) -> None:
-    oci_archive(tmp_path / "oci.tar", name="latest")
-    with as_docker_archive(tmp_path / "oci.tar") as converted, tarfile.open(converted) as tar:
-        assert json.loads(tar.extractfile("manifest.json").read())[0]["RepoTags"] is None  # type: ignore[union-attr]
+def test_a_layer_that_occurs_twice_is_written_once(tmp_path: Path) -> None:
+    archive = OciArchive()
+    entry, found = converted(archive.add(archive.image(layers=2)).write(tmp_path / "oci.tar"))
+    assert len(entry["Layers"]) == 2
+    assert len(found) == 3
+
+
+def test_a_converted_archive_is_gone_afterwards(tmp_path: Path) -> None:
+    with as_docker_archive(oci_archive(tmp_path / "oci.tar")) as target:
+        assert describe_archive(target).kind is ArchiveKind.DOCKER
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("registry:2.8.3", ["registry:2.8.3"]), ("latest", None), ("UPPER:1", None), (None, None)],
+)
+def test_only_a_name_with_a_tag_is_one(tmp_path: Path, name: str | None, expected: list[str] | None) -> None:
+    assert converted(oci_archive(tmp_path / "oci.tar", name))[0]["RepoTags"] == expected
+
+
+def test_the_whole_name_comes_before_the_short_one(tmp_path: Path) -> None:
+    archive = OciArchive()
+    archive.add(archive.image(), "1")
+    archive.top[0]["annotations"]["io.containerd.image.name"] = "docker.io/library/registry:2.8.3"
+    assert converted(archive.write(tmp_path / "x"))[0]["RepoTags"] == ["docker.io/library/registry:2.8.3"]
 
 
 def test_an_archive_for_another_machine_is_refused(tmp_path: Path) -> None:
-    oci_archive(tmp_path / "oci.tar", machine="s390x")
-    with pytest.raises(InvalidArchiveError, match="no image for linux/"), as_docker_archive(tmp_path / "oci.tar"):
+    archive = OciArchive()
+    path = archive.add(archive.image("s390x")).write(tmp_path / "oci.tar")
+    with pytest.raises(InvalidArchiveError, match="no image for linux/"), as_docker_archive(path):
         pass
 
 
 def test_layers_that_an_older_engine_cannot_unpack_are_named(tmp_path: Path) -> None:
-    oci_archive(tmp_path / "oci.tar", layer_type="application/vnd.oci.image.layer.v1.tar+zstd")
-    with pytest.raises(InvalidArchiveError, match="zstd"), as_docker_archive(tmp_path / "oci.tar"):
+    archive = OciArchive()
+    image = archive.image(layer_type="application/vnd.oci.image.layer.v1.tar+zstd")
+    path = archive.add(image).write(tmp_path / "oci.tar")
+    with pytest.raises(InvalidArchiveError, match="zstd"), as_docker_archive(path):
         pass
+
+
+def test_an_index_without_end_ends(tmp_path: Path) -> None:
+    archive = OciArchive()
+    found = archive.image()
+    for _ in range(10):
+        found = archive.index(found)
+    path = archive.add(found).write(tmp_path / "oci.tar")
+    with pytest.raises(InvalidArchiveError, match="nested"), as_docker_archive(path):
+        pass
+
+
+def test_a_blob_that_is_missing_is_named(tmp_path: Path) -> None:
+    archive = OciArchive()
+    image = archive.image()
+    layer = next(name for name, data in archive.files.items() if data.startswith(b"\x1f\x8b"))
+    del archive.files[layer]
+    path = archive.add(image).write(tmp_path / "oci.tar")
+    with pytest.raises(InvalidArchiveError, match=layer), as_docker_archive(path):
+        pass
+
+
+def test_a_full_disk_is_told_from_a_bad_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = oci_archive(tmp_path / "oci.tar")
+    full = Path("/dev/full")
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", lambda **_: full.open("wb"))
+    with pytest.raises(LocalregError, match="cannot write") as caught, as_docker_archive(path):
+        pass
+    assert not isinstance(caught.value, InvalidArchiveError)
+    assert caught.value.hint is not None
+    assert "TMPDIR" in caught.value.hint
 
 
 def test_the_same_files_give_the_same_image(tmp_path: Path) -> None:
@@ -109,4 +193,5 @@ def test_the_same_files_give_the_same_image(tmp_path: Path) -> None:
         with written_archive(files, config={"Cmd": ["/bin/program"]}, name="localhost/x:1") as archive:
             written.append(archive.read_bytes())
         assert not archive.exists()
+        (tmp_path / "program").touch()
     assert written[0] == written[1]

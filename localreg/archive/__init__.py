@@ -1,0 +1,1 @@
+"""Image archives: docker-archives and OCI archives."""

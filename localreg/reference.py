@@ -51,6 +51,8 @@ def parse_reference(text: str) -> Reference:
     scheme, is_url, rest = text.partition("://")
     if is_url:
         raise InvalidReferenceError(f"`{scheme}://` in `{text}` is of a URL, not of a reference", hint=f"use {rest}")
+    if _IMAGE_ID.fullmatch(text):
+        raise InvalidReferenceError(f"`{text}` is an image ID, which names no repository")
     name, at, digest = text.partition("@")
     slash = name.rfind("/")
     colon = name.find(":", slash + 1)

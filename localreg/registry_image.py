@@ -14,7 +14,7 @@ from localreg.archive.files import as_plain_archive
 from localreg.archive.write import as_docker_archive
 from localreg.engines.base import Address, Engine, Image, Progress
 from localreg.errors import EngineLostError, ImageNotFoundError, LocalregError
-from localreg.reference import Reference, parse_reference
+from localreg.reference import Reference, looks_like_image_id, parse_reference
 
 DEFAULT_IMAGE = "registry:2.8.3"
 
@@ -108,7 +108,8 @@ def _name_of(image: Image) -> str:
 
 def _find_present(engine: Engine, image: str) -> str | None:
     """The name under which the engine has it; a short name may be one that Podman puts elsewhere."""
-    for name in (image, str(_qualified(image))):
+    names = (image,) if looks_like_image_id(image) else (image, str(_qualified(image)))
+    for name in names:
         if engine.find_image(name) is not None:
             return name
     return None

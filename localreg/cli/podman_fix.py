@@ -58,7 +58,7 @@ def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: b
 
 def _warn(session: Session, plan: Plan) -> None:
     for place, path in plan.overridden.items():
-        session.streams.warn(f"`{path}` comes after it and forbids plain HTTP for {place}")
+        session.streams.warn(f"`{path}` keeps plain HTTP from {place} all the same")
 
 
 def _checked(place: str) -> str:

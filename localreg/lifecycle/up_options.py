@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from localreg.errors import UsageError
-from localreg.reference import parse_reference
+from localreg.reference import looks_like_image_id, parse_reference
 from localreg.registry_container import RegistryOptions
 
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
@@ -23,7 +23,7 @@ def read_options(
     """
     if ephemeral and volume is not None:
         raise UsageError("--ephemeral keeps nothing, so it does not go with --volume")
-    if image is not None:
+    if image is not None and not looks_like_image_id(image):
         parse_reference(image)
     return RegistryOptions(
         port=port,

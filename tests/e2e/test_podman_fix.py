@@ -49,7 +49,7 @@ def test_a_later_file_that_forbids_it_is_named(podman: Bed) -> None:
     finally:
         later.unlink()
     assert result.returncode == 0
-    assert f"`{later}` comes after it and forbids plain HTTP for localhost:5000" in result.stderr
+    assert f"`{later}` keeps plain HTTP from localhost:5000 all the same" in result.stderr
     assert "podman still refuses plain HTTP for localhost:5000" in result.stdout
 
 

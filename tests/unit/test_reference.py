@@ -94,6 +94,8 @@ INVALID = [
     "\uff46\uff4f\uff4f",
     "foo bar",
     "test.com:port/foo",
+    "0" * 64,
+    f"sha256:{F64}",
     "asdf.com/$$asdf$$",
 ]
 

@@ -114,8 +114,8 @@ def push(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress:
     for step in engine.push_image(str(transfer.reference), plain_http=True):
         said = step.digest or said
         on_progress(step)
-    digest = _digest_in_registry(registry, transfer.reference)
-    if said is not None and said != digest:
+    digest = _digest_in_registry(registry, transfer.reference) or said
+    if digest is None or said not in (None, digest):
         raise RegistryError(
             f"`{transfer.reference}` was pushed as {said}, but the registry has {digest}",
             hint=f"localreg push {transfer.source}",
@@ -150,10 +150,11 @@ def pull(
     extra = None if name is None else _complete(parse_reference(name))
     digest = _digest_in_registry(registry, transfer.reference)
     for step in engine.pull_image(str(transfer.reference), plain_http=True):
+        digest = digest or step.digest
         on_progress(step)
     if extra is not None:
         engine.tag_image(str(transfer.reference), str(extra))
-    return Transferred(transfer.source, str(transfer.reference), digest)
+    return Transferred(transfer.source, str(transfer.reference), digest or "")
 
 
 def _complete(name: Reference) -> Reference:
@@ -162,6 +163,9 @@ def _complete(name: Reference) -> Reference:
     return name if name.tag else replace(name, tag="latest")
 
 
-def _digest_in_registry(registry: Registry, reference: Reference) -> str:
+def _digest_in_registry(registry: Registry, reference: Reference) -> str | None:
+    """What the registry has under a name; None where this machine cannot ask it, since the engine is on another."""
+    if registry.published is not None and registry.published.from_host is None:
+        return None
     with RegistryClient(registry.base_url()) as client:
         return client.head_manifest(reference.path, str(reference.digest or reference.tag)).digest

@@ -1,0 +1,83 @@
+"""An engine on another machine, as far as its address tells: its loopback is not ours."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from beds import Bed
+
+ADDRESS = "192.0.2.1"
+"""Of the sandbox's second interface: this machine's own, and no loopback."""
+
+
+def relay(near: socket.socket) -> None:
+    """Copy between a connection and Docker's socket until both are done."""
+    far = socket.socket(socket.AF_UNIX)
+    far.connect("/var/run/docker.sock")
+
+    def copy(source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    back = threading.Thread(target=copy, args=(far, near), daemon=True)
+    back.start()
+    copy(near, far)
+    back.join()
+    near.close()
+    far.close()
+
+
+@pytest.fixture
+def remote(docker: Bed) -> Iterator[dict[str, str]]:
+    """An environment that names Docker by an address that is not loopback."""
+    del docker
+    with socket.create_server((ADDRESS, 0)) as server:
+
+        def accept() -> None:
+            while True:
+                try:
+                    near, _ = server.accept()
+                except OSError:
+                    return
+                threading.Thread(target=relay, args=(near,), daemon=True).start()
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield {"DOCKER_HOST": f"tcp://{ADDRESS}:{server.getsockname()[1]}"}
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_its_loopback_is_not_taken_for_ours(docker: Bed, remote: dict[str, str], folder: Path) -> None:
+    docker.add_image("localhost/app:1", folder)
+    up = docker.ok("up", "--format", "table", env=remote)
+    assert "the engine's machine only" in up
+    status = docker.localreg("status", "--json", env=remote)
+    found = json.loads(status.stdout)
+    assert (found["engine"]["remote"], found["registry"]["url"], status.returncode) == (True, None, 6)
+    pushed = docker.ok("push", "localhost/app:1", env=remote)
+    assert pushed.startswith("localhost:5000/app:1@sha256:")
+    assert docker.ok("pull", "app:1", env=remote) == pushed
+    error = docker.refused(6, "ls", env=remote)
+    assert "of the engine's machine, which is not this one" in error
+    assert "ssh -NL 5000:127.0.0.1:5000" in error
+    docker.ok("down", "--volumes", env=remote)
+
+
+def test_what_is_published_to_everybody_is_reached_there(docker: Bed, remote: dict[str, str], folder: Path) -> None:
+    docker.add_image("localhost/app:1", folder)
+    result = docker.localreg("up", "--host", "0.0.0.0", env=remote)
+    assert result.returncode == 0
+    assert "there is no password" in result.stderr
+    docker.ok("push", "localhost/app:1", env=remote)
+    assert docker.ok("ls", "-q", env=remote) == "localhost:5000/app:1\n"
+    assert json.loads(docker.ok("status", "--json", env=remote))["registry"]["url"] == f"http://{ADDRESS}:5000"

@@ -42,7 +42,9 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
                 f"localreg did not create container `{name}` and leaves it alone",
                 hint="localreg down --force" if name == DEFAULT_NAME else f"localreg --name {name} down --force",
             )
-        engine.stop_container(registry.container.id)
+        if not registry.options.ephemeral:
+            # One that keeps nothing has nothing to write either, and when it stops the engine removes it by itself.
+            engine.stop_container(registry.container.id)
         # The throw-away kind of ours goes whole; the data of a registry started by hand stays unless told otherwise.
         engine.remove_container(registry.container.id, anonymous_volumes=volumes or registry.is_ours)
     ours = tuple(volume.name for volume in engine.list_volumes() if _is_of(volume, name))

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from beds import Bed, free_port
 
+from localreg.lifecycle.readiness import wait_until
+
 
 def test_a_registry_is_started_filled_listed_emptied_into_the_engine_and_removed(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/ansible-playbook:latest" if bed.program == "podman" else "ansible-playbook:latest", folder)
@@ -119,7 +121,8 @@ def test_a_second_registry_has_its_own_name_port_and_volume(bed: Bed) -> None:
 def test_an_ephemeral_registry_leaves_nothing(bed: Bed) -> None:
     bed.ok("up", "--ephemeral")
     assert bed.ok("down") == "container registry\n"
-    assert bed.engine_ok("volume", "ls", "-q") == ""
+    # Podman removes it by itself as well, and whoever comes second does not wait for the first.
+    assert wait_until(lambda: bed.engine_ok("volume", "ls", "-q") == "", seconds=20, is_alive=lambda: True)
 
 
 def test_a_folder_keeps_the_images_and_is_never_removed(bed: Bed, folder: Path) -> None:

@@ -32,7 +32,7 @@ from localreg.engines.compat_events import iter_pull
 from localreg.engines.compat_values import read_container, read_image
 from localreg.engines.log_frames import iter_log_chunks
 from localreg.engines.podman_events import iter_transfer
-from localreg.engines.published import PORT_TAKEN
+from localreg.engines.published import PORT_TAKEN, is_anonymous
 from localreg.engines.transfer_errors import transfer_error
 from localreg.errors import (
     ContainerNotFoundError,
@@ -190,11 +190,23 @@ class PodmanEngine:
     def remove_container(self, container_id: str, *, anonymous_volumes: bool = True) -> None:
         """Remove it, running or not."""
         with podman_errors(f"remove container `{container_id}`"):
+            volumes = self._anonymous_volumes(container_id) if anonymous_volumes else []
             self._delete(
                 f"/containers/{_path(container_id)}",
                 # Whoever wants a graceful end stops it first.
                 params={"force": "true", "timeout": "0", "v": "true" if anonymous_volumes else "false"},
             )
+            for volume in volumes:
+                # Podman's own removal of a container that removes itself may win, and it forgets them.
+                with contextlib.suppress(podman.errors.APIError):
+                    self._delete(f"/volumes/{volume}")
+
+    def _anonymous_volumes(self, container_id: str) -> list[str]:
+        try:
+            found = _get(self._client, f"/containers/{_path(container_id)}/json", compatible=True).json()
+        except podman.errors.APIError:
+            return []
+        return [mount["Name"] for mount in found.get("Mounts") or () if is_anonymous(mount.get("Name") or "")]
 
     def read_logs(
         self,

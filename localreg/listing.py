@@ -148,7 +148,8 @@ class _Reader:
         try:
             stored = self._client.get_manifest(repository, tag)
             digest, media_type = stored.digest, stored.media_type
-            content = self._contents.get(digest, lambda: self._read(repository, stored, depth=0))
+            # The repository counts as well: what can be reached of the same index differs between them.
+            content = self._contents.get(f"{repository}@{digest}", lambda: self._read(repository, stored, depth=0))
         except RegistryUnreachableError:
             raise
         except LocalregError as exc:
@@ -223,23 +224,32 @@ def _read_time(text: object) -> datetime | None:
 
 
 class _Once(Generic[_T]):
-    """Values by digest, each made once even when several threads ask for it at the same time."""
+    """Values by key, each made once even when several threads ask for it at the same time."""
 
     def __init__(self) -> None:
         self._futures: dict[str, Future[_T]] = {}
         self._lock = threading.Lock()
 
-    def get(self, digest: str, make: Callable[[], _T]) -> _T:
+    def get(self, key: str, make: Callable[[], _T]) -> _T:
         """The value, made now if nobody has asked before; whoever asks later waits for the first."""
-        with self._lock:
-            known = self._futures.get(digest)
-            future = self._futures.setdefault(digest, Future())
-        if known is None:
+        while True:
+            with self._lock:
+                known = self._futures.get(key)
+                future = self._futures.setdefault(key, Future())
+            if known is None:
+                self._fill(key, future, make)
+                return future.result()
             try:
-                future.set_result(make())
-            except BaseException as exc:  # noqa: BLE001 -- handed to everybody who waits
-                with self._lock:
-                    # Whoever asks later may have more luck, in another repository.
-                    del self._futures[digest]
-                future.set_exception(exc)
-        return future.result()
+                return known.result()
+            except RepositoryNotFoundError:
+                # The first asked another repository; this one may have it.
+                continue
+
+    def _fill(self, key: str, future: Future[_T], make: Callable[[], _T]) -> None:
+        try:
+            future.set_result(make())
+        except BaseException as exc:  # noqa: BLE001 -- handed to everybody who waits
+            with self._lock:
+                # Whoever asks later may have more luck.
+                del self._futures[key]
+            future.set_exception(exc)

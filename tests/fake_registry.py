@@ -25,8 +25,9 @@ class FakeRegistry:
     Attributes:
         base_url: Where it listens.
         requests: How often each path was asked for.
-        faults: Path to what happens instead of an answer: a status, `html`, `nested`, `hang`, `drip`, `slow-headers`,
-            `cut`, `endless`, `loop` (to itself), `gone` (no HTTP at all) or `wrong` (other bytes than the digest says).
+        faults: Path to what happens instead of an answer: a status, `absent`, `html`, `nested`, `hang`, `drip`,
+            `slow-headers`, `cut`, `endless`, `loop` (to itself), `gone` (no HTTP at all) or `wrong` (other bytes than
+            the digest says).
         link_base: What stands before the path of the next page's link.
         answers: Path to a body to answer with, and to headers beside it.
     """
@@ -179,6 +180,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, fault: str) -> None:
         if fault.isdigit():
             self._error(int(fault), "UNKNOWN")
+        elif fault == "absent":
+            self._error(404, "MANIFEST_UNKNOWN")
         elif fault == "html":
             self._answer(200, b"<html>a login page</html>", {"Content-Type": "text/html"})
         elif fault == "nested":

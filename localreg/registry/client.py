@@ -145,7 +145,9 @@ class RegistryClient:
 
     def _request(self, method: str, path: str, what: str, *, limit: int, accept: str = "*/*") -> _Answer:
         try:
-            response = self._pool.request(method, path, headers={"Accept": accept}, preload_content=False)
+            response = self._pool.request(
+                method, path, headers={"Accept": accept}, preload_content=False, decode_content=False
+            )
             body = self._read(response, what, limit)
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise self._unreachable(exc) from exc
@@ -156,17 +158,22 @@ class RegistryClient:
 
     def _read(self, response: urllib3.BaseHTTPResponse, what: str, limit: int) -> bytes:
         body = bytearray()
+        at_end = False
         try:
             # `read1` hands on what is there instead of waiting for a full chunk.
             while part := response.read1(_CHUNK):
                 body += part
                 if len(body) > limit:
-                    response.close()
                     raise RegistryError(f"the registry's answer for {what} is larger than {limit >> 20} MiB")
+            at_end = True
         except urllib3.exceptions.ProtocolError as exc:
             # The registry was reached; this answer alone may be broken, as that of a blob which is gone from its disk.
             raise RegistryError(f"the registry's answer for {what} broke off", details=[str(exc)]) from exc
-        response.release_conn()
+        finally:
+            if not at_end:
+                response.close()
+            # Whatever happened: the pool would wait for ever for one that does not come back.
+            response.release_conn()
         return bytes(body)
 
     def _names(self, answer: _Answer, what: str, key: str) -> list[str]:
@@ -197,7 +204,8 @@ class RegistryClient:
         absent = answer.status == HTTPStatus.NOT_FOUND
         if absent and (code in _ABSENT or not answer.body):
             return RepositoryNotFoundError(
-                f"the registry has no {what.removeprefix('blob ')}", details=[message] if message else []
+                f"the registry has no {what.removeprefix('blob ').removeprefix('the tags of ')}",
+                details=[message] if message else [],
             )
         if answer.status == HTTPStatus.UNAUTHORIZED:
             return RegistryError(

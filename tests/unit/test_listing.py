@@ -70,6 +70,20 @@ def test_a_missing_child_does_not_hide_the_others(registry: FakeRegistry) -> Non
     assert (row.platforms, row.error) == (("linux/amd64", "linux/arm64"), None)
 
 
+def test_a_child_that_other_repositories_lack_is_counted_where_it_is(registry: FakeRegistry) -> None:
+    # As after deleting one platform: the index is the same everywhere, what can be reached of it is not.
+    amd = registry.put_image(layers=[b"x" * 1000])
+    arm = registry.put_image(layers=[b"y" * 5000], platform="linux/arm64")
+    lacking = [f"lacking-{number}" for number in range(40)]
+    for name in (*lacking, "whole"):
+        registry.put_index([child(amd, "linux/amd64"), child(arm, "linux/arm64")], at=f"{name}:1")
+    registry.faults = {f"/v2/{name}/manifests/{arm}": "absent" for name in lacking}
+    configs = sum(len(data) for data in registry.blobs.values() if b"arch" in data)
+    found = rows(registry)
+    assert (len(found), found[-1].repository, found[-1].size) == (41, "whole", 6000 + configs)
+    assert all(row.error is None for row in found)
+
+
 def test_an_artifact_has_a_size_and_no_platform(registry: FakeRegistry) -> None:
     digest, size = registry.put_blob(b"chart" * 10)
     empty = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": f"sha256:{'4' * 64}", "size": 2}

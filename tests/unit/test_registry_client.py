@@ -1,12 +1,33 @@
 from __future__ import annotations
 
+import gzip
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
 
 import pytest
 from fake_registry import FakeRegistry
 
 from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.registry.client import RegistryClient
+
+T = TypeVar("T")
+
+
+def within(seconds: float, act: Callable[[], T]) -> T:
+    """What `act` comes to; a failure, not a test that never ends, where it waits for ever."""
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(act())
+        except Exception as exc:  # noqa: BLE001 -- handed to the one who waits
+            done.set_exception(exc)
+
+    threading.Thread(target=run, daemon=True).start()
+    return done.result(seconds)
 
 
 def test_every_page_of_the_catalog_is_read(registry: FakeRegistry) -> None:
@@ -24,7 +45,7 @@ def test_an_emptied_repository_has_no_tags(registry: FakeRegistry) -> None:
 
 def test_what_is_not_there_is_not_found(registry: FakeRegistry) -> None:
     with RegistryClient(registry.base_url) as client:
-        with pytest.raises(RepositoryNotFoundError):
+        with pytest.raises(RepositoryNotFoundError, match="has no `nosuch`"):
             client.list_tags("nosuch")
         with pytest.raises(RepositoryNotFoundError, match="`nosuch:1`"):
             client.get_manifest("nosuch", "1")
@@ -98,6 +119,23 @@ def test_an_answer_without_end_is_not_read_to_its_end(registry: FakeRegistry) ->
     registry.faults["/v2/app/manifests/1"] = "endless"
     with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="larger than 4 MiB"):
         client.get_manifest("app", "1")
+
+
+def test_an_answer_that_was_given_up_leaves_its_connection_to_the_next(registry: FakeRegistry) -> None:
+    digest = registry.put_image("app:good")
+    with RegistryClient(registry.base_url, connections=1, timeout=5) as client:
+        for fault in ("endless", "cut", "gone"):
+            registry.faults["/v2/app/manifests/bad"] = fault
+            with pytest.raises(RegistryError):
+                within(10, lambda: client.get_manifest("app", "bad"))
+            assert within(10, lambda: client.get_manifest("app", "good")).digest == digest
+
+
+def test_what_was_not_asked_to_be_compressed_is_not_unpacked(registry: FakeRegistry) -> None:
+    bomb = gzip.compress(b" " * (64 << 20))
+    registry.answers["/v2/_catalog"] = (bomb, {"Content-Encoding": "gzip"})
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="is no registry"):
+        list(client.iter_repositories())
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from localreg.engines.base import Progress, TransferState
+from localreg.engines.compat_events import iter_pull
 from localreg.engines.transfer_errors import transfer_error
 
 _BLOB = re.compile(r"Copying blob (?:sha256:)?([0-9a-f]{12})[0-9a-f]*(.*)")
@@ -34,3 +35,23 @@ def iter_transfer(lines: Iterable[bytes], reference: str) -> Iterator[Progress]:
             yield Progress(layer=found.group(1), state=TransferState.EXISTS if exists else TransferState.RUNNING)
     for layer in begun:
         yield Progress(layer=layer, state=TransferState.DONE)
+
+
+def iter_pull_with_bytes(lines: Iterable[bytes], reference: str) -> Iterator[Progress]:
+    """Read the lines of `POST /libpod/images/pull` with `compatMode`: Docker's words, which Podman uses otherwise.
+
+    A layer's last word is that its download is complete; the stream's last line says the same of the image's ID.
+    """
+    layers: set[str] = set()
+    for line in filter(None, lines):
+        event: dict[str, Any] = json.loads(line)
+        name = event.get("id")
+        if event.get("status") == "Download complete":
+            if name in layers:
+                layers.remove(name)
+                yield Progress(layer=name, state=TransferState.DONE)
+            continue
+        for step in iter_pull([event], reference):
+            if step.layer and step.state is not TransferState.EXISTS:
+                layers.add(step.layer)
+            yield step

@@ -12,6 +12,7 @@ import hashlib
 import http.client
 import os
 import secrets
+import signal
 import stat
 import subprocess
 import sys
@@ -40,13 +41,16 @@ def machine_endpoint(program: str) -> Endpoint | None:
     """
     if sys.platform == "linux":
         return None
-    found = subprocess.run(  # noqa: S603 -- the program that PATH names, with fixed arguments
-        [program, "machine", "inspect", "--format", "{{.ConnectionInfo.PodmanSocket.Path}}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_START_SECONDS,
-    )
+    try:
+        found = subprocess.run(  # noqa: S603 -- the program that PATH names, with fixed arguments
+            [program, "machine", "inspect", "--format", "{{.ConnectionInfo.PodmanSocket.Path}}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_START_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise EngineError(f"cannot ask `{program}` for its machine", details=[str(exc)]) from exc
     path = found.stdout.strip()
     if found.returncode != 0 or not path:
         raise EngineError("no Podman machine runs", hint="podman machine start", details=found.stderr.splitlines())
@@ -64,13 +68,22 @@ def private_service(program: str, *, idle_seconds: int = _IDLE_SECONDS) -> Endpo
         EngineError: it cannot be started; with the program's own words.
     """
     folder = _runtime_folder()
-    with _lock(folder):
-        for socket in sorted(folder.glob("podman-*.sock")):
-            if not _answers(socket):
-                socket.unlink(missing_ok=True)
-            elif socket.name.startswith(f"podman-{_configuration()}-"):
-                return Endpoint(f"unix://{socket}", private=True)
-        return Endpoint(f"unix://{_start(program, folder, idle_seconds)}", private=True)
+    try:
+        with _lock(folder):
+            socket = _running(folder) or _start(program, folder, idle_seconds)
+    except OSError as exc:
+        raise EngineError(f"cannot start `{program} system service`", details=[str(exc)]) from exc
+    return Endpoint(f"unix://{socket}", private=True)
+
+
+def _running(folder: Path) -> Path | None:
+    """The socket of a service that can be used again; those on the way to it that nobody listens on are removed."""
+    for socket in sorted(folder.glob("podman-*.sock")):
+        if not _answers(socket):
+            socket.unlink(missing_ok=True)
+        elif socket.name.startswith(f"podman-{_configuration()}-"):
+            return socket
+    return None
 
 
 def _start(program: str, folder: Path, idle_seconds: int) -> Path:
@@ -90,8 +103,9 @@ def _start(program: str, folder: Path, idle_seconds: int) -> Path:
     while not _answers(socket):
         code = service.poll()
         if code is not None or time.monotonic() > deadline:
+            # Rootless Podman runs as two processes.
             with contextlib.suppress(ProcessLookupError):
-                service.kill()
+                os.killpg(service.pid, signal.SIGKILL)
             service.wait()
             reason = "did not come up in time" if code is None else f"ended with exit code {code}"
             lines = log.read_text(errors="backslashreplace").splitlines()[-_LOG_LINES:]
@@ -108,7 +122,11 @@ def _start(program: str, folder: Path, idle_seconds: int) -> Path:
 
 def _configuration() -> str:
     """Tells apart the configurations that variables name: a service keeps that of its start."""
-    named = sorted(item for item in os.environ.items() if item[0].startswith(("CONTAINERS_", "STORAGE_", "XDG_")))
+    named = sorted(
+        (name, value)
+        for name, value in os.environ.items()
+        if name == "HOME" or name.startswith(("CONTAINERS_", "STORAGE_", "XDG_"))
+    )
     return hashlib.sha256(repr(named).encode()).hexdigest()[:8]
 
 
@@ -132,10 +150,13 @@ def _lock(folder: Path) -> Iterator[None]:
 
 
 def _runtime_folder() -> Path:
-    """A folder that only this user can enter."""
-    folder = _runtime_parent() / "localreg"
-    if len(str(folder / "podman-01234567-01234567.sock")) > _LONGEST_PATH or not os.access(folder.parent, os.W_OK):
+    """A folder that only this user can enter, with a path that leaves room for a socket's name."""
+    parent = next(filter(_is_ours, _runtime_parents()), None)
+    folder = parent / "localreg" if parent else None
+    if folder is None or _is_too_long(folder):
         folder = Path(tempfile.gettempdir()) / f"localreg-{os.getuid()}"
+    if _is_too_long(folder):
+        raise EngineError(f"`{folder}` is too long a path for a socket", hint="export TMPDIR=/tmp")
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
@@ -146,8 +167,20 @@ def _runtime_folder() -> Path:
     return folder
 
 
-def _runtime_parent() -> Path:
-    if configured := os.environ.get("XDG_RUNTIME_DIR"):
-        return Path(configured)
-    usual = Path("/run/user") / str(os.getuid())
-    return Path("/run") if os.getuid() == 0 else usual
+def _runtime_parents() -> Iterator[Path]:
+    configured = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    if configured.is_absolute():
+        yield configured
+    yield Path("/run") if os.getuid() == 0 else Path("/run/user") / str(os.getuid())
+
+
+def _is_ours(folder: Path) -> bool:
+    """Root that kept a user's environment leaves that user's folder alone: what it makes there the user cannot use."""
+    try:
+        return folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK)
+    except OSError:
+        return False
+
+
+def _is_too_long(folder: Path) -> bool:
+    return len(os.fsencode(folder / "podman-01234567-01234567.sock")) > _LONGEST_PATH

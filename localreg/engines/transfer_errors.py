@@ -29,8 +29,9 @@ _UNREACHABLE = re.compile(
 )
 _RATE_LIMIT = re.compile(r"toomanyrequests|rate limit", re.IGNORECASE)
 _FROM_REGISTRY = re.compile(
-    r"status(?: code)?:? ?[45]\d\d|received unexpected HTTP|unauthorized|denied|"
-    r"HTTP response to HTTPS client|blob upload|error parsing HTTP",
+    r"status(?: code)?:? ?[45]\d\d|\b[45]\d\d \([a-z' -]+\)|received unexpected HTTP|unauthorized|"
+    r"(?<!permission )denied|HTTP response to HTTPS client|blob upload|error parsing HTTP|"
+    r"source docker://.*: invalid character",
     re.IGNORECASE,
 )
 

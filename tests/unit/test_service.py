@@ -14,6 +14,7 @@ import pytest
 
 from localreg.engines.service import private_service
 from localreg.errors import EngineError
+from localreg.lifecycle.readiness import wait_until
 
 STAND_IN = f"""#!{sys.executable}
 import os, socket, sys
@@ -61,11 +62,14 @@ def test_one_that_runs_is_used_again(podman: Path) -> None:
     assert len(started(podman)) == 1
 
 
-def test_another_configuration_gets_a_service_of_its_own(podman: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("variable", ["CONTAINERS_CONF", "HOME"])
+def test_another_configuration_gets_a_service_of_its_own(
+    podman: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
     first = private_service(str(podman))
-    monkeypatch.setenv("CONTAINERS_CONF", "/elsewhere")
-    assert private_service(str(podman)) != first
-    monkeypatch.delenv("CONTAINERS_CONF")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv(variable, "/elsewhere")
+        assert private_service(str(podman)) != first
     assert private_service(str(podman)) == first
 
 
@@ -96,6 +100,58 @@ def test_a_program_that_fails_is_quoted(podman: Path) -> None:
     with pytest.raises(EngineError, match="storage is broken") as caught:
         private_service(str(podman))
     assert caught.value.details == ("storage is broken",)
+
+
+def test_a_program_that_is_none_is_an_error_of_ours(podman: Path) -> None:
+    podman.write_text("no program")
+    with pytest.raises(EngineError, match="cannot start") as caught:
+        private_service(str(podman))
+    assert "Exec format error" in caught.value.details[0]
+
+
+def test_one_that_never_answers_is_ended_with_its_children(podman: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localreg.engines.service._START_SECONDS", 0.5)
+    podman.write_text('#!/bin/sh\nsleep 1000 &\necho $! > "$0.child"\nwait\n')
+    with pytest.raises(EngineError, match="did not come up in time"):
+        private_service(str(podman))
+    child = Path("/proc") / podman.with_name("podman.child").read_text().strip() / "stat"
+    assert wait_until(lambda: has_ended(child), seconds=10, is_alive=lambda: True)
+
+
+def has_ended(stat: Path) -> bool:
+    """Gone, or waiting to be fetched by whoever adopted it."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_another_users_runtime_folder_is_left_alone(
+    podman: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    if os.getuid() == 0:
+        os.chown(theirs, 4242, 4242)
+    else:
+        theirs = Path("/")
+    monkeypatch.setattr("localreg.engines.service._runtime_parents", lambda: iter([theirs]))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    endpoint = private_service(str(podman))
+    assert endpoint.socket is not None
+    assert Path(endpoint.socket).parent == tmp_path / f"localreg-{os.getuid()}"
+    assert not (theirs / "localreg").exists()
+
+
+def test_a_path_that_no_socket_can_have_is_said(podman: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / ("é" * 50)
+    folder.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    with pytest.raises(EngineError, match="too long") as caught:
+        private_service(str(podman))
+    assert caught.value.hint == "export TMPDIR=/tmp"
+    assert started(podman) == []
 
 
 @pytest.mark.parametrize("kind", ["open", "link", "file"])

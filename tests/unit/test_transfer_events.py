@@ -10,7 +10,7 @@ import pytest
 
 from localreg.engines.base import Progress, TransferState
 from localreg.engines.compat_events import iter_load, iter_pull, iter_push
-from localreg.engines.podman_events import iter_transfer
+from localreg.engines.podman_events import iter_pull_with_bytes, iter_transfer
 from localreg.errors import (
     EngineError,
     ImageNotFoundError,
@@ -90,6 +90,28 @@ def test_podman_says_names_and_no_bytes() -> None:
     ]
 
 
+def test_podmans_pull_with_bytes_ends_each_layer_with_its_download() -> None:
+    said = lines(
+        {"status": "Already exists", "progressDetail": {}, "id": "014f18765107"},
+        {"status": "Pulling fs layer", "progressDetail": {}, "id": "b" * 12},
+        {"status": "Downloading", "progressDetail": {"current": 5, "total": 10}, "progress": "=>", "id": "b" * 12},
+        {"status": "Download complete", "progressDetail": {}, "id": "b" * 12},
+        {"status": "Pulling fs layer", "progressDetail": {}, "id": "84bf64976ac6"},
+        {"status": "Download complete", "progressDetail": {}, "id": "84bf64976ac6"},
+        {"status": "Download complete", "progressDetail": {}, "id": "84bf64976ac6"},
+    )
+    assert list(iter_pull_with_bytes([*said, b""], NAME)) == [
+        Progress("014f18765107", TransferState.EXISTS),
+        Progress("b" * 12, TransferState.WAITING),
+        Progress("b" * 12, TransferState.RUNNING, 5, 10),
+        Progress("b" * 12, TransferState.DONE),
+        Progress("84bf64976ac6", TransferState.WAITING),
+        Progress("84bf64976ac6", TransferState.DONE),
+    ]
+    with pytest.raises(ImageNotFoundError):
+        list(iter_pull_with_bytes(lines({"errorDetail": {"message": "manifest unknown"}, "error": "x"}), NAME))
+
+
 @pytest.mark.parametrize(
     ("message", "error"),
     [
@@ -101,6 +123,12 @@ def test_podman_says_names_and_no_bytes() -> None:
         ("toomanyrequests: You have reached your pull rate limit", RegistryError),
         ("received unexpected HTTP status: 500 Internal Server Error", RegistryError),
         ("http: server gave HTTP response to HTTPS client", RegistryError),
+        ("pinging container registry: invalid status code from registry 500 (Internal Server Error)", RegistryError),
+        ("failed to read from destination repository x: 507 (Insufficient Storage)", RegistryError),
+        ("failed to read from destination repository x: 403 (Forbidden)", RegistryError),
+        ("reading manifest 1 in localhost:5000/x: denied", RegistryError),
+        ("initializing image from source docker://x:1: invalid character '<' looking for beginning", RegistryError),
+        ("open /var/lib/containers/storage/overlay-images/images.lock: permission denied", EngineError),
         ("something nobody has heard of", EngineError),
     ],
 )  # fmt: skip
@@ -108,6 +136,7 @@ def test_an_error_inside_a_stream_is_an_error(message: str, error: type[Localreg
     for events in ([{"errorDetail": {"message": message}, "error": message}], [{"error": message}]):
         with pytest.raises(error) as caught:
             list(iter_push(events, NAME))
+        assert type(caught.value) is error
         assert caught.value.details == (message,)
         with pytest.raises(error):
             list(iter_transfer(lines(events[-1]), NAME))

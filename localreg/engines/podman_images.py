@@ -1,0 +1,101 @@
+"""The images of a Podman service."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import podman.errors
+
+from localreg.engines.base import EngineInfo, Image, Progress
+from localreg.engines.compat_values import read_image
+from localreg.engines.podman_connection import NEVER, Connection, podman_errors, quoted, said
+from localreg.engines.podman_events import iter_pull_with_bytes, iter_transfer
+from localreg.engines.transfer_errors import transfer_error
+from localreg.errors import ImageNotFoundError, InvalidArchiveError
+
+_FIRST_WITH_PULL_BYTES = (4, 8)
+
+
+class PodmanImages:
+    """What Podman does with images; its HTTP client is used where podman-py loses what Podman says."""
+
+    def __init__(self, connection: Connection, info: EngineInfo) -> None:
+        self._connection = connection
+        self._info = info
+
+    def find_image(self, reference: str) -> Image | None:
+        """The image that Podman resolves this to."""
+        if not reference:
+            return None
+        with podman_errors(f"look for image `{reference}`"):
+            try:
+                return read_image(self._connection.get(f"/images/{quoted(reference)}/json").json())
+            except podman.errors.NotFound:
+                return None
+
+    def list_images(self) -> list[Image]:
+        """Every image that has a name."""
+        with podman_errors("list images"):
+            ids = [entry["Id"] for entry in self._connection.get("/images/json").json() if entry.get("RepoTags")]
+        found = (self.find_image(image_id) for image_id in ids)
+        return [image for image in found if image is not None and image.references]
+
+    def load_archive(self, archive: Path) -> tuple[Image, ...]:
+        """Load a docker-archive or an OCI archive, streamed from disk."""
+        with podman_errors(f"load `{archive}`"), archive.open("rb") as data:
+            try:
+                names = self._connection.post("/images/load", data=data, timeout=NEVER).json().get("Names") or ()
+            except podman.errors.APIError as exc:
+                if exc.response is None:
+                    raise
+                raise InvalidArchiveError(f"Podman finds no image in `{archive}`", details=said(exc)) from exc
+        images = tuple(image for image in map(self.find_image, names) if image is not None)
+        if not images:
+            raise InvalidArchiveError(f"Podman finds no image in `{archive}`")
+        return images
+
+    def tag_image(self, image: str, reference: str) -> None:
+        """Give an image one more name."""
+        repository, _, tag = reference.rpartition(":")
+        with podman_errors(f"tag image `{image}`"):
+            try:
+                self._connection.post(f"/images/{quoted(image)}/tag", params={"repo": repository, "tag": tag})
+            except podman.errors.NotFound as exc:
+                raise ImageNotFoundError(f"Podman has no image `{image}`", details=said(exc)) from exc
+
+    def untag_image(self, reference: str) -> None:
+        """Take this name away; by its name, since by its ID the image would go with all its names."""
+        with podman_errors(f"untag image `{reference}`"):
+            self._connection.delete(f"/images/{quoted(reference)}")
+
+    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+        """Push the image of that name."""
+        params = {"quiet": "false", **({"tlsVerify": "false"} if plain_http else {})}
+        yield from self._transfer(f"/images/{quoted(reference)}/push", params, reference)
+
+    def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+        """Pull an image."""
+        params = {"reference": reference, **({"tlsVerify": "false"} if plain_http else {})}
+        if _version(self._info.version) >= _FIRST_WITH_PULL_BYTES:
+            params["compatMode"] = "true"
+        yield from self._transfer("/images/pull", params, reference)
+
+    def _transfer(self, path: str, params: Mapping[str, str], reference: str) -> Iterator[Progress]:
+        with podman_errors(f"move `{reference}`"):
+            try:
+                response = self._connection.post(path, params=params, stream=True, timeout=NEVER)
+            except podman.errors.APIError as exc:
+                if exc.response is None:
+                    raise
+                raise transfer_error(reference, "\n".join(said(exc))) from exc
+            with contextlib.closing(response):
+                if params.get("compatMode"):
+                    yield from iter_pull_with_bytes(response.iter_lines(), reference)
+                else:
+                    yield from iter_transfer(response.iter_lines(), reference)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.partition("-")[0].split(".") if part.isdigit())

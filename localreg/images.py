@@ -63,6 +63,7 @@ def plan_push(engine: Engine, registry: Registry, image: str, *, destination: st
         InvalidReferenceError: a name that the grammar does not accept.
         ImageNotFoundError: the engine does not have the image.
         UsageError: an ID or a digest, which says no name, without a destination.
+        ConflictError: the registry publishes no port.
     """
     if not looks_like_image_id(image):
         parsed = parse_reference(image)
@@ -78,7 +79,7 @@ def plan_push(engine: Engine, registry: Registry, image: str, *, destination: st
     named = parse_reference(destination or image)
     if named.digest is not None and destination is not None:
         raise InvalidReferenceError(f"`{destination}` names a digest; an image is pushed to a tag")
-    return Transfer(image, registry_reference(named, registry=str(registry.location)))
+    return Transfer(image, registry_reference(named, registry=registry.get_location()))
 
 
 def _is_id_of(text: str, image: Image) -> bool:
@@ -129,7 +130,7 @@ def plan_pull(registry: Registry, reference: str) -> Transfer:
     Raises:
         InvalidReferenceError: a name that the grammar does not accept.
     """
-    return Transfer(reference, registry_reference(parse_reference(reference), registry=str(registry.location)))
+    return Transfer(reference, registry_reference(parse_reference(reference), registry=registry.get_location()))
 
 
 def pull(

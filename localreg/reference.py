@@ -22,7 +22,8 @@ _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}", re.ASCII)
 _DIGEST_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}|[0-9a-f]{64}", re.ASCII)
 
-_HUB_DOMAINS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_HUB = "docker.io"
+_HUB_DOMAINS = frozenset({_HUB, "index.docker.io", "registry-1.docker.io"})
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -132,6 +133,15 @@ def registry_reference(image: Reference, *, registry: str) -> Reference:
     domain = image.domain if image.domain is not None and _is_same(image.domain, registry) else registry
     tag = None if image.digest else image.tag or "latest"
     return replace(image, domain=domain, path=path, tag=tag)
+
+
+def qualified(reference: Reference) -> Reference:
+    """With the registry, the repository and the tag that Docker means by a short name, as `normalize.go` has it."""
+    domain, path = reference.domain, reference.path
+    if domain is None or domain in _HUB_DOMAINS:
+        domain, path = _HUB, path if "/" in path else f"library/{path}"
+    tag = reference.tag if reference.tag or reference.digest else "latest"
+    return Reference(domain, path, tag, reference.digest)
 
 
 def _is_same(domain: str, registry: str) -> bool:

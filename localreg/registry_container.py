@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
 from localreg.engines.base import Container, ContainerRuntime, Mount, PublishedPort
-from localreg.errors import ConflictError, ContainerNotFoundError, RegistryUnreachableError
+from localreg.errors import (
+    ConflictError,
+    ContainerNotFoundError,
+    InvalidReferenceError,
+    RegistryUnreachableError,
+)
+from localreg.reference import parse_reference, qualified
 
 DEFAULT_NAME = "registry"
 CONTAINER_PORT = 5000
@@ -47,6 +53,8 @@ class RegistryOptions:
     def differing(self, actual: RegistryOptions) -> tuple[str, ...]:
         """The names of the options that were asked for here and are something else in `actual`."""
         asked, found = asdict(self), asdict(actual)
+        if self.image and actual.image and _is_same_image(self.image, actual.image):
+            found["image"] = self.image
         return tuple(name for name, value in asked.items() if value is not None and value != found[name])
 
     def to_json(self) -> str:
@@ -64,6 +72,14 @@ class RegistryOptions:
         return (
             cls(**{key: value for key, value in values.items() if key in known}) if isinstance(values, dict) else cls()
         )
+
+
+def _is_same_image(one: str, other: str) -> bool:
+    """Both name the same image; an ID is nobody's name."""
+    try:
+        return qualified(parse_reference(one)) == qualified(parse_reference(other))
+    except InvalidReferenceError:
+        return one == other
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,19 @@ class Registry:
     def location(self) -> str | None:
         """The registry's part of a reference, such as `localhost:5000`; None when no port is published."""
         return None if self.published is None else location_of(self.published)
+
+    def get_location(self) -> str:
+        """The registry's part of a reference.
+
+        Raises:
+            ConflictError: no port is published.
+        """
+        if self.location is None:
+            raise ConflictError(
+                f"container `{self.container.name}` publishes no port, so it is no registry that can be reached",
+                hint="localreg --name OTHER up",
+            )
+        return self.location
 
     def base_url(self) -> str:
         """The URL that this machine asks: the address that was published, never a name that may be another's.
@@ -180,9 +209,5 @@ def get_running_registry(engine: ContainerRuntime, name: str) -> Registry:
         raise RegistryUnreachableError(
             f"registry `{name}` is {registry.container.state}, not running", hint=up_command(name)
         )
-    if registry.published is None:
-        raise ConflictError(
-            f"container `{name}` publishes no port, so it is no registry that can be reached",
-            hint="localreg --name OTHER up",
-        )
+    registry.get_location()
     return registry

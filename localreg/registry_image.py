@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from localreg.archive.files import as_plain_archive
 from localreg.archive.write import as_docker_archive
 from localreg.engines.base import Address, Engine, Image, Progress
 from localreg.errors import EngineLostError, ImageNotFoundError, LocalregError
-from localreg.reference import Reference, looks_like_image_id, parse_reference
+from localreg.reference import looks_like_image_id, parse_reference, qualified
 
 DEFAULT_IMAGE = "registry:2.8.3"
 
@@ -108,7 +108,7 @@ def _name_of(image: Image) -> str:
 
 def _find_present(engine: Engine, image: str) -> str | None:
     """The name under which the engine has it; a short name may be one that Podman puts elsewhere."""
-    names = (image,) if looks_like_image_id(image) else (image, str(_qualified(image)))
+    names = (image,) if looks_like_image_id(image) else (image, str(qualified(parse_reference(image))))
     for name in names:
         if engine.find_image(name) is not None:
             return name
@@ -144,17 +144,9 @@ def _version_of(name: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", name.rpartition(":")[2])))
 
 
-def _qualified(image: str) -> Reference:
-    """With the registry that Docker means by a short name; Podman would have to ask."""
-    reference = parse_reference(image)
-    if reference.domain is None:
-        path = reference.path if "/" in reference.path else f"library/{reference.path}"
-        reference = replace(reference, domain="docker.io", path=path)
-    return reference if reference.tag or reference.digest else replace(reference, tag="latest")
-
-
 def _pull(engine: Engine, image: str, on_progress: Callable[[Progress], None]) -> RegistryImage:
-    reference = _qualified(image)
+    # With the registry that Docker means by a short name; Podman would have to ask.
+    reference = qualified(parse_reference(image))
     # Without its port, and an IPv6 address without its brackets.
     host = re.sub(r":\d+\Z", "", reference.domain or "").strip("[]")
     for step in engine.pull_image(str(reference), plain_http=Address(host, 0).is_loopback):

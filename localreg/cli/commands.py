@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from typing import Any, cast
 
 import typer
@@ -13,6 +14,9 @@ from typer.core import TyperCommand, TyperGroup
 from localreg.cli.session import Session, session_of
 from localreg.errors import UsageError
 from localreg.output.streams import Format
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", re.ASCII)
+"""What Docker takes as a container's name; Podman takes that too."""
 
 _OWN_OPTIONS = frozenset({"help", "version", "install_completion", "show_completion"})
 
@@ -127,6 +131,11 @@ def apply(
     if engine is not None:
         session.engine = cast("Any", engine)
     if name is not None:
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"`{name}` is no container's name: at least two letters, digits, `_`, `.` or `-`, no mark first",
+                hint="localreg --name team up",
+            )
         session.name = name
     if format is not None:
         session.format = Format(format)

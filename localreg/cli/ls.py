@@ -30,4 +30,4 @@ def ls(
         registry = get_running_registry(engine, session.name)
     with RegistryClient(registry.base_url()) as client:
         listing = list_images(client, pattern or ())
-    session.streams.show(render(listing, location=str(registry.location), chosen=bool(pattern)))
+    session.streams.show(render(listing, location=registry.get_location(), chosen=bool(pattern)))

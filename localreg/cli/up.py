@@ -77,8 +77,13 @@ def up(
         )
         result = bring_up(engine, request, notify=streams.note, on_progress=on_progress)
         version = registry_version(engine, result.registry)
+    reason = (
+        "localreg did not start this registry and leaves it as it is"
+        if result.action is UpAction.ADOPTED
+        else f"the registry is there already; {session.command} up --recreate replaces its container"
+    )
     for option in result.ignored:
-        streams.warn(f"--{option} does not apply: localreg did not start this registry and leaves it as it is")
+        streams.warn(f"--{option} does not apply: {reason}")
     streams.show(render(result, engine.info(), version=version, command=session.command))
     if result.action is UpAction.CREATED and not ephemeral and not engine.info().restarts_containers:
         streams.note("hint: it comes back after a reboot by itself only where podman-restart.service is enabled")

@@ -29,6 +29,8 @@ class Survey:
 
     answers: tuple[probe.Answer, ...]
     unavailable: tuple[Unavailable, ...]
+    named: bool = False
+    """Variables of the environment name the engines to ask: one that does not answer is never replaced by another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,15 @@ def select_engine(
         AmbiguousEngineError: two engines hold a container of that name.
     """
     survey = survey_engines(choice, volume=volume, environ=environ)
-    if not survey.answers:
-        raise EngineUnavailableError(
-            "no container engine answered" if choice == "auto" else f"{choice.capitalize()} did not answer",
-            probes=survey.unavailable,
-        )
+    if not survey.answers or (survey.named and survey.unavailable):
+        raise EngineUnavailableError(_silence(choice, survey), probes=survey.unavailable)
     return Selection(open_engine(choose(survey.answers, name=name)), survey)
+
+
+def _silence(choice: EngineChoice, survey: Survey) -> str:
+    if survey.named:
+        return "the engine that the environment names did not answer"
+    return "no container engine answered" if choice == "auto" else f"{choice.capitalize()} did not answer"
 
 
 def choose(answers: Sequence[probe.Answer], *, name: str) -> probe.Answer:
@@ -95,7 +100,12 @@ def open_engine(answer: probe.Answer) -> Engine:
 def survey_engines(choice: EngineChoice, *, volume: str, environ: Mapping[str, str] | None = None) -> Survey:
     """Ask every engine that may be there, side by side; an engine that two endpoints lead to appears once."""
     environ = os.environ if environ is None else environ
-    asks, unavailable = _candidates(choice, volume=volume, environ=environ)
+    wanted: tuple[EngineName, ...] = ("docker", "podman") if choice == "auto" else (choice,)
+    named = _named_endpoints(wanted, environ)
+    if named:
+        asks, unavailable = [_asking(engine, endpoint, volume) for engine, endpoint in named], list[Unavailable]()
+    else:
+        asks, unavailable = _candidates(wanted, volume=volume, environ=environ)
     answers: list[probe.Answer] = []
     with ThreadPoolExecutor(max_workers=max(len(asks), 1)) as pool:
         for future in [pool.submit(ask) for ask in asks]:
@@ -109,21 +119,23 @@ def survey_engines(choice: EngineChoice, *, volume: str, environ: Mapping[str, s
             else:
                 reason = f"what answers is {answer.engine.capitalize()}"
                 unavailable.append(Unavailable(choice, answer.endpoint.url, reason, f"--engine {answer.engine}"))
-    return Survey(tuple(_distinct(answers)), tuple(unavailable))
+    return Survey(tuple(_distinct(answers)), tuple(unavailable), named=bool(named))
+
+
+def _named_endpoints(wanted: Sequence[EngineName], environ: Mapping[str, str]) -> list[tuple[EngineName, Endpoint]]:
+    """What `CONTAINER_HOST` and `DOCKER_HOST` name."""
+    variables: tuple[tuple[str, EngineName], ...] = (("CONTAINER_HOST", "podman"), ("DOCKER_HOST", "docker"))
+    return [
+        (engine, variable_endpoint(environ[variable], environ))
+        for variable, engine in variables
+        if environ.get(variable) and engine in wanted
+    ]
 
 
 def _candidates(
-    choice: EngineChoice, *, volume: str, environ: Mapping[str, str]
+    wanted: Sequence[EngineName], *, volume: str, environ: Mapping[str, str]
 ) -> tuple[list[_Ask], list[Unavailable]]:
     """What to ask, in the order of preference, and what is known not to be there."""
-    wanted: tuple[EngineName, ...] = ("docker", "podman") if choice == "auto" else (choice,)
-    named = [
-        (engine, variable_endpoint(environ[variable], environ))
-        for variable, engine in (("CONTAINER_HOST", "podman"), ("DOCKER_HOST", "docker"))
-        if environ.get(variable) and engine in wanted
-    ]
-    if named:
-        return [_asking(engine, endpoint, volume) for engine, endpoint in named], []
     asks: list[_Ask] = []
     unavailable: list[Unavailable] = []
     if "docker" in wanted:

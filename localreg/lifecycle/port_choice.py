@@ -29,9 +29,9 @@ class PortClaims:
 
     @classmethod
     def of(cls, answers: Iterable[Answer], *, name: str, remote: bool = False) -> PortClaims:
-        """Collect the claims of every container on every engine but the registry `name` itself."""
+        """Collect the claims on the ports of one machine, of every container but the registry `name` itself."""
         claims: dict[int, str] = {}
-        for answer in answers:
+        for answer in (answer for answer in answers if answer.endpoint.is_remote is remote):
             for container in answer.containers:
                 if name in container.names:
                     continue

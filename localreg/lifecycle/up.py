@@ -35,7 +35,7 @@ from localreg.lifecycle.port_choice import PortClaims, choose_port
 from localreg.lifecycle.readiness import wait_until
 from localreg.lifecycle.startup import LogTail, await_registry
 from localreg.registry_container import CONTAINER_PORT, DATA_FOLDER, Registry, RegistryOptions, default_volume
-from localreg.registry_image import DEFAULT_IMAGE, PullPolicy, RegistryImage, ensure_registry_image
+from localreg.registry_image import DEFAULT_IMAGE, ImageSource, PullPolicy, RegistryImage, ensure_registry_image
 
 Notify = Callable[[str], None]
 OnProgress = Callable[[Progress], None]
@@ -83,7 +83,7 @@ class UpResult:
     action: UpAction
     seconds: float
     ignored: tuple[str, ...] = ()
-    """Options that were asked for and do not apply, because the registry is not ours."""
+    """Options that were asked for and do not apply to a registry that is there already."""
 
 
 def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> UpResult:
@@ -121,7 +121,8 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
     _refuse_other_options(registry, request)
     action = UpAction.ALREADY if registry.container.is_running else UpAction.STARTED
     _start(engine, registry, request)
-    return UpResult(_found_again(engine, registry), action, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return UpResult(_found_again(engine, registry), action, seconds, _image_options(request))
 
 
 def _find_rival(engine: Engine, name: str) -> Registry | None:
@@ -157,8 +158,14 @@ def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
         raise NameTakenError(
             f"container `{container.name}` is there, and what it publishes is no registry", hint=other
         ) from exc
-    ignored = request.asked.differing(RegistryOptions())
+    ignored = (*request.asked.differing(RegistryOptions()), *_image_options(request))
     return UpResult(registry, UpAction.ADOPTED, 0.0, ignored)
+
+
+def _image_options(request: UpRequest) -> tuple[str, ...]:
+    """What says where the image of a new container comes from."""
+    given = {"image-archive": request.archive is not None, "pull": request.pull is PullPolicy.ALWAYS}
+    return tuple(option for option, is_given in given.items() if is_given)
 
 
 def _refuse_other_options(registry: Registry, request: UpRequest) -> None:
@@ -193,7 +200,9 @@ def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
     """Start an existing container and wait; one that was stopped is stopped again when it does not answer."""
     container = registry.container
     if container.state is ContainerState.PAUSED:
-        raise ConflictError(f"registry `{container.name}` is paused", hint=f"docker unpause {container.name}")
+        raise ConflictError(
+            f"registry `{container.name}` is paused", hint=f"{engine.info().name} unpause {container.name}"
+        )
     if container.is_running:
         await_registry(engine, registry, seconds=request.wait_seconds)
         return
@@ -269,7 +278,7 @@ def _create_from(
         mount = _mount(engine, request, undo)
         while True:
             choice = choose_port(request.asked, claims, command=container_of.up_command(request.name))
-            options = _effective(request, choice.address, mount)
+            options = _effective(request, choice.address, mount, image)
             labels = container_of.labels_of(request.name, asked=asked, options=options)
             try:
                 container = engine.create_container(_spec(request, choice.address, mount, image, labels))
@@ -303,11 +312,13 @@ def _awaited(engine: Engine, container: Container, request: UpRequest) -> Regist
     return registry
 
 
-def _effective(request: UpRequest, address: Address, mount: Mount) -> RegistryOptions:
+def _effective(request: UpRequest, address: Address, mount: Mount, image: RegistryImage) -> RegistryOptions:
+    # One from an archive may be had from nowhere else when the container is to be replaced.
+    loaded = image.reference if image.source is ImageSource.ARCHIVE else None
     return RegistryOptions(
         port=address.port,
         host=address.host,
-        image=request.asked.image or DEFAULT_IMAGE,
+        image=loaded or request.asked.image or DEFAULT_IMAGE,
         volume=_storage(mount),
         ephemeral=isinstance(mount, AnonymousMount) or None,
     )

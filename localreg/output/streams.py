@@ -68,12 +68,15 @@ class Streams:
             print(text, flush=True)
 
     def note(self, text: str) -> None:
-        """Say something on stderr that the user should know; nothing when quiet."""
-        if not self.quiet:
+        """Say something on stderr that the user should know; nothing when quiet, nor to a script."""
+        if not self.quiet and self.format is not Format.JSON:
             print(text, file=sys.stderr, flush=True)
 
     def warn(self, text: str) -> None:
         """Warn on stderr, also when quiet."""
+        if self.format is Format.JSON:
+            print(json.dumps({"warning": text}), file=sys.stderr, flush=True)
+            return
         print(f"{paint('warning:', '33', sys.stderr)} {text}", file=sys.stderr, flush=True)
 
     def fail(self, error: LocalregError) -> None:

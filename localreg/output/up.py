@@ -21,7 +21,7 @@ def render(result: UpResult, info: EngineInfo, *, version: str | None, command: 
         version: Of the registry's program.
         command: `localreg`, with the registry's name where it has one of its own.
     """
-    location = str(result.registry.location)
+    location = result.registry.get_location()
 
     def table(width: int) -> str:
         headline = _headline(result, title(version), location)

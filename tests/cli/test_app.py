@@ -71,6 +71,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["logs", "--since", "yesterday"], "`yesterday` is no moment", None),
         (["podman-fix", "--remove", "--location", "x:1"], "does not go with --location", None),
         (["podman-fix", "--location", "x"], "`x` is no HOST:PORT", None),
+        (["--name", "", "up"], "`` is no container's name", "localreg --name team up"),
+        (["--name", "a b", "status"], "`a b` is no container's name", None),
+        (["ls", "--name", "../x"], "`../x` is no container's name", None),
         (["--engine", "lxc", "ls"], "invalid value for `--engine`", "localreg --help"),
     ],
 )
@@ -98,6 +101,17 @@ def test_an_error_is_one_object_for_scripts(engine: FakeEngine, capsys: pytest.C
             "exit_code": 4,
         }
     }
+
+
+def test_what_a_script_reads_on_stderr_is_json_throughout(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.taken_ports.add(5000)
+    code, out, err = run(capsys, "up", "--json", "--host", "192.0.2.1", "--port", "5000")
+    assert (code, out) == (5, "")
+    warning, error = map(json.loads, err.splitlines())
+    assert "there is no password" in warning["warning"]
+    assert error["error"]["code"] == "port-taken"
 
 
 def test_shared_options_stand_on_either_side(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,6 +122,14 @@ def test_a_variable_that_names_an_engine_is_the_only_one_asked(tmp_path: Path) -
     assert f"{tmp_path}/nobody.sock: no socket" in result.stderr
 
 
+def test_each_variable_that_is_set_has_to_name_an_engine_that_answers(tmp_path: Path) -> None:
+    named = {"DOCKER_HOST": "unix:///var/run/docker.sock", "CONTAINER_HOST": f"unix://{tmp_path}/nobody.sock"}
+    result = auto(ROOT, "status", env=named)
+    assert result.returncode == 3
+    assert f"podman  {tmp_path}/nobody.sock: no socket" in result.stderr
+    assert auto(ROOT, "--engine", "docker", "status", env=named).returncode == 4
+
+
 def test_a_context_is_honoured(tmp_path: Path) -> None:
     meta = tmp_path / "contexts/meta" / hashlib.sha256(b"mine").hexdigest()
     meta.mkdir(parents=True)

@@ -130,6 +130,34 @@ def test_a_running_container_of_that_name_that_is_no_registry_is_left_alone(bed:
     assert bed.exists("container", "registry")
 
 
+def test_a_container_that_publishes_nothing_is_no_registry(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.engine_ok("run", "-d", "--name", "registry", "localhost/app:1")
+    for command in (["up"], ["push", "localhost/app:1"], ["tag", "localhost/app:1"], ["pull", "app:1"], ["ls"]):
+        assert "publishes no port" in bed.refused(5, *command)
+    assert bed.localreg("status", "-q").returncode == 6
+    assert bed.images() == {*bed.images(), "localhost/app:1"}
+
+
+def test_a_paused_registry_is_said_to_be(bed: Bed) -> None:
+    bed.ok("up")
+    if bed.run(bed.program, "pause", "registry").returncode != 0:
+        # Rootless Podman cannot on version 1 of control groups.
+        assert bed.uid
+        return
+    assert f"hint: {bed.program} unpause registry" in bed.refused(5, "up")
+    bed.engine_ok("unpause", "registry")
+    bed.ok("up")
+
+
+def test_what_only_a_new_container_could_use_is_said_not_to_apply(bed: Bed, registry_archive: Path) -> None:
+    bed.ok("up")
+    result = bed.localreg("up", "--image-archive", str(registry_archive))
+    assert (result.returncode, result.stdout) == (0, "localhost:5000\n")
+    assert "--image-archive does not apply" in result.stderr
+    assert "localreg up --recreate" in result.stderr
+
+
 def test_a_registry_that_stops_shows_its_log_and_leaves_nothing(bed: Bed, folder: Path) -> None:
     write_image(folder / "broken.tar", "localhost/broken:1", {}, command="echo configuration is broken >&2; exit 3")
     (folder / "broken.tar").chmod(0o644)

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from beds import REGISTRY_IMAGE, Bed, Distribution
+from beds import REGISTRY_IMAGE, Bed, Distribution, free_port
 from oci_archives import docker_archive
 
 from localreg.archive.describe import architecture
@@ -126,6 +126,16 @@ def test_every_form_of_archive_becomes_a_registry(bare: Bed, folder: Path, regis
     if "named" in form and "unnamed" not in form:
         assert "example.com/team/registry:9" in bare.images()
     bare.ok("down")
+
+
+def test_the_image_of_an_archive_is_used_again_when_the_container_is_replaced(
+    bare: Bed, folder: Path, registry_archive: Path
+) -> None:
+    archive = packed("oci-named.tar", registry_archive, folder)
+    bare.ok("up", "--image-archive", str(archive))
+    archive.unlink()
+    assert bare.ok("up", "--recreate", "--port", str(free_port())).startswith("localhost:")
+    assert json.loads(bare.ok("status", "--json"))["registry"]["image"] == "example.com/team/registry:9"
 
 
 def test_an_archive_of_several_images_is_refused_before_it_is_loaded(bare: Bed, folder: Path) -> None:

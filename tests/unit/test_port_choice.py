@@ -1,0 +1,75 @@
+"""Which port a new registry gets, by what the engines say of theirs."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from localreg.engines.base import Endpoint
+from localreg.engines.probe import Answer, SeenContainer
+from localreg.errors import PortTakenError
+from localreg.lifecycle.port_choice import PortClaims, choose_port
+from localreg.registry_container import RegistryOptions, labels_of
+
+LOCAL = Endpoint("unix:///var/run/docker.sock")
+REMOTE = Endpoint("tcp://192.0.2.7:2375")
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port of this machine that nobody listens on, nor on the next."""
+    with socket.socket() as held, socket.socket() as following:
+        held.bind(("127.0.0.1", 0))
+        number = held.getsockname()[1]
+        following.bind(("127.0.0.1", number + 1))
+        held.close()
+        following.close()
+        yield number
+
+
+def answer(endpoint: Endpoint, *containers: SeenContainer) -> Answer:
+    return Answer("docker", endpoint, containers, has_volume=False)
+
+
+def running(name: str, port: int) -> SeenContainer:
+    return SeenContainer("0" * 64, (name,), {}, (port,))
+
+
+def stopped_registry(name: str, port: int) -> SeenContainer:
+    labels = labels_of(name, asked=RegistryOptions(), options=RegistryOptions(port=port))
+    return SeenContainer("1" * 64, (name,), labels, ())
+
+
+def test_a_port_that_a_container_holds_is_not_given_away(port: int) -> None:
+    claims = PortClaims.of([answer(LOCAL, running("web", port))], name="registry")
+    with pytest.raises(PortTakenError, match=r"taken by container `web` \(Docker\)") as caught:
+        choose_port(RegistryOptions(port=port), claims, command="localreg up")
+    assert caught.value.hint == f"localreg up --port {port + 1}"
+
+
+def test_nor_the_port_of_a_registry_of_ours_that_is_stopped(port: int) -> None:
+    claims = PortClaims.of([answer(LOCAL, stopped_registry("other", port))], name="registry")
+    with pytest.raises(PortTakenError, match="taken by registry `other`"):
+        choose_port(RegistryOptions(port=port), claims, command="localreg up")
+
+
+def test_but_the_registrys_own_port_is_its_own(port: int) -> None:
+    claims = PortClaims.of([answer(LOCAL, stopped_registry("registry", port))], name="registry")
+    assert choose_port(RegistryOptions(port=port), claims, command="localreg up").address.port == port
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_the_ports_of_another_machine_are_no_ports_of_this_one(port: int, remote: bool) -> None:  # noqa: FBT001
+    answers = [answer(LOCAL if remote else REMOTE, running("web", port))]
+    claims = PortClaims.of(answers, name="registry", remote=remote)
+    assert choose_port(RegistryOptions(port=port), claims, command="localreg up").address.port == port
+
+
+def test_what_listens_here_holds_no_port_of_a_remote_engine() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        asked = RegistryOptions(port=server.getsockname()[1])
+        assert choose_port(asked, PortClaims(remote=True), command="localreg up").address.port == asked.port
+        with pytest.raises(PortTakenError):
+            choose_port(asked, PortClaims(), command="localreg up")

@@ -12,26 +12,41 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -- "$@"; fi
 }
 
+# What keeps a package from starting its service. One with this mark is ours, also where a run was killed and left it.
+guard=/usr/sbin/policy-rc.d
+guard_mark='# Made by localreg while it installs packages; may be removed.'
+
+# Whoever installs holds its guard: it is waited for.
+remove_left_guard() {
+    grep -qsF "$guard_mark" $guard || return 0
+    flock $guard true || true
+    as_root rm -f $guard
+}
+
 # install_missing PACKAGE...: through apt, without starting a service that a package brings.
 install_missing() {
+    remove_left_guard
     [ $# -gt 0 ] || return 0
     say "installing $*"
     command -v apt-get >/dev/null || {
         echo "error: these packages are missing, and there is no apt-get to install them: $*" >&2
         exit 1
     }
-    local guard=/usr/sbin/policy-rc.d made=
-    if [ ! -e $guard ]; then
-        made=yes
-        printf '#!/bin/sh\nexit 101\n' | as_root tee $guard >/dev/null
-        as_root chmod 755 $guard
-    fi
     local status=0
-    {
+    # A process of its own: where this script is killed, it lets apt come to its end and removes the guard.
+    (
+        trap 'exit 130' HUP INT TERM
+        if [ ! -e $guard ]; then
+            trap 'as_root rm -f $guard' EXIT
+            printf '#!/bin/sh\n%s\nexit 101\n' "$guard_mark" | as_root tee $guard >/dev/null
+            as_root chmod 755 $guard
+            exec 8<$guard
+            flock 8
+        fi
+        # What conflicts with a package that is there is not to be solved by removing that.
         as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
-            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
-    } >"$cache/apt.log" 2>&1 || status=$?
-    [ -z "$made" ] || as_root rm -f $guard
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-remove --no-install-recommends "$@"
+    ) >"$cache/apt.log" 2>&1 || status=$?
     if [ $status -ne 0 ]; then
         tail -n 20 "$cache/apt.log" >&2
         exit $status

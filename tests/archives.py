@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
 import shutil
+import subprocess
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +15,20 @@ from pathlib import Path
 SCRIPT = "echo to stdout; echo to stderr >&2; printf 'raw \\377 byte\\n'; exec sleep 1000"
 
 
-def write_image(archive: Path, name: str, labels: Mapping[str, str], *, command: str = SCRIPT) -> None:
-    """Write an image with a static busybox; its labels make it differ from others."""
-    busybox = shutil.which("busybox") or "/bin/busybox"
-    layer = _layer({"bin/busybox": Path(busybox).read_bytes(), "content": json.dumps(dict(labels)).encode()})
+def write_image(
+    archive: Path, name: str, labels: Mapping[str, str], *, command: str = SCRIPT, ballast: bytes = b""
+) -> None:
+    """Write an image with a static busybox.
+
+    Args:
+        archive: Where.
+        name: The image's complete name.
+        labels: Make it differ from others.
+        command: What it runs.
+        ballast: Makes its layer large.
+    """
+    content = json.dumps(dict(labels)).encode()
+    layer = _layer({"bin/busybox": static_busybox(), "content": content, "ballast": ballast})
     digest = hashlib.sha256(layer).hexdigest()
     config = json.dumps(
         {
@@ -33,6 +45,17 @@ def write_image(archive: Path, name: str, labels: Mapping[str, str], *, command:
         _add(tar, f"{digest}.tar", layer)
         _add(tar, config_name, config)
         _add(tar, "manifest.json", json.dumps(manifest).encode())
+
+
+@functools.cache
+def static_busybox() -> bytes:
+    """The program: static, as there is no library for it in the images."""
+    program = shutil.which("busybox")
+    assert program is not None, "there is no busybox: run `make test`"
+    asked = subprocess.run(["ldd", program], env={"LC_ALL": "C"}, capture_output=True, text=True, check=False)
+    said = asked.stdout + asked.stderr
+    assert "not a dynamic executable" in said or "statically linked" in said, f"{program} is not static: {said}"
+    return Path(program).read_bytes()
 
 
 def _layer(files: Mapping[str, bytes]) -> bytes:

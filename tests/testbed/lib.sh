@@ -105,7 +105,9 @@ reports_2_8_3() { "$1" --version 2>/dev/null | grep -q ' v\?2\.8\.3'; }
 # Distribution 2.8.3's program in $cache/distribution/registry: the machine's own, else Debian's build. Only the program
 # is taken: Debian's package would start a service on port 5000.
 get_distribution() {
-    local target=$cache/distribution/registry program folder options=()
+    local target=$cache/distribution/registry program
+    # Of a run that was killed.
+    rm -rf "$cache"/debian.*
     ! reports_2_8_3 "$target" || return 0
     mkdir -p "$(dirname "$target")"
     for program in registry docker-registry; do
@@ -114,10 +116,36 @@ get_distribution() {
             return 0
         fi
     done
-    say "fetching Distribution 2.8.3 from Debian"
+    take_from_debian docker-registry usr/bin/docker-registry "$target"
+    reports_2_8_3 "$target" || {
+        echo "error: Debian's docker-registry does not run here, or is not 2.8.3" >&2
+        exit 1
+    }
+}
+
+is_static() {
+    case $(LC_ALL=C ldd "$1" 2>&1) in *"not a dynamic executable"* | *"statically linked"*) ;; *) return 1 ;; esac
+}
+
+# A static busybox, for images without a library: the machine's own, else Debian's in $cache/busybox/busybox. Only the
+# program is taken: the package excludes that of the other busybox, which a machine may need to boot.
+get_busybox() {
+    local target=$cache/busybox/busybox program
+    if program=$(command -v busybox) && is_static "$program"; then
+        rm -rf "$cache/busybox"
+        return 0
+    fi
+    [ ! -x "$target" ] || return 0
+    mkdir -p "$(dirname "$target")"
+    take_from_debian busybox-static usr/bin/busybox "$target"
+}
+
+# take_from_debian PACKAGE FILE TARGET: a file of a package of Debian 13, which is not installed.
+take_from_debian() {
+    local folder options keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    say "fetching $1 from Debian"
     folder=$(mktemp -d "$cache/debian.XXXXXX")
     mkdir -p "$folder"/{lists,archives}/partial
-    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     [ -e $keyring ] || install_missing debian-archive-keyring
     printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: %s\n' \
         "$(debian_mirror)" $keyring >"$folder/debian.sources"
@@ -125,20 +153,17 @@ get_distribution() {
         -o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder" -o APT::Sandbox::User=root
         -o "Debug::NoLocking=1")
     (
-        cd "$folder"
-        apt-get -q "${options[@]}" update
-        apt-get -q "${options[@]}" download docker-registry
-        dpkg-deb -x docker-registry_*.deb .
-    ) >"$cache/distribution.log" 2>&1 || {
-        tail -n 20 "$cache/distribution.log" >&2
+        cd "$folder" &&
+            apt-get -q "${options[@]}" update &&
+            apt-get -q "${options[@]}" download "$1" &&
+            dpkg-deb -x "$1"_*.deb files &&
+            mv "files/$2" "$3"
+    ) >"$cache/fetch.log" 2>&1 || {
+        tail -n 20 "$cache/fetch.log" >&2
+        rm -rf "$folder"
         exit 1
     }
-    mv "$folder/usr/bin/docker-registry" "$target"
     rm -rf "$folder"
-    reports_2_8_3 "$target" || {
-        echo "error: Debian's docker-registry does not run here, or is not 2.8.3" >&2
-        exit 1
-    }
 }
 
 # The mirror that this machine is set up for, where it is a Debian; else Debian's own.

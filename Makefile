@@ -8,7 +8,7 @@ demo: ## show the main job with a real engine; installs what is missing
 	@tests/testbed/demo
 
 test: ## run every check and every test on real engines; installs what is missing
-	@tests/testbed/check
+	@setpriv --pdeathsig KILL tests/testbed/check
 
 lint: ## run the checks that need no engine
 	@tests/testbed/lint

@@ -12,6 +12,15 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -- "$@"; fi
 }
 
+# hold FILE: until this process and those it starts have ended. One that was killed needs a moment to let go.
+hold() {
+    exec 9>"$1"
+    flock --wait 30 9 || {
+        echo "error: a sandbox of this checkout runs already" >&2
+        exit 1
+    }
+}
+
 # What keeps a package from starting its service. One with this mark is ours, also where a run was killed and left it.
 guard=/usr/sbin/policy-rc.d
 guard_mark='# Made by localreg while it installs packages; may be removed.'

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,18 @@ def test_podman_without_a_socket_gets_a_service_of_localregs_own(podman: Bed) ->
     assert service.parent == (TESTER_RUNTIME if bed.uid else Path("/run")) / "localreg"
     assert service.parent.stat().st_mode & 0o777 == 0o700
     assert engine["rootless"] is bool(bed.uid)
+
+
+def test_a_service_of_localregs_own_ends_when_nobody_is_connected(podman: Bed) -> None:
+    program = (
+        "from localreg.engines.service import private_service\nprint(private_service('podman', idle_seconds=1).socket)"
+    )
+    # A configuration of its own: a service that another test left is not used again.
+    started = podman.run(sys.executable, "-c", program, env={"XDG_SESSION_TYPE": "of this test"})
+    assert started.returncode == 0, started.stderr
+    socket_path = Path(started.stdout.strip())
+    assert socket_path.name.startswith("podman-")
+    assert wait_until(lambda: not socket_path.exists(), seconds=30, is_alive=lambda: True)
 
 
 def test_it_works_without_a_runtime_folder() -> None:

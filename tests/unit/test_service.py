@@ -19,6 +19,7 @@ from localreg.lifecycle.readiness import wait_until
 STAND_IN = f"""#!{sys.executable}
 import os, socket, sys
 open(sys.argv[0] + ".started", "a").write(f"{{os.getpid()}}\\n")
+open(sys.argv[0] + ".arguments", "w").write(" ".join(sys.argv[1:]))
 path = sys.argv[-1].removeprefix("unix://")
 server = socket.socket(socket.AF_UNIX)
 server.bind(path)
@@ -55,6 +56,13 @@ def test_the_socket_is_in_a_folder_of_the_users_own(podman: Path, tmp_path: Path
     assert Path(endpoint.socket).parent == tmp_path / "localreg"
     assert (tmp_path / "localreg").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "localreg/podman.log").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("options", "seconds"), [({}, 60), ({"idle_seconds": 7}, 7)])
+def test_it_is_told_to_end_when_nobody_is_connected(podman: Path, options: dict[str, int], seconds: int) -> None:
+    endpoint = private_service(str(podman), **options)
+    arguments = podman.with_name("podman.arguments").read_text()
+    assert arguments == f"system service --time={seconds} {endpoint.url}"
 
 
 def test_one_that_runs_is_used_again(podman: Path) -> None:

@@ -7,18 +7,23 @@ import subprocess
 import sys
 
 import pytest
+from beds import Bed
 
 HEAVY = {"docker", "podman", "requests", "tomlkit", "rich", "psutil", "urllib3", "pydantic"}
 
 
+PROGRAM = """
+import json, sys
+from localreg.cli.app import main
+code = main(sys.argv[1:])
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+sys.exit(code)
+"""
+
+
 def loaded_by(*arguments: str) -> set[str]:
     """The top-level modules that are loaded when the program ends."""
-    program = (
-        "import sys, json\nfrom localreg.cli.app import main\n"
-        f"main({list(arguments)!r})\n"
-        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})), file=sys.stderr)"
-    )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=True)
     return set(json.loads(result.stderr.splitlines()[-1]))
 
 
@@ -30,3 +35,14 @@ def test_asking_for_help_loads_no_sdk(arguments: list[str]) -> None:
 @pytest.mark.parametrize("command", ["up", "down", "status", "logs", "push", "pull", "tag", "ls", "podman-fix"])
 def test_no_command_loads_an_sdk_before_it_has_chosen_an_engine(command: str) -> None:
     assert not loaded_by(command, "--help") & {"docker", "podman", "requests", "rich", "pydantic"}
+
+
+@pytest.mark.parametrize("command", ["up", "status", "ls"])
+def test_a_command_that_runs_loads_only_the_sdk_of_its_engine(bed: Bed, command: str) -> None:
+    bed.ok("up")
+    # The engine is not named: finding it loads no SDK of another either.
+    result = bed.run(sys.executable, "-c", PROGRAM, command)
+    assert result.returncode == 0, result.stderr
+    loaded = set(json.loads(result.stderr.splitlines()[-1]))
+    assert loaded & {"docker", "podman"} == {bed.program}
+    assert "pydantic" not in loaded

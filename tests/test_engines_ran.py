@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from beds import REQUIRED
 
 
 def test_every_engine_was_really_used(request: pytest.FixtureRequest, exercised: set[str]) -> None:
     whole = request.config.args == request.config.getini("testpaths") and not request.config.option.keyword
-    assert exercised == {*REQUIRED, "distribution"} or not whole
+    # Written out: the fixtures are made from a list that could lose an entry.
+    assert exercised == {"docker", "podman-rootful", "podman-rootless", "distribution"} or not whole

@@ -120,8 +120,10 @@ def test_ctrl_c_ends_following_with_130(bed: Bed) -> None:
 @pytest.mark.parametrize("reader", ["head -n 1", "grep -m1 listening"])
 def test_a_reader_that_has_enough_ends_it_without_a_word(bed: Bed, reader: str) -> None:
     bed.ok("up")
-    for _ in range(20):
-        ask("/v2/")
+    # Far more than a pipe and a reader's buffer hold: what is left is written to a pipe that nobody reads.
+    for _ in range(100):
+        ask(f"/v2/?{'x' * 8000}")
+    assert len(both(bed)) > 500_000
     script = f"localreg --engine {bed.engine} logs 2>&1 | {reader}; echo ${{PIPESTATUS[0]}} >&2"
     result = bed.run("bash", "-c", script)
     assert result.stdout.count("\n") == 1

@@ -25,6 +25,7 @@ class FakeRegistry:
     Attributes:
         base_url: Where it listens.
         requests: How often each path was asked for.
+        connections: How many were made.
         faults: Path to what happens instead of an answer: a status, `absent`, `html`, `nested`, `hang`, `drip`,
             `slow-headers`, `cut`, `endless`, `loop` (to itself), `gone` (no HTTP at all) or `wrong` (other bytes than
             the digest says).
@@ -35,6 +36,7 @@ class FakeRegistry:
     def __init__(self, port: int) -> None:
         self.base_url = f"http://127.0.0.1:{port}"
         self.requests: Counter[str] = Counter()
+        self.connections = 0
         self.faults: dict[str, str] = {}
         self.link_base = ""
         self.answers: dict[str, tuple[bytes, dict[str, str]]] = {}
@@ -125,6 +127,10 @@ class _Handler(BaseHTTPRequestHandler):
     @property
     def registry(self) -> FakeRegistry:
         return self.server.registry  # type: ignore[attr-defined,no-any-return]  # set by `fake_registry`
+
+    def setup(self) -> None:
+        super().setup()
+        self.registry.connections += 1
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 -- the base class's name
         """Say nothing."""

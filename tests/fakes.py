@@ -266,7 +266,10 @@ class FakeEngine:
         image = self._registry(reference).get(reference)
         if image is None:
             raise transfer_error(reference, "manifest unknown")
-        yield Progress(image.id.removeprefix("sha256:")[:12], TransferState.DONE)
+        layer = image.id.removeprefix("sha256:")[:12]
+        yield Progress(layer, TransferState.RUNNING, 500, image.size)
+        self._check()
+        yield Progress(layer, TransferState.DONE)
         self._images.setdefault(image.id, replace(image, references=()))
         self.tag_image(image.id, reference)
 

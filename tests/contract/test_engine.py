@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 import threading
@@ -38,6 +39,8 @@ from localreg.errors import (
 from localreg.lifecycle.readiness import wait_until
 
 IMAGE = "localhost/speaker:1"
+LARGE = 64 << 20
+"""Bytes of a layer that no engine has moved when its first word about it comes."""
 EXPECTED = {"stdout": b"to stdout\nraw \xff byte\n", "stderr": b"to stderr\n"}
 
 
@@ -49,6 +52,15 @@ def loaded(bench: Bench, folder: Path) -> Bench:
     images = bench.engine.load_archive(archive)
     assert [image.references for image in images] == [(IMAGE,)]
     return bench
+
+
+@pytest.fixture
+def large(bench: Bench, folder: Path) -> str:
+    """The name of an image with a large layer that cannot be compressed, for the registry that answers."""
+    name = f"{bench.location}/team/large:1"
+    write_image(folder / "large.tar", name, {}, ballast=os.urandom(LARGE))
+    bench.engine.load_archive(folder / "large.tar")
+    return name
 
 
 def spec(name: str = "speaker", *, port: int | None = None, throw_away: bool = False) -> ContainerSpec:
@@ -202,6 +214,16 @@ def test_following_ends_when_the_container_stops(loaded: Bench) -> None:
     assert rest == EXPECTED
 
 
+def test_following_ends_when_the_container_is_removed(loaded: Bench) -> None:
+    created = started(loaded)
+    chunks = loaded.engine.read_logs(created.id, follow=True)
+    first = next(chunks)
+    loaded.engine.remove_container(created.id)
+    rest = said(chunks)
+    rest[first.stream] = first.data + rest[first.stream]
+    assert rest == EXPECTED
+
+
 def test_a_log_whose_connection_breaks_is_an_error(loaded: Bench) -> None:
     created = started(loaded)
     chunks = loaded.engine.read_logs(created.id, follow=True)
@@ -211,6 +233,24 @@ def test_a_log_whose_connection_breaks_is_an_error(loaded: Bench) -> None:
     with pytest.raises(EngineLostError):
         list(chunks)
     timer.join()
+
+
+def test_a_push_whose_connection_breaks_is_an_error(bench: Bench, large: str) -> None:
+    steps = bench.engine.push_image(large, plain_http=True)
+    next(steps)
+    bench.cut()
+    with pytest.raises(EngineLostError):
+        list(steps)
+
+
+def test_a_pull_whose_connection_breaks_is_an_error(bench: Bench, large: str) -> None:
+    list(bench.engine.push_image(large, plain_http=True))
+    bench.engine.untag_image(large)
+    steps = bench.engine.pull_image(large, plain_http=True)
+    next(steps)
+    bench.cut()
+    with pytest.raises(EngineLostError):
+        list(steps)
 
 
 def test_an_engine_that_is_lost_says_so(loaded: Bench) -> None:

@@ -21,7 +21,8 @@
     ├── RegistryError               6   the registry answered an error, or something that is no answer
     │   ├── RegistryUnreachableError 6
     │   └── RegistryNotReadyError   6
-    └── ConfigError                 7   a configuration file
+    ├── ConfigError                 7   a configuration file
+    └── InternalError               70  a bug in localreg
 
 The number is the exit code. Only `localreg.cli.app.main` catches them.
 """
@@ -50,6 +51,13 @@ class LocalregError(Exception):
         self.message = message
         self.hint = hint
         self.details = tuple(details)
+
+
+class InternalError(LocalregError):
+    """A bug in localreg: something that nobody thought of."""
+
+    code = "internal-error"
+    exit_code = 70
 
 
 class EngineError(LocalregError):

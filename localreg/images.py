@@ -30,13 +30,14 @@ class Transferred:
 
     source: str
     reference: str
-    digest: str
-    """Of the manifest, as the registry says."""
+    digest: str | None
+    """Of the manifest, as the registry says; None where neither it nor the engine could be asked for it."""
 
     @property
     def pinned(self) -> str:
         """The reference with its digest."""
-        return self.reference if "@" in self.reference else f"{self.reference}@{self.digest}"
+        known = "@" in self.reference or self.digest is None
+        return self.reference if known else f"{self.reference}@{self.digest}"
 
 
 def check_names(*names: str | None) -> None:
@@ -116,7 +117,7 @@ def push(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress:
         said = step.digest or said
         on_progress(step)
     digest = _digest_in_registry(registry, transfer.reference) or said
-    if digest is None or said not in (None, digest):
+    if said not in (None, digest):
         raise RegistryError(
             f"`{transfer.reference}` was pushed as {said}, but the registry has {digest}",
             hint=f"localreg push {transfer.source}",
@@ -155,7 +156,7 @@ def pull(
         on_progress(step)
     if extra is not None:
         engine.tag_image(str(transfer.reference), str(extra))
-    return Transferred(transfer.source, str(transfer.reference), digest or "")
+    return Transferred(transfer.source, str(transfer.reference), digest)
 
 
 def _complete(name: Reference) -> Reference:

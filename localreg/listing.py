@@ -47,6 +47,8 @@ class Listing:
     """What was found, by repository and tag."""
 
     rows: tuple[ListedImage, ...]
+    missing: tuple[str, ...] = ()
+    """Of the patterns without `*`, `?` and `[...]` those that nothing fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +76,20 @@ def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
 
     Raises:
         InvalidReferenceError: a pattern without `*`, `?` or `[...]` is no reference, or names a digest.
-        RepositoryNotFoundError: a pattern names one repository, and there is none of that name.
         RegistryError: the registry cannot be asked at all; a single tag that cannot be read is a row with an error.
     """
     wanted = [_read_pattern(pattern) for pattern in patterns]
-    exact = bool(wanted) and not any(map(_is_glob, wanted))
-    names = sorted({pattern.partition(":")[0] for pattern in wanted}) if exact else _crawl(client, wanted)
+    exact = [pattern for pattern in wanted if not _is_glob(pattern)]
+    named = {pattern.partition(":")[0] for pattern in exact}
+    # What is named is not looked for in the catalog, which may be long.
+    only_named = bool(wanted) and len(exact) == len(wanted)
+    names = sorted(named if only_named else named.union(_crawl(client, wanted)))
 
     def tags_of(repository: str) -> list[str]:
         try:
             return sorted(client.list_tags(repository))
         except RepositoryNotFoundError:
-            if exact:
-                raise
-            # It went away after the catalog was read.
+            # It was never there, or went away after the catalog was read.
             return []
 
     reader = _Reader(client)
@@ -98,9 +100,10 @@ def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
             for tag in found
             if not wanted or any(_matches(pattern, repository, tag) for pattern in wanted)
         ]
-        if exact and not tags:
-            raise RepositoryNotFoundError(f"the registry has no `{'` and no `'.join(wanted)}`", hint="localreg ls")
-        return Listing(tuple(pool.map(reader.row, *zip(*tags, strict=True)) if tags else ()))
+        missing = tuple(
+            pattern for pattern in exact if not any(_matches(pattern, repository, tag) for repository, tag in tags)
+        )
+        return Listing(tuple(pool.map(reader.row, *zip(*tags, strict=True)) if tags else ()), missing)
 
 
 def _is_glob(pattern: str) -> bool:
@@ -121,12 +124,12 @@ def _read_pattern(pattern: str) -> str:
     return f"{path}:{named.tag}" if named.tag else path
 
 
-def _crawl(client: RegistryClient, wanted: Sequence[str]) -> list[str]:
-    return sorted(
+def _crawl(client: RegistryClient, wanted: Sequence[str]) -> set[str]:
+    return {
         name
         for name in client.iter_repositories()
         if not wanted or any(fnmatchcase(name, pattern.partition(":")[0]) for pattern in wanted)
-    )
+    }
 
 
 def _matches(pattern: str, repository: str, tag: str) -> bool:

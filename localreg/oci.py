@@ -71,7 +71,6 @@ class Manifest:
     media_type: str
     config: Descriptor
     layers: tuple[Descriptor, ...]
-    artifact_type: str | None = None
 
     @property
     def is_image(self) -> bool:
@@ -107,7 +106,7 @@ def parse_manifest(data: bytes, media_type: str | None = None) -> Manifest | Ind
         if kind in _INDEXES:
             return Index(kind, tuple(map(_descriptor, found["manifests"] or ())))
         layers = tuple(map(_descriptor, found.get("layers") or ()))
-        return Manifest(kind, _descriptor(found["config"]), layers, _text(found.get("artifactType")))
+        return Manifest(kind, _descriptor(found["config"]), layers)
     except UNREADABLE as exc:
         raise RegistryError("its manifest cannot be read", details=[f"{type(exc).__name__}: {exc}"]) from exc
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from dataclasses import dataclass
 
 import psutil
@@ -17,6 +18,10 @@ _KNOWN = {
 }
 
 
+_FORWARDERS = frozenset({"docker-proxy", "rootlessport", "rootlessport-child", "exe", "pasta", "conmon", "podman"})
+"""What engines start to forward a port; Podman's own calls itself after the link that it runs itself by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """Who listens on a port."""
@@ -25,6 +30,11 @@ class Holder:
     process: str | None = None
     """The program's name; None where the system does not tell, because it is another user's."""
     pid: int | None = None
+
+    @property
+    def may_be_a_forwarder(self) -> bool:
+        """A helper of an engine that forwards the port, as far as can be told."""
+        return self.process is None or self.process in _FORWARDERS
 
     def __str__(self) -> str:
         if self.process is None:
@@ -51,11 +61,12 @@ def _is_taken(address: Address) -> bool:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as candidate:
-            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if sys.platform == "linux":
+                # Past connections are in nobody's way; elsewhere this would hide a listener on every interface.
+                candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 candidate.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             candidate.bind((address.host, address.port))
-            candidate.listen(1)
     except OSError as exc:
         return exc.errno == errno.EADDRINUSE
     return False

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
-from localreg.engines.base import Container, ContainerRuntime, Mount, PublishedPort
+from localreg.engines.base import Container, ContainerRuntime, ContainerState, Mount, PublishedPort
 from localreg.errors import (
     ConflictError,
     ContainerNotFoundError,
@@ -22,11 +22,18 @@ DEFAULT_NAME = "registry"
 CONTAINER_PORT = 5000
 DATA_FOLDER = "/var/lib/registry"
 
+_LOCALHOST = frozenset({"127.0.0.1", "::1", "localhost"})
+
 SCHEMA = "1"
 SCHEMA_LABEL = "localreg.schema"
 NAME_LABEL = "localreg.name"
 ASKED_LABEL = "localreg.asked"
 OPTIONS_LABEL = "localreg.options"
+
+
+def replaced_name(name: str) -> str:
+    """What the container of this registry is called while another takes its place."""
+    return f"{name}.replaced"
 
 
 def default_volume(name: str) -> str:
@@ -68,10 +75,10 @@ class RegistryOptions:
             values = json.loads(text or "{}")
         except ValueError:
             return cls()
-        known = {field.name for field in fields(cls)}
-        return (
-            cls(**{key: value for key, value in values.items() if key in known}) if isinstance(values, dict) else cls()
-        )
+        if not isinstance(values, dict):
+            return cls()
+        kinds = {"port": int, "host": str, "image": str, "volume": str, "ephemeral": bool}
+        return cls(**{key: values[key] for key, kind in kinds.items() if type(values.get(key)) is kind})
 
 
 def _is_same_image(one: str, other: str) -> bool:
@@ -132,6 +139,11 @@ class Registry:
             )
         return self.location
 
+    @property
+    def is_within_reach(self) -> bool:
+        """This machine can ask it; not so where it listens on the loopback of an engine on another machine."""
+        return self.published is None or self.published.from_host is not None
+
     def base_url(self) -> str:
         """The URL that this machine asks: the address that was published, never a name that may be another's.
 
@@ -140,20 +152,18 @@ class Registry:
         """
         published = self.published
         if published is None:
-            raise RegistryUnreachableError(
-                f"container `{self.container.name}` publishes no port", hint=f"localreg --name {self.container.name} up"
-            )
+            raise RegistryUnreachableError(f"container `{self.container.name}` publishes no port", hint="localreg up")
         if published.from_host is None:
             raise RegistryUnreachableError(
                 f"the registry listens on {published.bound} of the engine's machine, which is not this one",
-                hint=f"forward the port first: ssh -NL {published.bound.port}:{published.bound} HOST",
+                hint="ask it on that machine, or publish it there for others: localreg up --recreate --host ADDRESS",
             )
         return f"http://{published.from_host}"
 
 
 def location_of(published: PublishedPort) -> str:
-    """How references spell a published port: `localhost` wherever loopback leads to it."""
-    if published.bound.is_loopback or published.bound.is_wildcard:
+    """How references spell a published port: `localhost` wherever that name leads to it."""
+    if published.bound.host in _LOCALHOST or published.bound.is_wildcard:
         return f"localhost:{published.bound.port}"
     return str(published.bound)
 
@@ -187,13 +197,13 @@ def get_registry(engine: ContainerRuntime, name: str) -> Registry:
     """
     registry = find_registry(engine, name)
     if registry is None:
-        raise ContainerNotFoundError(f"there is no registry `{name}`", hint=up_command(name))
+        raise ContainerNotFoundError(f"there is no registry `{name}`", hint="localreg up")
     return registry
 
 
-def up_command(name: str) -> str:
-    """What starts the registry of this name."""
-    return "localreg up" if name == DEFAULT_NAME else f"localreg --name {name} up"
+def _cure(engine: ContainerRuntime, container: Container) -> str:
+    paused = container.state is ContainerState.PAUSED
+    return f"{engine.info().name} unpause {container.name}" if paused else "localreg up"
 
 
 def get_running_registry(engine: ContainerRuntime, name: str) -> Registry:
@@ -207,7 +217,7 @@ def get_running_registry(engine: ContainerRuntime, name: str) -> Registry:
     registry = get_registry(engine, name)
     if not registry.container.is_running:
         raise RegistryUnreachableError(
-            f"registry `{name}` is {registry.container.state}, not running", hint=up_command(name)
+            f"registry `{name}` is {registry.container.state}, not running", hint=_cure(engine, registry.container)
         )
     registry.get_location()
     return registry

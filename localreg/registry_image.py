@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -107,12 +107,18 @@ def _name_of(image: Image) -> str:
 
 
 def _find_present(engine: Engine, image: str) -> str | None:
-    """The name under which the engine has it; a short name may be one that Podman puts elsewhere."""
-    names = (image,) if looks_like_image_id(image) else (image, str(qualified(parse_reference(image))))
-    for name in names:
-        if engine.find_image(name) is not None:
-            return name
-    return None
+    """The name under which the engine has it.
+
+    A short name is asked for by its whole names only: Podman would take any image whose name ends with it.
+    """
+    if looks_like_image_id(image):
+        return image if engine.find_image(image) else None
+    reference = parse_reference(image)
+    names = [qualified(reference)]
+    if reference.domain is None:
+        # What Podman makes of a short name in an archive.
+        names.append(replace(reference, domain="localhost", tag=names[0].tag))
+    return next((str(name) for name in names if engine.find_image(str(name))), None)
 
 
 def _find_made(engine: Engine, notify: Callable[[str], None]) -> str | None:

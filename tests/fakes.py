@@ -98,6 +98,10 @@ class FakeEngine:
             self.tag_image(image_id, reference)
         return self._images[image_id]
 
+    def spec_of(self, container_id: str) -> ContainerSpec:
+        """What a container was created from."""
+        return self._get(container_id).spec
+
     def find_container(self, name: str) -> Container | None:
         self._check()
         for running in self._containers.values():
@@ -130,9 +134,16 @@ class FakeEngine:
             mounts=(spec.mount,),
             started_at=None,
             exit_code=None,
+            removes_itself=spec.remove_when_stopped,
         )
         self._containers[container.id] = _Running(spec, container)
         return container
+
+    def rename_container(self, container_id: str, name: str) -> None:
+        running = self._get(container_id)
+        if self.find_container(name) is not None:
+            raise NameTakenError(f"there is a container `{name}` already")
+        running.container = replace(running.container, name=name)
 
     def start_container(self, container_id: str) -> None:
         running = self._get(container_id)

@@ -13,9 +13,8 @@ import typer
 from localreg import __version__
 from localreg.cli import commands
 from localreg.cli.session import Session, session_of
-from localreg.errors import LocalregError, UsageError
+from localreg.errors import InternalError, LocalregError, UsageError
 
-_BUG = 70
 _INTERRUPTED = 130
 
 app = typer.Typer(
@@ -79,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LocalregError as exc:
         return _fail(session, exc)
     except typer.TyperException as exc:
+        # Nothing was taken in yet of what stands behind the mistake.
+        commands.take_format(session, sys.argv[1:] if arguments is None else arguments)
         return _fail(session, UsageError(_as_ours(exc), hint=_help_for(exc)))
     except (commands.ReaderGoneError, BrokenPipeError):
         _forget_closed_pipes()
@@ -100,7 +101,7 @@ def _forget_closed_pipes() -> None:
 
 
 def _fail(session: Session, error: LocalregError) -> int:
-    session.streams.fail(error)
+    session.streams.fail(session.completed(error))
     if session.debug:
         traceback.print_exception(error)
     return error.exit_code
@@ -119,6 +120,6 @@ def _help_for(error: typer.TyperException) -> str:
 def _report_bug(session: Session, error: Exception) -> int:
     if session.debug:
         traceback.print_exception(error)
-    bug = LocalregError(f"this is a bug in localreg: {type(error).__name__}: {error}", hint="run it again with --debug")
+    bug = InternalError(f"this is a bug in localreg: {type(error).__name__}: {error}", hint="run it again with --debug")
     session.streams.fail(bug)
-    return _BUG
+    return bug.exit_code

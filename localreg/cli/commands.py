@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
+from collections.abc import Sequence
 from typing import Any, cast
 
 import typer
@@ -143,6 +144,13 @@ def apply(
         session.format = Format.JSON
     session.quiet = session.quiet or bool(quiet)
     session.debug = session.debug or bool(debug)
+
+
+def take_format(session: Session, arguments: Sequence[str]) -> None:
+    """Take in how results are wanted from a command line that could not be understood as a whole."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    if "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairs:
+        session.format = Format.JSON
 
 
 def examples(*lines: str) -> str:

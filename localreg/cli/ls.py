@@ -8,6 +8,8 @@ import typer
 
 from localreg.cli.commands import Command, command_app, examples
 from localreg.cli.session import session_of
+from localreg.cli.several import Failures, show_all
+from localreg.errors import RepositoryNotFoundError
 from localreg.listing import list_images
 from localreg.output.ls import render
 from localreg.registry.client import RegistryClient
@@ -30,4 +32,10 @@ def ls(
         registry = get_running_registry(engine, session.name)
     with RegistryClient(registry.base_url()) as client:
         listing = list_images(client, pattern or ())
-    session.streams.show(render(listing, location=registry.get_location(), chosen=bool(pattern)))
+    failures: Failures = [(missing, session.completed(_no_such(missing))) for missing in listing.missing]
+    shown = render(listing, failures, location=registry.get_location(), chosen=bool(pattern))
+    show_all(session, shown if listing.rows or not failures else None, failures)
+
+
+def _no_such(pattern: str) -> RepositoryNotFoundError:
+    return RepositoryNotFoundError(f"the registry has no `{pattern}`", hint="localreg ls")

@@ -13,6 +13,7 @@ from localreg.cli.session import Session, session_of
 from localreg.clients.podman import Plan, Scope, apply_plan, ask_podman, fix_machine, plan_fix
 from localreg.errors import EngineUnavailableError, UsageError
 from localreg.output.podman_fix import render
+from localreg.output.streams import Renderings
 from localreg.registry_container import CONTAINER_PORT, Registry, find_registry
 
 app = command_app()
@@ -37,15 +38,15 @@ def podman_fix(
     if remove and location:
         raise UsageError("--remove takes back all entries of a registry, so it does not go with --location")
     locations = [] if remove else [_checked(place) for place in location or ()] or _locations(session)
-    _fix(session, locations, scope=scope, dry_run=dry_run)
+    session.streams.show(_fix(session, locations, scope=scope, dry_run=dry_run))
 
 
-def fix_for(session: Session, registry: Registry) -> None:
-    """The same right after `up`."""
-    _fix(session, _both_names(registry), scope="auto", dry_run=False)
+def fix_for(session: Session, registry: Registry) -> Renderings:
+    """The same right after `up`, to be shown with what that did."""
+    return _fix(session, _both_names(registry), scope="auto", dry_run=False)
 
 
-def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: bool) -> None:
+def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: bool) -> Renderings:
     plan = plan_fix(session.name, locations, scope=scope)
     if not dry_run:
         apply_plan(plan)
@@ -53,7 +54,7 @@ def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: b
             fix_machine(plan.after)
     checked = None if dry_run or not locations else ask_podman(locations)
     _warn(session, plan)
-    session.streams.show(render(plan, checked=checked, dry_run=dry_run, command=session.command))
+    return render(plan, checked=checked, dry_run=dry_run, command=session.command)
 
 
 def _warn(session: Session, plan: Plan) -> None:
@@ -79,8 +80,6 @@ def _locations(session: Session) -> list[str]:
 
 
 def _both_names(registry: Registry | None) -> list[str]:
-    published = registry.published if registry else None
-    if published is not None and not (published.bound.is_loopback or published.bound.is_wildcard):
-        return [str(published.bound)]
-    port = published.bound.port if published else CONTAINER_PORT
-    return [f"localhost:{port}", f"127.0.0.1:{port}"]
+    location = (registry.location if registry else None) or f"localhost:{CONTAINER_PORT}"
+    host, _, port = location.rpartition(":")
+    return [location, f"127.0.0.1:{port}"] if host == "localhost" else [location]

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-from localreg.cli.session import Session
+from dataclasses import dataclass
+from pathlib import Path
+
 from localreg.engines.base import EngineInfo
 from localreg.errors import ConfigError
-from localreg.output.streams import Format
 from localreg.registry_container import Registry
 
 
-def plain_http_line(session: Session, info: EngineInfo, registry: Registry | None) -> str | None:
-    """What allows the engine's own program plain HTTP, or what would; None where it needs nothing."""
+@dataclass(frozen=True, slots=True)
+class PlainHttp:
+    """Whether the `podman` program uses plain HTTP for a registry."""
+
+    allowed_by: Path | None = None
+    """The file that says so."""
+    trouble: str | None = None
+    """Why that cannot be told."""
+
+    def line(self, command: str) -> str:
+        """In words, with the `command` that changes it."""
+        if self.trouble:
+            return self.trouble
+        if self.allowed_by:
+            return f"plain HTTP allowed by {self.allowed_by}"
+        return f"refuses plain HTTP; {command} podman-fix allows it"
+
+
+def find_plain_http(info: EngineInfo, registry: Registry | None) -> PlainHttp | None:
+    """What the program does about a registry; None where it needs not to be told."""
     if info.plain_http_on_loopback or registry is None or registry.location is None:
         return None
     from localreg.clients.podman import find_permission  # noqa: PLC0415 -- loads tomlkit, for Podman only
 
     try:
-        path = find_permission(registry.location)
+        return PlainHttp(find_permission(registry.location))
     except ConfigError as exc:
-        return exc.message
-    return f"plain HTTP allowed by {path}" if path else f"refuses plain HTTP; {session.command} podman-fix allows it"
+        return PlainHttp(trouble=exc.message)
 
 
-def tell_podman(session: Session, info: EngineInfo, registry: Registry, *, fix: bool) -> None:
-    """After `up`: allow plain HTTP if asked to, else hint at it where it is missing."""
-    if fix:
-        from localreg.cli.podman_fix import fix_for  # noqa: PLC0415 -- loads tomlkit
-
-        fix_for(session, registry)
-        return
-    if session.quiet or session.format is Format.JSON:
-        return
-    line = plain_http_line(session, info, registry)
-    if line is not None and line.startswith("refuses"):
-        session.streams.note(
-            f"hint: `{session.command} podman-fix` lets plain `podman push` use {registry.location}, too"
-        )
+def hint_for(info: EngineInfo, registry: Registry, command: str) -> str | None:
+    """What to say after `up` where plain `podman push` would fail."""
+    found = find_plain_http(info, registry)
+    if found is None or found.trouble or found.allowed_by:
+        return None
+    return f"hint: `{command} podman-fix` lets plain `podman push` use {registry.location}, too"

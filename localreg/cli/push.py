@@ -9,8 +9,9 @@ import typer
 from localreg import images
 from localreg.cli.commands import Command, command_app, examples
 from localreg.cli.session import session_of
-from localreg.cli.transfers import transfer_each
+from localreg.cli.several import do_each, show_all
 from localreg.errors import UsageError
+from localreg.output.transfers import render
 from localreg.registry_container import get_running_registry
 
 app = command_app()
@@ -41,4 +42,5 @@ def push(
             with session.transfer_display() as on_progress:
                 return images.push(engine, registry, transfer, on_progress=on_progress)
 
-        transfer_each(session, image, move)
+        moved, failures = do_each(session, image, move)
+    show_all(session, render(moved, failures) if moved else None, failures)

@@ -10,6 +10,7 @@ import typer
 
 from localreg.engines.base import Engine, Progress
 from localreg.engines.select import EngineChoice, Selection, Survey, select_engine, survey_engines
+from localreg.errors import LocalregError
 from localreg.output.streams import Format, Streams
 from localreg.registry_container import DEFAULT_NAME, default_volume
 
@@ -33,6 +34,17 @@ class Session:
     def command(self) -> str:
         """How the user calls localreg for this registry: what the hints begin with."""
         return "localreg" if self.name == DEFAULT_NAME else f"localreg --name {self.name}"
+
+    def completed(self, error: LocalregError) -> LocalregError:
+        """An error whose hint can be typed as it is: for the engine and the registry that were named."""
+        hint = error.hint or ""
+        if hint.startswith("localreg ") and not hint.endswith("--help"):
+            engine = None if self.engine == "auto" else self.engine
+            name = None if self.name == DEFAULT_NAME else self.name
+            named = (("--engine", engine), ("--name", name))
+            options = [f"{option} {value}" for option, value in named if value and option not in hint]
+            error.hint = " ".join(["localreg", *options, hint.removeprefix("localreg ")])
+        return error
 
     @contextlib.contextmanager
     def selection(self) -> Iterator[Selection]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Annotated
 
 import typer
 
 from localreg.cli.commands import Command, command_app, examples
-from localreg.cli.podman_hint import plain_http_line
+from localreg.cli.podman_hint import find_plain_http
 from localreg.cli.session import Session, session_of
 from localreg.engines.select import open_engine
-from localreg.lifecycle.status import Health, get_status, list_registries
+from localreg.errors import EngineUnavailableError, LocalregError
+from localreg.lifecycle.status import Health, SeenRegistry, get_status, list_registries
 from localreg.output.status import render, render_all
 
-_EXIT_CODES = {Health.HEALTHY: 0, Health.ABSENT: 4, Health.STOPPED: 6, Health.NOT_ANSWERING: 6}
-
+_EXIT_CODES = {Health.HEALTHY: 0, Health.ABSENT: 4, Health.STOPPED: 6, Health.NOT_ANSWERING: 6, Health.OUT_OF_REACH: 6}
 
 app = command_app()
 
@@ -32,13 +31,24 @@ def status(
         return
     with session.opened() as engine:
         result = get_status(engine, session.name)
-    plain_http = plain_http_line(session, result.engine, result.registry)
-    session.streams.show(render(result, plain_http=plain_http, command=session.command))
+    plain_http = find_plain_http(result.engine, result.registry)
+    line = plain_http.line(session.command) if plain_http else None
+    session.streams.show(render(result, plain_http=line, command=session.command))
     raise typer.Exit(_EXIT_CODES[result.health])
 
 
 def _show_all(session: Session) -> None:
     survey = session.survey()
-    with contextlib.ExitStack() as opened:
-        engines = [opened.enter_context(open_engine(answer)) for answer in survey.answers]
-        session.streams.show(render_all(list_registries(engines)))
+    if not survey.answers:
+        raise EngineUnavailableError("no container engine answered", probes=survey.unavailable)
+    for silent in survey.unavailable:
+        if silent.where:
+            session.streams.warn(f"{silent.engine} was left out: {silent.where}: {silent.reason}")
+    found: list[SeenRegistry] = []
+    for answer in survey.answers:
+        try:
+            with open_engine(answer) as engine:
+                found += list_registries(engine)
+        except LocalregError as exc:
+            session.streams.warn(f"{answer.engine} was left out: {answer.endpoint.url}: {exc.message}")
+    session.streams.show(render_all(found))

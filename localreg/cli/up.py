@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from localreg.cli.commands import Command, command_app, examples
-from localreg.cli.podman_hint import tell_podman
-from localreg.cli.session import session_of
+from localreg.cli.podman_hint import hint_for
+from localreg.cli.session import Session, session_of
 from localreg.engines.base import Address
+from localreg.errors import UsageError
 from localreg.lifecycle.port_choice import PortClaims
 from localreg.lifecycle.status import registry_version
-from localreg.lifecycle.up import UpAction, UpRequest, bring_up
+from localreg.lifecycle.up import UpAction, UpResult, bring_up
 from localreg.lifecycle.up_options import read_options
+from localreg.lifecycle.up_request import UpRequest
+from localreg.output.streams import Renderings
 from localreg.output.up import render
 from localreg.registry_image import PullPolicy
 
 app = command_app()
+
+
+def _check_wait(seconds: float) -> float:
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"`{seconds:g}` seconds is no time to wait", hint="localreg up --wait 30")
+    return seconds
 
 
 @app.command(
@@ -49,7 +59,8 @@ def up(
         Path | None, typer.Option(metavar="FILE", help="Load the registry's own image from this archive.")
     ] = None,
     wait: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="How long to wait until the registry answers.")
+        float,
+        typer.Option(metavar="SECONDS", callback=_check_wait, help="How long to wait until the registry answers."),
     ] = 30,
     recreate: Annotated[
         bool, typer.Option("--recreate", help="Replace the registry's container; its images stay.")
@@ -77,14 +88,27 @@ def up(
         )
         result = bring_up(engine, request, notify=streams.note, on_progress=on_progress)
         version = registry_version(engine, result.registry)
+    _warn(session, result)
+    fixed: Renderings | None = None
+    try:
+        if podman_fix:
+            from localreg.cli.podman_fix import fix_for  # noqa: PLC0415 -- loads tomlkit
+
+            fixed = fix_for(session, result.registry)
+    finally:
+        # It is up, whatever became of the rest.
+        streams.show(render(result, engine.info(), version=version, command=session.command, podman_fix=fixed))
+    if result.action is UpAction.CREATED and not ephemeral and not engine.info().restarts_containers:
+        streams.note("hint: it comes back after a reboot by itself only where podman-restart.service is enabled")
+    if hint := hint_for(engine.info(), result.registry, session.command):
+        streams.note(hint)
+
+
+def _warn(session: Session, result: UpResult) -> None:
     reason = (
         "localreg did not start this registry and leaves it as it is"
         if result.action is UpAction.ADOPTED
         else f"the registry is there already; {session.command} up --recreate replaces its container"
     )
     for option in result.ignored:
-        streams.warn(f"--{option} does not apply: {reason}")
-    streams.show(render(result, engine.info(), version=version, command=session.command))
-    if result.action is UpAction.CREATED and not ephemeral and not engine.info().restarts_containers:
-        streams.note("hint: it comes back after a reboot by itself only where podman-restart.service is enabled")
-    tell_podman(session, engine.info(), result.registry, fix=podman_fix)
+        session.streams.warn(f"--{option} does not apply: {reason}")

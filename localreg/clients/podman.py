@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import fcntl
 import json
 import os
@@ -156,11 +157,16 @@ def apply_plan(plan: Plan) -> None:
             else:
                 target.unlink()
     except OSError as exc:
-        root = os.geteuid() == 0
         raise ConfigError(
-            f"cannot write `{plan.path}`: {(exc.strerror or str(exc)).lower()}",
-            hint=f"localreg {_again(plan)} --dry-run" if root else f"sudo localreg {_again(plan)} --scope system",
+            f"cannot write `{plan.path}`: {(exc.strerror or str(exc)).lower()}", hint=_cure(plan, exc)
         ) from exc
+
+
+def _cure(plan: Plan, error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0 and not plan.path.is_relative_to(Path.home()):
+        # What root's PATH does not have is named by its path.
+        return f'sudo "$(command -v localreg)" {_again(plan)} --scope system'
+    return f"localreg {_again(plan)} --dry-run"
 
 
 def _again(plan: Plan) -> str:

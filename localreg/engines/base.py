@@ -81,8 +81,6 @@ class EngineInfo:
     """It starts a container with a restart policy again by itself when it comes up after a reboot."""
     loads_oci_archives: bool = False
     """`load_archive` takes an OCI archive as well as a docker-archive."""
-    reports_push_bytes: bool = False
-    """`push_image` says how many bytes of a layer it has sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +105,10 @@ class Address:
     def is_wildcard(self) -> bool:
         """Every interface: `0.0.0.0`, `::`, or nothing named."""
         return self.host in ("", "0.0.0.0", "::")  # noqa: S104 -- compared with, not bound to
+
+    def overlaps(self, other: Address) -> bool:
+        """Nobody else can listen on the other while somebody listens on this."""
+        return self.port == other.port and (self.host == other.host or self.is_wildcard or other.is_wildcard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,8 @@ class Container:
     """Aware; None when it never ran."""
     exit_code: int | None
     """None while it runs and when it never ran."""
+    removes_itself: bool = False
+    """The engine removes it, with its anonymous volumes, when it stops."""
 
     @property
     def is_running(self) -> bool:
@@ -276,6 +280,14 @@ class ContainerRuntime(Protocol):
         Raises:
             NameTakenError: a container of that name exists.
             ImageNotFoundError: the engine does not have the image.
+        """
+
+    def rename_container(self, container_id: str, name: str) -> None:
+        """Give a container another name, running or not.
+
+        Raises:
+            NameTakenError: another container has that name.
+            ContainerNotFoundError: there is none.
         """
 
     def start_container(self, container_id: str) -> None:

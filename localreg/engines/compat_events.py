@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from localreg.engines.base import Progress, TransferState
+from localreg.engines.published import DISK_FULL
 from localreg.engines.transfer_errors import transfer_error
-from localreg.errors import InvalidArchiveError
+from localreg.errors import EngineError, InvalidArchiveError
 
 _PUSHED_DIGEST = re.compile(r"digest: (sha256:[0-9a-f]{64})")
 _PULLED_DIGEST = re.compile(r"^Digest: (sha256:[0-9a-f]{64})")
@@ -57,6 +58,8 @@ def iter_load(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Read the events of `POST /images/load`: the names, or IDs, of what was loaded."""
     for event in events:
         if message := _error(event):
+            if DISK_FULL.search(message):
+                raise EngineError("Docker has no room for the image", details=[message])
             raise InvalidArchiveError("Docker could not read the archive", details=[message])
         if name := _LOADED.match(event.get("stream") or ""):
             yield name.group(1)

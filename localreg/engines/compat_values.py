@@ -44,6 +44,7 @@ def read_container(found: Mapping[str, Any], endpoint: Endpoint) -> Container:
         mounts=tuple(_mount(mount) for mount in found.get("Mounts") or ()),
         started_at=read_time(state.get("StartedAt")),
         exit_code=state.get("ExitCode") if is_over else None,
+        removes_itself=bool(found["HostConfig"].get("AutoRemove")),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import docker
+import docker.auth
 import docker.errors
 import docker.tls
 import requests.exceptions
@@ -30,7 +31,7 @@ from localreg.engines.base import (
 from localreg.engines.compat_events import iter_load, iter_pull, iter_push
 from localreg.engines.compat_values import read_container, read_image
 from localreg.engines.log_frames import iter_log_chunks
-from localreg.engines.published import PORT_TAKEN
+from localreg.engines.published import DISK_FULL, PORT_TAKEN
 from localreg.errors import (
     ContainerNotFoundError,
     EngineError,
@@ -43,7 +44,7 @@ from localreg.errors import (
     PortTakenError,
 )
 
-_REQUEST_SECONDS = 30
+_REQUEST_SECONDS = 60
 _LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
 _CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 
@@ -77,7 +78,6 @@ class DockerEngine:
             restarts_containers=True,
             # The classic image store wants a docker-archive, also in releases that have the other.
             loads_oci_archives=store.get("driver-type") == _CONTAINERD_STORE,
-            reports_push_bytes=True,
         )
         return cls(client, endpoint, info, selinux="name=selinux" in security)
 
@@ -154,6 +154,18 @@ class DockerEngine:
                 return {source: {"bind": target, "mode": "Z" if self._selinux else "rw"}}
             case AnonymousMount():
                 return None
+
+    def rename_container(self, container_id: str, name: str) -> None:
+        """Give a container another name."""
+        with docker_errors(f"rename container `{container_id[:12]}`"):
+            try:
+                self._client.rename(container_id, name)
+            except docker.errors.NotFound as exc:
+                raise _no_container(container_id, exc) from exc
+            except docker.errors.APIError as exc:
+                if exc.status_code == requests.codes.conflict:
+                    raise NameTakenError(f"there is a container `{name}` already", details=_said(exc)) from exc
+                raise
 
     def start_container(self, container_id: str) -> None:
         """Start a created or stopped container."""
@@ -284,6 +296,8 @@ class DockerEngine:
                 events = self._patient().load_image(data)  # type: ignore[no-untyped-call]
                 names = list(iter_load(events))
             except docker.errors.APIError as exc:
+                if DISK_FULL.search(str(exc.explanation)):
+                    raise
                 raise InvalidArchiveError(f"Docker finds no image in `{archive}`", details=_said(exc)) from exc
         images = tuple(image for image in map(self.find_image, names) if image is not None)
         if not images:
@@ -314,7 +328,8 @@ class DockerEngine:
         """Pull an image."""
         with docker_errors(f"pull `{reference}`"):
             try:
-                events = self._patient().pull(reference, stream=True, decode=True, auth_config={})
+                login = _login(reference)
+                events = self._patient().pull(reference, stream=True, decode=True, auth_config=login)
                 yield from iter_pull(events, reference)
             except docker.errors.APIError as exc:
                 yield from iter_pull(iter([{"error": str(exc.explanation)}]), reference)
@@ -348,6 +363,15 @@ def _client(endpoint: Endpoint, *, version: str, timeout: float | None) -> docke
     return client
 
 
+def _login(reference: str) -> dict[str, Any]:
+    """What `docker login` keeps for a registry; nothing where a credential helper is missing or fails."""
+    registry, _ = docker.auth.resolve_repository_name(reference)
+    with contextlib.suppress(docker.errors.DockerException):
+        found = docker.auth.resolve_authconfig(docker.auth.load_config(), registry)
+        return dict(found or {})
+    return {}
+
+
 @contextlib.contextmanager
 def docker_errors(doing: str) -> Iterator[None]:
     """Turn what the SDK and its HTTP libraries raise into errors of ours.
@@ -361,7 +385,12 @@ def docker_errors(doing: str) -> Iterator[None]:
         raise
     except docker.errors.APIError as exc:
         raise EngineError(f"Docker could not {doing}", details=_said(exc)) from exc
-    except (docker.errors.DockerException, requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as exc:
+    except (
+        docker.errors.DockerException,
+        docker.errors.StreamParseError,
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+    ) as exc:
         raise EngineLostError(f"lost Docker while trying to {doing}", details=[str(exc)]) from exc
 
 

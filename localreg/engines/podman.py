@@ -30,6 +30,7 @@ from localreg.engines.podman_images import PodmanImages
 from localreg.engines.published import PORT_TAKEN, is_anonymous
 from localreg.errors import (
     ContainerNotFoundError,
+    EngineLostError,
     ImageNotFoundError,
     InUseError,
     NameTakenError,
@@ -145,6 +146,18 @@ class PodmanEngine(PodmanImages):
     def _has_selinux(self) -> bool:
         about = self._connection.get("/info").json()
         return bool(about.get("host", {}).get("security", {}).get("selinuxEnabled"))
+
+    def rename_container(self, container_id: str, name: str) -> None:
+        """Give a container another name."""
+        with podman_errors(f"rename container `{container_id[:12]}`"):
+            try:
+                self._connection.post(f"/containers/{quoted(container_id)}/rename", params={"name": name})
+            except podman.errors.NotFound as exc:
+                raise _no_container(container_id, exc) from exc
+            except podman.errors.APIError as exc:
+                if "already in use" in " ".join(said(exc)):
+                    raise NameTakenError(f"there is a container `{name}` already", details=said(exc)) from exc
+                raise
 
     def start_container(self, container_id: str) -> None:
         """Start a created or stopped container."""
@@ -266,7 +279,10 @@ class PodmanEngine(PodmanImages):
 def _is_rootless(connection: Connection, endpoint: Endpoint) -> bool:
     """Told by the owner of the socket; asking Podman takes a quarter of a second."""
     if endpoint.socket is not None and not endpoint.is_machine:
-        return Path(endpoint.socket).stat().st_uid != 0
+        try:
+            return Path(endpoint.socket).stat().st_uid != 0
+        except OSError as exc:
+            raise EngineLostError(f"Podman's socket `{endpoint.socket}` went away", details=[str(exc)]) from exc
     return bool(connection.get("/info").json()["host"]["security"]["rootless"])
 
 

@@ -17,7 +17,7 @@ import urllib3.exceptions
 from localreg.engines.base import Endpoint
 from localreg.errors import EngineError, EngineLostError, LocalregError
 
-REQUEST_SECONDS = 30
+REQUEST_SECONDS = 60
 """How long Podman may take for an answer."""
 NEVER = 365 * 24 * 3600.0
 """Podman-py takes no time-out for its default; a year is none."""

@@ -10,6 +10,7 @@ from typing import Any
 from localreg.engines.base import Progress, TransferState
 from localreg.engines.compat_events import iter_pull
 from localreg.engines.transfer_errors import transfer_error
+from localreg.errors import EngineError
 
 _BLOB = re.compile(r"Copying blob (?:sha256:)?([0-9a-f]{12})[0-9a-f]*(.*)")
 _SKIPPED = re.compile(r"skipped|already exists", re.IGNORECASE)
@@ -22,7 +23,7 @@ def iter_transfer(lines: Iterable[bytes], reference: str) -> Iterator[Progress]:
     """
     begun: list[str] = []
     for line in filter(None, lines):
-        event: dict[str, Any] = json.loads(line)
+        event = _event(line)
         if message := event.get("error"):
             raise transfer_error(reference, message)
         if digest := event.get("manifestdigest"):
@@ -37,6 +38,14 @@ def iter_transfer(lines: Iterable[bytes], reference: str) -> Iterator[Progress]:
         yield Progress(layer=layer, state=TransferState.DONE)
 
 
+def _event(line: bytes) -> dict[str, Any]:
+    event = json.loads(line)
+    if not isinstance(event, dict):
+        said = line.decode(errors="backslashreplace")
+        raise EngineError("Podman answered something that is no event", details=[said])
+    return event
+
+
 def iter_pull_with_bytes(lines: Iterable[bytes], reference: str) -> Iterator[Progress]:
     """Read the lines of `POST /libpod/images/pull` with `compatMode`: Docker's words, which Podman uses otherwise.
 
@@ -44,7 +53,7 @@ def iter_pull_with_bytes(lines: Iterable[bytes], reference: str) -> Iterator[Pro
     """
     layers: set[str] = set()
     for line in filter(None, lines):
-        event: dict[str, Any] = json.loads(line)
+        event = _event(line)
         name = event.get("id")
         if event.get("status") == "Download complete":
             if name in layers:

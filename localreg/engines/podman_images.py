@@ -12,6 +12,7 @@ from localreg.engines.base import EngineInfo, Image, Progress
 from localreg.engines.compat_values import read_image
 from localreg.engines.podman_connection import NEVER, Connection, podman_errors, quoted, said
 from localreg.engines.podman_events import iter_pull_with_bytes, iter_transfer
+from localreg.engines.published import DISK_FULL
 from localreg.engines.transfer_errors import transfer_error
 from localreg.errors import ImageNotFoundError, InvalidArchiveError
 
@@ -48,7 +49,7 @@ class PodmanImages:
             try:
                 names = self._connection.post("/images/load", data=data, timeout=NEVER).json().get("Names") or ()
             except podman.errors.APIError as exc:
-                if exc.response is None:
+                if exc.response is None or DISK_FULL.search(" ".join(said(exc))):
                     raise
                 raise InvalidArchiveError(f"Podman finds no image in `{archive}`", details=said(exc)) from exc
         images = tuple(image for image in map(self.find_image, names) if image is not None)

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from localreg.engines.base import Endpoint, EngineName, TlsFiles
+from localreg.engines.base import Address, Endpoint, EngineName, TlsFiles
 from localreg.engines.unix_http import UnixHTTPConnection
 from localreg.errors import Unavailable
 
 ANSWER_SECONDS = 10.0
 """How long an engine may take for one answer before it counts as silent."""
+
+
+_SCHEMES = frozenset({"tcp", "http", "https"})
 
 
 class NoAnswerError(Exception):
@@ -38,8 +41,8 @@ class SeenContainer:
     id: str
     names: tuple[str, ...]
     labels: Mapping[str, str]
-    host_ports: tuple[int, ...]
-    """Ports of the engine's machine that it holds now."""
+    published: tuple[Address, ...]
+    """TCP addresses of the engine's machine that it holds now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,9 @@ def ask(expected: EngineName, endpoint: Endpoint, *, volume: str) -> Answer:
     Raises:
         NoAnswerError: nothing answers, or it is no engine.
     """
+    if endpoint.socket is None and urlsplit(endpoint.url).scheme not in _SCHEMES:
+        reason = "no address of an engine: it begins with `unix://`, `tcp://` or `ssh://`"
+        raise NoAnswerError(Unavailable(expected, endpoint.url, reason))
     with _reasons(expected, endpoint), contextlib.closing(_connection(endpoint)) as connection:
         ping = _get(connection, "/_ping")
         engine: EngineName = "podman" if "Libpod-Api-Version" in ping.headers else "docker"
@@ -114,9 +120,13 @@ def _get(connection: http.client.HTTPConnection, path: str, *, allow: tuple[int,
 
 
 def _seen(entry: Any) -> SeenContainer:
-    ports = tuple(port["PublicPort"] for port in entry.get("Ports") or () if port.get("PublicPort"))
+    published = tuple(
+        Address(port.get("IP") or "", port["PublicPort"])
+        for port in entry.get("Ports") or ()
+        if port.get("PublicPort") and port.get("Type", "tcp") == "tcp"
+    )
     names = tuple(name.removeprefix("/") for name in entry.get("Names") or ())
-    return SeenContainer(entry["Id"], names, entry.get("Labels") or {}, ports)
+    return SeenContainer(entry["Id"], names, entry.get("Labels") or {}, published)
 
 
 @contextlib.contextmanager
@@ -126,7 +136,8 @@ def _reasons(engine: EngineName, endpoint: Endpoint) -> Iterator[None]:
     try:
         yield
     except PermissionError as exc:
-        raise NoAnswerError(Unavailable(engine, where, *_permission(endpoint.socket or ""))) from exc
+        reason, cure = _permission(endpoint.socket) if endpoint.socket else (str(exc), None)
+        raise NoAnswerError(Unavailable(engine, where, reason, cure)) from exc
     except FileNotFoundError as exc:
         raise NoAnswerError(Unavailable(engine, where, "no socket", _start_command(engine))) from exc
     except ConnectionRefusedError as exc:

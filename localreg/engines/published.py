@@ -14,6 +14,9 @@ PORT_TAKEN = re.compile(
 )
 """How the engines, their proxies and their virtual machines say that a port cannot be bound."""
 
+DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+"""How the system says through an engine that there is no room."""
+
 
 def published_port(container_port: int, host_ip: str, host_port: int, endpoint: Endpoint) -> PublishedPort:
     """Work out where a binding can be reached from.

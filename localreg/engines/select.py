@@ -167,7 +167,7 @@ def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.
                     container.id,
                     (container.name,),
                     container.labels,
-                    tuple(port.bound.port for port in container.ports),
+                    tuple(port.bound for port in container.ports),
                 )
                 for container in opened.list_containers()
             )

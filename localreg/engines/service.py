@@ -163,7 +163,8 @@ def _runtime_folder() -> Path:
     except OSError as exc:
         raise EngineError(f"cannot make the folder `{folder}`: {exc.strerror}") from exc
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise EngineError(f"`{folder}` is not a folder that is yours alone", hint=f"rm -r {folder}")
+        hint = f"rm -r {folder}" if found.st_uid == os.getuid() else "set TMPDIR to a folder of your own"
+        raise EngineError(f"`{folder}` is not a folder that is yours alone", hint=hint)
     return folder
 
 

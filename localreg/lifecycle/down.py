@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
-from localreg.engines.base import AnonymousMount, Engine, HostPathMount, Volume, VolumeMount
-from localreg.errors import NotOursError
-from localreg.registry_container import DEFAULT_NAME, NAME_LABEL, Registry, find_registry, is_ours
+from localreg.engines.base import AnonymousMount, ContainerState, Engine, HostPathMount, Volume, VolumeMount
+from localreg.errors import ContainerNotFoundError, NotOursError
+from localreg.lifecycle.recovery import recover
+from localreg.registry_container import NAME_LABEL, Registry, find_registry, is_ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +37,15 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
     Raises:
         NotOursError: localreg did not create it.
     """
+    recover(engine, name)
     registry = find_registry(engine, name)
     if registry is not None:
         if not registry.is_ours and not force:
             raise NotOursError(
                 f"localreg did not create container `{name}` and leaves it alone",
-                hint="localreg down --force" if name == DEFAULT_NAME else f"localreg --name {name} down --force",
+                hint="localreg down --force",
             )
-        if not registry.options.ephemeral:
-            # One that keeps nothing has nothing to write either, and when it stops the engine removes it by itself.
-            engine.stop_container(registry.container.id)
+        _stop(engine, registry)
         # The throw-away kind of ours goes whole; the data of a registry started by hand stays unless told otherwise.
         engine.remove_container(registry.container.id, anonymous_volumes=volumes or registry.is_ours)
     ours = tuple(volume.name for volume in engine.list_volumes() if _is_of(volume, name))
@@ -60,6 +61,15 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
     )
 
 
+def _stop(engine: Engine, registry: Registry) -> None:
+    """End it gracefully where there is anything to be written; one that keeps nothing goes by itself when it stops."""
+    if registry.options.ephemeral or registry.container.state is ContainerState.PAUSED:
+        return
+    # Somebody else may be removing it at the same time.
+    with contextlib.suppress(ContainerNotFoundError):
+        engine.stop_container(registry.container.id)
+
+
 def _is_of(volume: Volume, name: str) -> bool:
     return is_ours(volume.labels) and volume.labels.get(NAME_LABEL) == name
 
@@ -71,6 +81,6 @@ def _place_of_others(registry: Registry | None, ours: tuple[str, ...], *, volume
             return f"volume {volume}"
         case HostPathMount(path=path):
             return path
-        case AnonymousMount() if registry and not registry.is_ours and not volumes:
+        case AnonymousMount() if registry and not (registry.is_ours or registry.container.removes_itself or volumes):
             return "an anonymous volume"
     return None

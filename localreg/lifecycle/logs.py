@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from localreg.engines.base import Container, ContainerRuntime, LogChunk
-from localreg.errors import UsageError
+from localreg.errors import ContainerNotFoundError, UsageError
 from localreg.registry_container import get_registry
 
 _POLL_SECONDS = 0.25
@@ -42,10 +45,14 @@ def iter_log(
     while follow:
         restarted = _await_restart(engine, name, container, notify)
         if restarted is None:
-            notify(f"container `{name}` was removed: the log ends here")
-            return
+            break
         container = restarted
-        yield from engine.read_logs(container.id, follow=True, since=container.started_at, timestamps=timestamps)
+        try:
+            yield from engine.read_logs(container.id, follow=True, since=container.started_at, timestamps=timestamps)
+        except ContainerNotFoundError:
+            break
+    if follow:
+        notify(f"container `{name}` was removed: the log ends here")
 
 
 def _await_restart(
@@ -66,6 +73,8 @@ def _await_restart(
 
 
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([dhms])", re.ASCII)
+_DURATION = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 
 
 def parse_since(text: str, *, now: datetime | None = None) -> datetime:
@@ -78,31 +87,21 @@ def parse_since(text: str, *, now: datetime | None = None) -> datetime:
     Raises:
         UsageError: it is none of these.
     """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        pass
-    else:
-        return moment if moment.tzinfo else moment.astimezone()
-    try:
-        return datetime.fromtimestamp(float(text), UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    seconds = _parse_duration(text)
-    if seconds is None:
-        raise UsageError(f"`{text}` is no moment", hint="--since takes 2026-01-31T12:00:00, 10m, 1h30m or a Unix time")
-    return (now or datetime.now(UTC)) - timedelta(seconds=seconds)
+    for read in (_read_moment, _read_unix_time, partial(_read_duration, now=now or datetime.now(UTC))):
+        with contextlib.suppress(ValueError, OverflowError, OSError):
+            return read(text)
+    raise UsageError(f"`{text}` is no moment", hint="--since takes 2026-01-31T12:00:00, 10m, 1h30m or a Unix time")
 
 
-def _parse_duration(text: str) -> float | None:
-    seconds, number = 0.0, ""
-    for character in text:
-        if character in _UNITS and number:
-            try:
-                seconds += float(number) * _UNITS[character]
-            except ValueError:
-                return None
-            number = ""
-        else:
-            number += character
-    return seconds if text and not number else None
+def _read_moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _read_unix_time(text: str) -> datetime:
+    return datetime.fromtimestamp(float(text), UTC)
+
+
+def _read_duration(text: str, *, now: datetime) -> datetime:
+    if not _DURATION.fullmatch(text):
+        raise ValueError(text)
+    return now - timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from localreg import ports
 from localreg.engines.base import Address
-from localreg.engines.probe import Answer
+from localreg.engines.probe import Answer, SeenContainer
 from localreg.errors import PortTakenError
+from localreg.lifecycle.readiness import wait_until
 from localreg.registry_container import NAME_LABEL, OPTIONS_LABEL, RegistryOptions, is_ours
 
 DEFAULT_PORT = 5000
 DEFAULT_HOST = "127.0.0.1"
 _LAST_PORT = 65535
+_FORWARDER_SECONDS = 1.0
+"""How long the helper that forwarded a port may take to go after its container."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An address that a container has, or that a registry of ours will have again."""
+
+    address: Address
+    who: str
+    """The claimant, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class PortClaims:
     """Who has a port as far as the engines know: running containers, and our own registries even when stopped."""
 
-    claims: Mapping[int, str] = field(default_factory=dict)
-    """Port to claimant, in words."""
+    claims: tuple[Claim, ...] = ()
     taken: frozenset[int] = frozenset()
     """Ports that an engine refused although nothing here was seen to hold them."""
     remote: bool = False
@@ -29,19 +40,15 @@ class PortClaims:
 
     @classmethod
     def of(cls, answers: Iterable[Answer], *, name: str, remote: bool = False) -> PortClaims:
-        """Collect the claims on the ports of one machine, of every container but the registry `name` itself."""
-        claims: dict[int, str] = {}
-        for answer in (answer for answer in answers if answer.endpoint.is_remote is remote):
-            for container in answer.containers:
-                if name in container.names:
-                    continue
-                who = f"container `{container.names[0]}` ({answer.engine.capitalize()})" if container.names else "?"
-                if is_ours(container.labels):
-                    port = RegistryOptions.from_json(container.labels.get(OPTIONS_LABEL)).port
-                    who = f"registry `{container.labels.get(NAME_LABEL)}` ({answer.engine.capitalize()})"
-                    claims.update({port: who} if port else {})
-                claims.update(dict.fromkeys(container.host_ports, who))
-        return cls(claims, remote=remote)
+        """Collect the claims on the ports of one machine, of every container but those of the registry `name`."""
+        claims = [
+            claim
+            for answer in answers
+            for container in answer.containers
+            if answer.endpoint.is_remote is remote and name not in (*container.names, container.labels.get(NAME_LABEL))
+            for claim in _claims_of(container, answer.engine.capitalize())
+        ]
+        return cls(tuple(claims), remote=remote)
 
     def with_taken(self, port: int) -> PortClaims:
         """These, and one that an engine refused."""
@@ -49,9 +56,13 @@ class PortClaims:
 
     def find_holder(self, address: Address) -> str | None:
         """Who keeps a new registry from being published there, in words; None when it is free."""
-        if claimant := self.claims.get(address.port):
-            return claimant
+        if claim := next((claim for claim in self.claims if claim.address.overlaps(address)), None):
+            return claim.who
         holder = None if self.remote else ports.find_holder(address)
+        if holder is not None and holder.may_be_a_forwarder:
+            # It may be about to go, with a container that was stopped a moment ago.
+            wait_until(lambda: ports.find_holder(address) is None, seconds=_FORWARDER_SECONDS, is_alive=lambda: True)
+            holder = ports.find_holder(address)
         if holder is None and address.port in self.taken:
             return "another program"
         return None if holder is None else str(holder)
@@ -77,6 +88,17 @@ class PortClaims:
         raise PortTakenError(f"no port above {address.port} is free", hint="localreg up --port PORT")
 
 
+def _claims_of(container: SeenContainer, engine: str) -> Iterator[Claim]:
+    who = f"container `{next(iter(container.names), container.id[:12])}` ({engine})"
+    if is_ours(container.labels):
+        who = f"registry `{container.labels.get(NAME_LABEL)}` ({engine})"
+        options = RegistryOptions.from_json(container.labels.get(OPTIONS_LABEL))
+        if options.port:
+            yield Claim(Address(options.host or DEFAULT_HOST, options.port), who)
+    for address in container.published:
+        yield Claim(address, who)
+
+
 @dataclass(frozen=True, slots=True)
 class PortChoice:
     """An address to publish on."""
@@ -86,7 +108,7 @@ class PortChoice:
     """What the user should know about it."""
 
 
-def choose_port(asked: RegistryOptions, claims: PortClaims, *, command: str) -> PortChoice:
+def choose_port(asked: RegistryOptions, claims: PortClaims) -> PortChoice:
     """Choose where a new registry is published.
 
     A server on the other loopback counts: `localhost` may lead a client to it instead of to the registry.
@@ -94,7 +116,6 @@ def choose_port(asked: RegistryOptions, claims: PortClaims, *, command: str) -> 
     Args:
         asked: What was asked for.
         claims: Who has which port.
-        command: What starts the registry, for the hint.
 
     Raises:
         PortTakenError: the port was asked for and something holds it.
@@ -104,16 +125,21 @@ def choose_port(asked: RegistryOptions, claims: PortClaims, *, command: str) -> 
     namesake = claims.find_namesake(address)
     if asked.port is not None:
         if holder is not None:
-            raise PortTakenError(
-                f"port {address.port} on {address.host} is taken by {holder}",
-                hint=f"{command} --port {claims.next_free(address).port}",
-            )
+            raise port_taken(address, holder, claims)
         return PortChoice(address, None if namesake is None else _warning(address, namesake))
     if holder is None and namesake is None:
         return PortChoice(address)
     free = claims.next_free(address)
     who = holder or f"{namesake} on {namesake.address.host if namesake else ''}"
     return PortChoice(free, f"port {address.port} is taken by {who}; using {free.port}")
+
+
+def port_taken(address: Address, holder: str, claims: PortClaims) -> PortTakenError:
+    """The error for a port that was asked for, with one that is free."""
+    return PortTakenError(
+        f"port {address.port} on {address.host} is taken by {holder}",
+        hint=f"localreg up --port {claims.next_free(address).port}",
+    )
 
 
 def _warning(address: Address, namesake: ports.Holder) -> str:

@@ -2,50 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections import deque
 from collections.abc import Sequence
 
-from localreg.engines.base import Container, ContainerRuntime, ContainerState
+from localreg.engines.base import Container, ContainerRuntime, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
 from localreg.lifecycle.readiness import is_ready, wait_until
-from localreg.registry_container import Registry, up_command
+from localreg.registry_container import Registry
 
 _LOG_LINES = 10
-_JOIN_SECONDS = 2.0
+_END_SECONDS = 5.0
 
 
-class LogTail:
-    """The last lines of a container's log, read while it runs: the engine removes the log with the container."""
-
-    def __init__(self, engine: ContainerRuntime, container_id: str) -> None:
-        self._chunks: deque[bytes] = deque(maxlen=200)
-        self._thread = threading.Thread(target=self._read, args=(engine, container_id), daemon=True)
-        self._thread.start()
-
-    def _read(self, engine: ContainerRuntime, container_id: str) -> None:
-        # What goes wrong here only shortens the log that an error could have shown.
-        with contextlib.suppress(LocalregError):
-            for chunk in engine.read_logs(container_id, follow=True):
-                self._chunks.append(chunk.data)
-
-    def lines(self) -> list[str]:
-        """What was read so far; waits a moment for a log that is just ending."""
-        self._thread.join(_JOIN_SECONDS)
-        return last_lines(b"".join(self._chunks))
-
-
-def await_registry(
-    engine: ContainerRuntime, registry: Registry, *, seconds: float, tail: LogTail | None = None
-) -> None:
+def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: float) -> None:
     """Wait until the registry of a started container answers.
 
     Args:
         engine: Where the container runs.
         registry: As the engine describes it after the start.
         seconds: How long at most.
-        tail: Its log, where the engine will not have it any more when the container has stopped.
 
     Raises:
         RegistryNotReadyError: it stopped, or did not answer in time; with the last lines of its log.
@@ -58,7 +32,7 @@ def await_registry(
             return False
         if published.from_host is None:
             # A remote engine's loopback cannot be asked from here: its own word has to do.
-            return any("listening on" in line for line in read_last_lines(engine, container.id))
+            return b"listening on" in _log_since_start(engine, container)
         return is_ready(f"http://{published.from_host}")
 
     def is_alive() -> bool:
@@ -68,8 +42,14 @@ def await_registry(
     if wait_until(answers, seconds=seconds, is_alive=is_alive):
         return
     now = engine.find_container(container.id)
-    lines = tail.lines() if tail is not None else read_last_lines(engine, container.id)
-    raise _not_ready(container, now, seconds, lines)
+    raise _not_ready(container, now, seconds, read_last_lines(engine, container.id))
+
+
+def _log_since_start(engine: ContainerRuntime, container: Container) -> bytes:
+    try:
+        return b"".join(chunk.data for chunk in engine.read_logs(container.id, since=container.started_at))
+    except LocalregError:
+        return b""
 
 
 def _not_ready(
@@ -78,7 +58,7 @@ def _not_ready(
     if now is not None and now.state is ContainerState.RUNNING:
         return RegistryNotReadyError(
             f"registry `{container.name}` runs but did not answer within {seconds:g} seconds",
-            hint=f"{up_command(container.name)} --wait {max(60, round(seconds * 2))}",
+            hint=f"localreg up --wait {max(60, round(seconds * 2))}",
             details=lines,
         )
     code = "" if now is None or now.exit_code is None else f" with exit code {now.exit_code}"
@@ -95,6 +75,32 @@ def read_last_lines(engine: ContainerRuntime, container_id: str) -> list[str]:
         return last_lines(b"".join(chunk.data for chunk in chunks))
     except LocalregError:
         return []
+
+
+def last_words(engine: ContainerRuntime, spec: ContainerSpec) -> tuple[str, ...]:
+    """What a container said that ended at once and took its log with it: one like it is started, and says it again.
+
+    Args:
+        engine: Where it ran.
+        spec: The same, but that it stays when it ends.
+    """
+    wait_until(lambda: engine.find_container(spec.name) is None, seconds=_END_SECONDS, is_alive=lambda: True)
+    try:
+        container = engine.create_container(spec)
+        try:
+            engine.start_container(container.id)
+            wait_until(lambda: _has_ended(engine, container), seconds=_END_SECONDS, is_alive=lambda: True)
+            return tuple(read_last_lines(engine, container.id))
+        finally:
+            engine.remove_container(container.id)
+    except LocalregError:
+        # The error that this was to explain counts, not this one.
+        return ()
+
+
+def _has_ended(engine: ContainerRuntime, container: Container) -> bool:
+    now = engine.find_container(container.id)
+    return now is None or not now.is_running
 
 
 def last_lines(log: bytes) -> list[str]:

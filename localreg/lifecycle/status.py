@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,7 +15,7 @@ from localreg.engines.base import (
 )
 from localreg.errors import LocalregError
 from localreg.lifecycle.readiness import is_ready
-from localreg.registry_container import CONTAINER_PORT, Registry, find_registry
+from localreg.registry_container import Registry, find_registry
 
 
 class Health(StrEnum):
@@ -24,6 +23,7 @@ class Health(StrEnum):
 
     HEALTHY = "healthy"
     NOT_ANSWERING = "not answering"
+    OUT_OF_REACH = "out of reach"
     STOPPED = "stopped"
     ABSENT = "absent"
 
@@ -74,8 +74,10 @@ def _health(registry: Registry) -> Health:
     if registry.container.state is not ContainerState.RUNNING:
         return Health.STOPPED
     published = registry.published
-    if published is None or published.from_host is None:
+    if published is None:
         return Health.NOT_ANSWERING
+    if published.from_host is None:
+        return Health.OUT_OF_REACH
     return Health.HEALTHY if is_ready(f"http://{published.from_host}") else Health.NOT_ANSWERING
 
 
@@ -108,16 +110,15 @@ class SeenRegistry:
     health: Health
 
 
-def list_registries(engines: Sequence[Engine]) -> list[SeenRegistry]:
-    """Every container that is a registry, ours and others': by our label, or because it publishes a registry's port."""
+def list_registries(engine: Engine) -> list[SeenRegistry]:
+    """Every container that is a registry, ours and others': by label, by image, or because it answers as one."""
     return [
-        SeenRegistry(engine.info(), registry, _health(registry))
-        for engine in engines
+        SeenRegistry(engine.info(), registry, health)
         for registry in map(Registry, engine.list_containers())
-        if registry.is_ours or _looks_like_a_registry(registry)
+        for health in [_health(registry)]
+        if registry.is_ours or _has_registrys_image(registry) or health is Health.HEALTHY
     ]
 
 
-def _looks_like_a_registry(registry: Registry) -> bool:
-    name = registry.container.image.partition("@")[0].rpartition("/")[2].partition(":")[0]
-    return name == "registry" or any(port.container_port == CONTAINER_PORT for port in registry.container.ports)
+def _has_registrys_image(registry: Registry) -> bool:
+    return registry.container.image.partition("@")[0].rpartition("/")[2].partition(":")[0] == "registry"

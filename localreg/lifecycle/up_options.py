@@ -49,7 +49,10 @@ def _read_volume(text: str) -> str:
         if not _VOLUME_NAME.fullmatch(text):
             raise UsageError(f"`{text}` is neither a volume's name nor a path", hint="--volume localreg-images")
         return text
-    folder = Path(text).expanduser().absolute()
+    try:
+        folder = Path(text).expanduser().absolute()
+    except RuntimeError as exc:
+        raise UsageError(f"`{text}` is in nobody's home: there is no such user", hint="--volume PATH") from exc
     if not folder.is_dir():
         raise UsageError(f"there is no folder `{folder}`", hint=f"mkdir -p {folder}")
     return str(folder.resolve())

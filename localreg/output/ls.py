@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from localreg.errors import LocalregError
 from localreg.listing import ListedImage, Listing
 from localreg.output.humane import ago, size
 from localreg.output.registries import time_json
-from localreg.output.streams import Renderings
+from localreg.output.streams import Renderings, error_as_json
 
 _SHORT_DIGEST = 12
 
 
-def render(listing: Listing, *, location: str, chosen: bool = False) -> Renderings:
+def render(
+    listing: Listing, errors: Sequence[tuple[str, LocalregError]] = (), *, location: str, chosen: bool = False
+) -> Renderings:
     """Lay out what is in a registry.
 
     Args:
         listing: What was found.
+        errors: What was named and is not there, and the error for it.
         location: The registry's part of a reference.
         chosen: Only what fits a pattern was asked for.
     """
@@ -64,6 +69,7 @@ def render(listing: Listing, *, location: str, chosen: bool = False) -> Renderin
                 }
                 for row in rows
             ],
+            "errors": [{"source": source, **error_as_json(error)} for source, error in errors],
         },
     )
 

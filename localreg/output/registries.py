@@ -8,13 +8,15 @@ from typing import Any
 from localreg.engines.base import EngineInfo
 from localreg.registry_container import Registry
 
+_DEFAULT_CONTEXT = "unix:///var/run/docker.sock"
+
 
 def engine_line(info: EngineInfo) -> str:
     """An engine in one line: what it is, and where it answers where that is not plain."""
     parts = [f"{info.name.capitalize()} {info.version}"]
     if info.rootless:
         parts.append("rootless")
-    if info.context or (info.name == "docker" and not info.remote):
+    if info.context or info.endpoint == _DEFAULT_CONTEXT:
         parts.append(f"context `{info.context or 'default'}`")
     elif info.private:
         parts.append("served by localreg while it is used")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from localreg.engines.base import ContainerState
 from localreg.lifecycle.status import Health, SeenRegistry, Status
 from localreg.output.block import block
 from localreg.output.humane import ago, duration
@@ -24,10 +25,7 @@ def render(result: Status, *, plain_http: str | None, command: str) -> Rendering
     facts = [*_facts(result), *([("podman", plain_http)] if plain_http and result.registry else [])]
 
     def table(width: int) -> str:
-        cure = [] if result.health is Health.HEALTHY else [("start", f"{command} up")]
-        if result.health is Health.NOT_ANSWERING:
-            cure = [("see", f"{command} logs")]
-        return block(_headline(result), [*facts, *cure], width=width)
+        return block(_headline(result), [*facts, *_next(result, command)], width=width)
 
     def plain() -> str:
         location = result.registry.location if result.registry else None
@@ -48,6 +46,15 @@ def render(result: Status, *, plain_http: str | None, command: str) -> Rendering
             "repositories": result.repositories,
         },
     )
+
+
+def _next(result: Status, command: str) -> list[tuple[str, str]]:
+    """What to do about a registry that cannot be used."""
+    if result.health is Health.NOT_ANSWERING:
+        return [("see", f"{command} logs")]
+    if result.registry is not None and result.registry.container.state is ContainerState.PAUSED:
+        return [("resume", f"{result.engine.name} unpause {result.name}")]
+    return [("start", f"{command} up")] if result.health in (Health.STOPPED, Health.ABSENT) else []
 
 
 def _headline(result: Status) -> str:
@@ -71,7 +78,8 @@ def _facts(result: Status) -> list[tuple[str, str]]:
         facts.append(("reach", reach_line(result.registry)))
     count = result.repositories
     number = "" if count is None else f", {count} {'repository' if count == 1 else 'repositories'}"
-    place = result.storage or "an anonymous volume, gone with the container"
+    gone = "when it stops" if result.registry.container.removes_itself else "with the container"
+    place = result.storage or f"an anonymous volume, gone {gone}"
     facts.append(("storage", f"{'volume ' if result.storage and not place.startswith('/') else ''}{place}{number}"))
     if not result.registry.is_ours:
         facts.append(("origin", "started by hand, not by localreg"))

@@ -12,7 +12,9 @@ from localreg.output.registries import engine_json, engine_line, reach_line, reg
 from localreg.output.streams import Renderings
 
 
-def render(result: UpResult, info: EngineInfo, *, version: str | None, command: str) -> Renderings:
+def render(
+    result: UpResult, info: EngineInfo, *, version: str | None, command: str, podman_fix: Renderings | None = None
+) -> Renderings:
     """Lay out a registry that answers.
 
     Args:
@@ -20,20 +22,22 @@ def render(result: UpResult, info: EngineInfo, *, version: str | None, command: 
         info: The engine it did it on.
         version: Of the registry's program.
         command: `localreg`, with the registry's name where it has one of its own.
+        podman_fix: What `--podman-fix` did.
     """
     location = result.registry.get_location()
 
     def table(width: int) -> str:
         headline = _headline(result, title(version), location)
+        below = f"\n{podman_fix.table(width)}" if podman_fix else ""
         if result.action is UpAction.ALREADY:
-            return headline
+            return headline + below
         facts = [
             ("engine", engine_line(info)),
             ("reach", reach_line(result.registry)),
             ("storage", _storage(result, command)),
             ("next", f"{command} push IMAGE"),
         ]
-        return block(headline, facts, width=width)
+        return block(headline, facts, width=width) + below
 
     return Renderings(
         table=table,
@@ -42,6 +46,7 @@ def render(result: UpResult, info: EngineInfo, *, version: str | None, command: 
             "action": str(result.action),
             "registry": registry_json(result.registry),
             "engine": engine_json(info),
+            **({"podman_fix": podman_fix.json()} if podman_fix else {}),
         },
     )
 
@@ -52,8 +57,10 @@ def _storage(result: UpResult, command: str) -> str:
             return f"volume {volume}" + (f", kept by `{command} down`" if result.registry.is_ours else "")
         case HostPathMount(path=path):
             return path
-        case _:
+        case _ if result.registry.container.removes_itself:
             return "none: images are gone when it stops"
+        case _:
+            return "an anonymous volume, gone with the container"
 
 
 def _headline(result: UpResult, what: str, location: str) -> str:

@@ -99,7 +99,7 @@ def test_a_container_is_what_was_asked_for(loaded: Bench) -> None:
     assert created.labels["who"] == "contract"
     assert created.mounts == (VolumeMount("contract", "/data"),)
     assert re.fullmatch(r"[0-9a-f]{64}", created.id)
-    assert (created.started_at, created.exit_code) == (None, None)
+    assert (created.started_at, created.exit_code, created.removes_itself) == (None, None, False)
     loaded.engine.start_container(created.id)
     running = loaded.engine.find_container("speaker")
     assert running is not None
@@ -122,6 +122,22 @@ def test_a_name_is_given_once(loaded: Bench) -> None:
     loaded.engine.create_container(spec())
     with pytest.raises(NameTakenError):
         loaded.engine.create_container(spec())
+
+
+def test_another_name_is_given_running_or_not(loaded: Bench) -> None:
+    first = loaded.engine.create_container(spec("first"))
+    loaded.engine.rename_container(first.id, "aside")
+    assert loaded.engine.find_container("first") is None
+    second = loaded.engine.create_container(spec("first"))
+    with pytest.raises(NameTakenError):
+        loaded.engine.rename_container(second.id, "aside")
+    loaded.engine.start_container(second.id)
+    loaded.engine.rename_container(second.id, "second")
+    renamed = loaded.engine.find_container("second")
+    assert renamed is not None
+    assert (renamed.id, renamed.is_running) == (second.id, True)
+    with pytest.raises(ContainerNotFoundError):
+        loaded.engine.rename_container("nosuch", "other")
 
 
 def test_creating_never_pulls(bench: Bench) -> None:
@@ -184,6 +200,7 @@ def test_a_port_that_a_process_holds_is_taken(loaded: Bench) -> None:
 
 def test_one_that_removes_itself_is_gone_after_it_stopped(loaded: Bench) -> None:
     created = started(loaded, throw_away=True)
+    assert created.removes_itself
     loaded.engine.stop_container(created.id, grace_seconds=0)
     assert wait_until(lambda: loaded.engine.find_container(created.id) is None, seconds=20, is_alive=lambda: True)
     loaded.engine.remove_container(created.id)

@@ -7,15 +7,19 @@ from datetime import UTC, datetime
 import pytest
 from fake_registry import CONFIG, FakeRegistry, child
 
-from localreg.errors import InvalidReferenceError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
-from localreg.listing import ListedImage, list_images
+from localreg.errors import InvalidReferenceError, RegistryError, RegistryUnreachableError
+from localreg.listing import ListedImage, Listing, list_images
 from localreg.oci import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from localreg.registry.client import RegistryClient
 
 
-def rows(registry: FakeRegistry, *patterns: str) -> tuple[ListedImage, ...]:
+def listing(registry: FakeRegistry, *patterns: str) -> Listing:
     with RegistryClient(registry.base_url) as client:
-        return list_images(client, patterns).rows
+        return list_images(client, patterns)
+
+
+def rows(registry: FakeRegistry, *patterns: str) -> tuple[ListedImage, ...]:
+    return listing(registry, *patterns).rows
 
 
 @pytest.mark.parametrize("media_type", [OCI_MANIFEST, DOCKER_MANIFEST])
@@ -209,9 +213,18 @@ def test_patterns_choose(registry: FakeRegistry, patterns: list[str], found: lis
     assert [f"{row.repository}:{row.tag}" for row in rows(registry, *patterns)] == found
 
 
-def test_a_name_that_is_not_there_is_not_found_and_the_catalog_is_not_read(registry: FakeRegistry) -> None:
-    with pytest.raises(RepositoryNotFoundError):
-        rows(registry, "nosuch")
+def test_a_name_that_nothing_fits_is_missing_and_the_others_are_found(registry: FakeRegistry) -> None:
+    registry.put_image("app:1")
+    found = listing(registry, "nosuch", "app:1", "app:2", "other*")
+    assert [row.repository for row in found.rows] == ["app"]
+    assert found.missing == ("nosuch", "app:2")
+    assert listing(registry, "nosuch", "app").missing == ("nosuch",)
+    assert listing(registry, "other*").missing == ()
+
+
+def test_what_is_named_is_not_looked_for_in_the_catalog(registry: FakeRegistry) -> None:
+    registry.put_image("app:1")
+    assert len(rows(registry, "app")) == 1
     assert registry.requests["/v2/_catalog"] == 0
 
 
@@ -233,9 +246,3 @@ def test_a_registry_that_goes_away_ends_the_listing(registry: FakeRegistry) -> N
     registry.faults["/v2/app/manifests/1"] = "gone"
     with pytest.raises(RegistryUnreachableError):
         rows(registry)
-
-
-def test_a_tag_that_is_not_there_is_not_found(registry: FakeRegistry) -> None:
-    registry.put_image("app:1")
-    with pytest.raises(RepositoryNotFoundError, match="`app:nosuch`"):
-        rows(registry, "app:nosuch")

@@ -16,7 +16,7 @@ from localreg.engines.podman import PodmanEngine
 from localreg.engines.podman_connection import Connection, podman_errors
 from localreg.errors import EngineError, EngineLostError, ImageNotFoundError
 
-VERSION = b'HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{"Version":"5.4.2"}'
+VERSION = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 19\r\n\r\n{"Version":"5.4.2"}'
 
 
 @contextmanager

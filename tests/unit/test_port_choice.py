@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from collections.abc import Iterator
 
 import pytest
 
-from localreg.engines.base import Endpoint
+from localreg.engines.base import Address, Endpoint
 from localreg.engines.probe import Answer, SeenContainer
 from localreg.errors import PortTakenError
 from localreg.lifecycle.port_choice import PortClaims, choose_port
@@ -18,15 +18,15 @@ REMOTE = Endpoint("tcp://192.0.2.7:2375")
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
+def port() -> int:
     """A port of this machine that nobody listens on, nor on the next."""
-    with socket.socket() as held, socket.socket() as following:
-        held.bind(("127.0.0.1", 0))
-        number = held.getsockname()[1]
-        following.bind(("127.0.0.1", number + 1))
-        held.close()
-        following.close()
-        yield number
+    while True:
+        with socket.socket() as held, socket.socket() as following:
+            held.bind(("127.0.0.1", 0))
+            number = int(held.getsockname()[1])
+            with contextlib.suppress(OSError, OverflowError):
+                following.bind(("127.0.0.1", number + 1))
+                return number
 
 
 def answer(endpoint: Endpoint, *containers: SeenContainer) -> Answer:
@@ -34,7 +34,7 @@ def answer(endpoint: Endpoint, *containers: SeenContainer) -> Answer:
 
 
 def running(name: str, port: int) -> SeenContainer:
-    return SeenContainer("0" * 64, (name,), {}, (port,))
+    return SeenContainer("0" * 64, (name,), {}, (Address("127.0.0.1", port),))
 
 
 def stopped_registry(name: str, port: int) -> SeenContainer:
@@ -45,31 +45,31 @@ def stopped_registry(name: str, port: int) -> SeenContainer:
 def test_a_port_that_a_container_holds_is_not_given_away(port: int) -> None:
     claims = PortClaims.of([answer(LOCAL, running("web", port))], name="registry")
     with pytest.raises(PortTakenError, match=r"taken by container `web` \(Docker\)") as caught:
-        choose_port(RegistryOptions(port=port), claims, command="localreg up")
+        choose_port(RegistryOptions(port=port), claims)
     assert caught.value.hint == f"localreg up --port {port + 1}"
 
 
 def test_nor_the_port_of_a_registry_of_ours_that_is_stopped(port: int) -> None:
     claims = PortClaims.of([answer(LOCAL, stopped_registry("other", port))], name="registry")
     with pytest.raises(PortTakenError, match="taken by registry `other`"):
-        choose_port(RegistryOptions(port=port), claims, command="localreg up")
+        choose_port(RegistryOptions(port=port), claims)
 
 
 def test_but_the_registrys_own_port_is_its_own(port: int) -> None:
     claims = PortClaims.of([answer(LOCAL, stopped_registry("registry", port))], name="registry")
-    assert choose_port(RegistryOptions(port=port), claims, command="localreg up").address.port == port
+    assert choose_port(RegistryOptions(port=port), claims).address.port == port
 
 
 @pytest.mark.parametrize("remote", [False, True])
 def test_the_ports_of_another_machine_are_no_ports_of_this_one(port: int, remote: bool) -> None:  # noqa: FBT001
     answers = [answer(LOCAL if remote else REMOTE, running("web", port))]
     claims = PortClaims.of(answers, name="registry", remote=remote)
-    assert choose_port(RegistryOptions(port=port), claims, command="localreg up").address.port == port
+    assert choose_port(RegistryOptions(port=port), claims).address.port == port
 
 
 def test_what_listens_here_holds_no_port_of_a_remote_engine() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         asked = RegistryOptions(port=server.getsockname()[1])
-        assert choose_port(asked, PortClaims(remote=True), command="localreg up").address.port == asked.port
+        assert choose_port(asked, PortClaims(remote=True)).address.port == asked.port
         with pytest.raises(PortTakenError):
-            choose_port(asked, PortClaims(), command="localreg up")
+            choose_port(asked, PortClaims())

@@ -60,10 +60,17 @@ def upstream(engine: FakeEngine) -> None:
     engine.registries["docker.io"] = {QUALIFIED: image}
 
 
-@pytest.mark.parametrize("name", [DEFAULT_IMAGE, QUALIFIED])
+@pytest.mark.parametrize("name", ["localhost/registry:2.8.3", QUALIFIED])
 def test_one_that_is_there_is_used(engine: FakeEngine, notes: list[str], name: str) -> None:
     engine.add_image(name)
     assert ensure(engine, notes) == RegistryImage(name, ImageSource.PRESENT)
+
+
+def test_another_image_whose_name_only_ends_alike_is_not(engine: FakeEngine, notes: list[str]) -> None:
+    # What Podman resolves the short name to when it has nothing better.
+    engine.add_image("example.com/team/registry:2.8.3", DEFAULT_IMAGE)
+    upstream(engine)
+    assert ensure(engine, notes) == RegistryImage(QUALIFIED, ImageSource.PULLED)
 
 
 def test_one_that_is_missing_is_pulled_by_its_full_name(engine: FakeEngine, notes: list[str]) -> None:

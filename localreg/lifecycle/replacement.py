@@ -1,0 +1,63 @@
+"""Another container for a registry, with its data: the old one waits aside until the new one answers.
+
+A start that fails gives the old one its name back. A kill in between leaves it aside, where `recovery` finds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+from localreg.engines.base import Engine
+from localreg.errors import LocalregError
+from localreg.lifecycle.creation import create_registry, ensure_image
+from localreg.lifecycle.port_choice import choose_port
+from localreg.lifecycle.up_request import Notify, OnProgress, UpRequest
+from localreg.registry_container import Registry, replaced_name
+
+
+def replace_registry(
+    engine: Engine, registry: Registry, request: UpRequest, *, notify: Notify, on_progress: OnProgress
+) -> Registry:
+    """Replace a registry's container; the data stays, and so does every option that was not asked for anew.
+
+    Raises:
+        PortTakenError: the new port is somebody else's; the old container goes on.
+        RegistryNotReadyError: the new container did not answer in time; the old one runs again.
+    """
+    options = request.asked.over(registry.options)
+    if request.asked.volume is not None:
+        options = replace(options, ephemeral=None)
+    if request.asked.ephemeral:
+        options = replace(options, volume=None)
+    # The image is made sure of first: what can fail for long fails while the old container still serves.
+    image = ensure_image(engine, replace(request, asked=options), notify=notify, on_progress=on_progress)
+    if request.asked.port not in (None, registry.options.port):
+        choose_port(request.asked, request.claims)
+    asked = request.asked.over(registry.asked)
+    with _aside(engine, registry, notify):
+        return create_registry(engine, replace(request, asked=options), image, asked=asked, notify=notify)
+
+
+@contextlib.contextmanager
+def _aside(engine: Engine, registry: Registry, notify: Notify) -> Iterator[None]:
+    """Keep the old container out of the way, under another name, until the new one is there."""
+    old = registry.container
+    if old.removes_itself:
+        engine.remove_container(old.id)
+        notify("the registry was one that keeps nothing: its images are gone")
+        yield
+        return
+    engine.rename_container(old.id, replaced_name(old.name))
+    try:
+        engine.stop_container(old.id)
+        yield
+    except BaseException:
+        # What goes wrong here must not hide what went wrong before.
+        with contextlib.suppress(LocalregError):
+            engine.rename_container(old.id, old.name)
+            if old.is_running:
+                engine.start_container(old.id)
+        raise
+    engine.remove_container(old.id)

@@ -1,0 +1,200 @@
+"""What `up` and `down` do when things go wrong, on an engine in memory with a registry that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_registry import FakeRegistry, fake_registry
+from fakes import FakeEngine
+
+from localreg.engines.base import EngineInfo, VolumeMount
+from localreg.errors import (
+    EngineError,
+    OptionsDifferError,
+    PortTakenError,
+    RegistryNotReadyError,
+    UsageError,
+)
+from localreg.lifecycle.down import bring_down
+from localreg.lifecycle.logs import parse_since
+from localreg.lifecycle.port_choice import PortClaims
+from localreg.lifecycle.up import UpAction, UpResult, bring_up
+from localreg.lifecycle.up_request import UpRequest
+from localreg.registry_container import RegistryOptions, find_registry, replaced_name
+from localreg.registry_image import PullPolicy
+
+IMAGE = "docker.io/library/registry:2.8.3"
+BROKEN = "localhost/broken:1"
+OTHER = VolumeMount("other", "/data")
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    """What answers at the port that the container publishes."""
+    with fake_registry() as found:
+        found.answers["/v2/"] = (b"{}", {"Docker-Distribution-Api-Version": "registry/2.0"})
+        yield found
+
+
+@pytest.fixture
+def port(registry: FakeRegistry) -> int:
+    return int(registry.base_url.rpartition(":")[2])
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    # The ports are those of another machine, so that the one which the stand-in listens on counts as free.
+    found = FakeEngine(EngineInfo("docker", "0.0.0", "fake:", plain_http_on_loopback=True))
+    found.add_image(IMAGE)
+    found.add_image(BROKEN)
+    found.exits[BROKEN] = 3
+    return found
+
+
+def up(engine: FakeEngine, *, recreate: bool = False, archive: Path | None = None, **asked: object) -> UpResult:
+    request = UpRequest(
+        "registry",
+        RegistryOptions(**asked),  # type: ignore[arg-type]  # each test gives what fits
+        archive=archive,
+        pull=PullPolicy.NEVER,
+        wait_seconds=0.2,
+        recreate=recreate,
+        claims=PortClaims(remote=True),
+    )
+    return bring_up(engine, request, notify=lambda _: None, on_progress=lambda _: None)
+
+
+def container(engine: FakeEngine, name: str = "registry") -> tuple[str, int | None, str, bool] | None:
+    """The ID, port, volume and whether it runs."""
+    found = find_registry(engine, name)
+    if found is None:
+        return None
+    return found.container.id, found.options.port, str(found.options.volume), found.container.is_running
+
+
+def test_a_replacement_keeps_what_was_not_asked_for_anew(engine: FakeEngine, port: int) -> None:
+    up(engine, port=port, volume="mine")
+    assert up(engine, recreate=True, host="127.0.0.1").action is UpAction.RECREATED
+    now = container(engine)
+    assert now is not None
+    assert now[1:] == (port, "mine", True)
+    assert len(engine.list_containers()) == 1
+
+
+def test_a_replacement_that_does_not_start_leaves_the_old_one_running(
+    engine: FakeEngine, registry: FakeRegistry, port: int
+) -> None:
+    up(engine, port=port, volume="mine")
+    before = container(engine)
+    registry.faults["/v2/"] = "500"
+    with pytest.raises(RegistryNotReadyError):
+        up(engine, recreate=True, image=BROKEN)
+    assert container(engine) == before
+    engine.taken_ports.add(port + 1)
+    with pytest.raises(PortTakenError, match=f"port {port + 1} on 127.0.0.1 is taken by another program"):
+        up(engine, recreate=True, port=port + 1)
+    assert container(engine) == before
+    assert len(engine.list_containers()) == 1
+
+
+def test_a_replacement_that_does_not_start_leaves_a_stopped_one_stopped(
+    engine: FakeEngine, registry: FakeRegistry, port: int
+) -> None:
+    created = up(engine, port=port).registry.container
+    engine.stop_container(created.id)
+    registry.faults["/v2/"] = "500"
+    with pytest.raises(RegistryNotReadyError):
+        up(engine, recreate=True, image=BROKEN)
+    assert container(engine) == (created.id, port, "localreg-registry", False)
+
+
+@pytest.mark.parametrize("recreate", [True, False])
+def test_a_replacement_that_was_killed_is_undone_first(engine: FakeEngine, port: int, *, recreate: bool) -> None:
+    created = up(engine, port=port, volume="mine").registry.container
+    engine.rename_container(created.id, replaced_name("registry"))
+    engine.stop_container(created.id)
+    up(engine, recreate=recreate)
+    now = container(engine)
+    assert now is not None
+    assert now[1:] == (port, "mine", True)
+    assert len(engine.list_containers()) == 1
+
+
+def test_what_a_killed_replacement_left_beside_the_new_one_goes(engine: FakeEngine, port: int) -> None:
+    old = up(engine, port=port).registry.container
+    engine.stop_container(old.id)
+    engine.rename_container(old.id, replaced_name("registry"))
+    new = engine.create_container(engine.spec_of(old.id))
+    engine.start_container(new.id)
+    assert up(engine).action is UpAction.ALREADY
+    assert [found.id for found in engine.list_containers()] == [new.id]
+
+
+def test_a_foreign_container_of_that_other_name_is_left_alone(engine: FakeEngine, port: int) -> None:
+    up(engine, port=port)
+    ours = engine.spec_of(engine.list_containers()[0].id)
+    foreign = engine.create_container(replace(ours, name=replaced_name("registry"), labels={}, mount=OTHER))
+    bring_down(engine, "registry", volumes=True, force=True)
+    assert [found.id for found in engine.list_containers()] == [foreign.id]
+
+
+def test_going_down_takes_what_a_killed_replacement_left(engine: FakeEngine, port: int) -> None:
+    created = up(engine, port=port).registry.container
+    engine.rename_container(created.id, replaced_name("registry"))
+    assert bring_down(engine, "registry", volumes=True, force=False).container == "registry"
+    assert engine.list_containers() == []
+
+
+def test_one_that_somebody_else_removes_at_the_same_time_is_down(engine: FakeEngine, port: int) -> None:
+    up(engine, port=port)
+    stop = engine.stop_container
+
+    def overtaken(container_id: str, *, grace_seconds: int = 10) -> None:
+        engine.remove_container(container_id)
+        stop(container_id, grace_seconds=grace_seconds)
+
+    engine.stop_container = overtaken  # type: ignore[method-assign]  # another process, in the worst moment
+    assert bring_down(engine, "registry", volumes=False, force=False).kept == ("localreg-registry",)
+
+
+def test_other_options_are_refused_with_the_command_that_takes_them(engine: FakeEngine, port: int) -> None:
+    up(engine, port=port, image=IMAGE)
+    with pytest.raises(OptionsDifferError) as caught:
+        up(engine, image=BROKEN)
+    assert caught.value.hint == f"localreg up --recreate --image {BROKEN}"
+
+
+def test_an_ephemeral_one_that_ends_at_once_is_asked_again_for_its_last_words(
+    engine: FakeEngine, registry: FakeRegistry, port: int
+) -> None:
+    registry.faults["/v2/"] = "500"
+    with pytest.raises(RegistryNotReadyError) as caught:
+        up(engine, port=port, ephemeral=True, image=BROKEN)
+    assert "to stderr" in caught.value.details
+    assert engine.list_containers() == []
+
+
+def test_an_engine_that_fails_in_the_middle_of_a_replacement_says_its_own_error(
+    engine: FakeEngine, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up(engine, port=port)
+    before = container(engine)
+
+    def fail(*_: object) -> None:
+        raise EngineError("no more containers today")
+
+    monkeypatch.setattr(engine, "create_container", fail)
+    with pytest.raises(EngineError, match="no more containers today"):
+        up(engine, recreate=True)
+    assert container(engine) == before
+
+
+@pytest.mark.parametrize(
+    "text", ["yesterday", "", "nan", "inf", "nand", "9999999999d", "-5m", "0001-01-01", "1h 5m", "1e99", "\u0663m"]
+)
+def test_what_is_no_moment_is_said_to_be_none_and_never_a_bug(text: str) -> None:
+    with pytest.raises(UsageError, match="is no moment"):
+        parse_since(text)

@@ -74,6 +74,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["--name", "", "up"], "`` is no container's name", "localreg --name team up"),
         (["--name", "a b", "status"], "`a b` is no container's name", None),
         (["ls", "--name", "../x"], "`../x` is no container's name", None),
+        (["up", "--wait", "0"], "`0` seconds is no time to wait", "localreg up --wait 30"),
+        (["up", "--wait", "nan"], "`nan` seconds is no time to wait", None),
+        (["up", "--volume", "~nosuchuser/x"], "there is no such user", None),
         (["--engine", "lxc", "ls"], "invalid value for `--engine`", "localreg --help"),
     ],
 )
@@ -101,6 +104,37 @@ def test_an_error_is_one_object_for_scripts(engine: FakeEngine, capsys: pytest.C
             "exit_code": 4,
         }
     }
+
+
+@pytest.mark.parametrize("json_option", [["--json"], ["--format", "json"], ["--format=json"]])
+def test_a_command_line_that_makes_no_sense_is_an_object_for_scripts_too(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str], json_option: list[str]
+) -> None:
+    code, out, err = run(capsys, "up", "--port", "x", *json_option)
+    assert (code, out) == (2, "")
+    assert json.loads(err)["error"]["code"] == "usage"
+    assert engine.list_containers() == []
+
+
+def test_each_failure_is_reported_when_nothing_succeeded(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_registry(engine)
+    engine.start_container(engine.list_containers()[0].id)
+    code, out, err = run(capsys, "push", "one:1", "two:1", "--json")
+    assert (code, out) == (4, "")
+    assert ["`one:1`" in err.splitlines()[0], "`two:1`" in err.splitlines()[1]] == [True, True]
+    assert all(json.loads(line)["error"]["code"] == "image-not-found" for line in err.splitlines())
+
+
+def test_a_hint_names_the_engine_and_the_registry_that_were_named(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert engine.list_containers() == []
+    _, _, err = run(capsys, "--engine", "docker", "ls", "--name", "other")
+    assert err.endswith("hint: localreg --engine docker --name other up\n")
+    _, _, err = run(capsys, "--engine", "docker", "down", "--volume")
+    assert err.endswith("hint: localreg down --help\n")
 
 
 def test_what_a_script_reads_on_stderr_is_json_throughout(
@@ -165,6 +199,8 @@ def test_a_bug_is_one_line_and_exit_code_70(
         "hint: run it again with --debug",
     ]
     assert "Traceback" in run(capsys, "status", "--debug")[2]
+    error = json.loads(run(capsys, "status", "--json")[2])["error"]
+    assert (error["code"], error["exit_code"]) == ("internal-error", 70)
 
 
 def test_ctrl_c_is_130(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:

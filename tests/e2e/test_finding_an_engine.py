@@ -103,6 +103,7 @@ def test_two_engines_with_the_registry_have_to_be_told_apart(docker: Bed, regist
 
 
 def test_without_any_engine_each_reason_is_told(empty_path: dict[str, str]) -> None:
+    assert auto(TESTER, "status", "--all", env=empty_path).returncode == 3
     result = auto(TESTER, "ls", env=empty_path)
     assert result.returncode == 3
     assert "no container engine answered" in result.stderr
@@ -133,6 +134,20 @@ def test_a_variable_that_names_an_engine_is_the_only_one_asked(tmp_path: Path) -
     result = auto(ROOT, "status", env={"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"})
     assert result.returncode == 3
     assert f"{tmp_path}/nobody.sock: no socket" in result.stderr
+
+
+def test_an_address_without_a_scheme_is_said_to_be_none() -> None:
+    result = auto(ROOT, "status", env={"DOCKER_HOST": "/var/run/docker.sock"})
+    assert result.returncode == 3
+    assert "docker  /var/run/docker.sock: no address of an engine" in result.stderr
+
+
+def test_every_registry_is_listed_though_one_engine_is_silent(docker: Bed) -> None:
+    docker.ok("up")
+    context = {"DOCKER_CONTEXT": "nosuch"}
+    result = auto(ROOT, "status", "--all", env=context)
+    assert result.returncode == 0
+    assert "warning: docker was left out: context `nosuch`: there is no such context" in result.stderr
 
 
 def test_each_variable_that_is_set_has_to_name_an_engine_that_answers(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_the_next_port_is_used_when_5000_is_taken_and_its_holder_is_named(bed: B
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error(bed: Bed, taken: int) -> None:
     error = bed.refused(5, "up", "--port", str(taken))
     assert f"port {taken} on 127.0.0.1 is taken by" in error
-    assert "hint: localreg up --port 5001" in error
+    assert f"hint: localreg --engine {bed.engine} up --port 5001" in error
     assert not bed.exists("container", "registry")
     assert not bed.exists("volume", "localreg-registry")
 
@@ -69,7 +69,7 @@ def test_other_options_are_refused_until_the_container_may_be_replaced(bed: Bed,
     bed.ok("push", "localhost/app:1")
     error = bed.refused(5, "up", "--port", str(port))
     assert f"--port  asked for `{port}`, is `5000`" in error
-    assert f"hint: localreg up --recreate --port {port}\n" in error
+    assert f"hint: localreg --engine {bed.engine} up --recreate --port {port}\n" in error
     assert bed.ok("up", "--port", str(port), "--recreate") == f"localhost:{port}\n"
     assert bed.ok("up", "--recreate") == f"localhost:{port}\n"
     assert bed.ok("ls", "-q") == f"localhost:{port}/app:1\n"
@@ -169,12 +169,21 @@ def test_a_registry_that_stops_shows_its_log_and_leaves_nothing(bed: Bed, folder
 
 
 def test_an_ephemeral_registry_that_stops_shows_its_log(bed: Bed, folder: Path) -> None:
-    write_image(
-        folder / "broken.tar", "localhost/broken:1", {}, command="echo configuration is broken >&2; sleep 1; exit 3"
-    )
+    write_image(folder / "broken.tar", "localhost/broken:1", {}, command="echo configuration is broken >&2; exit 3")
     (folder / "broken.tar").chmod(0o644)
     bed.load(folder / "broken.tar")
     assert "configuration is broken" in bed.refused(6, "up", "--ephemeral", "--image", "localhost/broken:1")
+    assert not bed.exists("container", "registry")
+
+
+def test_a_replacement_that_fails_leaves_the_registry_as_it_was(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up")
+    bed.ok("push", "localhost/app:1")
+    error = bed.refused(6, "up", "--recreate", "--image", "localhost/app:1", "--wait", "1")
+    assert "did not answer" in error
+    assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"
+    assert bed.engine_ok("ps", "-aq").count("\n") == 1
 
 
 def test_a_registry_that_never_answers_is_given_up_after_the_time_asked_for(bed: Bed, folder: Path) -> None:

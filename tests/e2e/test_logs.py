@@ -137,6 +137,6 @@ def test_the_log_of_a_stopped_registry_can_be_read(bed: Bed) -> None:
 
 
 def test_without_a_registry_there_is_no_log(bed: Bed) -> None:
-    assert "hint: localreg up" in bed.refused(4, "logs")
+    assert f"hint: localreg --engine {bed.engine} up" in bed.refused(4, "logs")
     error = json.loads(bed.refused(4, "logs", "--json"))["error"]
     assert (error["code"], error["exit_code"]) == ("container-not-found", 4)

@@ -87,6 +87,16 @@ def test_several_images_are_pushed_although_one_fails(bed: Bed, folder: Path) ->
     assert [(entry["source"], entry["code"]) for entry in found["errors"]] == [("nosuch:1", "image-not-found")]
 
 
+def test_what_is_not_there_is_named_and_the_rest_is_listed(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up")
+    bed.ok("push", "localhost/app:1")
+    result = bed.localreg("ls", "-q", "nosuch", "app", "app:2")
+    assert (result.returncode, result.stdout) == (4, "localhost:5000/app:1\n")
+    assert "error: the registry has no `nosuch`" in result.stderr
+    assert "error: the registry has no `app:2`" in result.stderr
+
+
 def test_an_image_is_renamed_on_its_way(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     bed.ok("up")

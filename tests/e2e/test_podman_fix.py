@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from beds import Bed
@@ -69,7 +70,9 @@ def test_a_file_that_podman_cannot_read_is_named_and_left_alone(podman: Bed) -> 
 
 def test_up_does_both(podman: Bed, folder: Path) -> None:
     podman.add_image("localhost:5000/alpine:latest", folder)
-    podman.ok("up", "--podman-fix")
+    found = json.loads(podman.ok("up", "--podman-fix", "--json"))
+    assert (found["action"], found["podman_fix"]["path"]) == ("created", str(drop_in(podman)))
+    assert podman.ok("up", "--podman-fix") == "localhost:5000\n"
     podman.engine_ok("push", "localhost:5000/alpine:latest")
 
 
@@ -93,6 +96,7 @@ def test_a_dry_run_shows_the_change_and_writes_nothing(podman: Bed) -> None:
 
 def test_the_systems_folder_is_not_a_users_to_write(podman: Bed) -> None:
     if podman.uid:
-        assert "sudo localreg podman-fix" in podman.refused(7, "podman-fix", "--scope", "system")
+        error = podman.refused(7, "podman-fix", "--scope", "system")
+        assert 'hint: sudo "$(command -v localreg)" podman-fix --location localhost:5000' in error
     else:
         assert podman.ok("podman-fix", "--scope", "user", "--location", "localhost:5000").startswith("wrote /mnt/root")

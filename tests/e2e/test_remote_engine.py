@@ -64,12 +64,17 @@ def test_its_loopback_is_not_taken_for_ours(docker: Bed, remote: dict[str, str],
     status = docker.localreg("status", "--json", env=remote)
     found = json.loads(status.stdout)
     assert (found["engine"]["remote"], found["registry"]["url"], status.returncode) == (True, None, 6)
+    assert found["health"] == "out of reach"
     pushed = docker.ok("push", "localhost/app:1", env=remote)
     assert pushed.startswith("localhost:5000/app:1@sha256:")
+    # Its log has gone on since it said that it listens.
+    assert docker.ok("up", env=remote) == "localhost:5000\n"
+    docker.engine_ok("stop", "registry")
+    assert docker.ok("up", env=remote) == "localhost:5000\n"
     assert docker.ok("pull", "app:1", env=remote) == pushed
     error = docker.refused(6, "ls", env=remote)
     assert "of the engine's machine, which is not this one" in error
-    assert "ssh -NL 5000:127.0.0.1:5000" in error
+    assert "localreg up --recreate --host ADDRESS" in error
     docker.ok("down", "--volumes", env=remote)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from localreg.cli.app import main
+_INTERRUPTED = 130
 
 
 def run() -> None:
     """Run the command line and exit with its code."""
+    try:
+        from localreg.cli.app import main  # noqa: PLC0415 -- Ctrl-C may come while it loads
+    except KeyboardInterrupt:
+        raise SystemExit(_INTERRUPTED) from None
     raise SystemExit(main())
 
 

@@ -102,6 +102,8 @@ class Unavailable:
     reason: str
     cure: str | None = None
     """A command that works as typed."""
+    variable: str | None = None
+    """The variable of the environment that names it: then no other engine will do."""
 
 
 class EngineUnavailableError(LocalregError):

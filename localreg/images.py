@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from localreg.engines.base import Engine, Image, Progress
-from localreg.errors import ImageNotFoundError, InvalidReferenceError, RegistryError, UsageError
+from localreg.errors import ImageNotFoundError, InvalidReferenceError, LocalregError, RegistryError, UsageError
 from localreg.reference import Reference, looks_like_image_id, parse_reference, registry_reference
 from localreg.registry.client import RegistryClient
 from localreg.registry_container import Registry
@@ -51,7 +52,14 @@ def check_names(*names: str | None) -> None:
             parse_reference(name)
 
 
-def plan_push(engine: Engine, registry: Registry, image: str, *, destination: str | None = None) -> Transfer:
+def plan_push(
+    engine: Engine,
+    registry: Registry,
+    image: str,
+    *,
+    destination: str | None = None,
+    naming: str = "localreg push {image} --as {name}",
+) -> Transfer:
     """Find the image, and the name that it gets in the registry.
 
     Args:
@@ -59,6 +67,7 @@ def plan_push(engine: Engine, registry: Registry, image: str, *, destination: st
         registry: Where it goes.
         image: A reference, a short name or an ID.
         destination: The name and tag to have there; by default those of the image.
+        naming: How the user says a name, for the hint.
 
     Raises:
         InvalidReferenceError: a name that the grammar does not accept.
@@ -70,13 +79,13 @@ def plan_push(engine: Engine, registry: Registry, image: str, *, destination: st
         parsed = parse_reference(image)
         if parsed.digest is not None and destination is None:
             raise UsageError(
-                f"`{image}` names a digest, not a tag", hint=f"localreg push {image} --as {parsed.path}:TAG"
+                f"`{image}` names a digest, not a tag", hint=naming.format(image=image, name=f"{parsed.path}:TAG")
             )
     found = engine.find_image(image)
     if found is None:
         raise _absent(engine, image)
     if destination is None and _is_id_of(image, found):
-        raise UsageError(f"`{image}` is an image ID and says no name", hint=f"localreg push {image} --as NAME:TAG")
+        raise UsageError(f"`{image}` is an image ID and says no name", hint=naming.format(image=image, name="NAME:TAG"))
     named = parse_reference(destination or image)
     if named.digest is not None and destination is not None:
         raise InvalidReferenceError(f"`{destination}` names a digest; an image is pushed to a tag")
@@ -111,11 +120,16 @@ def push(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress:
     Raises:
         RegistryError: the push failed, or the registry has something else afterwards.
     """
+    before = engine.find_image(str(transfer.reference))
     tag(engine, transfer)
     said: str | None = None
-    for step in engine.push_image(str(transfer.reference), plain_http=True):
-        said = step.digest or said
-        on_progress(step)
+    try:
+        for step in engine.push_image(str(transfer.reference), plain_http=True):
+            said = step.digest or said
+            on_progress(step)
+    except LocalregError:
+        _take_back(engine, transfer, before)
+        raise
     digest = _digest_in_registry(registry, transfer.reference) or said
     if said not in (None, digest):
         raise RegistryError(
@@ -123,6 +137,16 @@ def push(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress:
             hint=f"localreg push {transfer.source}",
         )
     return Transferred(transfer.source, str(transfer.reference), digest)
+
+
+def _take_back(engine: Engine, transfer: Transfer, before: Image | None) -> None:
+    """Leave the engine's names as they were: what is not in the registry has no name of the registry's."""
+    # That it failed counts, and not that the engine may be lost for this too.
+    with contextlib.suppress(LocalregError):
+        if before is None:
+            engine.untag_image(str(transfer.reference))
+        else:
+            engine.tag_image(before.id, str(transfer.reference))
 
 
 def plan_pull(registry: Registry, reference: str) -> Transfer:

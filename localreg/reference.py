@@ -85,7 +85,8 @@ def _split_domain(name: str) -> tuple[str | None, str]:
 def _bad_path(text: str, path: str) -> InvalidReferenceError:
     if path != path.lower() and _PATH.fullmatch(path.lower()):
         return InvalidReferenceError(
-            f"`{path}` in `{text}` has upper-case letters; a repository has none", hint=f"use {path.lower()}"
+            f"`{path}` in `{text}` has upper-case letters; a repository has none",
+            hint=f"use {text[: text.index(path)].lower()}{path.lower()}{text[text.index(path) + len(path) :]}",
         )
     return InvalidReferenceError(
         f"`{path}` in `{text}` is no repository: lower-case letters and digits, with `.`, `_` or `-` between them"

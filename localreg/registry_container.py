@@ -201,9 +201,12 @@ def get_registry(engine: ContainerRuntime, name: str) -> Registry:
     return registry
 
 
-def _cure(engine: ContainerRuntime, container: Container) -> str:
-    paused = container.state is ContainerState.PAUSED
-    return f"{engine.info().name} unpause {container.name}" if paused else "localreg up"
+def start_command(registry: Registry, *, engine: str) -> str:
+    """What makes a registry that does not run go on: localreg does not start what is not its own."""
+    container = registry.container
+    if container.state is ContainerState.PAUSED:
+        return f"{engine} unpause {container.name}"
+    return "localreg up" if registry.is_ours else f"{engine} start {container.name}"
 
 
 def get_running_registry(engine: ContainerRuntime, name: str) -> Registry:
@@ -217,7 +220,8 @@ def get_running_registry(engine: ContainerRuntime, name: str) -> Registry:
     registry = get_registry(engine, name)
     if not registry.container.is_running:
         raise RegistryUnreachableError(
-            f"registry `{name}` is {registry.container.state}, not running", hint=_cure(engine, registry.container)
+            f"registry `{name}` does not run: it is {registry.container.state}",
+            hint=start_command(registry, engine=engine.info().name),
         )
     registry.get_location()
     return registry

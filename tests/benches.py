@@ -16,7 +16,7 @@ from fakes import FakeEngine
 from localreg.engines.base import Endpoint, Engine
 from localreg.engines.docker import DockerEngine
 from localreg.engines.podman import PodmanEngine
-from localreg.lifecycle.readiness import wait_until
+from localreg.waiting import wait_until
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "localreg"
 
 LAYERS = [
-    {"errors"},
+    {"errors", "waiting"},
     {"reference", "oci", "engines.base", "engines.unix_http"},
     {"engines", "registry", "ports"},
     {
@@ -31,8 +31,8 @@ LAYERS = [
 OWNERS = {
     "docker": ("engines.docker",),
     "podman": ("engines.podman",),
-    "requests": ("engines.docker", "engines.podman"),
-    "urllib3": ("engines.docker", "engines.podman", "registry."),
+    "requests": ("engines.docker", "engines.podman", "engines.lost"),
+    "urllib3": ("engines.docker", "engines.podman", "engines.lost", "registry."),
     "psutil": ("ports",),
     "tomlkit": ("clients.",),
     "typer": ("cli.",),

@@ -75,7 +75,7 @@ def _reading(archive: Path) -> Iterator[None]:
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as exc:
         if _is_zstd(archive):
             raise InvalidArchiveError(f"`{archive}` is compressed with zstd", hint=f"zstd -d {archive}") from exc
-        raise InvalidArchiveError(f"`{archive}` is no image archive", hint=HOW_TO_SAVE, details=[str(exc)]) from exc
+        raise InvalidArchiveError(f"`{archive}` is no image archive, or a damaged one", hint=HOW_TO_SAVE) from exc
     except OSError as exc:
         raise InvalidArchiveError(f"cannot read `{archive}`: {(exc.strerror or str(exc)).lower()}") from exc
 

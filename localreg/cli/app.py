@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -16,6 +18,7 @@ from localreg.cli.session import Session, session_of
 from localreg.errors import InternalError, LocalregError, UsageError
 
 _INTERRUPTED = 130
+_TERMINATED = 143
 
 app = typer.Typer(
     name="localreg",
@@ -72,36 +75,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     session = Session()
+    _prepare_process()
     try:
         code = app(args=arguments, prog_name="localreg", standalone_mode=False, obj=session)
         sys.stdout.flush()
+    except (UsageError, typer.TyperException) as exc:
+        return _refuse(session, arguments, exc)
     except LocalregError as exc:
         return _fail(session, exc)
-    except typer.TyperException as exc:
-        # Nothing was taken in yet of what stands behind the mistake.
-        commands.take_format(session, sys.argv[1:] if arguments is None else arguments)
-        return _fail(session, UsageError(_as_ours(exc), hint=_help_for(exc)))
     except (commands.ReaderGoneError, BrokenPipeError):
         _forget_closed_pipes()
         return 0
-    except (KeyboardInterrupt, typer.Abort):
-        return _INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort, _TerminatedError) as exc:
+        return _TERMINATED if isinstance(exc, _TerminatedError) else _INTERRUPTED
     except Exception as exc:  # noqa: BLE001 -- a bug must not end in a traceback
         return _report_bug(session, exc)
     return code if isinstance(code, int) else 0
 
 
+class _TerminatedError(BaseException):
+    """Somebody wants the program to end: what it has half done is undone as after Ctrl-C."""
+
+
+def _terminate(_signal: int, _frame: object) -> None:
+    raise _TerminatedError
+
+
+def _prepare_process() -> None:
+    """End in order when asked to, and do without a stream that was closed before the start."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 -- for as long as the process lasts
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
+
+
+def _refuse(session: Session, arguments: Sequence[str] | None, error: UsageError | typer.TyperException) -> int:
+    """Report a command line of which perhaps nothing was taken in yet, so not how errors are wanted either."""
+    commands.take_format(session, sys.argv[1:] if arguments is None else arguments)
+    return _fail(
+        session, error if isinstance(error, UsageError) else UsageError(_as_ours(error), hint=_help_for(error))
+    )
+
+
 def _forget_closed_pipes() -> None:
-    """What Python flushes at exit would meet the closed pipe again, and change the exit code."""
+    """What Python flushes at exit would meet the closed pipe, or the full disk, again and change the exit code."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _fail(session: Session, error: LocalregError) -> int:
     session.streams.fail(session.completed(error))
+    _forget_closed_pipes()
     if session.debug:
         traceback.print_exception(error)
     return error.exit_code
@@ -109,6 +136,7 @@ def _fail(session: Session, error: LocalregError) -> int:
 
 def _as_ours(error: typer.TyperException) -> str:
     message = error.format_message().rstrip(".").replace("'", "`").replace('"', "`")
+    message = message.replace("is not a valid int range", "is no whole number")
     return message[:1].lower() + message[1:]
 
 

@@ -11,12 +11,15 @@ import typer
 from localreg.cli.commands import Command, command_app, examples
 from localreg.cli.session import Session, session_of
 from localreg.clients.podman import Plan, Scope, apply_plan, ask_podman, fix_machine, plan_fix
-from localreg.errors import EngineUnavailableError, UsageError
+from localreg.errors import EngineUnavailableError, InvalidReferenceError, UsageError
 from localreg.output.podman_fix import render
 from localreg.output.streams import Renderings
+from localreg.reference import parse_reference
 from localreg.registry_container import CONTAINER_PORT, Registry, find_registry
 
 app = command_app()
+
+_LAST_PORT = 65535
 
 
 @app.command(
@@ -64,7 +67,11 @@ def _warn(session: Session, plan: Plan) -> None:
 
 def _checked(place: str) -> str:
     host, _, port = place.rpartition(":")
-    if not host or not port.isdigit() or "/" in place or '"' in place:
+    try:
+        is_named = host != "" and parse_reference(f"{place}/x").domain == place
+    except InvalidReferenceError:
+        is_named = False
+    if not is_named or not 0 < int(port) <= _LAST_PORT:
         raise UsageError(f"`{place}` is no HOST:PORT", hint="localreg podman-fix --location localhost:5000")
     return place
 

@@ -46,3 +46,11 @@ def hint_for(info: EngineInfo, registry: Registry, command: str) -> str | None:
     if found is None or found.trouble or found.allowed_by:
         return None
     return f"hint: `{command} podman-fix` lets plain `podman push` use {registry.location}, too"
+
+
+def restart_hint(info: EngineInfo) -> str | None:
+    """What has the registry back after a reboot, where the engine does not do that by itself."""
+    if info.restarts_containers or info.remote or not Path("/run/systemd/system").is_dir():
+        return None
+    user = "--user " if info.rootless else ""
+    return f"hint: `systemctl {user}enable podman-restart.service` has it back after a reboot"

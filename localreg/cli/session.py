@@ -50,8 +50,16 @@ class Session:
     def selection(self) -> Iterator[Selection]:
         """Choose the engine, and close it afterwards."""
         selection = select_engine(self.engine, name=self.name, volume=default_volume(self.name))
+        if not selection.holds_registry:
+            self.tell_silent(selection.survey)
         with selection.engine:
             yield selection
+
+    def tell_silent(self, survey: Survey) -> None:
+        """Name the engines that are there and did not answer: what is looked for may be on one of them."""
+        for silent in survey.unavailable:
+            if silent.where:
+                self.streams.note(f"{silent.engine.capitalize()} was left out: {silent.where}: {silent.reason}")
 
     def survey(self) -> Survey:
         """Ask every engine that may be there."""

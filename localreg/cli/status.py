@@ -41,14 +41,12 @@ def _show_all(session: Session) -> None:
     survey = session.survey()
     if not survey.answers:
         raise EngineUnavailableError("no container engine answered", probes=survey.unavailable)
-    for silent in survey.unavailable:
-        if silent.where:
-            session.streams.warn(f"{silent.engine} was left out: {silent.where}: {silent.reason}")
+    session.tell_silent(survey)
     found: list[SeenRegistry] = []
     for answer in survey.answers:
         try:
             with open_engine(answer) as engine:
                 found += list_registries(engine)
         except LocalregError as exc:
-            session.streams.warn(f"{answer.engine} was left out: {answer.endpoint.url}: {exc.message}")
+            session.streams.warn(f"{answer.engine.capitalize()} was left out: {answer.endpoint.url}: {exc.message}")
     session.streams.show(render_all(found))

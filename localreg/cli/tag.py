@@ -30,6 +30,8 @@ def tag(
     session = session_of(context)
     with session.opened() as engine:
         registry = get_registry(engine, session.name)
-        transfer = images.plan_push(engine, registry, image, destination=reference)
+        transfer = images.plan_push(
+            engine, registry, image, destination=reference, naming="localreg tag {image} {name}"
+        )
         images.tag(engine, transfer)
     session.streams.show(render_tag(image, str(transfer.reference)))

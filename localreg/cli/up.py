@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from localreg.cli.commands import Command, command_app, examples
-from localreg.cli.podman_hint import hint_for
+from localreg.cli.podman_hint import hint_for, restart_hint
 from localreg.cli.session import Session, session_of
-from localreg.engines.base import Address
 from localreg.errors import UsageError
 from localreg.lifecycle.port_choice import PortClaims
 from localreg.lifecycle.status import registry_version
@@ -72,9 +71,9 @@ def up(
     """Start the registry and wait until it answers."""
     session = session_of(context)
     streams = session.streams
+    if image is not None and image_archive is not None:
+        raise UsageError("--image names an image to pull and --image-archive one to load: one of them has to do")
     asked = read_options(port=port, host=host, image=image, volume=volume, ephemeral=ephemeral)
-    if asked.host is not None and not Address(asked.host, 0).is_loopback:
-        streams.warn(f"everybody who reaches {asked.host} can pull, push and delete images: there is no password")
     with session.selection() as selection, session.transfer_display() as on_progress:
         engine = selection.engine
         request = UpRequest(
@@ -98,8 +97,8 @@ def up(
     finally:
         # It is up, whatever became of the rest.
         streams.show(render(result, engine.info(), version=version, command=session.command, podman_fix=fixed))
-    if result.action is UpAction.CREATED and not ephemeral and not engine.info().restarts_containers:
-        streams.note("hint: it comes back after a reboot by itself only where podman-restart.service is enabled")
+    if result.action is UpAction.CREATED and not ephemeral and (hint := restart_hint(engine.info())):
+        streams.note(hint)
     if hint := hint_for(engine.info(), result.registry, session.command):
         streams.note(hint)
 
@@ -110,5 +109,9 @@ def _warn(session: Session, result: UpResult) -> None:
         if result.action is UpAction.ADOPTED
         else f"the registry is there already; {session.command} up --recreate replaces its container"
     )
+    bound = result.registry.published.bound if result.registry.published else None
+    if bound and not bound.is_loopback and result.action in (UpAction.CREATED, UpAction.RECREATED, UpAction.STARTED):
+        who = "this machine" if bound.is_wildcard else bound.host
+        session.streams.warn(f"everybody who reaches {who} can pull, push and delete images: there is no password")
     for option in result.ignored:
         session.streams.warn(f"--{option} does not apply: {reason}")

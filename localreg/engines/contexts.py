@@ -14,7 +14,7 @@ from pathlib import Path
 from localreg.engines.base import Endpoint, TlsFiles
 from localreg.errors import Unavailable
 
-_CURE = "docker context use default"
+_CURE = "docker context ls"
 
 
 class BrokenContextError(Exception):

@@ -31,6 +31,7 @@ from localreg.engines.base import (
 from localreg.engines.compat_events import iter_load, iter_pull, iter_push
 from localreg.engines.compat_values import read_container, read_image
 from localreg.engines.log_frames import iter_log_chunks
+from localreg.engines.lost import reason_of
 from localreg.engines.published import DISK_FULL, PORT_TAKEN
 from localreg.errors import (
     ContainerNotFoundError,
@@ -196,9 +197,11 @@ class DockerEngine:
             except docker.errors.NotFound:
                 return
             except docker.errors.APIError as exc:
-                # One that removes itself when it stops is on its way out already.
+                # One that removes itself when it stops is on its way out already; its name is free when it is gone.
                 if exc.status_code != requests.codes.conflict or "already in progress" not in str(exc.explanation):
                     raise
+                with contextlib.suppress(docker.errors.NotFound):
+                    self._client.wait(container_id, condition="removed")
 
     def read_logs(
         self,
@@ -391,7 +394,7 @@ def docker_errors(doing: str) -> Iterator[None]:
         requests.exceptions.RequestException,
         urllib3.exceptions.HTTPError,
     ) as exc:
-        raise EngineLostError(f"lost Docker while trying to {doing}", details=[str(exc)]) from exc
+        raise EngineLostError(f"lost Docker while trying to {doing}", details=[reason_of(exc)]) from exc
 
 
 def _said(error: docker.errors.APIError) -> list[str]:

@@ -30,14 +30,17 @@ from localreg.engines.podman_images import PodmanImages
 from localreg.engines.published import PORT_TAKEN, is_anonymous
 from localreg.errors import (
     ContainerNotFoundError,
+    EngineError,
     EngineLostError,
     ImageNotFoundError,
     InUseError,
     NameTakenError,
     PortTakenError,
 )
+from localreg.waiting import wait_until
 
 _LOG_BYTES = 10_000_000
+_REMOVAL_SECONDS = 10.0
 
 
 class PodmanEngine(PodmanImages):
@@ -187,15 +190,28 @@ class PodmanEngine(PodmanImages):
         """Remove it, running or not."""
         with podman_errors(f"remove container `{container_id}`"):
             volumes = self._anonymous_volumes(container_id) if anonymous_volumes else []
+            if not wait_until(
+                lambda: self._is_removed(container_id, anonymous_volumes=anonymous_volumes), seconds=_REMOVAL_SECONDS
+            ):
+                raise EngineError(f"Podman could not remove container `{container_id}`: it is always about to end")
+            for volume in volumes:
+                # Podman's own removal of a container that removes itself may win, and it forgets them.
+                with contextlib.suppress(podman.errors.APIError):
+                    self._connection.delete(f"/volumes/{volume}")
+
+    def _is_removed(self, container_id: str, *, anonymous_volumes: bool) -> bool:
+        """Remove it; not done where it ends at this very moment, which Podman cannot stop and does not wait for."""
+        try:
             self._connection.delete(
                 f"/containers/{quoted(container_id)}",
                 # Whoever wants a graceful end stops it first.
                 params={"force": "true", "timeout": "0", "v": "true" if anonymous_volumes else "false"},
             )
-            for volume in volumes:
-                # Podman's own removal of a container that removes itself may win, and it forgets them.
-                with contextlib.suppress(podman.errors.APIError):
-                    self._connection.delete(f"/volumes/{volume}")
+        except podman.errors.APIError as exc:
+            if "container state improper" not in " ".join(said(exc)):
+                raise
+            return False
+        return True
 
     def _anonymous_volumes(self, container_id: str) -> list[str]:
         try:

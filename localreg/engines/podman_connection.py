@@ -15,6 +15,7 @@ import requests.exceptions
 import urllib3.exceptions
 
 from localreg.engines.base import Endpoint
+from localreg.engines.lost import reason_of
 from localreg.errors import EngineError, EngineLostError, LocalregError
 
 REQUEST_SECONDS = 60
@@ -83,16 +84,7 @@ def podman_errors(doing: str) -> Iterator[None]:
 
 
 def _lost(doing: str, error: Exception) -> EngineLostError:
-    """The system's own reason where there is one: libraries wrap it, and their own words are about themselves."""
-    reason = str(error)
-    if isinstance(error, requests.exceptions.ChunkedEncodingError | urllib3.exceptions.ProtocolError):
-        reason = "the connection broke off in the middle of an answer"
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, OSError) and not isinstance(found, requests.exceptions.RequestException):
-            reason = str(found)
-        found = found.__cause__ or found.__context__
-    return EngineLostError(f"lost Podman while trying to {doing}", details=[reason])
+    return EngineLostError(f"lost Podman while trying to {doing}", details=[reason_of(error)])
 
 
 def said(error: podman.errors.APIError) -> list[str]:

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,13 +24,20 @@ _Ask = Callable[[], probe.Answer]
 
 
 @dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A place where an engine may answer."""
+
+    ask: _Ask
+    variable: str | None = None
+    """The variable of the environment that names it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
     """Every engine that answered, in the order of preference, and why the others did not."""
 
     answers: tuple[probe.Answer, ...]
     unavailable: tuple[Unavailable, ...]
-    named: bool = False
-    """Variables of the environment name the engines to ask: one that does not answer is never replaced by another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ class Selection:
 
     engine: Engine
     survey: Survey
+    holds_registry: bool
+    """It has the registry's container."""
 
 
 def select_engine(
@@ -57,15 +66,20 @@ def select_engine(
         AmbiguousEngineError: two engines hold a container of that name.
     """
     survey = survey_engines(choice, volume=volume, environ=environ)
-    if not survey.answers or (survey.named and survey.unavailable):
-        raise EngineUnavailableError(_silence(choice, survey), probes=survey.unavailable)
-    return Selection(open_engine(choose(survey.answers, name=name)), survey)
-
-
-def _silence(choice: EngineChoice, survey: Survey) -> str:
-    if survey.named:
-        return "the engine that the environment names did not answer"
-    return "no container engine answered" if choice == "auto" else f"{choice.capitalize()} did not answer"
+    for silent in survey.unavailable:
+        if silent.variable:
+            raise EngineUnavailableError(
+                f"the engine that {silent.variable} names did not answer",
+                probes=[silent],
+                hint=silent.cure or f"unset {silent.variable}",
+            )
+    if not survey.answers:
+        raise EngineUnavailableError(
+            "no container engine answered" if choice == "auto" else f"{choice.capitalize()} did not answer",
+            probes=survey.unavailable,
+        )
+    chosen = choose(survey.answers, name=name)
+    return Selection(open_engine(chosen), survey, holds_registry=chosen.find(name) is not None)
 
 
 def choose(answers: Sequence[probe.Answer], *, name: str) -> probe.Answer:
@@ -101,55 +115,57 @@ def survey_engines(choice: EngineChoice, *, volume: str, environ: Mapping[str, s
     """Ask every engine that may be there, side by side; an engine that two endpoints lead to appears once."""
     environ = os.environ if environ is None else environ
     wanted: tuple[EngineName, ...] = ("docker", "podman") if choice == "auto" else (choice,)
-    named = _named_endpoints(wanted, environ)
-    if named:
-        asks, unavailable = [_asking(engine, endpoint, volume) for engine, endpoint in named], list[Unavailable]()
-    else:
-        asks, unavailable = _candidates(wanted, volume=volume, environ=environ)
+    unavailable: list[Unavailable] = []
+    candidates = _named(wanted, volume, environ) or _usual(wanted, volume, environ, unavailable)
     answers: list[probe.Answer] = []
-    with ThreadPoolExecutor(max_workers=max(len(asks), 1)) as pool:
-        for future in [pool.submit(ask) for ask in asks]:
+    with ThreadPoolExecutor(max_workers=max(len(candidates), 1)) as pool:
+        for candidate, future in [(candidate, pool.submit(candidate.ask)) for candidate in candidates]:
             try:
                 answer = future.result()
             except probe.NoAnswerError as exc:
-                unavailable.append(exc.unavailable)
+                unavailable.append(replace(exc.unavailable, variable=candidate.variable))
                 continue
             if choice in ("auto", answer.engine):
                 answers.append(answer)
             else:
                 reason = f"what answers is {answer.engine.capitalize()}"
-                unavailable.append(Unavailable(choice, answer.endpoint.url, reason, f"--engine {answer.engine}"))
-    return Survey(tuple(_distinct(answers)), tuple(unavailable), named=bool(named))
+                cure = f"--engine {answer.engine}"
+                unavailable.append(Unavailable(choice, answer.endpoint.url, reason, cure, variable=candidate.variable))
+    return Survey(tuple(_distinct(answers)), tuple(unavailable))
 
 
-def _named_endpoints(wanted: Sequence[EngineName], environ: Mapping[str, str]) -> list[tuple[EngineName, Endpoint]]:
-    """What `CONTAINER_HOST` and `DOCKER_HOST` name."""
+def _named(wanted: Sequence[EngineName], volume: str, environ: Mapping[str, str]) -> list[_Candidate]:
+    """What `CONTAINER_HOST` and `DOCKER_HOST` name; if they do, nothing else is asked."""
     variables: tuple[tuple[str, EngineName], ...] = (("CONTAINER_HOST", "podman"), ("DOCKER_HOST", "docker"))
     return [
-        (engine, variable_endpoint(environ[variable], environ))
+        _Candidate(_asking(engine, variable_endpoint(environ[variable], environ), volume), variable)
         for variable, engine in variables
         if environ.get(variable) and engine in wanted
     ]
 
 
-def _candidates(
-    wanted: Sequence[EngineName], *, volume: str, environ: Mapping[str, str]
-) -> tuple[list[_Ask], list[Unavailable]]:
-    """What to ask, in the order of preference, and what is known not to be there."""
-    asks: list[_Ask] = []
-    unavailable: list[Unavailable] = []
+def _usual(
+    wanted: Sequence[EngineName], volume: str, environ: Mapping[str, str], unavailable: list[Unavailable]
+) -> list[_Candidate]:
+    """What else to ask, in the order of preference; what is known not to be there is added to `unavailable`."""
+    candidates: list[_Candidate] = []
     if "docker" in wanted:
+        # A context in the configuration is a habit, one in the environment is meant.
+        variable = "DOCKER_CONTEXT" if environ.get("DOCKER_CONTEXT") else None
         try:
-            asks += [_asking("docker", endpoint, volume) for endpoint in _docker_endpoints(environ)]
+            candidates += [
+                _Candidate(_asking("docker", endpoint, volume), variable if endpoint.context else None)
+                for endpoint in _docker_endpoints(environ)
+            ]
         except BrokenContextError as exc:
-            unavailable.append(exc.unavailable)
-        if not asks and not unavailable:
+            unavailable.append(replace(exc.unavailable, variable=variable))
+        if not candidates and not unavailable:
             unavailable.append(_docker_absent(environ))
     if "podman" in wanted:
         podman = _podman_ask(environ, volume)
-        asks += [podman] if podman else []
+        candidates += [_Candidate(podman)] if podman else []
         unavailable += [] if podman else [Unavailable("podman", "", "not installed")]
-    return asks, unavailable
+    return candidates
 
 
 def _asking(engine: EngineName, endpoint: Endpoint, volume: str) -> _Ask:

@@ -27,10 +27,12 @@ _UNREACHABLE = re.compile(
     r"server misbehaving|TLS handshake timeout|connection reset|\bEOF\b|broken pipe",
     re.IGNORECASE,
 )
+_ENGINES_OWN = re.compile(r"failed to register layer|error processing tar|no space left on device", re.IGNORECASE)
+_WANTS_TLS = re.compile(r"HTTP response to HTTPS client", re.IGNORECASE)
 _RATE_LIMIT = re.compile(r"toomanyrequests|rate limit", re.IGNORECASE)
 _FROM_REGISTRY = re.compile(
     r"status(?: code)?:? ?[45]\d\d|\b[45]\d\d \([a-z' -]+\)|received unexpected HTTP|unauthorized|"
-    r"(?<!permission )denied|HTTP response to HTTPS client|blob upload|error parsing HTTP|"
+    r"(?<!permission )denied|blob upload|error parsing HTTP|"
     r"source docker://.*: invalid character",
     re.IGNORECASE,
 )
@@ -43,16 +45,28 @@ def transfer_error(reference: str, message: str) -> LocalregError:
         reference: What was pushed or pulled.
         message: The engine's own words.
     """
-    details = message.strip().splitlines()
     registry = reference.partition("/")[0]
-    if _NO_LOCAL_IMAGE.search(message):
-        return ImageNotFoundError(f"the engine has no image `{reference}`", details=details)
-    if _RATE_LIMIT.search(message):
-        return RegistryError(f"{registry} refuses `{reference}`: its rate limit is used up", details=details)
-    if _NOT_UPSTREAM.search(message):
-        return ImageNotFoundError(f"{registry} has no image `{reference}`", details=details)
-    if _UNREACHABLE.search(message):
-        return RegistryUnreachableError(f"{registry} cannot be reached for `{reference}`", details=details)
-    if _FROM_REGISTRY.search(message):
-        return RegistryError(f"{registry} refused `{reference}`", details=details)
-    return EngineError(f"the engine failed on `{reference}`", details=details)
+    _, error, words, cure = next(meaning for meaning in _MEANINGS if meaning[0].search(message))
+    return error(
+        words.format(registry=registry, reference=reference),
+        hint=cure and cure.format(registry=registry),
+        details=message.strip().splitlines(),
+    )
+
+
+_MEANINGS: tuple[tuple[re.Pattern[str], type[LocalregError], str, str | None], ...] = (
+    (_NO_LOCAL_IMAGE, ImageNotFoundError, "the engine has no image `{reference}`", None),
+    (_ENGINES_OWN, EngineError, "the engine failed on `{reference}`", None),
+    (
+        _WANTS_TLS,
+        RegistryError,
+        "the engine wants TLS of {registry}, which speaks plain HTTP",
+        'add "{registry}" to `insecure-registries` of the engine\'s configuration',
+    ),
+    (_RATE_LIMIT, RegistryError, "{registry} refuses `{reference}`: its rate limit is used up", None),
+    (_NOT_UPSTREAM, ImageNotFoundError, "{registry} has no image `{reference}`", None),
+    (_UNREACHABLE, RegistryUnreachableError, "{registry} cannot be reached for `{reference}`", None),
+    (_FROM_REGISTRY, RegistryError, "{registry} refused `{reference}`", None),
+    (re.compile(""), EngineError, "the engine failed on `{reference}`", None),
+)
+"""What was said, whose fault it is, and what can be done; the first that fits counts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from localreg import registry_container as container_of
@@ -16,7 +16,7 @@ from localreg.engines.base import (
     Mount,
     VolumeMount,
 )
-from localreg.errors import NameTakenError, PortTakenError, RegistryNotReadyError
+from localreg.errors import LocalregError, NameTakenError, PortTakenError, RegistryNotReadyError
 from localreg.lifecycle.port_choice import choose_port, port_taken
 from localreg.lifecycle.startup import await_registry, last_words
 from localreg.lifecycle.up_request import Notify, OnProgress, UpRequest
@@ -61,9 +61,9 @@ def create_registry(
     """
     claims = request.claims
     with contextlib.ExitStack() as undo:
-        mount = _mount(engine, request, undo)
+        mount = _mount(engine, request, undo, notify)
         while True:
-            choice = choose_port(request.asked, claims)
+            choice = choose_port(request.asked, claims, command=request.command)
             options = _effective(request, choice.address, mount, image)
             labels = container_of.labels_of(request.name, asked=asked, options=options)
             spec = _spec(request, choice.address, mount, image, labels)
@@ -74,7 +74,7 @@ def create_registry(
                 undo.pop_all()
                 raise
             removal = contextlib.ExitStack()
-            removal.callback(engine.remove_container, container.id)
+            removal.callback(_take_away, engine.remove_container, container.id, notify)
             with removal:
                 try:
                     engine.start_container(container.id)
@@ -82,7 +82,8 @@ def create_registry(
                     # Somebody was faster, or holds it where this machine cannot see it.
                     claims = claims.with_taken(choice.address.port)
                     if request.asked.port is not None:
-                        raise port_taken(choice.address, claims.holder_of(choice.address), claims) from exc
+                        holder = claims.holder_of(choice.address)
+                        raise port_taken(choice.address, holder, claims, command=request.command) from exc
                     continue
                 if choice.note:
                     notify(choice.note)
@@ -104,7 +105,15 @@ def _await(engine: Engine, registry: Registry, request: UpRequest, spec: Contain
         raise
 
 
-def _mount(engine: Engine, request: UpRequest, undo: contextlib.ExitStack) -> Mount:
+def _take_away(remove: Callable[[str], None], name: str, notify: Notify) -> None:
+    """Undo a step; why the start failed counts, also where this fails too."""
+    try:
+        remove(name)
+    except LocalregError as exc:
+        notify(f"left behind: {exc.message}")
+
+
+def _mount(engine: Engine, request: UpRequest, undo: contextlib.ExitStack, notify: Notify) -> Mount:
     """Where the images go; a volume that had to be made is removed again when the start fails."""
     asked = request.asked
     if asked.ephemeral:
@@ -114,7 +123,7 @@ def _mount(engine: Engine, request: UpRequest, undo: contextlib.ExitStack) -> Mo
         return HostPathMount(storage, DATA_FOLDER)
     if engine.find_volume(storage) is None:
         engine.create_volume(storage, container_of.volume_labels(request.name))
-        undo.callback(engine.remove_volume, storage)
+        undo.callback(_take_away, engine.remove_volume, storage, notify)
     return VolumeMount(storage, DATA_FOLDER)
 
 

@@ -9,8 +9,8 @@ from localreg import ports
 from localreg.engines.base import Address
 from localreg.engines.probe import Answer, SeenContainer
 from localreg.errors import PortTakenError
-from localreg.lifecycle.readiness import wait_until
 from localreg.registry_container import NAME_LABEL, OPTIONS_LABEL, RegistryOptions, is_ours
+from localreg.waiting import wait_until
 
 DEFAULT_PORT = 5000
 DEFAULT_HOST = "127.0.0.1"
@@ -61,7 +61,7 @@ class PortClaims:
         holder = None if self.remote else ports.find_holder(address)
         if holder is not None and holder.may_be_a_forwarder:
             # It may be about to go, with a container that was stopped a moment ago.
-            wait_until(lambda: ports.find_holder(address) is None, seconds=_FORWARDER_SECONDS, is_alive=lambda: True)
+            wait_until(lambda: ports.find_holder(address) is None, seconds=_FORWARDER_SECONDS)
             holder = ports.find_holder(address)
         if holder is None and address.port in self.taken:
             return "another program"
@@ -108,7 +108,7 @@ class PortChoice:
     """What the user should know about it."""
 
 
-def choose_port(asked: RegistryOptions, claims: PortClaims) -> PortChoice:
+def choose_port(asked: RegistryOptions, claims: PortClaims, *, command: str = "localreg up") -> PortChoice:
     """Choose where a new registry is published.
 
     A server on the other loopback counts: `localhost` may lead a client to it instead of to the registry.
@@ -116,6 +116,7 @@ def choose_port(asked: RegistryOptions, claims: PortClaims) -> PortChoice:
     Args:
         asked: What was asked for.
         claims: Who has which port.
+        command: What was typed, for the hint.
 
     Raises:
         PortTakenError: the port was asked for and something holds it.
@@ -125,7 +126,7 @@ def choose_port(asked: RegistryOptions, claims: PortClaims) -> PortChoice:
     namesake = claims.find_namesake(address)
     if asked.port is not None:
         if holder is not None:
-            raise port_taken(address, holder, claims)
+            raise port_taken(address, holder, claims, command=command)
         return PortChoice(address, None if namesake is None else _warning(address, namesake))
     if holder is None and namesake is None:
         return PortChoice(address)
@@ -134,11 +135,11 @@ def choose_port(asked: RegistryOptions, claims: PortClaims) -> PortChoice:
     return PortChoice(free, f"port {address.port} is taken by {who}; using {free.port}")
 
 
-def port_taken(address: Address, holder: str, claims: PortClaims) -> PortTakenError:
+def port_taken(address: Address, holder: str, claims: PortClaims, *, command: str) -> PortTakenError:
     """The error for a port that was asked for, with one that is free."""
     return PortTakenError(
         f"port {address.port} on {address.host} is taken by {holder}",
-        hint=f"localreg up --port {claims.next_free(address).port}",
+        hint=f"{command} --port {claims.next_free(address).port}",
     )
 
 

@@ -34,7 +34,7 @@ def replace_registry(
     # The image is made sure of first: what can fail for long fails while the old container still serves.
     image = ensure_image(engine, replace(request, asked=options), notify=notify, on_progress=on_progress)
     if request.asked.port not in (None, registry.options.port):
-        choose_port(request.asked, request.claims)
+        choose_port(request.asked, request.claims, command=request.command)
     asked = request.asked.over(registry.asked)
     with _aside(engine, registry, notify):
         return create_registry(engine, replace(request, asked=options), image, asked=asked, notify=notify)

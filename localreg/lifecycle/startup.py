@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from localreg.engines.base import Container, ContainerRuntime, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
-from localreg.lifecycle.readiness import is_ready, wait_until
+from localreg.lifecycle.readiness import is_ready
 from localreg.registry_container import Registry
+from localreg.waiting import wait_until
 
 _LOG_LINES = 10
 _END_SECONDS = 5.0
@@ -84,12 +85,12 @@ def last_words(engine: ContainerRuntime, spec: ContainerSpec) -> tuple[str, ...]
         engine: Where it ran.
         spec: The same, but that it stays when it ends.
     """
-    wait_until(lambda: engine.find_container(spec.name) is None, seconds=_END_SECONDS, is_alive=lambda: True)
+    wait_until(lambda: engine.find_container(spec.name) is None, seconds=_END_SECONDS)
     try:
         container = engine.create_container(spec)
         try:
             engine.start_container(container.id)
-            wait_until(lambda: _has_ended(engine, container), seconds=_END_SECONDS, is_alive=lambda: True)
+            wait_until(lambda: _has_ended(engine, container), seconds=_END_SECONDS)
             return tuple(read_last_lines(engine, container.id))
         finally:
             engine.remove_container(container.id)

@@ -18,12 +18,12 @@ from localreg.errors import (
 )
 from localreg.lifecycle.creation import create_registry, ensure_image
 from localreg.lifecycle.port_choice import DEFAULT_HOST, DEFAULT_PORT, choose_port
-from localreg.lifecycle.readiness import wait_until
 from localreg.lifecycle.recovery import recover
 from localreg.lifecycle.replacement import replace_registry
 from localreg.lifecycle.startup import await_registry
 from localreg.lifecycle.up_request import Notify, OnProgress, UpRequest
-from localreg.registry_container import Registry, RegistryOptions, find_registry
+from localreg.registry_container import Registry, RegistryOptions, find_registry, start_command
+from localreg.waiting import wait_until
 
 _RIVAL_SECONDS = 5.0
 _FOREIGN_SECONDS = 5.0
@@ -100,7 +100,7 @@ def _find_rival(engine: Engine, name: str) -> Registry | None:
         found.extend(filter(None, [find_registry(engine, name)]))
         return bool(found)
 
-    wait_until(is_there, seconds=_RIVAL_SECONDS, is_alive=lambda: True)
+    wait_until(is_there, seconds=_RIVAL_SECONDS)
     return found[0] if found else None
 
 
@@ -110,7 +110,8 @@ def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
     other = "localreg --name OTHER up"
     if not container.is_running:
         raise NameTakenError(
-            f"container `{container.name}` is there, {container.state}, and localreg did not create it", hint=other
+            f"container `{container.name}` is there, {container.state}, and localreg did not create it",
+            hint=start_command(registry, engine=engine.info().name),
         )
     if registry.published is None:
         raise NameTakenError(f"container `{container.name}` is no registry: it publishes no port", hint=other)
@@ -126,7 +127,8 @@ def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
         raise NameTakenError(
             f"container `{container.name}` is there, and what it publishes is no registry", hint=other
         ) from exc
-    ignored = (*request.asked.differing(RegistryOptions()), *request.image_options)
+    actual = RegistryOptions(registry.published.bound.port, registry.published.bound.host, container.image)
+    ignored = (*request.asked.differing(actual), *request.image_options)
     return UpResult(registry, UpAction.ADOPTED, 0.0, ignored)
 
 
@@ -155,14 +157,16 @@ def _typed(options: RegistryOptions) -> str:
 
 
 def _shown(value: object) -> str:
-    return "none" if value is None else f"`{value}`"
+    if value is None:
+        return "none"
+    return "yes" if value is True else f"`{value}`"
 
 
 def _refuse_paused(engine: Engine, registry: Registry) -> None:
     container = registry.container
     if container.state is ContainerState.PAUSED:
         raise ConflictError(
-            f"registry `{container.name}` is paused", hint=f"{engine.info().name} unpause {container.name}"
+            f"registry `{container.name}` is paused", hint=start_command(registry, engine=engine.info().name)
         )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 from pathlib import Path
 
 from localreg.errors import UsageError
 from localreg.reference import looks_like_image_id, parse_reference
 from localreg.registry_container import RegistryOptions
 
+_VERSION = 4
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 
@@ -38,21 +40,33 @@ def _read_host(text: str) -> str:
     if text == "localhost":
         return "127.0.0.1"
     try:
-        return str(ipaddress.ip_address(text.strip("[]")))
+        address = ipaddress.ip_address(text.strip("[]"))
     except ValueError as exc:
-        raise UsageError(f"`{text}` is no IP address", hint="--host 127.0.0.1") from exc
+        raise UsageError(f"`{text}` is no IP address", hint="localreg up --host 127.0.0.1") from exc
+    if address.version != _VERSION:
+        # A reference could not name it: older engines know no such domain.
+        raise UsageError(
+            f"`{text}` is an IPv6 address, which image references cannot name", hint="localreg up --host 127.0.0.1"
+        )
+    return str(address)
 
 
 def _read_volume(text: str) -> str:
     """A volume's name as it is, a folder as an absolute path; like `docker run -v`, a `/` tells them apart."""
     if "/" not in text and text not in (".", "..", "~"):
         if not _VOLUME_NAME.fullmatch(text):
-            raise UsageError(f"`{text}` is neither a volume's name nor a path", hint="--volume localreg-images")
+            raise UsageError(
+                f"`{text}` is neither a volume's name nor a path", hint="localreg up --volume localreg-images"
+            )
         return text
     try:
         folder = Path(text).expanduser().absolute()
     except RuntimeError as exc:
-        raise UsageError(f"`{text}` is in nobody's home: there is no such user", hint="--volume PATH") from exc
+        raise UsageError(f"`{text}` is in nobody's home: there is no such user") from exc
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"`{folder}` is no folder")
     if not folder.is_dir():
-        raise UsageError(f"there is no folder `{folder}`", hint=f"mkdir -p {folder}")
+        raise UsageError(f"there is no folder `{folder}`", hint=f"mkdir -p {shlex.quote(str(folder))}")
+    if ":" in str(folder.resolve()):
+        raise UsageError(f"`{folder.resolve()}` has a `:` in it, which engines take for the end of a path")
     return str(folder.resolve())

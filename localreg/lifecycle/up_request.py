@@ -30,6 +30,11 @@ class UpRequest:
     claims: PortClaims = field(default_factory=PortClaims)
 
     @property
+    def command(self) -> str:
+        """What was typed, but for the options."""
+        return "localreg up --recreate" if self.recreate else "localreg up"
+
+    @property
     def image_options(self) -> tuple[str, ...]:
         """Those options that say where the image of a new container comes from."""
         given = {"image-archive": self.archive is not None, "pull": self.pull is PullPolicy.ALWAYS}

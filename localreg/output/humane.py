@@ -21,6 +21,13 @@ def size(count: float) -> str:
     return f"{value:.1f} {unit}" if value >= _TEN - 0.005 else f"{value:.2f} {unit}"
 
 
+def printable(text: str) -> str:
+    """Text that somebody else wrote, in one line and without what a terminal would obey."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
 _UNITS = (
     (timedelta(days=365), "year"),
     (timedelta(days=30), "month"),

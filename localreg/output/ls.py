@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from localreg.errors import LocalregError
 from localreg.listing import ListedImage, Listing
-from localreg.output.humane import ago, size
+from localreg.output.humane import ago, printable, size
 from localreg.output.registries import time_json
 from localreg.output.streams import Renderings, error_as_json
 
@@ -35,10 +35,10 @@ def render(
         now = datetime.now(UTC)
         cells = [
             (
-                row.repository,
-                row.tag,
+                printable(row.repository),
+                printable(row.tag),
                 _short(row.digest),
-                row.error or _platforms(row.platforms),
+                printable(row.error or _platforms(row.platforms)),
                 "" if row.size is None else size(row.size),
                 ago(row.created, now=now),
             )
@@ -52,7 +52,7 @@ def render(
     return Renderings(
         table=table,
         plain=lambda: "\n".join("\t".join(_plain(row)) for row in rows),
-        quiet=lambda: "\n".join(f"{location}/{row.repository}:{row.tag}" for row in rows),
+        quiet=lambda: "\n".join(printable(f"{location}/{row.repository}:{row.tag}") for row in rows),
         json=lambda: {
             "registry": location,
             "images": [
@@ -76,10 +76,10 @@ def render(
 
 def _plain(row: ListedImage) -> tuple[str, ...]:
     return (
-        row.repository,
-        row.tag,
+        printable(row.repository),
+        printable(row.tag),
         row.digest or "",
-        row.error or ",".join(row.platforms),
+        printable(row.error or ",".join(row.platforms)),
         "" if row.size is None else str(row.size),
         time_json(row.created) or "",
     )

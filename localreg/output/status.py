@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from localreg.engines.base import ContainerState
 from localreg.lifecycle.status import Health, SeenRegistry, Status
 from localreg.output.block import block
 from localreg.output.humane import ago, duration
 from localreg.output.registries import engine_json, engine_line, reach_line, registry_json, title
 from localreg.output.streams import Renderings
+from localreg.registry_container import start_command
 
 
 def render(result: Status, *, plain_http: str | None, command: str) -> Renderings:
@@ -52,9 +52,10 @@ def _next(result: Status, command: str) -> list[tuple[str, str]]:
     """What to do about a registry that cannot be used."""
     if result.health is Health.NOT_ANSWERING:
         return [("see", f"{command} logs")]
-    if result.registry is not None and result.registry.container.state is ContainerState.PAUSED:
-        return [("resume", f"{result.engine.name} unpause {result.name}")]
-    return [("start", f"{command} up")] if result.health in (Health.STOPPED, Health.ABSENT) else []
+    if result.health is Health.STOPPED and result.registry is not None:
+        start = start_command(result.registry, engine=result.engine.name)
+        return [("start", start.replace("localreg", command, 1) if start.startswith("localreg") else start)]
+    return [("start", f"{command} up")] if result.health is Health.ABSENT else []
 
 
 def _headline(result: Status) -> str:

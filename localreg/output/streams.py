@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, TextIO
 
 from localreg.errors import LocalregError
+from localreg.output.humane import printable
 
 SCHEMA_VERSION = 1
 
@@ -64,8 +65,14 @@ class Streams:
             text = result.plain()
         else:
             text = result.table(self.width)
-        if text:
+        if not text:
+            return
+        try:
             print(text, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            raise LocalregError(f"cannot write the result: {(exc.strerror or str(exc)).lower()}") from exc
 
     def note(self, text: str) -> None:
         """Say something on stderr that the user should know; nothing when quiet, nor to a script."""
@@ -84,9 +91,13 @@ class Streams:
         if self.format is Format.JSON:
             print(json.dumps({"error": error_as_json(error)}), file=sys.stderr, flush=True)
             return
-        lines = [f"{paint('error:', '31', sys.stderr)} {error.message}", *(f"  {line}" for line in error.details)]
+        details = (line for detail in error.details for line in detail.splitlines())
+        lines = [
+            f"{paint('error:', '31', sys.stderr)} {printable(error.message)}",
+            *(f"  {printable(line)}" for line in details),
+        ]
         if error.hint:
-            lines.append(f"{paint('hint:', '36', sys.stderr)} {error.hint}")
+            lines.append(f"{paint('hint:', '36', sys.stderr)} {printable(error.hint)}")
         print("\n".join(lines), file=sys.stderr, flush=True)
 
 

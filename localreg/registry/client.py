@@ -168,7 +168,7 @@ class RegistryClient:
             at_end = True
         except urllib3.exceptions.ProtocolError as exc:
             # The registry was reached; this answer alone may be broken, as that of a blob which is gone from its disk.
-            raise RegistryError(f"the registry's answer for {what} broke off", details=[str(exc)]) from exc
+            raise RegistryError(f"the registry's answer for {what} broke off") from exc
         finally:
             if not at_end:
                 response.close()
@@ -226,9 +226,7 @@ class RegistryClient:
             why = "nothing listens there"
         else:
             why = "the connection broke"
-        return RegistryUnreachableError(
-            f"cannot reach the registry at {self._base}: {why}", hint="localreg status", details=[str(error)]
-        )
+        return RegistryUnreachableError(f"cannot reach the registry at {self._base}: {why}", hint="localreg status")
 
 
 def _head(answer: _Answer, reference: str) -> ManifestHead:

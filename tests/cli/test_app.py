@@ -12,6 +12,7 @@ from localreg.cli import session
 from localreg.cli.app import main
 from localreg.engines.base import Address, ContainerSpec, VolumeMount
 from localreg.engines.select import Selection, Survey
+from localreg.output.streams import Format, Streams
 from localreg.registry_container import RegistryOptions, default_volume, labels_of, volume_labels
 
 IMAGE = "docker.io/library/registry:2.8.3"
@@ -22,7 +23,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """The engine that every command gets."""
     found = FakeEngine()
     found.add_image(IMAGE)
-    monkeypatch.setattr(session, "select_engine", lambda *_args, **_kwargs: Selection(found, Survey((), ())))
+    monkeypatch.setattr(
+        session, "select_engine", lambda *_args, **_kwargs: Selection(found, Survey((), ()), holds_registry=True)
+    )
     return found
 
 
@@ -59,7 +62,12 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["up", "--prot", "1"], "no such option: --prot", "localreg up --help"),
         (["up", "--port", "x"], "invalid value for `--port`", "localreg up --help"),
         (["up", "--port", "70000"], "invalid value for `--port`", "localreg up --help"),
-        (["up", "--host", "example.com"], "`example.com` is no IP address", "--host 127.0.0.1"),
+        (["up", "--host", "example.com"], "`example.com` is no IP address", "localreg up --host 127.0.0.1"),
+        (["up", "--host", "[::1]"], "is an IPv6 address", "localreg up --host 127.0.0.1"),
+        (["up", "--image", "a", "--image-archive", "b"], "--image-archive", None),
+        (["podman-fix", "--location", "*.foo:1"], "`*.foo:1` is no HOST:PORT", None),
+        (["podman-fix", "--location", "a b:1"], "`a b:1` is no HOST:PORT", None),
+        (["podman-fix", "--location", "host:70000"], "`host:70000` is no HOST:PORT", None),
         (["up", "--ephemeral", "--volume", "x"], "does not go with --volume", None),
         (["up", "--volume", "-x"], "neither a volume's name nor a path", None),
         (["up", "--volume", "/no/such/folder"], "there is no folder `/no/such/folder`", "mkdir -p /no/such/folder"),
@@ -140,12 +148,15 @@ def test_a_hint_names_the_engine_and_the_registry_that_were_named(
 def test_what_a_script_reads_on_stderr_is_json_throughout(
     engine: FakeEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    engine.taken_ports.add(5000)
-    code, out, err = run(capsys, "up", "--json", "--host", "192.0.2.1", "--port", "5000")
+    add_registry(engine, ours=False)
+    engine.start_container(engine.list_containers()[0].id)
+    Streams(format=Format.JSON, quiet=False).warn("`x` is open")
+    Streams(format=Format.JSON, quiet=False).note("on the way")
+    code, out, err = run(capsys, "down", "--json")
     assert (code, out) == (5, "")
     warning, error = map(json.loads, err.splitlines())
-    assert "there is no password" in warning["warning"]
-    assert error["error"]["code"] == "port-taken"
+    assert warning == {"warning": "`x` is open"}
+    assert error["error"]["code"] == "not-ours"
 
 
 def test_shared_options_stand_on_either_side(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:

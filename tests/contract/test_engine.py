@@ -36,7 +36,7 @@ from localreg.errors import (
     RegistryError,
     RegistryUnreachableError,
 )
-from localreg.lifecycle.readiness import wait_until
+from localreg.waiting import wait_until
 
 IMAGE = "localhost/speaker:1"
 LARGE = 64 << 20
@@ -88,7 +88,7 @@ def started(bench: Bench, *, throw_away: bool = False) -> Container:
     """A running container that has said all it has to say."""
     container = bench.engine.create_container(spec(throw_away=throw_away))
     bench.engine.start_container(container.id)
-    assert wait_until(lambda: said(bench.engine.read_logs(container.id)) == EXPECTED, seconds=20, is_alive=lambda: True)
+    assert wait_until(lambda: said(bench.engine.read_logs(container.id)) == EXPECTED, seconds=20)
     return container
 
 
@@ -202,7 +202,7 @@ def test_one_that_removes_itself_is_gone_after_it_stopped(loaded: Bench) -> None
     created = started(loaded, throw_away=True)
     assert created.removes_itself
     loaded.engine.stop_container(created.id, grace_seconds=0)
-    assert wait_until(lambda: loaded.engine.find_container(created.id) is None, seconds=20, is_alive=lambda: True)
+    assert wait_until(lambda: loaded.engine.find_container(created.id) is None, seconds=20)
     loaded.engine.remove_container(created.id)
 
 

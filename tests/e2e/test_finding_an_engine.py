@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from beds import BEDS, REGISTRY_IMAGE, TESTER_RUNTIME, TESTER_UID, Bed, require_testbed
 
-from localreg.lifecycle.readiness import wait_until
+from localreg.waiting import wait_until
 
 ROOT = BEDS["docker"]
 ROOTFUL = BEDS["podman-rootful"]
@@ -63,7 +63,7 @@ def test_a_service_of_localregs_own_ends_when_nobody_is_connected(podman: Bed) -
     assert started.returncode == 0, started.stderr
     socket_path = Path(started.stdout.strip())
     assert socket_path.name.startswith("podman-")
-    assert wait_until(lambda: not socket_path.exists(), seconds=30, is_alive=lambda: True)
+    assert wait_until(lambda: not socket_path.exists(), seconds=30)
 
 
 def test_it_works_without_a_runtime_folder() -> None:
@@ -136,6 +136,19 @@ def test_a_variable_that_names_an_engine_is_the_only_one_asked(tmp_path: Path) -
     assert f"{tmp_path}/nobody.sock: no socket" in result.stderr
 
 
+def test_an_engine_that_is_there_and_silent_is_named_where_nothing_is_found(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"currentContext": "gone"}')
+    result = auto(ROOT, "status", "-q", env={"DOCKER_CONFIG": str(tmp_path)})
+    assert (result.returncode, result.stdout, result.stderr) == (4, "absent\n", "")
+    result = auto(ROOT, "status", env={"DOCKER_CONFIG": str(tmp_path)})
+    assert "Docker was left out: context `gone`: there is no such context" in result.stderr
+    # One that a variable names is meant.
+    result = auto(ROOT, "status", env={"DOCKER_CONTEXT": "gone"})
+    assert result.returncode == 3
+    assert "error: the engine that DOCKER_CONTEXT names did not answer" in result.stderr
+
+
 def test_an_address_without_a_scheme_is_said_to_be_none() -> None:
     result = auto(ROOT, "status", env={"DOCKER_HOST": "/var/run/docker.sock"})
     assert result.returncode == 3
@@ -147,7 +160,7 @@ def test_every_registry_is_listed_though_one_engine_is_silent(docker: Bed) -> No
     context = {"DOCKER_CONTEXT": "nosuch"}
     result = auto(ROOT, "status", "--all", env=context)
     assert result.returncode == 0
-    assert "warning: docker was left out: context `nosuch`: there is no such context" in result.stderr
+    assert "Docker was left out: context `nosuch`: there is no such context" in result.stderr
 
 
 def test_each_variable_that_is_set_has_to_name_an_engine_that_answers(tmp_path: Path) -> None:
@@ -177,7 +190,7 @@ def test_a_context_that_does_not_exist_is_never_the_default_socket() -> None:
 @contextlib.contextmanager
 def podman_service(path: Path, bed: Bed) -> Iterator[None]:
     with bed.started("podman", "system", "service", "--time=0", f"unix://{path}"):
-        assert wait_until(path.exists, seconds=20, is_alive=lambda: True)
+        assert wait_until(path.exists, seconds=20)
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from archives import write_image
-from beds import Bed, free_port, is_free
+from beds import REGISTRY_IMAGE, Bed, free_port, is_free
 
-from localreg.lifecycle.readiness import is_ready, wait_until
+from localreg.lifecycle.readiness import is_ready
+from localreg.waiting import wait_until
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def test_a_stopped_registry_whose_port_was_taken_names_the_holder(bed: Bed) -> N
     bed.ok("up", "--port", str(port))
     bed.engine_ok("stop", "registry")
     # What forwarded the port for Podman goes a moment after the container.
-    assert wait_until(lambda: is_free(port), seconds=20, is_alive=lambda: True)
+    assert wait_until(lambda: is_free(port), seconds=20)
     with socket.create_server(("127.0.0.1", port)):
         error = bed.refused(5, "up")
     assert f"port {port} of registry `registry` is taken by" in error
@@ -99,7 +101,7 @@ def test_a_registry_started_by_hand_is_used_as_it_is(bed: Bed, folder: Path) -> 
     bed.add_image("localhost/app:1", folder)
     image = "docker.io/library/registry:2.8.3"
     bed.engine_ok("run", "--rm", "-d", "-p", "127.0.0.1:5000:5000", "--name", "registry", image)
-    assert wait_until(lambda: is_ready("http://127.0.0.1:5000"), seconds=20, is_alive=lambda: True)
+    assert wait_until(lambda: is_ready("http://127.0.0.1:5000"), seconds=20)
 
     result = bed.localreg("up", "--port", "5007")
     assert (result.returncode, result.stdout) == (0, "localhost:5000\n")
@@ -148,6 +150,47 @@ def test_a_paused_registry_is_said_to_be(bed: Bed) -> None:
     assert f"hint: {bed.program} unpause registry" in bed.refused(5, "up")
     bed.engine_ok("unpause", "registry")
     bed.ok("up")
+
+
+def test_a_throw_away_registry_can_be_replaced(bed: Bed) -> None:
+    bed.ok("up", "--ephemeral")
+    assert bed.ok("up", "--recreate") == "localhost:5000\n"
+    assert json.loads(bed.ok("status", "--json"))["storage"] is None
+
+
+def test_a_stopped_registry_of_somebody_elses_is_theirs_to_start(bed: Bed) -> None:
+    bed.engine_ok("create", "-p", "127.0.0.1:5000:5000", "--name", "registry", REGISTRY_IMAGE)
+    for command in (["up"], ["ls"], ["push", "localhost/app:1"]):
+        assert f"hint: {bed.program} start registry\n" in bed.refused(5 if command == ["up"] else 6, *command)
+
+
+def test_what_was_kept_is_told_apart_from_what_went(bed: Bed) -> None:
+    for options, kept in ((["--rm"], ""), ([], "an anonymous volume")):
+        bed.engine_ok("run", *options, "-d", "-p", "5000:5000", "--name", "registry", REGISTRY_IMAGE)
+        bed.ok("up")
+        assert json.loads(bed.ok("down", "--force", "--json"))["kept"] == ([kept] if kept else [])
+
+
+def test_another_loopback_address_is_called_by_itself(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    assert bed.ok("up", "--host", "127.0.0.2") == "127.0.0.2:5000\n"
+    assert bed.ok("push", "localhost/app:1").startswith("127.0.0.2:5000/app:1@sha256:")
+    assert bed.ok("ls", "-q") == "127.0.0.2:5000/app:1\n"
+
+
+def test_an_end_that_is_asked_for_undoes_what_was_begun(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    command = ("localreg", "--engine", bed.engine, "up", "--image", "localhost/app:1", "--wait", "60")
+    with bed.started(*command) as process:
+        assert wait_until(
+            lambda: bed.run(bed.program, "ps", "-q", "--filter", "name=registry").stdout != "",
+            seconds=20,
+            is_alive=lambda: process.poll() is None,
+        )
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 143
+    assert not bed.exists("container", "registry")
+    assert not bed.exists("volume", "localreg-registry")
 
 
 def test_what_only_a_new_container_could_use_is_said_not_to_apply(bed: Bed, registry_archive: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from beds import Bed, free_port
 
-from localreg.lifecycle.readiness import wait_until
+from localreg.waiting import wait_until
 
 
 def test_a_registry_is_started_filled_listed_emptied_into_the_engine_and_removed(bed: Bed, folder: Path) -> None:
@@ -109,6 +109,15 @@ def test_an_image_is_renamed_on_its_way(bed: Bed, folder: Path) -> None:
     assert "by-id:latest" in bed.ok("ls", "-q")
 
 
+def test_a_push_that_fails_leaves_the_names_in_the_engine_as_they_were(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.engine_ok("run", "-d", "-p", "127.0.0.1:5000:5000", "--name", "registry", "localhost/app:1")
+    before = bed.images()
+    result = bed.localreg("push", "localhost/app:1")
+    assert result.returncode in (1, 6)
+    assert bed.images() == before
+
+
 def test_a_tag_is_given_without_pushing(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     bed.ok("up")
@@ -132,7 +141,7 @@ def test_an_ephemeral_registry_leaves_nothing(bed: Bed) -> None:
     bed.ok("up", "--ephemeral")
     assert bed.ok("down") == "container registry\n"
     # Podman removes it by itself as well, and whoever comes second does not wait for the first.
-    assert wait_until(lambda: bed.engine_ok("volume", "ls", "-q") == "", seconds=20, is_alive=lambda: True)
+    assert wait_until(lambda: bed.engine_ok("volume", "ls", "-q") == "", seconds=20)
 
 
 def test_a_folder_keeps_the_images_and_is_never_removed(bed: Bed, folder: Path) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from localreg.output.humane import ago, duration, size
+from localreg.output.humane import ago, duration, printable, size
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,11 @@ def test_a_moment_in_the_future_is_just_now() -> None:
 
 def test_an_unknown_moment_is_nothing() -> None:
     assert ago(None, now=datetime(2026, 1, 1, tzinfo=UTC)) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("linux/amd64", "linux/amd64"), ("li\nnux", "li\\nnux"), ("\x1b[31mred", "\\x1b[31mred"), ("größer", "größer")],
+)
+def test_what_others_wrote_is_one_line_and_obeyed_by_no_terminal(text: str, shown: str) -> None:
+    assert printable(text) == shown

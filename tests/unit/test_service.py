@@ -14,7 +14,7 @@ import pytest
 
 from localreg.engines.service import private_service
 from localreg.errors import EngineError
-from localreg.lifecycle.readiness import wait_until
+from localreg.waiting import wait_until
 
 STAND_IN = f"""#!{sys.executable}
 import os, socket, sys
@@ -123,7 +123,7 @@ def test_one_that_never_answers_is_ended_with_its_children(podman: Path, monkeyp
     with pytest.raises(EngineError, match="did not come up in time"):
         private_service(str(podman))
     child = Path("/proc") / podman.with_name("podman.child").read_text().strip() / "stat"
-    assert wait_until(lambda: has_ended(child), seconds=10, is_alive=lambda: True)
+    assert wait_until(lambda: has_ended(child), seconds=10)
 
 
 def has_ended(stat: Path) -> bool:

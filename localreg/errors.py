@@ -20,6 +20,7 @@
     │   └── AmbiguousEngineError    5   two engines hold the registry
     ├── RegistryError               6   the registry answered an error, or something that is no answer
     │   ├── RegistryUnreachableError 6
+    │   ├── DeleteDisabledError     6   the registry was started without the permission to delete
     │   └── RegistryNotReadyError   6
     ├── ConfigError                 7   a configuration file
     └── InternalError               70  a bug in localreg
@@ -225,6 +226,12 @@ class RegistryNotReadyError(RegistryError):
     """The registry was started and did not become ready in time."""
 
     code = "registry-not-ready"
+
+
+class DeleteDisabledError(RegistryError):
+    """The registry deletes nothing: it was not started so that it does."""
+
+    code = "delete-disabled"
 
 
 class ConfigError(LocalregError):

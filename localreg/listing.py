@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ from localreg.errors import InvalidReferenceError, LocalregError, RegistryUnreac
 from localreg.oci import UNREADABLE, Descriptor, Index, Manifest, Platform, parse_manifest, read_platform
 from localreg.reference import parse_reference, registry_reference
 from localreg.registry.client import RegistryClient, StoredManifest
+from localreg.removal import finish, is_thrown_away
 
 _T = TypeVar("_T")
 
@@ -103,7 +105,8 @@ def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
         missing = tuple(
             pattern for pattern in exact if not any(_matches(pattern, repository, tag) for repository, tag in tags)
         )
-        return Listing(tuple(pool.map(reader.row, *zip(*tags, strict=True)) if tags else ()), missing)
+        rows = pool.map(reader.row, *zip(*tags, strict=True)) if tags else ()
+        return Listing(tuple(row for row in rows if row is not None), missing)
 
 
 def _is_glob(pattern: str) -> bool:
@@ -145,12 +148,21 @@ class _Reader:
         self._contents = _Once[_Content]()
         self._configs = _Once[_Config]()
 
-    def row(self, repository: str, tag: str) -> ListedImage:
-        """One tag; what is wrong with it is said in its row, but a registry that is gone ends the listing."""
+    def row(self, repository: str, tag: str) -> ListedImage | None:
+        """One tag; what is wrong with it is said in its row, but a registry that is gone ends the listing.
+
+        Returns:
+            None for a tag that `rm` was about to remove when it was killed: that is done now.
+        """
         digest, media_type = None, None
         try:
             stored = self._client.get_manifest(repository, tag)
             digest, media_type = stored.digest, stored.media_type
+            if is_thrown_away(stored):
+                # Where the registry does not delete any more it stays hidden.
+                with contextlib.suppress(LocalregError):
+                    finish(self._client, repository, digest)
+                return None
             # The repository counts as well: what can be reached of the same index differs between them.
             content = self._contents.get(f"{repository}@{digest}", lambda: self._read(repository, stored, depth=0))
         except RegistryUnreachableError:

@@ -29,6 +29,10 @@ IMAGE_CONFIGS = frozenset(
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 """What comes of reading JSON that is not what it should be: also numbers without end, and nesting without end."""
 
+EMPTY_CONFIG_TYPE = "application/vnd.oci.empty.v1+json"
+EMPTY_CONFIG = b"{}"
+"""The config of a manifest that describes nothing, as the image specification has it."""
+
 _INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
 _ATTESTATION = "vnd.docker.reference.type"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
@@ -71,6 +75,7 @@ class Manifest:
     media_type: str
     config: Descriptor
     layers: tuple[Descriptor, ...]
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_image(self) -> bool:
@@ -106,7 +111,7 @@ def parse_manifest(data: bytes, media_type: str | None = None) -> Manifest | Ind
         if kind in _INDEXES:
             return Index(kind, tuple(map(_descriptor, found["manifests"] or ())))
         layers = tuple(map(_descriptor, found.get("layers") or ()))
-        return Manifest(kind, _descriptor(found["config"]), layers)
+        return Manifest(kind, _descriptor(found["config"]), layers, dict(found.get("annotations") or {}))
     except UNREADABLE as exc:
         raise RegistryError("its manifest cannot be read", details=[f"{type(exc).__name__}: {exc}"]) from exc
 

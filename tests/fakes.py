@@ -254,6 +254,8 @@ class FakeEngine:
         if found is None or reference not in found.references:
             return
         rest = tuple(name for name in found.references if name != reference)
+        if not rest and any(running.spec.image in (found.id, reference) for running in self._containers.values()):
+            raise InUseError(f"image `{reference}` is in use")
         if rest:
             self._images[found.id] = replace(found, references=rest)
         else:

@@ -19,6 +19,7 @@ LAYERS = [
         "registry_program",
         "archive",
         "listing",
+        "removal",
         "images",
         "clients",
         "lifecycle",

@@ -33,6 +33,7 @@ GROUPS = {
         "pull": "Pull images from the registry into the engine",
         "tag": "Give an image of the engine its name in the registry",
         "ls": "List what is in the registry",
+        "rm": "Remove tags from the registry",
     },
     "Clients": {
         "podman-fix": "Let the podman program use plain HTTP for the registry",

@@ -384,7 +384,11 @@ class ImageStore(Protocol):
         """
 
     def untag_image(self, reference: str) -> None:
-        """Take this name away; the image goes with its last name. None there: nothing happens."""
+        """Take this name away; the image goes with its last name. None there: nothing happens.
+
+        Raises:
+            InUseError: it is the last name of an image that a container uses.
+        """
 
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
         """Push the image of that name to the registry that the name has.

@@ -318,8 +318,15 @@ class DockerEngine:
 
     def untag_image(self, reference: str) -> None:
         """Take this name away."""
-        with docker_errors(f"untag image `{reference}`"), contextlib.suppress(docker.errors.NotFound):
-            self._client.remove_image(reference)
+        with docker_errors(f"untag image `{reference}`"):
+            try:
+                self._client.remove_image(reference)
+            except docker.errors.NotFound:
+                return
+            except docker.errors.APIError as exc:
+                if exc.status_code == requests.codes.conflict:
+                    raise InUseError(f"image `{reference}` is in use", details=_said(exc)) from exc
+                raise
 
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
         """Push the image of that name."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import podman.errors
+import requests
 
 from localreg.engines.base import EngineInfo, Image, Progress
 from localreg.engines.compat_values import read_image
@@ -14,7 +15,7 @@ from localreg.engines.podman_connection import NEVER, Connection, podman_errors,
 from localreg.engines.podman_events import iter_pull_with_bytes, iter_transfer
 from localreg.engines.published import DISK_FULL
 from localreg.engines.transfer_errors import transfer_error
-from localreg.errors import ImageNotFoundError, InvalidArchiveError
+from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError
 
 _FIRST_WITH_PULL_BYTES = (4, 8)
 
@@ -69,7 +70,12 @@ class PodmanImages:
     def untag_image(self, reference: str) -> None:
         """Take this name away; by its name, since by its ID the image would go with all its names."""
         with podman_errors(f"untag image `{reference}`"):
-            self._connection.delete(f"/images/{quoted(reference)}")
+            try:
+                self._connection.delete(f"/images/{quoted(reference)}")
+            except podman.errors.APIError as exc:
+                if exc.status_code == requests.codes.conflict:
+                    raise InUseError(f"image `{reference}` is in use", details=said(exc)) from exc
+                raise
 
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
         """Push the image of that name."""

@@ -326,6 +326,16 @@ def test_names_come_and_go_and_the_image_with_the_last(loaded: Bench) -> None:
         loaded.engine.tag_image("nosuch", "localhost:5999/app:1")
 
 
+def test_the_last_name_of_an_image_that_a_container_uses_stays(loaded: Bench) -> None:
+    created = started(loaded)
+    with pytest.raises(InUseError):
+        loaded.engine.untag_image(IMAGE)
+    assert loaded.engine.find_image(IMAGE) is not None
+    loaded.engine.remove_container(created.id)
+    loaded.engine.untag_image(IMAGE)
+    assert loaded.engine.find_image(IMAGE) is None
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage" * 1000])
 def test_what_is_no_archive_is_refused(bench: Bench, folder: Path, content: bytes) -> None:
     (folder / "no.tar").write_bytes(content)

@@ -1,0 +1,43 @@
+"""`localreg rm`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from localreg import removal
+from localreg.cli.commands import Command, command_app, examples
+from localreg.cli.session import session_of
+from localreg.cli.several import do_each, show_all
+from localreg.output.rm import render
+from localreg.reference import parse_reference
+from localreg.registry_container import get_running_registry
+
+app = command_app()
+
+
+@app.command(
+    cls=Command, epilog=examples("localreg rm ansible-playbook:latest", "localreg rm team/api:dev --keep-local")
+)
+def rm(
+    context: typer.Context,
+    reference: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="Tags that the registry has.")],
+    keep_local: Annotated[bool, typer.Option("--keep-local", help="Leave the engine its name for the image.")] = False,
+) -> None:
+    """Remove tags from the registry; other tags of the same image stay."""
+    for name in reference:
+        parse_reference(name)
+    session = session_of(context)
+    with session.opened() as engine:
+        registry = get_running_registry(engine, session.name)
+        removed, failures = do_each(
+            session,
+            reference,
+            lambda name: removal.remove(engine, registry, removal.plan_removal(registry, name), keep_local=keep_local),
+        )
+        info = engine.info()
+    for done in removed:
+        if done.kept_by:
+            session.streams.note(f"{info.name.capitalize()} keeps {done.reference}: {done.kept_by}")
+    show_all(session, render(removed, failures, engine=info.name) if removed else None, failures)

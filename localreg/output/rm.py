@@ -1,0 +1,44 @@
+"""What `rm` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from localreg.errors import LocalregError
+from localreg.output.streams import Renderings, error_as_json
+from localreg.removal import Removed
+
+
+def render(results: Sequence[Removed], errors: Sequence[tuple[str, LocalregError]], *, engine: str) -> Renderings:
+    """Lay out what was removed.
+
+    Args:
+        results: What is gone.
+        errors: What the user named and why it is not.
+        engine: `docker` or `podman`.
+    """
+
+    def places(result: Removed) -> list[str]:
+        return [
+            *(["registry"] if result.from_registry else []),
+            *([engine] if result.from_engine else []),
+        ]
+
+    return Renderings(
+        table=lambda _width: "\n".join(
+            f"Removed {result.reference} from {' and '.join(map(_spelled, places(result)))}" for result in results
+        ),
+        plain=lambda: "\n".join(f"{place} {result.reference}" for result in results for place in places(result)),
+        quiet=lambda: "\n".join(result.reference for result in results),
+        json=lambda: {
+            "results": [
+                {"source": result.source, "reference": result.reference, "removed_from": places(result)}
+                for result in results
+            ],
+            "errors": [{"source": source, **error_as_json(error)} for source, error in errors],
+        },
+    )
+
+
+def _spelled(place: str) -> str:
+    return "the registry" if place == "registry" else place.capitalize()

@@ -1,0 +1,83 @@
+"""Removing tags, from the registry and from the engine, on every engine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from beds import REGISTRY_IMAGE, Bed
+
+from localreg.lifecycle.readiness import is_ready
+from localreg.waiting import wait_until
+
+
+@pytest.fixture
+def filled(bed: Bed, folder: Path) -> Bed:
+    """A registry with an image under two tags, both of which the engine has as well."""
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up")
+    bed.ok("push", "localhost/app:1")
+    bed.ok("push", "localhost/app:1", "--as", "app:2")
+    return bed
+
+
+def test_one_tag_goes_and_its_sibling_stays(filled: Bed) -> None:
+    removed = filled.ok("rm", "app:1")
+    assert removed == f"registry localhost:5000/app:1\n{filled.program} localhost:5000/app:1\n"
+    assert filled.ok("ls", "-q") == "localhost:5000/app:2\n"
+    assert "localhost:5000/app:1" not in filled.images()
+    assert {"localhost/app:1", "localhost:5000/app:2"} <= filled.images()
+    assert filled.ok("pull", "app:2").startswith("localhost:5000/app:2@sha256:")
+    assert "the registry has no `app:1`" in filled.refused(4, "rm", "app:1")
+
+
+def test_the_engines_name_can_stay(filled: Bed) -> None:
+    assert filled.ok("rm", "--keep-local", "localhost:5000/app:1") == "registry localhost:5000/app:1\n"
+    assert "localhost:5000/app:1" in filled.images()
+    # What only the engine still has goes there.
+    assert filled.ok("rm", "app:1") == f"{filled.program} localhost:5000/app:1\n"
+    assert "localhost:5000/app:1" not in filled.images()
+
+
+def test_several_go_although_one_is_not_there(filled: Bed) -> None:
+    result = filled.localreg("rm", "app:1", "nosuch:1", "app:2", "--json")
+    assert result.returncode == 4
+    found = json.loads(result.stdout)
+    assert [entry["reference"] for entry in found["results"]] == ["localhost:5000/app:1", "localhost:5000/app:2"]
+    assert [entry["source"] for entry in found["errors"]] == ["nosuch:1"]
+    assert filled.ok("ls") == ""
+
+
+def test_a_pinned_reference_is_removed_only_if_it_still_is_that(filled: Bed) -> None:
+    pinned = filled.ok("push", "localhost/app:1").strip()
+    other = pinned.rpartition(":")[0] + ":" + "0" * 64
+    assert "by now" in filled.refused(5, "rm", other)
+    assert filled.ok("ls", "-q", "app:1") == "localhost:5000/app:1\n"
+    filled.ok("rm", pinned)
+    assert "names a digest" in filled.refused(2, "rm", "app@sha256:" + "0" * 64)
+
+
+def test_an_image_that_a_container_uses_keeps_its_name_in_the_engine(bed: Bed, folder: Path) -> None:
+    bed.ok("up")
+    bed.add_image("localhost:5000/app:1", folder)
+    bed.ok("push", "localhost:5000/app:1")
+    bed.engine_ok("run", "-d", "--name", "user", "localhost:5000/app:1")
+    result = bed.localreg("rm", "app:1")
+    assert (result.returncode, result.stdout) == (0, "registry localhost:5000/app:1\n")
+    assert f"{bed.program.capitalize()} keeps localhost:5000/app:1" in result.stderr
+    assert "localhost:5000/app:1" in bed.images()
+    assert bed.ok("ls") == ""
+
+
+def test_where_deleting_is_off_nothing_is_touched(bed: Bed, folder: Path) -> None:
+    bed.engine_ok("run", "-d", "-p", "127.0.0.1:5000:5000", "--name", "registry", REGISTRY_IMAGE)
+    assert wait_until(lambda: is_ready("http://127.0.0.1:5000"), seconds=20)
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("push", "localhost/app:1")
+    before = bed.ok("ls")
+    error = bed.refused(6, "rm", "app:1")
+    assert "REGISTRY_STORAGE_DELETE_ENABLED=true" in error
+    assert json.loads(bed.refused(6, "rm", "app:1", "--json"))["error"]["code"] == "delete-disabled"
+    assert bed.ok("ls") == before
+    assert "localhost:5000/app:1" in bed.images()

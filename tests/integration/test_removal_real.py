@@ -1,0 +1,117 @@
+"""`rm` on a real Distribution 2.8.3, which deletes manifests with all their tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from beds import Distribution
+from registry_writer import Writer
+
+from localreg.errors import ConflictError, RegistryError, RepositoryNotFoundError
+from localreg.listing import list_images
+from localreg.oci import OCI_INDEX
+from localreg.registry.client import RegistryClient
+from localreg.removal import THROWN_AWAY, untag
+
+
+@pytest.fixture
+def writer(distribution: Distribution) -> Writer:
+    return Writer(distribution.base_url)
+
+
+@pytest.fixture
+def client(distribution: Distribution) -> Iterator[RegistryClient]:
+    with RegistryClient(distribution.base_url) as found:
+        yield found
+
+
+class Killed(Exception):  # noqa: N818 -- it is no error
+    """What a kill is to the process that dies."""
+
+
+class DyingClient(RegistryClient):
+    """Dies before it deletes."""
+
+    def delete_manifest(self, repository: str, digest: str) -> None:
+        raise Killed(f"{repository}@{digest}")
+
+
+class RefusedClient(RegistryClient):
+    """Is refused when it deletes, although it was not when it asked."""
+
+    def delete_manifest(self, repository: str, digest: str) -> None:
+        raise RegistryError(f"no {repository}@{digest}")
+
+
+@pytest.fixture
+def killed(distribution: Distribution, writer: Writer) -> None:
+    """Two tags of one image, and an `rm` of one of them that was killed in the middle."""
+    same(writer, "team/app", "going", "staying")
+    with DyingClient(distribution.base_url) as dying, pytest.raises(Killed):
+        untag(dying, "team/app", "going")
+
+
+def same(writer: Writer, repository: str, *tags: str) -> str:
+    """One image with several tags; returns its digest."""
+    digests = {str(writer.image(repository, tag)["digest"]) for tag in tags}
+    assert len(digests) == 1
+    return digests.pop()
+
+
+def test_other_tags_of_the_same_image_stay(client: RegistryClient, writer: Writer) -> None:
+    digest = same(writer, "team/app", "one", "two", "three")
+    untag(client, "team/app", "two")
+    assert sorted(client.list_tags("team/app")) == ["one", "three"]
+    assert client.get_manifest("team/app", "one").digest == digest
+    with pytest.raises(RepositoryNotFoundError):
+        untag(client, "team/app", "two")
+
+
+def test_an_index_goes_and_what_it_names_stays(client: RegistryClient, writer: Writer) -> None:
+    children = [writer.image("app", "amd64"), writer.image("app", architecture="arm64")]
+    writer.manifest("app", "all", {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children})
+    writer.manifest("app", "again", {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children})
+    untag(client, "app", "all")
+    rows = {row.tag: row for row in list_images(client, ()).rows}
+    assert sorted(rows) == ["again", "amd64"]
+    assert rows["again"].error is None
+
+
+def test_the_last_tag_empties_the_repository(client: RegistryClient, writer: Writer) -> None:
+    writer.image("app", "1")
+    untag(client, "app", "1")
+    assert client.list_tags("app") == []
+    assert list_images(client, ()).rows == ()
+
+
+def test_a_tag_that_moved_on_is_left_alone(client: RegistryClient, writer: Writer) -> None:
+    before = str(writer.image("app", "1")["digest"])
+    after = str(writer.image("app", "1", architecture="arm64")["digest"])
+    with pytest.raises(ConflictError, match=f"names {after} by now"):
+        untag(client, "app", "1", digest=before)
+    assert client.get_manifest("app", "1").digest == after
+    untag(client, "app", "1", digest=after)
+    assert client.list_tags("app") == []
+
+
+@pytest.mark.usefixtures("killed")
+def test_what_a_kill_left_is_hidden_and_finished_by_ls(client: RegistryClient) -> None:
+    assert THROWN_AWAY.encode() in client.get_manifest("team/app", "going").data
+    assert [row.tag for row in list_images(client, ()).rows] == ["staying"]
+    assert client.list_tags("team/app") == ["staying"]
+
+
+@pytest.mark.usefixtures("killed")
+def test_what_a_kill_left_is_finished_by_the_same_command(client: RegistryClient) -> None:
+    untag(client, "team/app", "going")
+    assert client.list_tags("team/app") == ["staying"]
+
+
+def test_a_deletion_that_fails_gives_the_tag_back(
+    distribution: Distribution, client: RegistryClient, writer: Writer
+) -> None:
+    digest = same(writer, "app", "1", "2")
+    with RefusedClient(distribution.base_url) as refused, pytest.raises(RegistryError, match="no"):
+        untag(refused, "app", "1")
+    assert client.get_manifest("app", "1").digest == digest

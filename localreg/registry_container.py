@@ -6,6 +6,7 @@ What exists is what the engine says: the options of a registry are in the labels
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -15,6 +16,7 @@ from localreg.errors import (
     ContainerNotFoundError,
     InvalidReferenceError,
     RegistryUnreachableError,
+    UsageError,
 )
 from localreg.reference import parse_reference, qualified
 
@@ -22,6 +24,8 @@ DEFAULT_NAME = "registry"
 CONTAINER_PORT = 5000
 DATA_FOLDER = "/var/lib/registry"
 
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", re.ASCII)
+"""What Docker takes as a container's name; Podman takes that too."""
 _LOCALHOST = frozenset({"127.0.0.1", "::1", "localhost"})
 
 SCHEMA = "1"
@@ -29,6 +33,19 @@ SCHEMA_LABEL = "localreg.schema"
 NAME_LABEL = "localreg.name"
 ASKED_LABEL = "localreg.asked"
 OPTIONS_LABEL = "localreg.options"
+
+
+def check_name(name: str) -> None:
+    """Refuse what an engine would not take as a container's name.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"`{name}` is no container's name: at least two letters, digits, `_`, `.` or `-`, no mark first",
+            hint="localreg --name team up",
+        )
 
 
 def replaced_name(name: str) -> str:

@@ -14,17 +14,10 @@ from localreg.archive.files import as_plain_archive
 from localreg.archive.write import as_docker_archive
 from localreg.engines.base import Address, Engine, Image, Progress
 from localreg.errors import EngineLostError, ImageNotFoundError, LocalregError
+from localreg.pull_policy import PullPolicy
 from localreg.reference import looks_like_image_id, parse_reference, qualified
 
 DEFAULT_IMAGE = "registry:2.8.3"
-
-
-class PullPolicy(StrEnum):
-    """When the registry's own image is pulled."""
-
-    MISSING = "missing"
-    ALWAYS = "always"
-    NEVER = "never"
 
 
 class ImageSource(StrEnum):

@@ -10,6 +10,7 @@ import pytest
 
 from localreg import errors
 from localreg.cli.commands import GROUPS
+from localreg.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -41,3 +42,12 @@ def test_every_error_code_is_documented() -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_setting_is_documented() -> None:
+    page = (ROOT / "docs/reference/settings.md").read_text()
+    for setting in SETTINGS:
+        row = next(
+            line for line in page.splitlines() if line.startswith(f"| `{setting.name}` | `{setting.variable}` |")
+        )
+        assert row.endswith("| yes |") is setting.in_project

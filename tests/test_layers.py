@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "localreg"
 
 LAYERS = [
     {"errors", "waiting"},
-    {"reference", "oci", "engines.base", "engines.unix_http"},
+    {"reference", "oci", "pull_policy", "engines.base", "engines.unix_http"},
     {"engines", "registry", "ports"},
     {
         "registry_container",
@@ -20,6 +20,7 @@ LAYERS = [
         "archive",
         "listing",
         "removal",
+        "settings",
         "images",
         "clients",
         "lifecycle",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import re
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import typer
 import typer.main
@@ -15,9 +14,8 @@ from typer.core import TyperCommand, TyperGroup
 from localreg.cli.session import Session, session_of
 from localreg.errors import UsageError
 from localreg.output.streams import Format
-
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", re.ASCII)
-"""What Docker takes as a container's name; Podman takes that too."""
+from localreg.registry_container import check_name
+from localreg.settings import DEFAULT, FLAG, Value, resolve
 
 _OWN_OPTIONS = frozenset({"help", "version", "install_completion", "show_completion"})
 
@@ -38,6 +36,9 @@ GROUPS = {
     "Clients": {
         "podman-fix": "Let the podman program use plain HTTP for the registry",
     },
+    "Settings": {
+        "config": "Show what is set, and where",
+    },
 }
 """What a person wants, the commands for it and a line on each: the help needs no command's module."""
 
@@ -57,11 +58,22 @@ class Command(TyperCommand):
         """Take in the shared options that were given here, then run."""
         session = session_of(ctx)
         apply(session, **{str(param.name): ctx.params.pop(param.name, None) for param in _shared(ctx)})
+        self._take_settings(ctx, session)
         try:
             return super().invoke(ctx)
         except BrokenPipeError as exc:
             # Typer would exit with 1.
             raise ReaderGoneError from exc
+
+    def _take_settings(self, ctx: Any, session: Session) -> None:
+        """Fill in what was not typed from the environment and the files."""
+        own = {name: name.replace("_", "-") for name in ctx.params}
+        typed = {name: ctx.params[name] for name in own if ctx.get_parameter_source(name).name == "COMMANDLINE"}
+        settings = resolve({**session.given, **{own[name]: value for name, value in typed.items()}})
+        session.take(settings)
+        for name, option in own.items():
+            if option in settings and name not in typed and settings[option].source != DEFAULT:
+                ctx.params[name] = settings[option].value
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Show the shared options apart from the command's own."""
@@ -129,22 +141,13 @@ def apply(
     quiet: bool | None,
     debug: bool | None,
 ) -> None:
-    """Take in the shared options that were given; those that were not stay as they are."""
-    if engine is not None:
-        session.engine = cast("Any", engine)
+    """Take in the shared options that were typed; those that were not stay as they are."""
     if name is not None:
-        if not _NAME.fullmatch(name):
-            raise UsageError(
-                f"`{name}` is no container's name: at least two letters, digits, `_`, `.` or `-`, no mark first",
-                hint="localreg --name team up",
-            )
-        session.name = name
-    if format is not None:
-        session.format = Format(format)
-    if json:
-        session.format = Format.JSON
-    session.quiet = session.quiet or bool(quiet)
-    session.debug = session.debug or bool(debug)
+        check_name(name)
+    typed = {"engine": engine, "name": name, "format": format, "json": json, "quiet": quiet, "debug": debug}
+    session.given |= {option: value for option, value in typed.items() if value not in (None, False)}
+    # At once, for what goes wrong before the settings are known.
+    session.take({option: Value(value, FLAG) for option, value in session.given.items()})
 
 
 def take_format(session: Session, arguments: Sequence[str]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import typer
 
@@ -13,6 +13,7 @@ from localreg.engines.select import EngineChoice, Selection, Survey, select_engi
 from localreg.errors import LocalregError
 from localreg.output.streams import Format, Streams
 from localreg.registry_container import DEFAULT_NAME, default_volume
+from localreg.settings import Value
 
 
 @dataclass
@@ -24,6 +25,21 @@ class Session:
     format: Format | None = None
     quiet: bool = False
     debug: bool = False
+    given: dict[str, object] = field(default_factory=dict)
+    """What was typed of the options that every command shares."""
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    """What every setting is; known when the command runs."""
+
+    def take(self, settings: Mapping[str, Value]) -> None:
+        """Take in the options that every command shares."""
+        self.settings = settings
+        found = {name: value.value for name, value in settings.items()}
+        self.engine = found.get("engine", self.engine)
+        self.name = found.get("name", self.name)
+        wanted = Format.JSON if found.get("json") else found.get("format")
+        self.format = self.format if wanted is None else Format(wanted)
+        self.quiet = found.get("quiet", self.quiet)
+        self.debug = found.get("debug", self.debug)
 
     @property
     def streams(self) -> Streams:

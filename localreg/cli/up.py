@@ -19,7 +19,7 @@ from localreg.lifecycle.up_options import read_options
 from localreg.lifecycle.up_request import UpRequest
 from localreg.output.streams import Renderings
 from localreg.output.up import render
-from localreg.registry_image import PullPolicy
+from localreg.pull_policy import PullPolicy
 
 app = command_app()
 

@@ -25,18 +25,33 @@ def read_options(
     """
     if ephemeral and volume is not None:
         raise UsageError("--ephemeral keeps nothing, so it does not go with --volume")
-    if image is not None and not looks_like_image_id(image):
-        parse_reference(image)
+    if image is not None:
+        check_image(image)
     return RegistryOptions(
         port=port,
-        host=None if host is None else _read_host(host),
+        host=None if host is None else read_host(host),
         image=image,
-        volume=None if volume is None else _read_volume(volume),
+        volume=None if volume is None else read_volume(volume),
         ephemeral=ephemeral or None,
     )
 
 
-def _read_host(text: str) -> str:
+def check_image(text: str) -> None:
+    """Refuse what is neither a reference nor an image's whole ID.
+
+    Raises:
+        InvalidReferenceError: the grammar does not accept it.
+    """
+    if not looks_like_image_id(text):
+        parse_reference(text)
+
+
+def read_host(text: str) -> str:
+    """The address to publish on.
+
+    Raises:
+        UsageError: it is no IPv4 address.
+    """
     if text == "localhost":
         return "127.0.0.1"
     try:
@@ -51,8 +66,12 @@ def _read_host(text: str) -> str:
     return str(address)
 
 
-def _read_volume(text: str) -> str:
-    """A volume's name as it is, a folder as an absolute path; like `docker run -v`, a `/` tells them apart."""
+def read_volume(text: str) -> str:
+    """A volume's name as it is, a folder as an absolute path; like `docker run -v`, a `/` tells them apart.
+
+    Raises:
+        UsageError: it is neither, or there is no such folder.
+    """
     if "/" not in text and text not in (".", "..", "~"):
         if not _VOLUME_NAME.fullmatch(text):
             raise UsageError(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from localreg.engines.base import Progress
 from localreg.lifecycle.port_choice import PortClaims
+from localreg.pull_policy import PullPolicy
 from localreg.registry_container import RegistryOptions
-from localreg.registry_image import PullPolicy
 
 Notify = Callable[[str], None]
 """Takes a sentence that the user should know on the way."""

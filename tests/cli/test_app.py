@@ -14,8 +14,17 @@ from localreg.engines.base import Address, ContainerSpec, VolumeMount
 from localreg.engines.select import Selection, Survey
 from localreg.output.streams import Format, Streams
 from localreg.registry_container import RegistryOptions, default_volume, labels_of, volume_labels
+from localreg.settings import SETTINGS
 
 IMAGE = "docker.io/library/registry:2.8.3"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever runs the tests may have settings of their own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for setting in SETTINGS:
+        monkeypatch.delenv(setting.variable, raising=False)
 
 
 @pytest.fixture
@@ -241,3 +250,42 @@ def test_every_commands_help_ends_with_examples(capsys: pytest.CaptureFixture[st
         if path.stem in ("up", "down", "status", "logs", "push", "pull", "tag", "ls", "podman_fix"):
             _, out, _ = run(capsys, path.stem.replace("_", "-"), flag)
             assert "Examples:" in out.rstrip().rpartition("\n\n")[2]
+
+
+def test_what_is_set_reaches_the_command_and_config_says_where(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    add_registry(engine, "team")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "localreg.toml").write_text("name = 'team'\nformat = 'json'\n")
+    assert json.loads(run(capsys, "status")[1])["name"] == "team"
+    found = json.loads(run(capsys, "--engine", "docker", "config")[1])
+    assert found["settings"]["name"] == {"value": "team", "source": str(tmp_path / "localreg.toml")}
+    assert found["settings"]["engine"] == {"value": "docker", "source": "flag"}
+    assert found["project_file"] == str(tmp_path / "localreg.toml")
+    assert "name\tteam\t" in run(capsys, "config", "--format", "plain")[1]
+
+
+def test_a_broken_file_stops_every_command_but_no_help(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert engine.list_containers() == []
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "localreg.toml").write_text("port = \n")
+    code, out, err = run(capsys, "status", "--json")
+    assert (code, out) == (7, "")
+    assert "localreg.toml` is no TOML" in json.loads(err)["error"]["message"]
+    for arguments in (["--help"], ["up", "--help"], ["--version"], []):
+        assert run(capsys, *arguments)[0] == 0
+
+
+def test_an_option_of_up_can_be_set(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_registry(engine)
+    monkeypatch.setenv("LOCALREG_PORT", "5011")
+    code, _, err = run(capsys, "up")
+    assert code == 5
+    assert "--port  asked for `5011`, is `5000`" in err
+    code, _, err = run(capsys, "up", "--port", "5012")
+    assert "--port  asked for `5012`, is `5000`" in err

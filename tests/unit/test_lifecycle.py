@@ -23,8 +23,8 @@ from localreg.lifecycle.logs import parse_since
 from localreg.lifecycle.port_choice import PortClaims
 from localreg.lifecycle.up import UpAction, UpResult, bring_up
 from localreg.lifecycle.up_request import UpRequest
+from localreg.pull_policy import PullPolicy
 from localreg.registry_container import RegistryOptions, find_registry, replaced_name
-from localreg.registry_image import PullPolicy
 
 IMAGE = "docker.io/library/registry:2.8.3"
 BROKEN = "localhost/broken:1"

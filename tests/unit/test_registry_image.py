@@ -14,7 +14,8 @@ from localreg.archive.describe import ArchiveKind, describe_archive
 from localreg.archive.write import written_archive
 from localreg.engines.base import EngineInfo, Image, Progress
 from localreg.errors import EngineLostError, ImageNotFoundError, InvalidArchiveError, RegistryUnreachableError
-from localreg.registry_image import DEFAULT_IMAGE, ImageSource, PullPolicy, RegistryImage, ensure_registry_image
+from localreg.pull_policy import PullPolicy
+from localreg.registry_image import DEFAULT_IMAGE, ImageSource, RegistryImage, ensure_registry_image
 from localreg.registry_program import PROGRAM_LABEL, REPOSITORY, RegistryProgram
 
 QUALIFIED = "docker.io/library/registry:2.8.3"

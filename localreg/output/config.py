@@ -1,0 +1,66 @@
+"""What `config` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from localreg.output.humane import printable
+from localreg.output.streams import Renderings
+from localreg.settings import Value
+
+_SPOKEN = {
+    "format": "table on a terminal, else plain",
+    "port": "5000, else the next that is free",
+    "volume": "localreg-<name>",
+}
+"""Defaults that are no plain value."""
+
+
+def render(settings: Mapping[str, Value], *, project: Path | None, user: Path | None) -> Renderings:
+    """Lay out what every setting is.
+
+    Args:
+        settings: By name.
+        project: The project's file that was read, if there is one.
+        user: Where the user's own file is, or would be.
+    """
+    rows = [(name, _shown(name, value), value.source) for name, value in settings.items()]
+
+    def table(_width: int) -> str:
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        lines = [f"{name:<{widths[0]}}  {shown:<{widths[1]}}  {source}" for name, shown, source in rows]
+        files = [f"project file  {project}"] if project else []
+        files += [f"your file     {user}{'' if user.is_file() else ' (not there)'}"] if user else []
+        return "\n".join([*lines, "", *files] if files else lines)
+
+    return Renderings(
+        table=table,
+        plain=lambda: "\n".join("\t".join(row) for row in rows),
+        json=lambda: {
+            "settings": {
+                name: {"value": _plain(value.value), "source": value.source} for name, value in settings.items()
+            },
+            "project_file": str(project) if project else None,
+            "user_file": str(user) if user else None,
+        },
+    )
+
+
+def _shown(name: str, value: Value) -> str:
+    if value.source == "default" and name in _SPOKEN:
+        return _SPOKEN[name]
+    match value.value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value.value else "no"
+        case float():
+            return f"{value.value:g}"
+        case _:
+            return printable(str(value.value))
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value

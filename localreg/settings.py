@@ -1,0 +1,251 @@
+"""Options that need not be typed: flag > environment > the project's file > the user's file > default.
+
+A project's file comes with a clone from strangers, so it may set only what cannot hurt. Nothing is read at import.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localreg.errors import ConfigError, LocalregError, UsageError
+from localreg.lifecycle.up_options import check_image, read_host, read_volume
+from localreg.pull_policy import PullPolicy
+from localreg.registry_container import check_name
+
+FLAG = "flag"
+DEFAULT = "default"
+PROJECT_FILE = "localreg.toml"
+_PYPROJECT = "pyproject.toml"
+_LAST_PORT = 65535
+_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
+
+
+class _InvalidError(Exception):
+    """A value that is none; its text says what would be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One option that can be set."""
+
+    name: str
+    """As it is typed, without the dashes."""
+    read: Callable[[object], Any]
+    """Takes what stands in the environment or in a file; raises when it is none."""
+    default: object
+    in_project: bool = False
+    """A project's file may set it."""
+
+    @property
+    def variable(self) -> str:
+        """What it is called in the environment."""
+        return f"LOCALREG_{self.name.upper().replace('-', '_')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a setting is, and who says so."""
+
+    value: Any
+    source: str
+    """`flag`, `default`, a variable's name, or the path of a file."""
+
+
+def _choice(*words: str) -> Callable[[object], str]:
+    def read(found: object) -> str:
+        if found not in words:
+            raise _InvalidError(f"one of {', '.join(words)}")
+        return str(found)
+
+    return read
+
+
+def _flag(found: object) -> bool:
+    if isinstance(found, bool):
+        return found
+    if str(found).lower() not in _TRUE | _FALSE:
+        raise _InvalidError("true or false")
+    return str(found).lower() in _TRUE
+
+
+def _port(found: object) -> int:
+    if isinstance(found, bool) or not re.fullmatch(r"[0-9]{1,5}", str(found)) or not 0 < int(str(found)) <= _LAST_PORT:
+        raise _InvalidError("a number from 1 to 65535")
+    return int(str(found))
+
+
+def _seconds(found: object) -> float:
+    try:
+        seconds = math.nan if isinstance(found, bool) else float(str(found))
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise _InvalidError("a number of seconds above 0")
+    return seconds
+
+
+def _text(check: Callable[[str], Any]) -> Callable[[object], Any]:
+    def read(found: object) -> Any:
+        if not isinstance(found, str):
+            raise _InvalidError("text")
+        return check(found)
+
+    return read
+
+
+def _image(text: str) -> str:
+    check_image(text)
+    return text
+
+
+def _name(text: str) -> str:
+    check_name(text)
+    return text
+
+
+SETTINGS = (
+    Setting("engine", _choice("auto", "docker", "podman"), "auto"),
+    Setting("name", _text(_name), "registry", in_project=True),
+    Setting("format", _choice("table", "plain", "json"), None, in_project=True),
+    Setting("json", _flag, default=False),
+    Setting("quiet", _flag, default=False),
+    Setting("debug", _flag, default=False),
+    Setting("port", _port, 5000, in_project=True),
+    Setting("host", _text(read_host), "127.0.0.1"),
+    Setting("image", _text(_image), "registry:2.8.3"),
+    Setting("volume", _text(read_volume), None),
+    Setting("ephemeral", _flag, default=False),
+    Setting("pull", lambda found: PullPolicy(_choice(*PullPolicy)(found)), PullPolicy.MISSING),
+    Setting("image-archive", _text(Path), None),
+    Setting("wait", _seconds, 30.0),
+)
+"""All of them; `--help` says what each is for. What forces, deletes or replaces has to be typed each time."""
+
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+_EXCLUSIVE = (("volume", "ephemeral"), ("image", "image-archive"), ("format", "json"))
+"""Of two that exclude each other the one that is set nearer to the command line counts."""
+
+
+def resolve(
+    given: Mapping[str, object], *, environ: Mapping[str, str] | None = None, folder: Path | None = None
+) -> dict[str, Value]:
+    """What every setting is.
+
+    Args:
+        given: What was typed, by the setting's name.
+        environ: The environment; the process's own by default.
+        folder: Where the search for the project's file begins; the current folder by default.
+
+    Raises:
+        UsageError: a variable has a value that is none.
+        ConfigError: a file cannot be read, is no TOML, or sets what is none or is not its business.
+    """
+    environ = os.environ if environ is None else environ
+    sources = [{name: Value(value, FLAG) for name, value in given.items()}, dict(_from_environment(environ))]
+    project = find_project_file(folder)
+    if project is not None:
+        sources.append(_read_file(project, is_project=True))
+    user = user_file(environ)
+    if user is not None and user.is_file():
+        sources.append(_read_file(user, is_project=False))
+    found: dict[str, Value] = {}
+    for source in sources:
+        hidden = {other for pair in _EXCLUSIVE for other in pair if set(pair) & found.keys()}
+        found |= {name: value for name, value in source.items() if name not in hidden | found.keys()}
+    return {setting.name: found.get(setting.name, Value(setting.default, DEFAULT)) for setting in SETTINGS}
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Value]]:
+    """Those that are set; an empty variable counts as none, as everywhere."""
+    for setting in SETTINGS:
+        text = environ.get(setting.variable)
+        if text:
+            try:
+                yield setting.name, Value(setting.read(text), setting.variable)
+            except (_InvalidError, LocalregError) as exc:
+                raise UsageError(
+                    f"{setting.variable} is `{text}`: {_why(exc)}", hint=f"unset {setting.variable}"
+                ) from exc
+
+
+def _why(error: Exception) -> str:
+    return error.message if isinstance(error, LocalregError) else f"it has to be {error}"
+
+
+def find_project_file(folder: Path | None = None) -> Path | None:
+    """The nearest `localreg.toml`, or `pyproject.toml` with a table `[tool.localreg]`, here or above."""
+    try:
+        start = (folder or Path.cwd()).resolve()
+    except OSError:
+        # The current folder was removed.
+        return None
+    for above in (start, *start.parents):
+        if (above / PROJECT_FILE).is_file():
+            return above / PROJECT_FILE
+        pyproject = above / _PYPROJECT
+        if pyproject.is_file() and "localreg" in _parse(pyproject).get("tool", {}):
+            return pyproject
+    return None
+
+
+def user_file(environ: Mapping[str, str]) -> Path | None:
+    """The user's own file; None for a user without a home."""
+    configured, home = environ.get("XDG_CONFIG_HOME", ""), environ.get("HOME")
+    if Path(configured).is_absolute():
+        return Path(configured) / "localreg" / "config.toml"
+    return Path(home) / ".config" / "localreg" / "config.toml" if home else None
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 -- most people have no such file
+
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except OSError as exc:
+        raise ConfigError(f"cannot read `{path}`: {(exc.strerror or str(exc)).lower()}") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"`{path}` is not UTF-8") from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError(f"`{path}` is no TOML: {str(exc)[:1].lower()}{str(exc)[1:]}") from exc
+
+
+def _read_file(path: Path, *, is_project: bool) -> dict[str, Value]:
+    found = _parse(path)
+    table = found["tool"]["localreg"] if path.name == _PYPROJECT else found
+    if not isinstance(table, dict):
+        raise ConfigError(f"`tool.localreg` in `{path}` is no table")
+    return {key: _read_key(path, key, value, is_project=is_project) for key, value in table.items()}
+
+
+def _read_key(path: Path, key: str, value: object, *, is_project: bool) -> Value:
+    setting = _BY_NAME.get(key)
+    place = f"`{path}`{_line_of(path, key)}"
+    if setting is None:
+        near = difflib.get_close_matches(key, _BY_NAME, n=1)
+        raise ConfigError(f"{place}: `{key}` is no setting", hint=f"call it `{near[0]}`" if near else "localreg config")
+    if is_project and not setting.in_project:
+        raise ConfigError(
+            f"{place}: `{key}` is not for a project to set", hint=f"set {setting.variable}, or the user's config.toml"
+        )
+    try:
+        return Value(setting.read(value), str(path))
+    except (_InvalidError, LocalregError) as exc:
+        raise ConfigError(f"{place}: `{key}` is `{value}`: {_why(exc)}") from exc
+
+
+def _line_of(path: Path, key: str) -> str:
+    """Where a key stands, as far as a look at the lines tells; the parser does not say."""
+    table, wanted = "", "tool.localreg" if path.name == _PYPROJECT else ""
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            table = header.group(1).replace('"', "").replace("'", "").replace(" ", "")
+        elif table == wanted and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*[=.]""", line):
+            return f", line {number}"
+    return ""

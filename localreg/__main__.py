@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+
+_COMPLETE = "__complete"
 _INTERRUPTED = 130
 
 
 def run() -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code; answer a shell that completes a word."""
     try:
-        from localreg.cli.app import main  # noqa: PLC0415 -- Ctrl-C may come while it loads
+        from localreg.cli.app import app, main  # noqa: PLC0415 -- Ctrl-C may come while it loads
+
+        if sys.argv[1:2] == [_COMPLETE]:
+            from localreg.cli.complete import complete  # noqa: PLC0415 -- for shells only
+
+            print(complete(app, sys.argv[2:]))  # noqa: T201
+            return
     except KeyboardInterrupt:
         raise SystemExit(_INTERRUPTED) from None
     raise SystemExit(main())

@@ -28,6 +28,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    # Typer's own takes a colon for the end of a word, in bash; `localreg completion` does not.
+    add_completion=False,
     invoke_without_command=True,
 )
 

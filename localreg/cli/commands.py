@@ -38,6 +38,7 @@ GROUPS = {
     },
     "Settings": {
         "config": "Show what is set, and where",
+        "completion": "Print the script that completes words after TAB",
     },
 }
 """What a person wants, the commands for it and a line on each: the help needs no command's module."""

@@ -61,21 +61,19 @@ class Answer:
         return next((container for container in self.containers if name in container.names), None)
 
 
-def ask(expected: EngineName, endpoint: Endpoint, *, volume: str) -> Answer:
+def ask(expected: EngineName, endpoint: Endpoint, *, volume: str, seconds: float = ANSWER_SECONDS) -> Answer:
     """Ask the engine on an endpoint what it is and what it holds.
 
     Args:
         expected: What the endpoint is thought to be; names the probe when nothing answers.
         endpoint: Any but `ssh://`, which only the SDK can open.
         volume: The name of a volume to look for.
+        seconds: How long it may take for one answer.
 
     Raises:
         NoAnswerError: nothing answers, or it is no engine.
     """
-    if endpoint.socket is None and urlsplit(endpoint.url).scheme not in _SCHEMES:
-        reason = "no address of an engine: it begins with `unix://`, `tcp://` or `ssh://`"
-        raise NoAnswerError(Unavailable(expected, endpoint.url, reason))
-    with _reasons(expected, endpoint), contextlib.closing(_connection(endpoint)) as connection:
+    with _connected(expected, endpoint, seconds) as connection:
         ping = _get(connection, "/_ping")
         engine: EngineName = "podman" if "Libpod-Api-Version" in ping.headers else "docker"
         containers = json.loads(_get(connection, "/containers/json?all=1").body)
@@ -83,15 +81,34 @@ def ask(expected: EngineName, endpoint: Endpoint, *, volume: str) -> Answer:
         return Answer(engine, endpoint, tuple(map(_seen, containers)), has_volume=found.status == HTTPStatus.OK)
 
 
-def _connection(endpoint: Endpoint) -> http.client.HTTPConnection:
+def get(expected: EngineName, endpoint: Endpoint, path: str, *, seconds: float) -> bytes:
+    """Ask an engine for one thing.
+
+    Raises:
+        NoAnswerError: nothing answers, or not with success.
+    """
+    with _connected(expected, endpoint, seconds) as connection:
+        return _get(connection, path).body
+
+
+@contextlib.contextmanager
+def _connected(expected: EngineName, endpoint: Endpoint, seconds: float) -> Iterator[http.client.HTTPConnection]:
+    if endpoint.socket is None and urlsplit(endpoint.url).scheme not in _SCHEMES:
+        reason = "no address of an engine: it begins with `unix://`, `tcp://` or `ssh://`"
+        raise NoAnswerError(Unavailable(expected, endpoint.url, reason))
+    with _reasons(expected, endpoint, seconds), contextlib.closing(_connection(endpoint, seconds)) as connection:
+        yield connection
+
+
+def _connection(endpoint: Endpoint, seconds: float) -> http.client.HTTPConnection:
     if endpoint.socket is not None:
-        return UnixHTTPConnection(endpoint.socket, timeout=ANSWER_SECONDS)
+        return UnixHTTPConnection(endpoint.socket, timeout=seconds)
     parts = urlsplit(endpoint.url)
     host, port = parts.hostname or "", parts.port
     if endpoint.tls is not None or parts.scheme == "https":
         context = _tls_context(endpoint.tls or TlsFiles())
-        return http.client.HTTPSConnection(host, port or 2376, timeout=ANSWER_SECONDS, context=context)
-    return http.client.HTTPConnection(host, port or 2375, timeout=ANSWER_SECONDS)
+        return http.client.HTTPSConnection(host, port or 2376, timeout=seconds, context=context)
+    return http.client.HTTPConnection(host, port or 2375, timeout=seconds)
 
 
 def _tls_context(tls: TlsFiles) -> ssl.SSLContext:
@@ -130,7 +147,7 @@ def _seen(entry: Any) -> SeenContainer:
 
 
 @contextlib.contextmanager
-def _reasons(engine: EngineName, endpoint: Endpoint) -> Iterator[None]:
+def _reasons(engine: EngineName, endpoint: Endpoint, seconds: float) -> Iterator[None]:
     """Turn whatever went wrong into one reason and its cure."""
     where = endpoint.socket or (f"context `{endpoint.context}` at " if endpoint.context else "") + endpoint.url
     try:
@@ -144,7 +161,7 @@ def _reasons(engine: EngineName, endpoint: Endpoint) -> Iterator[None]:
         reason = "the daemon is not running" if endpoint.socket is None else "a socket, but the daemon is not running"
         raise NoAnswerError(Unavailable(engine, where, reason, _start_command(engine))) from exc
     except TimeoutError as exc:
-        reason = f"accepts connections but does not answer within {ANSWER_SECONDS:.0f} seconds"
+        reason = f"accepts connections but does not answer within {seconds:g} seconds"
         raise NoAnswerError(Unavailable(engine, where, reason)) from exc
     except OSError as exc:
         raise NoAnswerError(Unavailable(engine, where, str(exc.strerror or exc).lower())) from exc

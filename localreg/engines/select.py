@@ -136,9 +136,17 @@ def survey_engines(choice: EngineChoice, *, volume: str, environ: Mapping[str, s
 
 def _named(wanted: Sequence[EngineName], volume: str, environ: Mapping[str, str]) -> list[_Candidate]:
     """What `CONTAINER_HOST` and `DOCKER_HOST` name; if they do, nothing else is asked."""
+    return [
+        _Candidate(_asking(engine, endpoint, volume), variable)
+        for variable, engine, endpoint in named_endpoints(wanted, environ)
+    ]
+
+
+def named_endpoints(wanted: Sequence[EngineName], environ: Mapping[str, str]) -> list[tuple[str, EngineName, Endpoint]]:
+    """The variables that name an engine, and where."""
     variables: tuple[tuple[str, EngineName], ...] = (("CONTAINER_HOST", "podman"), ("DOCKER_HOST", "docker"))
     return [
-        _Candidate(_asking(engine, variable_endpoint(environ[variable], environ), volume), variable)
+        (variable, engine, variable_endpoint(environ[variable], environ))
         for variable, engine in variables
         if environ.get(variable) and engine in wanted
     ]
@@ -155,7 +163,7 @@ def _usual(
         try:
             candidates += [
                 _Candidate(_asking("docker", endpoint, volume), variable if endpoint.context else None)
-                for endpoint in _docker_endpoints(environ)
+                for endpoint in usual_docker_endpoints(environ)
             ]
         except BrokenContextError as exc:
             unavailable.append(replace(exc.unavailable, variable=variable))
@@ -192,8 +200,12 @@ def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.
         raise probe.NoAnswerError(Unavailable(engine, endpoint.url, exc.message, exc.hint)) from exc
 
 
-def _docker_endpoints(environ: Mapping[str, str]) -> list[Endpoint]:
-    """The current context's, then the usual sockets that exist."""
+def usual_docker_endpoints(environ: Mapping[str, str]) -> list[Endpoint]:
+    """The current context's, then the usual sockets that exist.
+
+    Raises:
+        BrokenContextError: the current context cannot be used.
+    """
     context = current_context(environ)
     endpoints = [context_endpoint(context, environ)] if context else []
     home, runtime = environ.get("HOME"), environ.get("XDG_RUNTIME_DIR")
@@ -226,9 +238,7 @@ def _docker_absent(environ: Mapping[str, str]) -> Unavailable:
 
 def _podman_ask(environ: Mapping[str, str], volume: str) -> _Ask | None:
     """Ask Podman's usual socket, else the service that localreg starts; None when there is neither."""
-    runtime = environ.get("XDG_RUNTIME_DIR")
-    usual = ["/run/podman/podman.sock"] if os.getuid() == 0 else [f"{runtime}/podman/podman.sock"] if runtime else []
-    sockets = _existing(usual)
+    sockets = usual_podman_sockets(environ)
     program = shutil.which("podman", path=environ.get("PATH"))
     if not sockets and program is None:
         return None
@@ -243,6 +253,13 @@ def _podman_ask(environ: Mapping[str, str], volume: str) -> _Ask | None:
         return _ask_program(str(program), volume)
 
     return ask
+
+
+def usual_podman_sockets(environ: Mapping[str, str]) -> list[str]:
+    """Where Podman's own service listens, if it is there."""
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    usual = ["/run/podman/podman.sock"] if os.getuid() == 0 else [f"{runtime}/podman/podman.sock"] if runtime else []
+    return _existing(usual)
 
 
 def _ask_program(program: str, volume: str) -> probe.Answer:

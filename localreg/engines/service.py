@@ -76,6 +76,16 @@ def private_service(program: str, *, idle_seconds: int = _IDLE_SECONDS) -> Endpo
     return Endpoint(f"unix://{socket}", private=True)
 
 
+def find_private_socket() -> Path | None:
+    """The socket of a service that was started earlier and still listens; nothing is made or removed."""
+    for parent in (*filter(_is_ours, _runtime_parents()), None):
+        folder = parent / "localreg" if parent else _temporary_folder()
+        for socket in sorted(folder.glob(f"podman-{_configuration()}-*.sock")):
+            if _answers(socket):
+                return socket
+    return None
+
+
 def _running(folder: Path) -> Path | None:
     """The socket of a service that can be used again; those on the way to it that nobody listens on are removed."""
     for socket in sorted(folder.glob("podman-*.sock")):
@@ -154,7 +164,7 @@ def _runtime_folder() -> Path:
     parent = next(filter(_is_ours, _runtime_parents()), None)
     folder = parent / "localreg" if parent else None
     if folder is None or _is_too_long(folder):
-        folder = Path(tempfile.gettempdir()) / f"localreg-{os.getuid()}"
+        folder = _temporary_folder()
     if _is_too_long(folder):
         raise EngineError(f"`{folder}` is too long a path for a socket", hint="export TMPDIR=/tmp")
     try:
@@ -166,6 +176,10 @@ def _runtime_folder() -> Path:
         hint = f"rm -r {folder}" if found.st_uid == os.getuid() else "set TMPDIR to a folder of your own"
         raise EngineError(f"`{folder}` is not a folder that is yours alone", hint=hint)
     return folder
+
+
+def _temporary_folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"localreg-{os.getuid()}"
 
 
 def _runtime_parents() -> Iterator[Path]:

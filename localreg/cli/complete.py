@@ -1,0 +1,107 @@
+"""What a shell offers after TAB: commands, options, choices, images of the engine, references in the registry.
+
+The shells' scripts (`localreg completion`) call `localreg __complete WORD...` with the words up to the cursor, of which
+the last may be empty. Each line of the answer is a word, a TAB, and what it is. Where anything goes wrong, it is empty.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import typer
+
+from localreg.cli.commands import GROUPS, Group
+from localreg.engines.glance import SECONDS, glance, list_image_names
+from localreg.engines.probe import Answer
+from localreg.errors import LocalregError
+from localreg.registry_container import default_volume
+from localreg.settings import resolve
+
+_MOST_REPOSITORIES = 50
+"""Of more than these the names are offered, without their tags."""
+_IMAGES = frozenset({"push", "tag"})
+_REFERENCES = frozenset({"pull", "rm", "ls"})
+
+Candidate = tuple[str, str]
+"""A word, and what it is."""
+
+
+def complete(program: typer.Typer, words: Sequence[str]) -> str:
+    """The answer to a shell.
+
+    Args:
+        program: The program.
+        words: Those after `localreg`, up to the cursor.
+    """
+    *before, word = words or [""]
+    found: list[Candidate] = []
+    with contextlib.suppress(Exception):
+        found = list(_candidates(typer.main.get_command(program), before, word))
+    return "\n".join(f"{value}\t{about}" for value, about in found if value.startswith(word))
+
+
+def _candidates(group: Any, before: Sequence[str], word: str) -> Iterator[Candidate]:
+    context = group.make_context("localreg", [], resilient_parsing=True)
+    summaries = {name: summary for commands in GROUPS.values() for name, summary in commands.items()}
+    command, options = None, _options_of(group, context)
+    typed: dict[str, str] = {}
+    awaited = None
+    for earlier in before:
+        if awaited is not None:
+            typed[str(awaited.name)], awaited = earlier, None
+        elif earlier.startswith("-"):
+            option = options.get(earlier)
+            awaited = option if option is not None and not option.is_flag else None
+        elif command is None and isinstance(group, Group) and earlier in summaries:
+            command = earlier
+            options |= _options_of(group.get_command(context, earlier), context)
+    if awaited is not None:
+        yield from ((str(choice), "") for choice in getattr(awaited.type, "choices", ()))
+    elif word.startswith("-"):
+        yield from ((name, option.help or "") for name, option in options.items() if name.startswith("--"))
+    elif command is None:
+        yield from summaries.items()
+    elif command in _IMAGES | _REFERENCES:
+        yield from _stored(command, typed, word)
+    elif command == "completion":
+        yield from ((shell, "") for shell in ("bash", "zsh", "fish"))
+
+
+def _options_of(command: Any, context: Any) -> dict[str, Any]:
+    return {
+        name: param for param in command.get_params(context) if param.param_type_name == "option" for name in param.opts
+    }
+
+
+def _stored(command: str, typed: dict[str, str], word: str) -> Iterator[Candidate]:
+    settings = resolve({key: value for key, value in typed.items() if key in ("engine", "name")})
+    name = settings["name"].value
+    answer = glance(settings["engine"].value, name=name, volume=default_volume(name))
+    if answer is None:
+        return
+    if command in _IMAGES:
+        # Podman puts a host before the names that were given without one; both are understood.
+        yield from ((image.removeprefix("localhost/"), "") for image in list_image_names(answer))
+    else:
+        yield from ((reference, "") for reference in _references(answer, name, word))
+
+
+def _references(answer: Answer, name: str, word: str) -> Iterator[str]:
+    from localreg.registry.client import RegistryClient  # noqa: PLC0415 -- loads urllib3
+
+    container = answer.find(name)
+    if container is None or not container.published or answer.endpoint.is_remote:
+        return
+    address = container.published[0]
+    host = "127.0.0.1" if address.is_wildcard else address.host
+    repository = word.partition(":")[0]
+    with RegistryClient(f"http://{host}:{address.port}", timeout=SECONDS) as client:
+        repositories = [found for found in client.iter_repositories() if found.startswith(repository)]
+        if len(repositories) > _MOST_REPOSITORIES:
+            yield from repositories
+            return
+        for found in repositories:
+            with contextlib.suppress(LocalregError):
+                yield from (f"{found}:{tag}" for tag in sorted(client.list_tags(found)))

@@ -1,0 +1,23 @@
+"""`localreg completion`."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Annotated, Literal
+
+import typer
+
+from localreg.cli.commands import Command, command_app, examples
+
+app = command_app()
+
+
+@app.command(
+    cls=Command,
+    epilog=examples("source <(localreg completion bash)", "localreg completion fish | source"),
+)
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell to complete in.")],
+) -> None:
+    """Print the script that completes words after TAB: commands, images, references."""
+    print(files("localreg").joinpath(f"completions/localreg.{shell}").read_text(), end="")  # noqa: T201

@@ -1,0 +1,15 @@
+# bash completion for localreg: source <(localreg completion bash)
+_localreg() {
+    local line=${COMP_LINE:0:COMP_POINT} word
+    local -a words
+    read -ra words <<<"$line"
+    case $line in *[[:space:]]) words+=("") ;; esac
+    word=${words[-1]}
+    case ${words[-2]} in --image-archive | --volume) compopt -o default; COMPREPLY=(); return ;; esac
+    mapfile -t COMPREPLY < <(localreg __complete "${words[@]:1}" 2>/dev/null | cut -f1)
+    # A colon ends a word for bash, so what stands before it must not come again.
+    if [[ $word == *:* && $COMP_WORDBREAKS == *:* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*:}"}"}")
+    fi
+}
+complete -F _localreg localreg

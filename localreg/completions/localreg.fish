@@ -1,0 +1,8 @@
+# fish completion for localreg: localreg completion fish | source
+function __localreg_complete
+    set -l words (commandline -opc) (commandline -ct)
+    localreg __complete $words[2..] 2>/dev/null
+end
+complete -c localreg -f -a '(__localreg_complete)'
+complete -c localreg -n '__fish_seen_subcommand_from up' -l image-archive -r -F
+complete -c localreg -n '__fish_seen_subcommand_from up' -l volume -r -F

@@ -1,0 +1,16 @@
+#compdef localreg
+# zsh completion for localreg: source <(localreg completion zsh)
+_localreg() {
+    local line
+    local -a described
+    case ${words[CURRENT-1]} in --image-archive|--volume) _files; return ;; esac
+    while IFS= read -r line; do
+        described+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
+    done < <(localreg __complete "${(@)words[2,CURRENT]}" 2>/dev/null)
+    _describe -V localreg described
+}
+if [[ ${funcstack[1]} == _localreg ]]; then
+    _localreg "$@"
+else
+    compdef _localreg localreg
+fi

@@ -1,0 +1,72 @@
+"""A quick look at the engines that answer at once, for completion: no SDK, nothing is started, silence is no error."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+from localreg.engines import probe
+from localreg.engines.base import Endpoint, EngineName
+from localreg.engines.contexts import BrokenContextError
+from localreg.engines.select import EngineChoice, choose, named_endpoints, usual_docker_endpoints, usual_podman_sockets
+from localreg.engines.service import find_private_socket
+from localreg.errors import AmbiguousEngineError
+
+SECONDS = 1.0
+"""How long an engine may take."""
+
+
+def glance(choice: EngineChoice, *, name: str, volume: str) -> probe.Answer | None:
+    """The engine that a command would choose, of those that answer at once.
+
+    Args:
+        choice: A named engine never falls back to the other.
+        name: The registry's container name.
+        volume: The registry's volume.
+    """
+    found = _endpoints(choice, os.environ)
+    if not found:
+        return None
+    with ThreadPoolExecutor(len(found)) as pool:
+        answers = [answer for answer in pool.map(lambda place: _ask(place[0], place[1], volume), found) if answer]
+    fitting = [answer for answer in answers if choice in ("auto", answer.engine)]
+    try:
+        return choose(fitting, name=name) if fitting else None
+    except AmbiguousEngineError:
+        return None
+
+
+def _endpoints(choice: EngineChoice, environ: Mapping[str, str]) -> list[tuple[EngineName, Endpoint]]:
+    wanted: tuple[EngineName, ...] = ("docker", "podman") if choice == "auto" else (choice,)
+    named = [(engine, endpoint) for _, engine, endpoint in named_endpoints(wanted, environ)]
+    if named:
+        return [place for place in named if urlsplit(place[1].url).scheme != "ssh"]
+    found: list[tuple[EngineName, Endpoint]] = []
+    if "docker" in wanted:
+        try:
+            found += [("docker", endpoint) for endpoint in usual_docker_endpoints(environ)]
+        except BrokenContextError:
+            return []
+    if "podman" in wanted:
+        sockets = [*usual_podman_sockets(environ), *filter(None, [find_private_socket()])]
+        found += [("podman", Endpoint(f"unix://{path}")) for path in sockets]
+    return [place for place in found if urlsplit(place[1].url).scheme != "ssh"]
+
+
+def _ask(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.Answer | None:
+    try:
+        return probe.ask(engine, endpoint, volume=volume, seconds=SECONDS)
+    except probe.NoAnswerError:
+        return None
+
+
+def list_image_names(answer: probe.Answer) -> list[str]:
+    """The names of all images of an engine; none where it does not say."""
+    try:
+        images = json.loads(probe.get(answer.engine, answer.endpoint, "/images/json", seconds=SECONDS))
+        return sorted(name for image in images for name in image.get("RepoTags") or () if "<none>" not in name)
+    except (probe.NoAnswerError, ValueError, TypeError, AttributeError):
+        return []

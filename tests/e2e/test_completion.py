@@ -1,0 +1,136 @@
+"""Words after TAB, asked for by the shells themselves: bash, zsh and fish."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from beds import BEDS, Bed, require_testbed
+
+PROGRAMS = str(Path(sys.executable).parent)
+PATIENCE = 20.0
+
+
+def offered(bed: Bed, *words: str, env: dict[str, str] | None = None) -> list[str]:
+    """What localreg offers a shell."""
+    result = bed.run("localreg", "__complete", *words, env=env)
+    assert (result.returncode, result.stderr) == (0, "")
+    return [line.partition("\t")[0] for line in result.stdout.splitlines() if line]
+
+
+@pytest.fixture
+def filled(bed: Bed, folder: Path) -> Bed:
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up")
+    bed.ok("push", "localhost/app:1", "--as", "team/app:1")
+    bed.ok("push", "localhost/app:1", "--as", "team/app:dev")
+    return bed
+
+
+def test_images_and_references_are_offered(filled: Bed) -> None:
+    engine = filled.engine
+    assert "app:1" in offered(filled, "--engine", engine, "push", "ap")
+    assert offered(filled, "--engine", engine, "pull", "te") == ["team/app:1", "team/app:dev"]
+    assert offered(filled, "rm", "--engine", engine, "team/app:d") == ["team/app:dev"]
+    assert offered(filled, "pull", "--name", "nosuch", "") == []
+
+
+def test_nothing_is_offered_and_nothing_said_where_nothing_answers(tmp_path: Path) -> None:
+    require_testbed()
+    root = BEDS["docker"]
+    environment = {"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"}
+    assert offered(root, "push", "", env=environment) == []
+    assert offered(root, "pull", "", env=environment) == []
+    assert "push" in offered(root, "", env=environment)
+    (tmp_path / "localreg.toml").write_text("port = ")
+    result = subprocess.run(["localreg", "__complete", "pull", ""], cwd=tmp_path, capture_output=True, check=True)
+    assert (result.stdout.strip(), result.stderr) == (b"", b"")
+
+
+BASH = """
+source <(localreg completion bash)
+COMP_LINE=$1 COMP_POINT=${#1}
+_localreg
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("localreg pu", ["push", "pull"]),
+        ("localreg up --pull ", ["missing", "always", "never"]),
+        ("localreg --engine docker pull team/", ["team/app:1", "team/app:dev"]),
+        # What stands before the colon is there already.
+        ("localreg pull team/app:d", ["dev"]),
+        ("localreg completion ", ["bash", "zsh", "fish"]),
+    ],
+)
+def test_bash_completes(docker: Bed, folder: Path, line: str, words: list[str]) -> None:
+    docker.add_image("localhost/app:1", folder)
+    docker.ok("up")
+    docker.ok("push", "localhost/app:1", "--as", "team/app:1")
+    docker.ok("push", "localhost/app:1", "--as", "team/app:dev")
+    result = docker.run("bash", "-c", BASH, "bash", line)
+    assert (result.stdout.split(), result.stderr) == (words, "")
+
+
+def test_fish_completes(docker: Bed, folder: Path) -> None:
+    docker.add_image("localhost/app:1", folder)
+    docker.ok("up")
+    docker.ok("push", "localhost/app:1", "--as", "team/app:dev")
+    script = "localreg completion fish | source; complete -C $argv[1]"
+    assert "push\tPush images into the registry" in docker.run("fish", "-c", script, "localreg pu").stdout
+    assert docker.run("fish", "-c", script, "localreg pull te").stdout.split() == ["team/app:dev"]
+
+
+def test_zsh_completes_at_a_prompt(docker: Bed, folder: Path) -> None:
+    docker.add_image("localhost/app:1", folder)
+    docker.ok("up")
+    docker.ok("push", "localhost/app:1", "--as", "team/app:dev")
+    screen = typed_into_zsh(docker, "localreg pull te\t\n")
+    assert "localreg pull team/app:dev" in screen
+    assert "localreg podman-fix" in typed_into_zsh(docker, "localreg pod\t --dry-run\n")
+
+
+def typed_into_zsh(bed: Bed, keys: str) -> str:
+    """What a terminal shows when this is typed at zsh's prompt, until the command that it completed has run."""
+    near, far = pty.openpty()
+    environment = {**bed.environment, "PS1": "READY ", "TERM": "xterm"}
+    with subprocess.Popen(
+        ["zsh", "-f", "-i"], stdin=far, stdout=far, stderr=far, env=environment, start_new_session=True
+    ) as shell:
+        os.close(far)
+        os.write(near, b"PS1='READY '; autoload -U compinit; compinit -u -D; source <(localreg completion zsh)\n")
+        read_until(near, r"READY .*READY .*READY ")
+        os.write(near, keys.replace("\n", "").encode())
+        seen = read_until(near, re.escape(keys.partition("\t")[0]) + r"\S")
+        os.write(near, b"\nexit\n")
+        seen += read_until(near, None)
+        shell.wait(timeout=PATIENCE)
+    os.close(near)
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", seen)
+
+
+def read_until(terminal: int, pattern: str | None) -> str:
+    seen = ""
+    deadline = time.monotonic() + PATIENCE
+    while pattern is None or not re.search(pattern, seen, re.DOTALL):
+        ready, _, _ = select.select([terminal], [], [], max(deadline - time.monotonic(), 0))
+        assert ready, f"{pattern!r} did not come, but {seen!r}"
+        try:
+            data = os.read(terminal, 65536)
+        except OSError:
+            data = b""
+        if not data:
+            assert pattern is None, f"the shell ended without {pattern!r}: {seen!r}"
+            return seen
+        seen += data.decode(errors="replace")
+    return seen

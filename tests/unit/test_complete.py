@@ -1,0 +1,38 @@
+"""What is offered after TAB where no engine is needed; with engines and shells in tests/e2e."""
+
+from __future__ import annotations
+
+import pytest
+
+from localreg.cli.app import app
+from localreg.cli.complete import complete
+
+
+def offered(*words: str) -> list[str]:
+    return [line.partition("\t")[0] for line in complete(app, words).splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["pu"], ["push", "pull"]),
+        (["--engine", "docker", "pus"], ["push"]),
+        (["--engine", ""], ["auto", "docker", "podman"]),
+        (["--engine", "p"], ["podman"]),
+        (["up", "--pull", ""], ["missing", "always", "never"]),
+        (["up", "--eph"], ["--ephemeral"]),
+        (["--json", "up", "--rec"], ["--recreate"]),
+        (["logs", "--tail", ""], []),
+        (["up", ""], []),
+        (["nosuch", "x"], []),
+        (["completion", ""], ["bash", "zsh", "fish"]),
+        ([], None),
+    ],
+)
+def test_words_are_offered_by_what_stands_before_them(words: list[str], expected: list[str] | None) -> None:
+    found = offered(*words)
+    assert "up" in found if expected is None else found == expected
+
+
+def test_options_are_offered_with_what_they_are_for() -> None:
+    assert "--podman-fix\tLet the podman program use plain HTTP for it, too." in complete(app, ["up", "--p"])

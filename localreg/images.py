@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from localreg.engines.base import Engine, Image, Progress
-from localreg.errors import ImageNotFoundError, InvalidReferenceError, LocalregError, RegistryError, UsageError
+from localreg.engines.base import Engine, HostPathMount, Image, Progress, VolumeMount
+from localreg.engines.published import DISK_FULL
+from localreg.errors import (
+    EngineLostError,
+    ImageNotFoundError,
+    InvalidReferenceError,
+    LocalregError,
+    RegistryError,
+    RegistryUnreachableError,
+    UsageError,
+)
+from localreg.lifecycle.readiness import is_ready
+from localreg.lifecycle.startup import find_cause
 from localreg.reference import Reference, looks_like_image_id, parse_reference, registry_reference
 from localreg.registry.client import RegistryClient
 from localreg.registry_container import Registry
+from localreg.stalls import watched
 
 OnProgress = Callable[[Progress], None]
 
@@ -124,12 +136,16 @@ def push(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress:
     tag(engine, transfer)
     said: str | None = None
     try:
-        for step in engine.push_image(str(transfer.reference), plain_http=True):
+        for step in _steps(engine, registry, engine.push_image(str(transfer.reference), plain_http=True)):
             said = step.digest or said
             on_progress(step)
-    except LocalregError:
+    except LocalregError as exc:
         _take_back(engine, transfer, before)
-        raise
+        if isinstance(exc, RegistryUnreachableError | ImageNotFoundError) or not (
+            cause := find_cause(engine, registry)
+        ):
+            raise
+        raise _explained(exc, transfer, registry, cause) from exc
     digest = _digest_in_registry(registry, transfer.reference) or said
     if said not in (None, digest):
         raise RegistryError(
@@ -137,6 +153,43 @@ def push(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress:
             hint=f"localreg push {transfer.source}",
         )
     return Transferred(transfer.source, str(transfer.reference), digest)
+
+
+def _steps(engine: Engine, registry: Registry, steps: Iterator[Progress]) -> Iterator[Progress]:
+    """The steps of a transfer, given up when the registry or the engine hangs."""
+
+    def find_silence() -> LocalregError | None:
+        if not engine.is_answering():
+            return EngineLostError(f"{engine.info().name.capitalize()} does not answer any more, and nothing moves")
+        published = registry.published
+        if published is None or published.from_host is None or is_ready(f"http://{published.from_host}"):
+            return None
+        return RegistryUnreachableError(
+            f"the registry at {registry.location} does not answer any more, and nothing moves", hint="localreg logs"
+        )
+
+    return watched(steps, find_silence)
+
+
+def _explained(error: LocalregError, transfer: Transfer, registry: Registry, cause: str) -> LocalregError:
+    """A failed push with what the registry's own log says of it."""
+    if DISK_FULL.search(cause):
+        return RegistryError(
+            f"there is no room for `{transfer.reference}` where the registry keeps its images",
+            hint=f"make room in {_storage_of(registry)}",
+            details=[cause],
+        )
+    return RegistryError(error.message, hint="localreg logs", details=[*error.details, f"the registry's log: {cause}"])
+
+
+def _storage_of(registry: Registry) -> str:
+    match registry.data:
+        case VolumeMount(volume=volume):
+            return f"volume {volume}"
+        case HostPathMount(path=path):
+            return path
+        case _:
+            return "the registry's volume"
 
 
 def _take_back(engine: Engine, transfer: Transfer, before: Image | None) -> None:
@@ -175,7 +228,7 @@ def pull(
     """
     extra = None if name is None else _complete(parse_reference(name))
     digest = _digest_in_registry(registry, transfer.reference)
-    for step in engine.pull_image(str(transfer.reference), plain_http=True):
+    for step in _steps(engine, registry, engine.pull_image(str(transfer.reference), plain_http=True)):
         digest = digest or step.digest
         on_progress(step)
     if extra is not None:

@@ -89,6 +89,9 @@ class FakeEngine:
     def info(self) -> EngineInfo:
         return self._info
 
+    def is_answering(self) -> bool:
+        return not self.lost.is_set()
+
     def add_image(self, *references: str, labels: Mapping[str, str] | None = None) -> Image:
         """Put an image into the store."""
         image_id = f"sha256:{hashlib.sha256(' '.join(references).encode()).hexdigest()}"

@@ -21,6 +21,7 @@ LAYERS = [
         "listing",
         "removal",
         "settings",
+        "stalls",
         "images",
         "clients",
         "lifecycle",

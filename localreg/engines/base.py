@@ -21,6 +21,9 @@ from urllib.parse import urlsplit
 
 EngineName = Literal["docker", "podman"]
 
+PING_SECONDS = 5.0
+"""How long `is_answering` waits."""
+
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
@@ -267,6 +270,9 @@ class ContainerRuntime(Protocol):
 
     def info(self) -> EngineInfo:
         """What this engine is; asks nothing after the adapter was opened."""
+
+    def is_answering(self) -> bool:
+        """Whether it answers now, within a few seconds; never raises."""
 
     def find_container(self, name: str) -> Container | None:
         """The container of exactly this name or ID, running or not."""

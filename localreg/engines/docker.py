@@ -16,6 +16,7 @@ import requests.exceptions
 import urllib3.exceptions
 
 from localreg.engines.base import (
+    PING_SECONDS,
     AnonymousMount,
     Container,
     ContainerSpec,
@@ -97,6 +98,13 @@ class DockerEngine:
     def info(self) -> EngineInfo:
         """What this engine is."""
         return self._info
+
+    def is_answering(self) -> bool:
+        """Whether it answers now."""
+        try:
+            return bool(self._client.get(f"{self._client.base_url}/_ping", timeout=PING_SECONDS).ok)
+        except requests.exceptions.RequestException:
+            return False
 
     def find_container(self, name: str) -> Container | None:
         """The container of exactly this name or ID."""

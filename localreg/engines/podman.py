@@ -13,6 +13,7 @@ import podman.errors
 import requests
 
 from localreg.engines.base import (
+    PING_SECONDS,
     AnonymousMount,
     Container,
     ContainerSpec,
@@ -81,6 +82,14 @@ class PodmanEngine(PodmanImages):
     def info(self) -> EngineInfo:
         """What this engine is."""
         return self._info
+
+    def is_answering(self) -> bool:
+        """Whether it answers now."""
+        try:
+            self._connection.get("/_ping", timeout=PING_SECONDS)
+        except (podman.errors.APIError, requests.exceptions.RequestException):
+            return False
+        return True
 
     def find_container(self, name: str) -> Container | None:
         """The container of exactly this name or ID."""

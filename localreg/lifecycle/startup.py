@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from localreg.engines.base import Container, ContainerRuntime, ContainerSpec, ContainerState
@@ -11,7 +12,10 @@ from localreg.registry_container import Registry
 from localreg.waiting import wait_until
 
 _LOG_LINES = 10
+_CAUSE_LINES = 50
+"""Among so many last lines the cause of what just failed is looked for."""
 _END_SECONDS = 5.0
+_CAUSE = re.compile(r'err\.detail="((?:[^"\\]|\\.)*)"')
 
 
 def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: float) -> None:
@@ -102,6 +106,19 @@ def last_words(engine: ContainerRuntime, spec: ContainerSpec) -> tuple[str, ...]
 def _has_ended(engine: ContainerRuntime, container: Container) -> bool:
     now = engine.find_container(container.id)
     return now is None or not now.is_running
+
+
+def find_cause(engine: ContainerRuntime, registry: Registry) -> str | None:
+    """What a registry's log says of the last `500` that it answered: clients are told no more than that number."""
+    try:
+        chunks = engine.read_logs(registry.container.id, tail=_CAUSE_LINES)
+        log = b"".join(chunk.data for chunk in chunks).decode(errors="backslashreplace")
+    except LocalregError:
+        return None
+    causes = [
+        found.group(1) for line in log.splitlines() if "err.code=unknown" in line and (found := _CAUSE.search(line))
+    ]
+    return causes[-1] if causes else None
 
 
 def last_lines(log: bytes) -> list[str]:

@@ -271,7 +271,9 @@ def test_a_pull_whose_connection_breaks_is_an_error(bench: Bench, large: str) ->
 
 
 def test_an_engine_that_is_lost_says_so(loaded: Bench) -> None:
+    assert loaded.engine.is_answering()
     loaded.cut()
+    assert not loaded.engine.is_answering()
     with pytest.raises(EngineLostError):
         loaded.engine.find_container("speaker")
     with pytest.raises(EngineLostError):

@@ -1,0 +1,79 @@
+"""A transfer that hangs: told from one that only takes long by asking both ends whether they still answer."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from localreg.errors import LocalregError
+
+_T = TypeVar("_T")
+
+LOOK_SECONDS = 3.0
+"""After so much silence both ends are asked, and again each time."""
+PATIENCE_SECONDS = 20.0
+"""How long an end may be silent, while nothing moves, until it counts as hanging."""
+
+
+class _Worker(Generic[_T]):
+    """Iterates in a thread of its own, so that whoever waits for the next item can do something else meanwhile."""
+
+    def __init__(self, items: Iterator[_T]) -> None:
+        self._items = items
+        self._end: BaseException = StopIteration()
+        self._found: queue.SimpleQueue[Callable[[], _T]] = queue.SimpleQueue()
+        # One that hangs ends with the process.
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            for item in self._items:
+                self._found.put(lambda item=item: item)  # type: ignore[misc]  # binds the item of this round
+        except BaseException as exc:  # noqa: BLE001 -- handed to whoever waits
+            self._end = exc
+        self._found.put(self._raise)
+
+    def _raise(self) -> _T:
+        raise self._end
+
+    def next(self, *, seconds: float) -> _T:
+        """The next item.
+
+        Raises:
+            queue.Empty: it did not come in time.
+            StopIteration: there is none any more.
+        """
+        return self._found.get(timeout=seconds)()
+
+
+def watched(items: Iterator[_T], find_silence: Callable[[], LocalregError | None]) -> Iterator[_T]:
+    """Hand on what an iterator yields, and give up when it hangs.
+
+    Args:
+        items: The steps of a transfer, which may be far apart.
+        find_silence: Asked when nothing came for a while: the error for an end that does not answer, None when both do.
+
+    Raises:
+        LocalregError: what `find_silence` said all the time.
+    """
+    worker = _Worker(items)
+    silent_since: float | None = None
+    while True:
+        try:
+            item = worker.next(seconds=LOOK_SECONDS)
+        except StopIteration:
+            return
+        except queue.Empty:
+            error = find_silence()
+            if error is None:
+                silent_since = None
+                continue
+            silent_since = silent_since if silent_since is not None else time.monotonic() - LOOK_SECONDS
+            if time.monotonic() - silent_since >= PATIENCE_SECONDS:
+                raise error from None
+        else:
+            silent_since = None
+            yield item

@@ -1,0 +1,69 @@
+"""A registry that hangs or has no room: the cause is said, in the time that the product promises."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from beds import Bed
+
+from localreg.archive.write import ImageFile, written_archive
+from localreg.stalls import LOOK_SECONDS, PATIENCE_SECONDS
+
+
+def add_random_image(bed: Bed, name: str, size: int) -> None:
+    with written_archive([ImageFile("data", os.urandom(size))], config={"Cmd": ["/x"]}, name=name) as archive:
+        archive.chmod(0o644)
+        bed.load(archive)
+
+
+def test_a_push_to_a_registry_that_is_stopped_in_its_tracks_is_given_up(bed: Bed) -> None:
+    add_random_image(bed, "localhost/app:1", 1 << 20)
+    bed.ok("up")
+    bed.engine_ok("kill", "-s", "STOP", "registry")
+    before = bed.images()
+    began = time.monotonic()
+    error = bed.refused(6, "push", "localhost/app:1")
+    assert "the registry at localhost:5000 does not answer any more" in error
+    # Engines may take a while to begin, and the test's machine too.
+    assert PATIENCE_SECONDS - LOOK_SECONDS < time.monotonic() - began < 60
+    assert bed.images() == before
+    bed.engine_ok("kill", "-s", "CONT", "registry")
+    bed.ok("push", "localhost/app:1")
+
+
+@pytest.fixture
+def small_folder(bed: Bed) -> Iterator[Path]:
+    """A folder with room for little, mounted where the bed's containers see it."""
+    path = bed.home / "small"
+    # Rootless Podman has mounts of its own.
+    within = ["podman", "unshare"] if bed.uid else []
+    for command in (["mkdir", str(path)], [*within, "mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(path)]):
+        assert bed.run(*command).returncode == 0
+    yield path
+    bed.localreg("down", "--volumes")
+    assert bed.run(*within, "umount", str(path)).returncode == 0
+    path.rmdir()
+
+
+def test_a_registry_without_room_is_said_to_have_none(bed: Bed, small_folder: Path) -> None:
+    add_random_image(bed, "localhost/app:1", 16 << 20)
+    bed.ok("up", "--volume", str(small_folder))
+    error = bed.refused(6, "push", "localhost/app:1")
+    assert "there is no room for `localhost:5000/app:1` where the registry keeps its images" in error
+    assert "no space left on device" in error
+    assert f"hint: make room in {small_folder}" in error
+
+
+def test_what_the_registrys_log_says_of_a_failure_is_told(bed: Bed) -> None:
+    add_random_image(bed, "localhost/app:1", 1 << 20)
+    bed.ok("up")
+    bed.engine_ok(
+        "exec", "registry", "/bin/sh", "-c", "rm -rf /var/lib/registry/docker; echo >/var/lib/registry/docker"
+    )
+    error = bed.refused(6, "push", "localhost/app:1")
+    assert "the registry's log: " in error
+    assert "not a directory" in error

@@ -1,0 +1,82 @@
+"""When a transfer counts as hanging."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from localreg import stalls
+from localreg.errors import EngineError, LocalregError, RegistryUnreachableError
+from localreg.stalls import watched
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stalls, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(stalls, "PATIENCE_SECONDS", 0.1)
+
+
+def both_answer() -> LocalregError | None:
+    return None
+
+
+def test_everything_comes_in_its_order() -> None:
+    assert list(watched(iter(range(1000)), both_answer)) == list(range(1000))
+
+
+def test_an_error_comes_where_it_happened() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise EngineError("oops")
+
+    found = watched(items(), both_answer)
+    assert next(found) == 1
+    with pytest.raises(EngineError, match="oops"):
+        next(found)
+
+
+def test_what_takes_long_is_waited_for_while_both_ends_answer() -> None:
+    asked = threading.Semaphore(0)
+
+    def look() -> LocalregError | None:
+        asked.release()
+        return None
+
+    def items() -> Iterator[int]:
+        for _ in range(30):
+            asked.acquire()
+        yield 1
+
+    assert list(watched(items(), look)) == [1]
+
+
+def test_an_end_that_stays_silent_is_given_up() -> None:
+    never = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        never.wait()
+
+    found = watched(items(), lambda: RegistryUnreachableError("silent"))
+    assert next(found) == 1
+    with pytest.raises(RegistryUnreachableError, match="silent"):
+        next(found)
+    never.set()
+
+
+def test_an_end_that_answers_now_and_then_is_not() -> None:
+    answers = iter([RegistryUnreachableError("a hiccup"), None] * 100)
+    asked = threading.Semaphore(0)
+
+    def look() -> LocalregError | None:
+        asked.release()
+        return next(answers)
+
+    def items() -> Iterator[int]:
+        for _ in range(60):
+            asked.acquire()
+        yield 1
+
+    assert list(watched(items(), look)) == [1]

@@ -9,8 +9,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
-from beds import BEDS, REGISTRY_IMAGE, REQUIRED, Bed, Distribution, free_port, require_testbed
+from beds import BEDS, REGISTRY_IMAGE, REQUIRED, Bed, Distribution, free_port, is_free, require_testbed
 from hypothesis import HealthCheck, settings
 
 from localreg.lifecycle.readiness import is_ready
@@ -102,6 +103,11 @@ def _made(found: Bed, request: pytest.FixtureRequest, registry_archive: Path) ->
         _baseline[found.name] = found.images()
     yield found
     found.clean(_baseline[found.name])
+    # What forwarded it goes a moment after its container; one that stayed would be in the way of every test after this.
+    if not wait_until(lambda: is_free(5000), seconds=20):
+        listeners = subprocess.run(["ss", "-tanpe"], capture_output=True, text=True, check=True).stdout
+        processes = "\n".join(f"{process.pid} {process.cmdline()}" for process in psutil.process_iter())
+        pytest.fail(f"somebody still listens on port 5000:\n{listeners}\n{processes}", pytrace=False)
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import cli_reference
@@ -13,12 +15,34 @@ from localreg.cli.commands import GROUPS
 from localreg.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def test_the_reference_of_the_command_line_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert cli_reference.PATH.read_text() == cli_reference.render()
+
+
+def variables_read() -> Iterator[str]:
+    """The variables of the environment that the code names where it reads one."""
+    for path in (ROOT / "localreg").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(func=ast.Attribute(value=read, attr="get"), args=[ast.Constant(value=str(name)), *_]):
+                    pass
+                case ast.Subscript(value=read, slice=ast.Constant(value=str(name))):
+                    pass
+                case _:
+                    continue
+            if ast.unparse(read).endswith("environ"):
+                yield name
+
+
+def test_every_variable_that_is_read_is_documented() -> None:
+    page = (ROOT / "docs/reference/environment.md").read_text()
+    read = {*variables_read(), "CONTAINER_HOST", "DOCKER_HOST"}
+    assert len(read) > 10
+    assert [name for name in sorted(read) if f"`{name}`" not in page] == []
 
 
 @pytest.mark.parametrize("command", [name for commands in GROUPS.values() for name in commands])

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint
+.PHONY: help demo test lint docs
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -12,3 +12,6 @@ test: ## run every check and every test on real engines; installs what is missin
 
 lint: ## run the checks that need no engine
 	@tests/testbed/lint
+
+docs: ## make the documentation a site, in docs/_site; a link that leads nowhere is an error
+	@tests/testbed/docs

@@ -1,0 +1,166 @@
+"""What scripts read is what the JSON Schemas say: with an engine in memory, and a registry that answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+import schemas
+from fake_registry import FakeRegistry, fake_registry
+from fakes import FakeEngine
+
+from localreg.cli import session
+from localreg.cli import status as status_command
+from localreg.cli.app import main
+from localreg.cli.commands import GROUPS
+from localreg.engines.base import Endpoint, EngineInfo
+from localreg.engines.probe import Answer
+from localreg.engines.select import Selection, Survey
+
+WITHOUT_JSON = {"logs"}
+"""Commands whose result is what somebody else wrote."""
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    with fake_registry() as found:
+        found.answers["/v2/"] = (b"{}", {"Docker-Distribution-Api-Version": "registry/2.0"})
+        yield found
+
+
+@pytest.fixture
+def location(registry: FakeRegistry) -> str:
+    return registry.base_url.replace("http://127.0.0.1", "localhost")
+
+
+@pytest.fixture
+def engine(registry: FakeRegistry, location: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeEngine:
+    # On another machine, whose ports are free: here the stand-in holds the one that is to be published.
+    found = FakeEngine(EngineInfo("docker", "28.0.0", "fake:", context="default", remote=True))
+    found.add_image("docker.io/library/registry:2.8.3")
+    image = found.add_image("app:1")
+    found.registries[location] = {}
+    registry.answers["/v2/app/manifests/1"] = (b"{}", {"Docker-Content-Digest": image.id})
+    monkeypatch.setattr(
+        session, "select_engine", lambda *_args, **_kwargs: Selection(found, Survey((), ()), holds_registry=True)
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return found
+
+
+@pytest.fixture
+def up(engine: FakeEngine, location: str, capsys: pytest.CaptureFixture[str]) -> FakeEngine:
+    assert main(["up", "--port", location.rpartition(":")[2], "-q"]) == 0
+    capsys.readouterr()
+    return engine
+
+
+def result(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:
+    assert main([*arguments, "--json"]) == code
+    out, err = capsys.readouterr()
+    return out, err
+
+
+def test_every_command_has_a_schema() -> None:
+    commands = {name for group in GROUPS.values() for name in group} - WITHOUT_JSON
+    assert commands <= {path.stem for path in schemas.FOLDER.glob("*.json")}
+
+
+@pytest.mark.parametrize("path", sorted(schemas.FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_a_schema_is_one_and_refuses_what_is_none(path: Path) -> None:
+    validator = schemas.published(path.stem)
+    validator.check_schema(validator.schema)
+    if path.stem != "common":
+        with pytest.raises(jsonschema.ValidationError):
+            validator.validate({"schema_version": 1, "else": "nothing"})
+
+
+def test_a_key_that_no_schema_names_is_found() -> None:
+    known = {"schema_version": 1, "source": "a", "reference": "b"}
+    schemas.check("tag", json.dumps(known))
+    with pytest.raises(jsonschema.ValidationError):
+        schemas.check("tag", json.dumps({**known, "new": 1}))
+
+
+def test_up(engine: FakeEngine, location: str, capsys: pytest.CaptureFixture[str]) -> None:
+    port = location.rpartition(":")[2]
+    assert engine.list_containers() == []
+    actions = [
+        schemas.check("up", result(capsys, "up", "--port", port, *more)[0])["action"]
+        for more in ([], [], ["--recreate"], ["--podman-fix"])
+    ]
+    assert actions == ["created", "already up", "recreated", "already up"]
+
+
+def test_down(up: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert up.find_container("registry") is not None
+    first = schemas.check("down", result(capsys, "down")[0])
+    assert (first["removed"]["container"], first["kept"]) == ("registry", ["localreg-registry"])
+    schemas.check("down", result(capsys, "down", "--volumes")[0])
+    schemas.check("down", result(capsys, "down")[0])
+
+
+def test_status(up: FakeEngine, registry: FakeRegistry, capsys: pytest.CaptureFixture[str]) -> None:
+    registry.put_image("app:2")
+    assert schemas.check("status", result(capsys, "status")[0])["repositories"] == 1
+    up.stop_container("registry")
+    assert schemas.check("status", result(capsys, "status", code=6)[0])["health"] == "stopped"
+    up.remove_container("registry")
+    assert schemas.check("status", result(capsys, "status", code=4)[0])["registry"] is None
+
+
+def test_status_of_all(
+    up: FakeEngine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answer = Answer("docker", Endpoint(f"unix://{tmp_path}"), (), has_volume=False)
+    monkeypatch.setattr(session, "survey_engines", lambda *_args, **_kwargs: Survey((answer,), ()))
+    monkeypatch.setattr(status_command, "open_engine", lambda _answer: up)
+    assert len(schemas.check("status-all", result(capsys, "status", "--all")[0])["registries"]) == 1
+
+
+def test_push_and_pull(up: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    out, _ = result(capsys, "push", "app:1", "nosuch:1", code=4)
+    assert schemas.check("push", out)["errors"][0]["source"] == "nosuch:1"
+    assert up.find_image("app:1") is not None
+    assert schemas.check("pull", result(capsys, "pull", "app:1")[0])["errors"] == []
+
+
+def test_tag(up: FakeEngine, location: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert schemas.check("tag", result(capsys, "tag", "app:1")[0])["reference"] == f"{location}/app:1"
+    assert up.find_image(f"{location}/app:1") is not None
+
+
+def test_rm(up: FakeEngine, location: str, registry: FakeRegistry, capsys: pytest.CaptureFixture[str]) -> None:
+    del registry.answers["/v2/app/manifests/1"]
+    up.tag_image("app:1", f"{location}/app:1")
+    out, _ = result(capsys, "rm", "app:1", "nosuch:1", code=4)
+    assert schemas.check("rm", out)["results"][0]["removed_from"] == ["docker"]
+
+
+def test_ls(up: FakeEngine, registry: FakeRegistry, capsys: pytest.CaptureFixture[str]) -> None:
+    assert up.find_container("registry") is not None
+    del registry.answers["/v2/app/manifests/1"]
+    registry.put_image("app:1")
+    registry.put_image("broken:1")
+    registry.put_image("old:1", created="")
+    registry.faults["/v2/broken/manifests/1"] = "500"
+    found = schemas.check("ls", result(capsys, "ls", "*", "nosuch", code=4)[0])
+    assert [image["error"] is None for image in found["images"]] == [True, False, True]
+    assert [error["source"] for error in found["errors"]] == ["nosuch"]
+
+
+@pytest.mark.parametrize("arguments", [["--dry-run"], [], ["--remove"]], ids=" ".join)
+def test_podman_fix(up: FakeEngine, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert up.find_container("registry") is not None
+    schemas.check("podman-fix", result(capsys, "podman-fix", "--scope", "user", *arguments)[0])
+
+
+def test_stderr(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert engine.list_containers() == []
+    out, err = result(capsys, "ls", code=4)
+    assert out == ""
+    assert schemas.check("stderr", err)["error"]["exit_code"] == 4
+    assert schemas.check("stderr", json.dumps({"warning": "`x` is open"}))

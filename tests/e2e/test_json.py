@@ -1,0 +1,31 @@
+"""What scripts read is what the JSON Schemas of the reference say, on every engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import schemas
+from beds import Bed
+
+
+def test_what_every_command_says_fits_its_schema(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    results = {
+        name: schemas.check(name, bed.ok(*arguments.split(), "--json"))
+        for name, arguments in (
+            ("up", "up --podman-fix"),
+            ("tag", "tag localhost/app:1"),
+            ("push", "push localhost/app:1"),
+            ("status", "status"),
+            ("status-all", "status --all"),
+            ("ls", "ls"),
+            ("pull", "pull app:1"),
+            ("rm", "rm app:1"),
+            ("podman-fix", "podman-fix --remove"),
+            ("down", "down --volumes"),
+        )
+    }
+    assert results["status"]["engine"]["name"] == bed.engine
+    assert results["ls"]["images"][0]["digest"] == results["pull"]["results"][0]["digest"]
+    assert results["rm"]["results"][0]["removed_from"] == ["registry", bed.engine]
+    assert schemas.check("stderr", bed.refused(4, "ls", "--json"))["error"]["code"] == "container-not-found"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import cli_reference
+import man_page
 import pytest
 
 from localreg import errors
@@ -17,10 +20,31 @@ from localreg.settings import SETTINGS
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
+MAN_CHECKS = {
+    "man": ["man", "--warnings=w", "-E", "UTF-8", "-l", "-Tutf8", "-Z"],
+    "groff": ["groff", "-man", "-ww", "-z"],
+    "mandoc": ["mandoc", "-T", "lint", "-W", "warning"],
+}
+"""Programs that show manual pages, and how they say what is wrong with one."""
+
 
 def test_the_reference_of_the_command_line_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert cli_reference.PATH.read_text() == cli_reference.render()
+
+
+def test_the_man_page_is_up_to_date() -> None:
+    assert man_page.PATH.read_text() == man_page.render()
+
+
+@pytest.mark.parametrize("program", [name for name in MAN_CHECKS if shutil.which(name)] or ["none is here"])
+def test_the_man_page_is_shown_without_a_warning(program: str) -> None:
+    command = MAN_CHECKS.get(program)
+    if command is None:
+        return
+    shown = subprocess.run([*command, man_page.PATH], capture_output=True, text=True, check=True)
+    assert shown.stderr == ""
+    assert program != "mandoc" or shown.stdout == ""
 
 
 def variables_read() -> Iterator[str]:

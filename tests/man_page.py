@@ -1,0 +1,122 @@
+"""Writes share/man/man1/localreg.1 from the program itself and the reference pages: `python tests/man_page.py`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from localreg import __version__
+from localreg.cli.app import app
+from localreg.cli.commands import GROUPS
+
+_ROOT = Path(__file__).parent.parent
+_REFERENCE = _ROOT / "docs" / "reference"
+PATH = _ROOT / "share" / "man" / "man1" / "localreg.1"
+
+_DATE = "2026-11-24"
+"""Of the release; changed together with the version."""
+
+_HEAD = f"""\
+.\\" Generated from the program: python tests/man_page.py
+.TH LOCALREG 1 "{_DATE}" "localreg {__version__}" "User Commands"
+.SH NAME
+localreg \\- private OCI image registry on your own machine
+.SH SYNOPSIS
+.B localreg
+[\\fIOPTIONS\\fR] \\fICOMMAND\\fR [\\fIARGUMENTS\\fR]
+"""
+_TAIL = """\
+.SH SEE ALSO
+.BR docker (1),
+.BR podman (1),
+.BR containers\\-registries.conf.d (5)
+"""
+_SHARED = "Options of every command"
+
+
+def render() -> str:
+    """The whole page."""
+    program: Any = typer.main.get_command(app)
+    context = program.make_context("localreg", [], resilient_parsing=True)
+    own = [command.get_help_record(context) for command in program.params]
+    lines = [".SH DESCRIPTION", _text(program.help), ".SH COMMANDS"]
+    for commands in GROUPS.values():
+        for name in commands:
+            lines += _command(program, context, name)
+    lines += [".SH OPTIONS", _text("Before the command or, but for the version and the completion, after it:")]
+    lines += _terms([*own, ("-h, --help", "Show the help of the program or of a command.")])
+    exit_codes = _table(_REFERENCE / "exit-codes.md")
+    lines += [".SH EXIT STATUS", *_terms(_merged([(code, when) for code, _, when in exit_codes]))]
+    lines += [".SH ENVIRONMENT", *_terms(_table(_REFERENCE / "environment.md"))]
+    lines += [".SH FILES", *_terms((file, f"By {by}.") for file, by, _ in _table(_REFERENCE / "files.md"))]
+    lines += [".SH EXAMPLES", *_examples(program.epilog)]
+    return _HEAD + "\n".join(lines) + "\n" + _TAIL
+
+
+def _command(program: Any, context: Any, name: str) -> Iterator[str]:
+    command = program.get_command(context, name)
+    own = type(context)(command, info_name=name, parent=context)
+    shared = {param.name for param in program.params}
+    records = [param.get_help_record(own) for param in command.get_params(own) if param.name not in shared]
+    yield f".SS localreg {_escaped(' '.join([name, *command.collect_usage_pieces(own)]))}"
+    yield _text(command.help)
+    yield from _terms(record for record in records if record and not record[0].endswith("--help"))
+    yield from (".PP", "Examples:", *_examples(command.epilog))
+
+
+def _examples(epilog: str) -> list[str]:
+    lines = [line.strip() for line in epilog.splitlines() if line.startswith("  ")]
+    return [".nf", ".RS 4", *map(_text, lines), ".RE", ".fi"]
+
+
+def _terms(records: Any) -> Iterator[str]:
+    for term, description in records:
+        yield from (".TP", f".B {_escaped(term.replace('`', ''))}", _text(description))
+
+
+def _table(page: Path) -> list[tuple[str, ...]]:
+    """The rows of the first table of a page."""
+    rows = page.read_text().partition("\n|")[2].partition("\n\n")[0].splitlines()[2:]
+    return [tuple(cell.strip() for cell in row[1:-1].split("|")) for row in rows]
+
+
+def _merged(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Rows with the same term as one."""
+    terms = dict.fromkeys(term for term, _ in rows)
+    return [(term, ";\n".join(text for other, text in rows if other == term) + ".") for term in terms]
+
+
+def _text(text: str) -> str:
+    """A paragraph: code in bold, links without where they lead."""
+    plain = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", text.strip())
+    parts = re.split(r"`([^`]+)`", plain)
+    marked = [f"\\fB{_escaped(part)}\\fR" if number % 2 else _escaped(part) for number, part in enumerate(parts)]
+    return re.sub(r"^([.'])", r"\\&\1", "".join(marked), flags=re.MULTILINE)
+
+
+def _escaped(text: str) -> str:
+    """What troff shows as it is.
+
+    Raises:
+        UnicodeEncodeError: there is more in it than ASCII and `…`.
+    """
+    for character, escape in (
+        ("\\", "\\e"),
+        ("-", "\\-"),
+        ("'", "\\(aq"),
+        ("~", "\\(ti"),
+        ("^", "\\(ha"),
+        ("…", "..."),
+    ):
+        text = text.replace(character, escape)
+    text.encode("ascii")
+    return text
+
+
+if __name__ == "__main__":
+    PATH.parent.mkdir(parents=True, exist_ok=True)
+    PATH.write_text(render())

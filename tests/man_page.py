@@ -1,4 +1,4 @@
-"""Writes share/man/man1/localreg.1 from the program itself and the reference pages: `python tests/man_page.py`."""
+"""Writes docs/reference/localreg.1 from the program itself and the reference pages: `python tests/man_page.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localreg.cli.commands import GROUPS
 
 _ROOT = Path(__file__).parent.parent
 _REFERENCE = _ROOT / "docs" / "reference"
-PATH = _ROOT / "share" / "man" / "man1" / "localreg.1"
+PATH = _ROOT / "docs" / "reference" / "localreg.1"
 
 _DATE = "2026-11-24"
 """Of the release; changed together with the version."""

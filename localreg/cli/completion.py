@@ -17,7 +17,10 @@ app = command_app()
     epilog=examples("source <(localreg completion bash)", "localreg completion fish | source"),
 )
 def completion(
-    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell to complete in.")],
+    shell: Annotated[
+        Literal["bash", "zsh", "fish"],
+        typer.Argument(metavar="SHELL", help="The shell to complete in: bash, zsh or fish."),
+    ],
 ) -> None:
     """Print the script that completes words after TAB: commands, images, references."""
     print(files("localreg").joinpath(f"completions/localreg.{shell}").read_text(), end="")  # noqa: T201

@@ -20,8 +20,8 @@ from localreg.engines.base import Endpoint, EngineInfo
 from localreg.engines.probe import Answer
 from localreg.engines.select import Selection, Survey
 
-WITHOUT_JSON = {"logs"}
-"""Commands whose result is what somebody else wrote."""
+WITHOUT_JSON = {"logs", "completion"}
+"""Commands whose result is what somebody else reads or wrote."""
 
 
 @pytest.fixture
@@ -156,6 +156,11 @@ def test_ls(up: FakeEngine, registry: FakeRegistry, capsys: pytest.CaptureFixtur
 def test_podman_fix(up: FakeEngine, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert up.find_container("registry") is not None
     schemas.check("podman-fix", result(capsys, "podman-fix", "--scope", "user", *arguments)[0])
+
+
+def test_config(capsys: pytest.CaptureFixture[str]) -> None:
+    found = schemas.check("config", result(capsys, "config", "--engine", "docker")[0])
+    assert found["settings"]["engine"] == {"value": "docker", "source": "flag"}
 
 
 def test_stderr(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:

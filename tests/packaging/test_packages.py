@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +20,9 @@ from localreg import __version__
 ROOT = Path(__file__).parent.parent.parent
 CACHE = ROOT / ".cache"
 UV = Path(sys.executable).with_name("uv")
-SHARED = {str(path.relative_to(ROOT)) for path in (ROOT / "share").rglob("*") if path.is_file()}
-"""What is installed beside the package, below the prefix."""
+WHEEL = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+SHARED: dict[str, str] = WHEEL["shared-data"]
+"""What is installed beside the package: the file, and its place below the prefix."""
 INTERPRETERS = find_interpreters()
 IMPORT_ALL = """
 import importlib, pkgutil, localreg
@@ -74,8 +76,8 @@ def check_installed(prefix: Path) -> None:
     assert "Usage: localreg" in run(prefix / "bin" / "localreg", "--help")
     run(prefix / "bin" / "python", "-c", IMPORT_ALL)
     run(UV, "pip", "check", "--quiet", "--python", prefix)
-    for name in SHARED:
-        assert (prefix / name).read_bytes() == (ROOT / name).read_bytes()
+    for source, place in SHARED.items():
+        assert (prefix / place).read_bytes() == (ROOT / source).read_bytes()
 
 
 def test_there_is_an_interpreter() -> None:
@@ -117,7 +119,7 @@ def test_the_wheel_has_the_package_and_what_is_shared_and_no_more(wheel: Path) -
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     data = f"localreg_cli-{__version__}.data/data/"
-    assert names == tracked | {f"{data}{name}" for name in SHARED}
+    assert names == tracked | {f"{data}{place}" for place in SHARED.values()}
 
 
 def test_the_sdist_has_all_that_is_needed_to_test_it(sdist: Path) -> None:

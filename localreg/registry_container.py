@@ -20,7 +20,6 @@ from localreg.errors import (
 )
 from localreg.reference import parse_reference, qualified
 
-DEFAULT_NAME = "registry"
 CONTAINER_PORT = 5000
 DATA_FOLDER = "/var/lib/registry"
 

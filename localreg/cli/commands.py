@@ -14,8 +14,6 @@ from typer.core import TyperCommand, TyperGroup
 from localreg.cli.session import Session, session_of
 from localreg.errors import UsageError
 from localreg.output.streams import Format
-from localreg.registry_container import check_name
-from localreg.settings import DEFAULT, FLAG, Value, resolve
 
 _OWN_OPTIONS = frozenset({"help", "version", "install_completion", "show_completion"})
 
@@ -68,10 +66,13 @@ class Command(TyperCommand):
 
     def _take_settings(self, ctx: Any, session: Session) -> None:
         """Fill in what was not typed from the environment and the files."""
+        from localreg.settings import DEFAULT, resolve  # noqa: PLC0415 -- not for help and version
+
         own = {name: name.replace("_", "-") for name in ctx.params}
         typed = {name: ctx.params[name] for name in own if ctx.get_parameter_source(name).name == "COMMANDLINE"}
         settings = resolve({**session.given, **{own[name]: value for name, value in typed.items()}})
-        session.take(settings)
+        session.settings = settings
+        session.take({name: value.value for name, value in settings.items()})
         for name, option in own.items():
             if option in settings and name not in typed and settings[option].source != DEFAULT:
                 ctx.params[name] = settings[option].value
@@ -144,11 +145,13 @@ def apply(
 ) -> None:
     """Take in the shared options that were typed; those that were not stay as they are."""
     if name is not None:
+        from localreg.registry_container import check_name  # noqa: PLC0415 -- not for help and version
+
         check_name(name)
     typed = {"engine": engine, "name": name, "format": format, "json": json, "quiet": quiet, "debug": debug}
     session.given |= {option: value for option, value in typed.items() if value not in (None, False)}
     # At once, for what goes wrong before the settings are known.
-    session.take({option: Value(value, FLAG) for option, value in session.given.items()})
+    session.take(session.given)
 
 
 def take_format(session: Session, arguments: Sequence[str]) -> None:

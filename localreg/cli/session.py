@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from localreg.engines.base import Engine, Progress
-from localreg.engines.select import EngineChoice, Selection, Survey, select_engine, survey_engines
 from localreg.errors import LocalregError
 from localreg.output.streams import Format, Streams
-from localreg.registry_container import DEFAULT_NAME, default_volume
-from localreg.settings import Value
+
+if TYPE_CHECKING:
+    # What talks to engines takes as long to load as all else; help and version have no use for it.
+    from localreg.engines.base import Engine, Progress
+    from localreg.engines.select import EngineChoice, Selection, Survey
+    from localreg.settings import Value
+
+DEFAULT_NAME = "registry"
 
 
 @dataclass
@@ -30,10 +35,8 @@ class Session:
     settings: Mapping[str, Value] = field(default_factory=dict)
     """What every setting is; known when the command runs."""
 
-    def take(self, settings: Mapping[str, Value]) -> None:
-        """Take in the options that every command shares."""
-        self.settings = settings
-        found = {name: value.value for name, value in settings.items()}
+    def take(self, found: Mapping[str, Any]) -> None:
+        """Take in the options that every command shares, as far as they are known."""
         self.engine = found.get("engine", self.engine)
         self.name = found.get("name", self.name)
         wanted = Format.JSON if found.get("json") else found.get("format")
@@ -65,7 +68,10 @@ class Session:
     @contextlib.contextmanager
     def selection(self) -> Iterator[Selection]:
         """Choose the engine, and close it afterwards."""
-        selection = select_engine(self.engine, name=self.name, volume=default_volume(self.name))
+        from localreg.engines import select  # noqa: PLC0415 -- not for what needs no engine
+        from localreg.registry_container import default_volume  # noqa: PLC0415
+
+        selection = select.select_engine(self.engine, name=self.name, volume=default_volume(self.name))
         if not selection.holds_registry:
             self.tell_silent(selection.survey)
         with selection.engine:
@@ -79,7 +85,10 @@ class Session:
 
     def survey(self) -> Survey:
         """Ask every engine that may be there."""
-        return survey_engines(self.engine, volume=default_volume(self.name))
+        from localreg.engines import select  # noqa: PLC0415 -- not for what needs no engine
+        from localreg.registry_container import default_volume  # noqa: PLC0415
+
+        return select.survey_engines(self.engine, volume=default_volume(self.name))
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Engine]:

@@ -10,6 +10,7 @@ from fakes import FakeEngine
 
 from localreg.cli import session
 from localreg.cli.app import main
+from localreg.engines import select
 from localreg.engines.base import Address, ContainerSpec, VolumeMount
 from localreg.engines.select import Selection, Survey
 from localreg.output.streams import Format, Streams
@@ -33,7 +34,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     found = FakeEngine()
     found.add_image(IMAGE)
     monkeypatch.setattr(
-        session, "select_engine", lambda *_args, **_kwargs: Selection(found, Survey((), ()), holds_registry=True)
+        select, "select_engine", lambda *_args, **_kwargs: Selection(found, Survey((), ()), holds_registry=True)
     )
     return found
 

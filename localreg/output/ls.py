@@ -10,6 +10,7 @@ from localreg.listing import ListedImage, Listing
 from localreg.output.humane import ago, printable, size
 from localreg.output.registries import time_json
 from localreg.output.streams import Renderings, error_as_json
+from localreg.output.table import columns
 
 _SHORT_DIGEST = 12
 
@@ -28,8 +29,6 @@ def render(
     rows = listing.rows
 
     def table(width: int) -> str:
-        from localreg.output.table import columns  # noqa: PLC0415 -- loads rich, not needed for the other formats
-
         if not rows:
             return f"Nothing in the registry at {location} {'matches' if chosen else 'yet'}"
         now = datetime.now(UTC)

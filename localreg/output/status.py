@@ -10,6 +10,7 @@ from localreg.output.block import block
 from localreg.output.humane import ago, duration
 from localreg.output.registries import engine_json, engine_line, reach_line, registry_json, title
 from localreg.output.streams import Renderings
+from localreg.output.table import columns
 from localreg.registry_container import start_command
 
 
@@ -91,8 +92,6 @@ def render_all(found: Sequence[SeenRegistry]) -> Renderings:
     """Lay out every registry on every engine."""
 
     def table(width: int) -> str:
-        from localreg.output.table import columns  # noqa: PLC0415 -- loads rich
-
         if not found:
             return "There is no registry on any engine"
         now = datetime.now(UTC)

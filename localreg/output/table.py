@@ -1,13 +1,10 @@
-"""Tables that fit the terminal, laid out by rich."""
+"""Tables that fit the terminal; what has to be folded is laid out by rich."""
 
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Sequence
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 _GAPS = (3, 2, 1)
 """Columns between two cells: as many as there is room for."""
@@ -36,11 +33,39 @@ def columns(
         if _natural_width(headings, rows, shown, _GAPS[-1]) > width:
             shown.remove(heading)
     gap = next((gap for gap in _GAPS if _natural_width(headings, rows, shown, gap) <= width), _GAPS[-1])
+    places = [index for index, heading in enumerate(headings) if heading in shown]
+    chosen = [[row[index] for index in places] for row in rows]
+    if _natural_width(headings, rows, shown, gap) <= width and all(map(_is_narrow, itertools.chain(*chosen))):
+        return _padded(shown, chosen, gap=gap, right=right)
+    return _folded(shown, chosen, width=width, gap=gap, right=right)
+
+
+def _is_narrow(cell: str) -> bool:
+    """Each of its characters takes one column."""
+    return cell.isascii() and cell.isprintable()
+
+
+def _padded(headings: Sequence[str], rows: Sequence[Sequence[str]], *, gap: int, right: frozenset[str]) -> str:
+    """Every row on one line: what rich makes of it too, which takes seconds for some thousands of rows."""
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    form = (" " * gap).join(
+        f"{{:{'>' if heading in right else '<'}{width}}}" for heading, width in zip(headings, widths, strict=True)
+    )
+    return "\n".join(form.format(*row).rstrip() for row in (headings, *rows))
+
+
+def _folded(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, gap: int, right: frozenset[str]
+) -> str:
+    from rich.console import Console  # noqa: PLC0415 -- takes longer to load than most tables to lay out
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), show_edge=False)
-    for heading in shown:
+    for heading in headings:
         table.add_column(heading, justify="right" if heading in right else "left", overflow="fold", header_style="")
     for row in rows:
-        table.add_row(*(Text(cell) for heading, cell in zip(headings, row, strict=True) if heading in shown))
+        table.add_row(*map(Text, row))
     console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False, force_terminal=False)
     with console.capture() as capture:
         console.print(table)

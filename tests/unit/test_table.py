@@ -3,8 +3,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from localreg.listing import ListedImage, Listing
+from localreg.output import table as table_module
 from localreg.output.ls import render
 from localreg.output.table import columns
 
@@ -47,6 +51,23 @@ def test_where_there_is_little_room_names_and_sizes_stay_whole() -> None:
 def test_numbers_stand_to_the_right() -> None:
     text = columns(("N", "SIZE"), [("a", "1 MB"), ("b", "100 MB")], width=80, right=frozenset({"SIZE"}))
     assert text == "N     SIZE\na     1 MB\nb   100 MB"
+
+
+@given(
+    st.lists(st.tuples(*[st.text("abc -", max_size=6).map(str.strip)] * 3), max_size=4),
+    st.integers(min_value=30, max_value=60),
+)
+def test_what_needs_no_folding_looks_as_rich_would_have_it(rows: list[tuple[str, ...]], width: int) -> None:
+    headings, right = ("NAME", "SIZE", "AGE"), frozenset({"SIZE"})
+    ours = columns(headings, rows, width=width, right=right)
+    assert ours == table_module._folded(headings, rows, width=width, gap=3, right=right)  # noqa: SLF001
+
+
+@pytest.mark.parametrize("name", ["\u6f22\u5b57", "e\u0301"])
+def test_wide_and_combining_characters_keep_the_columns_straight(name: str) -> None:
+    first, second, third = columns(("NAME", "TAG"), [(name, "x"), ("ab", "y")], width=80).splitlines()
+    assert cell_len(second.partition("x")[0]) == first.index("TAG")
+    assert third.index("y") == first.index("TAG")
 
 
 def test_nothing_is_said_to_be_nothing() -> None:

@@ -62,10 +62,15 @@ class DockerEngine:
         self._streaming: docker.APIClient | None = None
 
     @classmethod
-    def open(cls, endpoint: Endpoint) -> Self:
-        """Connect to the daemon that answers on an endpoint."""
+    def open(cls, endpoint: Endpoint, *, api_version: str | None = None) -> Self:
+        """Connect to the daemon that answers on an endpoint.
+
+        Args:
+            endpoint: The daemon's.
+            api_version: What it speaks; asked for where it is not known, for which Docker runs its helpers.
+        """
         with docker_errors("connect"):
-            client = _client(endpoint, version="auto", timeout=_REQUEST_SECONDS)
+            client = _client(endpoint, version=api_version or "auto", timeout=_REQUEST_SECONDS)
             about: dict[str, Any] = client.info()
         security = {option for entry in about.get("SecurityOptions") or () for option in entry.split(",")}
         store = dict(about.get("DriverStatus") or ())

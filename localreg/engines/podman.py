@@ -59,7 +59,8 @@ class PodmanEngine(PodmanImages):
             undo.callback(connection.close)
             info = EngineInfo(
                 name="podman",
-                version=connection.get("/version", compatible=True).json()["Version"],
+                # Asked for its version, Podman asks the package manager for those of its helpers: a second or more.
+                version=connection.get("/_ping").headers.get("Libpod-API-Version", ""),
                 endpoint=endpoint.url,
                 rootless=_is_rootless(connection, endpoint),
                 remote=endpoint.is_remote,

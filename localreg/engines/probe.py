@@ -55,6 +55,8 @@ class Answer:
     containers: tuple[SeenContainer, ...]
     has_volume: bool
     """It has the volume that was asked for."""
+    api_version: str | None = None
+    """Of Docker's API; None where it was not said."""
 
     def find(self, name: str) -> SeenContainer | None:
         """The container of exactly this name."""
@@ -78,7 +80,13 @@ def ask(expected: EngineName, endpoint: Endpoint, *, volume: str, seconds: float
         engine: EngineName = "podman" if "Libpod-Api-Version" in ping.headers else "docker"
         containers = json.loads(_get(connection, "/containers/json?all=1").body)
         found = _get(connection, f"/volumes/{quote(volume, safe='')}", allow=(200, 404))
-        return Answer(engine, endpoint, tuple(map(_seen, containers)), has_volume=found.status == HTTPStatus.OK)
+        return Answer(
+            engine,
+            endpoint,
+            tuple(map(_seen, containers)),
+            has_volume=found.status == HTTPStatus.OK,
+            api_version=ping.headers.get("Api-Version"),
+        )
 
 
 def get(expected: EngineName, endpoint: Endpoint, path: str, *, seconds: float) -> bytes:

@@ -108,7 +108,7 @@ def open_engine(answer: probe.Answer) -> Engine:
         return PodmanEngine.open(answer.endpoint)
     from localreg.engines.docker import DockerEngine  # noqa: PLC0415 -- loads the Docker SDK
 
-    return DockerEngine.open(answer.endpoint)
+    return DockerEngine.open(answer.endpoint, api_version=answer.api_version)
 
 
 def survey_engines(choice: EngineChoice, *, volume: str, environ: Mapping[str, str] | None = None) -> Survey:

@@ -16,7 +16,7 @@ from localreg.engines.podman import PodmanEngine
 from localreg.engines.podman_connection import Connection, podman_errors
 from localreg.errors import EngineError, EngineLostError, ImageNotFoundError
 
-VERSION = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 19\r\n\r\n{"Version":"5.4.2"}'
+PING = b"HTTP/1.1 200 OK\r\nConnection: close\r\nLibpod-API-Version: 5.4.2\r\nContent-Length: 2\r\n\r\nOK"
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def test_a_service_that_hangs_up_is_said_in_the_systems_words(tmp_path: Path) ->
 def test_a_stream_that_breaks_off_is_said_so(tmp_path: Path) -> None:
     half = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n22\r\n{"stream":"Copying blob sha256:'
     with (
-        answering(tmp_path / "s", VERSION, half) as endpoint,
+        answering(tmp_path / "s", PING, half) as endpoint,
         PodmanEngine.open(endpoint) as engine,
         pytest.raises(EngineLostError) as caught,
     ):
@@ -60,7 +60,7 @@ def test_a_pull_that_is_refused_is_said_in_words(tmp_path: Path) -> None:
     body = b'{"message":"manifest unknown: manifest unknown"}'
     refused = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     with (
-        answering(tmp_path / "s", VERSION, refused) as endpoint,
+        answering(tmp_path / "s", PING, refused) as endpoint,
         PodmanEngine.open(endpoint) as engine,
         pytest.raises(ImageNotFoundError) as caught,
     ):
@@ -69,7 +69,7 @@ def test_a_pull_that_is_refused_is_said_in_words(tmp_path: Path) -> None:
 
 
 def test_nothing_has_no_name(tmp_path: Path) -> None:
-    with answering(tmp_path / "s", VERSION) as endpoint, PodmanEngine.open(endpoint) as engine:
+    with answering(tmp_path / "s", PING) as endpoint, PodmanEngine.open(endpoint) as engine:
         assert engine.find_container("") is None
         assert engine.find_volume("") is None
         assert engine.find_image("") is None

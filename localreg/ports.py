@@ -7,8 +7,6 @@ import socket
 import sys
 from dataclasses import dataclass
 
-import psutil
-
 from localreg.engines.base import Address
 
 _KNOWN = {
@@ -74,6 +72,8 @@ def _is_taken(address: Address) -> bool:
 
 def _listener(address: Address) -> Holder | None:
     """The process that listens there, as far as the system tells this user."""
+    import psutil  # noqa: PLC0415 -- for a port that is taken only
+
     try:
         connections = psutil.net_connections("tcp")
     except (psutil.Error, OSError):
@@ -85,12 +85,8 @@ def _listener(address: Address) -> Holder | None:
         if bound.port != address.port:
             continue
         if bound.is_wildcard or address.is_wildcard or bound.host == address.host:
-            return _named(address, connection.pid)
+            try:
+                return Holder(address, psutil.Process(connection.pid).name(), connection.pid)
+            except psutil.Error:
+                return Holder(address)
     return None
-
-
-def _named(address: Address, pid: int) -> Holder:
-    try:
-        return Holder(address, psutil.Process(pid).name(), pid)
-    except psutil.Error:
-        return Holder(address)

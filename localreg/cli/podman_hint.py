@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from localreg.clients.registries_conf import find_permission
 from localreg.engines.base import EngineInfo
 from localreg.errors import ConfigError
 from localreg.registry_container import Registry
@@ -32,8 +33,6 @@ def find_plain_http(info: EngineInfo, registry: Registry | None) -> PlainHttp | 
     """What the program does about a registry; None where it needs not to be told."""
     if info.plain_http_on_loopback or registry is None or registry.location is None:
         return None
-    from localreg.clients.podman import find_permission  # noqa: PLC0415 -- loads tomlkit, for Podman only
-
     try:
         return PlainHttp(find_permission(registry.location))
     except ConfigError as exc:

@@ -89,7 +89,7 @@ def plan_fix(
     entries = {file: conf.read_entries(file) for file in files if file != path}
     foreign = conf.parse_entries(set_entries(before, name, (), path), path)
     others = [entry for file in files for entry in entries.get(file, foreign)]
-    provided = {place: entry.path for place in locations if (entry := _permission(others, place))}
+    provided = {place: entry.path for place in locations if (entry := conf.find_permitting(others, place))}
     missing = tuple(place for place in locations if place not in provided)
     after = set_entries(before, name, missing, path)
     ours = conf.parse_entries(after, path)
@@ -115,11 +115,6 @@ def _folder(scope: Scope, environ: Mapping[str, str], etc: Path) -> Path:
     return conf.user_folder(Path(environ["HOME"]))
 
 
-def _permission(entries: Sequence[conf.Entry], location: str) -> conf.Entry | None:
-    entry = conf.find_effective(entries, location)
-    return entry if entry and entry.allows_plain_http else None
-
-
 def _overridden(entries: Sequence[conf.Entry], locations: Sequence[str], *, hidden_by: Path | None) -> dict[str, Path]:
     """Where plain HTTP is refused in spite of our entries, and by which file.
 
@@ -132,7 +127,7 @@ def _overridden(entries: Sequence[conf.Entry], locations: Sequence[str], *, hidd
     for location in locations:
         refusals = conf.list_refusals(entries, location)
         found |= {location if entry.covers(location) else entry.prefix: entry.path for entry in refusals}
-        if hidden_by is not None and not _permission(entries, location):
+        if hidden_by is not None and not conf.find_permitting(entries, location):
             found.setdefault(location, hidden_by)
     return found
 
@@ -217,23 +212,6 @@ def _replace(target: Path, text: str) -> None:
         raise
 
 
-def find_permission(location: str, *, environ: Mapping[str, str] | None = None, etc: Path = conf.ETC) -> Path | None:
-    """The file that lets the `podman` program use plain HTTP for a registry; None when it may not.
-
-    Args:
-        location: `host:port`.
-        environ: The environment; the process's own by default.
-        etc: The system's configuration.
-
-    Raises:
-        ConfigError: Podman cannot use a file that it reads.
-    """
-    environ = os.environ if environ is None else environ
-    entries = [entry for file in conf.list_files(environ, etc=etc) for entry in conf.read_entries(file)]
-    entry = _permission(entries, location)
-    return entry.path if entry else None
-
-
 def ask_podman(locations: Sequence[str]) -> Mapping[str, bool] | None:
     """Whether the `podman` program uses plain HTTP for each location; None when it cannot be asked.
 
@@ -260,7 +238,7 @@ def ask_podman(locations: Sequence[str]) -> Mapping[str, bool] | None:
         for prefix, found in registries.items()
         if isinstance(found, dict)
     ]
-    return {location: _permission(entries, location) is not None for location in locations}
+    return {location: conf.find_permitting(entries, location) is not None for location in locations}
 
 
 def fix_machine(text: str) -> None:

@@ -5,6 +5,7 @@ See containers-registries.conf(5) and containers-registries.conf.d(5).
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -219,6 +220,29 @@ def find_effective(entries: Iterable[Entry], location: str) -> Entry | None:
     """
     by_prefix = {entry.prefix: entry for entry in entries if entry.covers(location)}
     return max(by_prefix.values(), key=lambda entry: len(entry.prefix), default=None)
+
+
+def find_permitting(entries: Sequence[Entry], location: str) -> Entry | None:
+    """The entry that allows plain HTTP for a registry, where that is so."""
+    entry = find_effective(entries, location)
+    return entry if entry and entry.allows_plain_http else None
+
+
+def find_permission(location: str, *, environ: Mapping[str, str] | None = None, etc: Path = ETC) -> Path | None:
+    """The file that lets the `podman` program use plain HTTP for a registry; None when it may not.
+
+    Args:
+        location: `host:port`.
+        environ: The environment; the process's own by default.
+        etc: The system's configuration.
+
+    Raises:
+        ConfigError: Podman cannot use a file that it reads.
+    """
+    environ = os.environ if environ is None else environ
+    entries = [entry for file in list_files(environ, etc=etc) for entry in read_entries(file)]
+    entry = find_permitting(entries, location)
+    return entry.path if entry else None
 
 
 def list_refusals(entries: Iterable[Entry], location: str) -> list[Entry]:

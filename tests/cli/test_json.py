@@ -12,10 +12,10 @@ import schemas
 from fake_registry import FakeRegistry, fake_registry
 from fakes import FakeEngine
 
-from localreg.cli import session
 from localreg.cli import status as status_command
 from localreg.cli.app import main
 from localreg.cli.commands import GROUPS
+from localreg.engines import select
 from localreg.engines.base import Endpoint, EngineInfo
 from localreg.engines.probe import Answer
 from localreg.engines.select import Selection, Survey
@@ -45,7 +45,7 @@ def engine(registry: FakeRegistry, location: str, monkeypatch: pytest.MonkeyPatc
     found.registries[location] = {}
     registry.answers["/v2/app/manifests/1"] = (b"{}", {"Docker-Content-Digest": image.id})
     monkeypatch.setattr(
-        session, "select_engine", lambda *_args, **_kwargs: Selection(found, Survey((), ()), holds_registry=True)
+        select, "select_engine", lambda *_args, **_kwargs: Selection(found, Survey((), ()), holds_registry=True)
     )
     monkeypatch.setenv("HOME", str(tmp_path))
     return found
@@ -116,7 +116,7 @@ def test_status_of_all(
     up: FakeEngine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     answer = Answer("docker", Endpoint(f"unix://{tmp_path}"), (), has_volume=False)
-    monkeypatch.setattr(session, "survey_engines", lambda *_args, **_kwargs: Survey((answer,), ()))
+    monkeypatch.setattr(select, "survey_engines", lambda *_args, **_kwargs: Survey((answer,), ()))
     monkeypatch.setattr(status_command, "open_engine", lambda _answer: up)
     assert len(schemas.check("status-all", result(capsys, "status", "--all")[0])["registries"]) == 1
 

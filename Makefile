@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs
+.PHONY: help demo test bench lint docs
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -9,6 +9,9 @@ demo: ## show the main job with a real engine; installs what is missing
 
 test: ## run every check and every test on real engines; installs what is missing
 	@setpriv --pdeathsig KILL tests/testbed/check
+
+bench: ## compare with the engines' own programs and skopeo, and write docs/benchmarks.md; installs what is missing
+	@setpriv --pdeathsig KILL tests/testbed/bench
 
 lint: ## run the checks that need no engine
 	@tests/testbed/lint

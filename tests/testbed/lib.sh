@@ -75,6 +75,34 @@ podman_network() {
     esac
 }
 
+netavark() { [ -x /usr/lib/podman/netavark ] || [ -x /usr/libexec/podman/netavark ] || echo netavark aardvark-dns; }
+
+# make_testbed: everything that the sandbox needs, and what runs in it.
+make_testbed() {
+    # shellcheck disable=SC2046 # each prints one package or nothing
+    install_missing $(
+        missing dockerd docker.io
+        missing podman podman
+        missing runc runc
+        missing crun crun
+        missing iptables iptables
+        missing nft nftables
+        missing newuidmap uidmap
+        missing skopeo skopeo
+        missing zsh zsh
+        missing fish fish
+        missing ip iproute2
+        missing curl curl
+        netavark
+    )
+    # Newer releases have Docker's client in a package of its own.
+    # shellcheck disable=SC2046
+    install_missing $(missing docker docker-cli) $(podman_network)
+    make_venv dev
+    get_distribution
+    get_busybox
+}
+
 # The interpreter of the distribution comes first: the tests' unprivileged user has to be able to read it.
 find_python() {
     local candidate

@@ -1,0 +1,72 @@
+"""Measures every case, writes the page, and fails when a target is missed: run by `make bench`, in the sandbox."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from beds import BEDS, REGISTRY_IMAGE
+from bench import listing, page, push, start_up, up
+from bench.compare import Row
+
+from localreg.registry_program import RegistryProgram, image_around
+
+_CASES = ("start-up", "ls", "push", "up")
+
+
+def main() -> int:
+    """The exit code: 1 when a target is missed."""
+    parser = argparse.ArgumentParser(description="Compare localreg with the engines' own programs and with skopeo.")
+    parser.add_argument("page", type=Path, help="where the page is written, of all cases only")
+    parser.add_argument("cases", nargs="*", choices=[*_CASES, []], help="only these")
+    options = parser.parse_args()
+    if not os.environ.get("LOCALREG_TESTBED"):
+        parser.error("this needs real engines: run `make bench`")
+    rows = []
+    print(page.line(page.HEADINGS), flush=True)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        _add_registry_image(folder)
+        for row in chain.from_iterable(_measure(case, folder) for case in options.cases or _CASES):
+            print(page.line(row.cells()), flush=True)
+            rows.append(row)
+    if not options.cases:
+        options.page.write_text(page.render(rows))
+    missed = [row.cells()[0] for row in rows if not row.is_met]
+    for case in missed:
+        print(f"missed: {case}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+def _measure(case: str, folder: Path) -> Iterator[Row]:
+    beds = BEDS.values()
+    match case:
+        case "start-up":
+            return start_up.measure()
+        case "ls":
+            return listing.measure(BEDS["docker"])
+        case "push":
+            return chain.from_iterable(push.measure(bed, folder) for bed in beds)
+        case _:
+            return chain.from_iterable(up.measure(bed) for bed in beds)
+
+
+def _add_registry_image(folder: Path) -> None:
+    """Every engine has it: what is measured is not how fast it can be had."""
+    archive = folder / "registry.tar"
+    with image_around(RegistryProgram(Path(os.environ["LOCALREG_TEST_REGISTRY"]), "2.8.3")) as written:
+        shutil.copyfile(written, archive)
+    for bed in BEDS.values():
+        bed.load(archive)
+        bed.engine_ok("tag", REGISTRY_IMAGE, "docker.io/library/registry:2.8.3")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

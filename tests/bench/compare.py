@@ -1,0 +1,122 @@
+"""Ours and the peer in turn, the medians of both, and whether ours keeps to its target."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+_ROUNDS = 5
+
+
+class Row(Protocol):
+    """What was measured of one case."""
+
+    def cells(self) -> tuple[str, ...]:
+        """Case, ours, peer, compared, target, whether it was met."""
+
+    @property
+    def is_met(self) -> bool:
+        """It keeps to its target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """How long ours may take, by what the peer takes."""
+
+    times: float
+    plus: float = 0.0
+    """Seconds."""
+
+    def allowed(self, peer: float) -> float:
+        """Seconds."""
+        return peer * self.times + self.plus
+
+    def __str__(self) -> str:
+        if self.times < 1:
+            return f"at least {1 / self.times:g}x faster"
+        more = f"{self.plus * 1000:.0f} ms"
+        if self.times == 1:
+            return f"at most {more} more"
+        return f"at most {self.times:g}x{f' + {more}' if self.plus else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The seconds of ours and of the peer, round by round."""
+
+    case: str
+    ours: Sequence[float]
+    peer_command: str
+    peer: Sequence[float]
+    target: Target
+
+    @property
+    def is_met(self) -> bool:
+        return statistics.median(self.ours) <= self.target.allowed(statistics.median(self.peer))
+
+    def cells(self) -> tuple[str, ...]:
+        ours, peer = statistics.median(self.ours), statistics.median(self.peer)
+        compared = f"{ours / peer:.2f}x" if ours >= peer else f"{peer / ours:.1f}x faster"
+        if self.target.plus:
+            compared += f", {(ours - peer) * 1000:+.0f} ms"
+        theirs = f"`{self.peer_command}` {_seconds(self.peer)}"
+        return self.case, _seconds(self.ours), theirs, compared, str(self.target), _verdict(is_met=self.is_met)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The most memory that ours had, in each round."""
+
+    case: str
+    peaks: Sequence[int]
+    """Bytes."""
+    allowed: int
+
+    @property
+    def is_met(self) -> bool:
+        return max(self.peaks) < self.allowed
+
+    def cells(self) -> tuple[str, ...]:
+        verdict = _verdict(is_met=self.is_met)
+        return self.case, f"{max(self.peaks) / 1e6:.0f} MB", "", "", f"under {self.allowed / 1e6:.0f} MB", verdict
+
+
+def compare(
+    case: str,
+    ours: Callable[[], float],
+    peer_command: str,
+    peer: Callable[[], float],
+    target: Target,
+    *,
+    rounds: int = _ROUNDS,
+    warm_up: bool = True,
+) -> Comparison:
+    """Take turns, so that a machine that is busier for a while is so for both.
+
+    Args:
+        case: What is measured.
+        ours: Does it, and says how many seconds it took.
+        peer_command: What ours is compared with.
+        peer: The same with that.
+        target: What is asked of ours.
+        rounds: How often each has its turn.
+        warm_up: One more turn for each before the first that counts.
+    """
+    if warm_up:
+        ours()
+        peer()
+    pairs = [(ours(), peer()) for _ in range(rounds)]
+    return Comparison(case, [pair[0] for pair in pairs], peer_command, [pair[1] for pair in pairs], target)
+
+
+def _seconds(values: Sequence[float]) -> str:
+    """The median, and the range that it is from."""
+    digits = 3 if max(values) < 1 else 2
+    middle, least, most = (f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
+    return f"{middle} s ({least}-{most})"
+
+
+def _verdict(*, is_met: bool) -> str:
+    return "yes" if is_met else "**no**"

@@ -1,0 +1,83 @@
+"""`ls` of a large registry: against asking for one tag after the other."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from beds import Bed
+from bench.compare import Memory, Row, Target, compare
+from bench.timed import Run, localreg, run
+from registry_writer import LAYER, OCI_CONFIG, Writer
+
+from localreg.oci import OCI_MANIFEST
+
+REPOSITORIES = 300
+TAGS = 10
+SAMPLE = 100
+"""Of the tags that the peer is asked for; its time is scaled up."""
+
+_REGISTRY = "127.0.0.1:5000"
+_ALLOWED_BYTES = 150_000_000
+_WRITERS = 8
+
+
+def measure(bed: Bed) -> Iterator[Row]:
+    """The time and the memory, of a registry on this engine."""
+    bed.ok("up", "--port", _REGISTRY.rpartition(":")[2])
+    try:
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            list(pool.map(_fill, range(REPOSITORIES)))
+        yield from _compare(bed)
+    finally:
+        bed.ok("down", "--volumes")
+
+
+def _compare(bed: Bed) -> Iterator[Row]:
+    runs: list[Run] = []
+
+    def ours() -> float:
+        runs.append(localreg(bed, "ls", "--format", "table", env={"COLUMNS": "200"}))
+        return runs[-1].seconds
+
+    def peer() -> float:
+        tags = list(itertools.product(range(REPOSITORIES), range(TAGS)))[:: REPOSITORIES * TAGS // SAMPLE]
+        return sum(_inspect(bed, f"{_repository(i)}:{_tag(j)}") for i, j in tags) * REPOSITORIES * TAGS / len(tags)
+
+    case = f"`ls` of {REPOSITORIES} repositories with {TAGS} tags each"
+    yield compare(case, ours, "skopeo inspect", peer, Target(1 / 8))
+    yield Memory(f"{case}: memory", [found.peak_bytes for found in runs], _ALLOWED_BYTES)
+
+
+def _inspect(bed: Bed, name: str) -> float:
+    return run(bed, "skopeo", "inspect", "--tls-verify=false", f"docker://{_REGISTRY}/{name}").seconds
+
+
+def _repository(number: int) -> str:
+    return f"team-{number // 10:02}/app-{number:03}"
+
+
+def _tag(number: int) -> str:
+    return f"1.{number}.0"
+
+
+def _fill(number: int) -> None:
+    """A repository whose tags have one layer in common, and each a config and a manifest of its own."""
+    writer, repository = Writer(f"http://{_REGISTRY}"), _repository(number)
+    layer = writer.blob(repository, f"layer of {repository}".encode() * 100, LAYER)
+    for tag in map(_tag, range(TAGS)):
+        config = {
+            "os": "linux",
+            "architecture": "amd64",
+            "created": "2026-01-01T00:00:00Z",
+            "config": {"Labels": {"repository": repository, "tag": tag}},
+        }
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": writer.blob(repository, json.dumps(config).encode(), OCI_CONFIG),
+            "layers": [layer],
+        }
+        writer.manifest(repository, tag, manifest)

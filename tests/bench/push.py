@@ -1,0 +1,89 @@
+"""`push`: against the engine's own, of an image that is there already and of one that never was."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from beds import Bed
+from bench.compare import Row, Target, compare
+from bench.timed import localreg, run
+
+from localreg.archive.write import ImageFile, written_archive
+
+_REGISTRY = "localhost:5000"
+_UNCHANGED = Target(1, plus=0.3)
+_FIRST = Target(1.05, plus=0.3)
+_ROUNDS_UNCHANGED = 15
+_LAYER_BYTES = 250_000_000
+_CHUNK = 1 << 20
+
+
+def measure(bed: Bed, folder: Path) -> Iterator[Row]:
+    """Both, on one engine."""
+    bed.ok("up", "--port", _REGISTRY.rpartition(":")[2])
+    try:
+        yield _unchanged(bed, folder)
+        yield _first(bed, folder)
+    finally:
+        bed.ok("down", "--volumes")
+
+
+def _unchanged(bed: Bed, folder: Path) -> Row:
+    bed.add_image("bench:unchanged", folder)
+    bed.ok("push", "bench:unchanged")
+    return compare(
+        f"{bed.name}: `push` of an unchanged image",
+        lambda: localreg(bed, "push", "bench:unchanged").seconds,
+        f"{bed.program} push",
+        lambda: _push_by_hand(bed, f"{_REGISTRY}/bench:unchanged"),
+        _UNCHANGED,
+        rounds=_ROUNDS_UNCHANGED,
+    )
+
+
+def _first(bed: Bed, folder: Path) -> Row:
+    numbers = itertools.count()
+
+    def ours() -> float:
+        name = f"bench/ours:{next(numbers)}"
+        _load_random(bed, name, folder)
+        seconds = localreg(bed, "push", name).seconds
+        bed.engine_ok("rmi", name, f"{_REGISTRY}/{name}")
+        return seconds
+
+    def peer() -> float:
+        name = f"{_REGISTRY}/bench/peer:{next(numbers)}"
+        _load_random(bed, name, folder)
+        seconds = _push_by_hand(bed, name)
+        bed.engine_ok("rmi", name)
+        return seconds
+
+    return compare(
+        f"{bed.name}: first `push` of a layer of 250 MB", ours, f"{bed.program} push", peer, _FIRST, warm_up=False
+    )
+
+
+def _push_by_hand(bed: Bed, name: str) -> float:
+    """With what Podman has to be told about plain HTTP, and localreg tells it as well."""
+    told = ("--tls-verify=false",) if bed.program == "podman" else ()
+    return run(bed, bed.program, "push", *told, name).seconds
+
+
+def _load_random(bed: Bed, name: str, folder: Path) -> None:
+    """An image whose layer no registry has, and no engine has ever pushed."""
+    layer, archive = folder / "layer", folder / "image.tar"
+    with layer.open("wb") as file:
+        for _ in range(_LAYER_BYTES // _CHUNK):
+            file.write(secrets.token_bytes(_CHUNK))
+    with written_archive([ImageFile("data", layer)], config={}, name=name) as written:
+        shutil.copyfile(written, archive)
+    layer.unlink()
+    bed.load(archive)
+    archive.unlink()
+    # What the disk still has to write would count for whoever comes next.
+    os.sync()

@@ -1,0 +1,55 @@
+"""How `make bench` judges what it measured."""
+
+from __future__ import annotations
+
+import pytest
+from bench.compare import Comparison, Memory, Target, compare
+
+
+def comparison(ours: float, peer: float, target: Target) -> Comparison:
+    return Comparison("a case", [9, ours, 0, ours, ours], "a peer", [peer, 9, peer, 0, peer], target)
+
+
+@pytest.mark.parametrize(
+    ("ours", "target", "is_met"),
+    [
+        (1.5, Target(1.5), True),
+        (1.51, Target(1.5), False),
+        (1.35, Target(1.05, plus=0.3), True),
+        (1.36, Target(1.05, plus=0.3), False),
+        (0.125, Target(1 / 8), True),
+        (0.126, Target(1 / 8), False),
+    ],
+)
+def test_the_median_is_held_against_the_target(ours: float, target: Target, *, is_met: bool) -> None:
+    assert comparison(ours, 1, target).is_met == is_met
+    assert comparison(ours, 1, target).cells()[-1] == ("yes" if is_met else "**no**")
+
+
+def test_targets_in_words() -> None:
+    assert str(Target(2)) == "at most 2x"
+    assert str(Target(1, plus=0.3)) == "at most 300 ms more"
+    assert str(Target(1.05, plus=0.3)) == "at most 1.05x + 300 ms"
+    assert str(Target(1 / 8)) == "at least 8x faster"
+
+
+def test_a_row_says_the_median_and_its_range() -> None:
+    row = comparison(1.2, 1, Target(1, plus=0.3))
+    assert row.cells()[1:4] == ("1.20 s (0.00-9.00)", "`a peer` 1.00 s (0.00-9.00)", "1.20x, +200 ms")
+
+
+def test_the_worst_run_counts_for_memory() -> None:
+    assert Memory("a case", [10, 20], 21).is_met
+    assert not Memory("a case", [10, 21], 21).is_met
+
+
+def test_both_take_turns_after_a_turn_that_does_not_count() -> None:
+    turns: list[str] = []
+
+    def take(who: str) -> float:
+        turns.append(who)
+        return len(turns)
+
+    row = compare("a case", lambda: take("ours"), "a peer", lambda: take("peer"), Target(1), rounds=2)
+    assert turns == ["ours", "peer"] * 3
+    assert (row.ours, row.peer) == ([3, 5], [4, 6])

@@ -5,9 +5,11 @@ The only module that imports the adapters, each inside a function: a command loa
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,12 +105,28 @@ def choose(answers: Sequence[probe.Answer], *, name: str) -> probe.Answer:
 def open_engine(answer: probe.Answer) -> Engine:
     """Open the adapter for an engine that answered."""
     if answer.engine == "podman":
-        from localreg.engines.podman import PodmanEngine  # noqa: PLC0415 -- loads podman-py
+        with _left_out("rich"):
+            # Podman-py has a progress bar where rich is installed, and takes half as long to load without it.
+            from localreg.engines.podman import PodmanEngine  # noqa: PLC0415 -- loads podman-py
 
         return PodmanEngine.open(answer.endpoint)
     from localreg.engines.docker import DockerEngine  # noqa: PLC0415 -- loads the Docker SDK
 
     return DockerEngine.open(answer.endpoint, api_version=answer.api_version)
+
+
+@contextlib.contextmanager
+def _left_out(package: str) -> Iterator[None]:
+    """As if a package were not installed, for a library that can do without; one that is loaded already stays."""
+    if package in sys.modules:
+        yield
+        return
+    # This is how Python is told that an import is to fail.
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
 
 
 def survey_engines(choice: EngineChoice, *, volume: str, environ: Mapping[str, str] | None = None) -> Survey:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from localreg.errors import InternalError, LocalregError, UsageError
 
 _INTERRUPTED = 130
 _TERMINATED = 143
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 app = typer.Typer(
     name="localreg",
@@ -81,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=arguments, prog_name="localreg", standalone_mode=False, obj=session)
         sys.stdout.flush()
+        _forget_closed_pipes()
     except (UsageError, typer.TyperException) as exc:
         return _refuse(session, arguments, exc)
     except LocalregError as exc:
@@ -91,7 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort, _TerminatedError) as exc:
         return _TERMINATED if isinstance(exc, _TerminatedError) else _INTERRUPTED
     except Exception as exc:  # noqa: BLE001 -- a bug must not end in a traceback
-        return _report_bug(session, exc)
+        full = _no_room(exc)
+        return _fail(session, full) if full else _report_bug(session, exc)
     return code if isinstance(code, int) else 0
 
 
@@ -134,6 +138,14 @@ def _fail(session: Session, error: LocalregError) -> int:
     if session.debug:
         traceback.print_exception(error)
     return error.exit_code
+
+
+def _no_room(error: Exception) -> LocalregError | None:
+    """Help, a log, a temporary file: whatever it was, the disk is full; None where it is something else."""
+    if not isinstance(error, OSError) or error.errno not in _NO_ROOM:
+        return None
+    where = f" `{error.filename}`" if error.filename else ""
+    return LocalregError(f"cannot write{where}: {(error.strerror or str(error)).lower()}")
 
 
 def _as_ours(error: typer.TyperException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -77,19 +78,19 @@ class Streams:
     def note(self, text: str) -> None:
         """Say something on stderr that the user should know; nothing when quiet, nor to a script."""
         if not self.quiet and self.format is not Format.JSON:
-            print(text, file=sys.stderr, flush=True)
+            _say(text)
 
     def warn(self, text: str) -> None:
         """Warn on stderr, also when quiet."""
         if self.format is Format.JSON:
-            print(json.dumps({"warning": text}), file=sys.stderr, flush=True)
+            _say(json.dumps({"warning": text}))
             return
-        print(f"{paint('warning:', '33', sys.stderr)} {text}", file=sys.stderr, flush=True)
+        _say(f"{paint('warning:', '33', sys.stderr)} {text}")
 
     def fail(self, error: LocalregError) -> None:
         """Report an error on stderr, in the form that the format asks for."""
         if self.format is Format.JSON:
-            print(json.dumps({"error": error_as_json(error)}), file=sys.stderr, flush=True)
+            _say(json.dumps({"error": error_as_json(error)}))
             return
         details = (line for detail in error.details for line in detail.splitlines())
         lines = [
@@ -98,7 +99,13 @@ class Streams:
         ]
         if error.hint:
             lines.append(f"{paint('hint:', '36', sys.stderr)} {printable(error.hint)}")
-        print("\n".join(lines), file=sys.stderr, flush=True)
+        _say("\n".join(lines))
+
+
+def _say(text: str) -> None:
+    """Write to stderr; where that cannot be, the exit code alone has to say it."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def error_as_json(error: LocalregError) -> dict[str, Any]:

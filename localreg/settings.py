@@ -153,7 +153,7 @@ def resolve(
     if project is not None:
         sources.append(_read_file(project, is_project=True))
     user = user_file(environ)
-    if user is not None and user.is_file():
+    if user is not None and _is_file(user):
         sources.append(_read_file(user, is_project=False))
     found: dict[str, Value] = {}
     for source in sources:
@@ -187,10 +187,10 @@ def find_project_file(folder: Path | None = None) -> Path | None:
         # The current folder was removed.
         return None
     for above in (start, *start.parents):
-        if (above / PROJECT_FILE).is_file():
+        if _is_file(above / PROJECT_FILE):
             return above / PROJECT_FILE
         pyproject = above / _PYPROJECT
-        if pyproject.is_file() and "localreg" in _parse(pyproject).get("tool", {}):
+        if _is_file(pyproject) and "localreg" in _parse(pyproject).get("tool", {}):
             return pyproject
     return None
 
@@ -201,6 +201,14 @@ def user_file(environ: Mapping[str, str]) -> Path | None:
     if Path(configured).is_absolute():
         return Path(configured) / "localreg" / "config.toml"
     return Path(home) / ".config" / "localreg" / "config.toml" if home else None
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is there; in a folder that may not be entered nothing is."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from localreg.engines import probe
 from localreg.engines.base import Endpoint, Engine, EngineName
@@ -202,7 +203,13 @@ def _asking(engine: EngineName, endpoint: Endpoint, volume: str) -> _Ask:
 
 def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.Answer:
     """Ask through the engine's SDK, which knows how to go through ssh."""
+    from localreg.engines.ssh import check_ssh  # noqa: PLC0415 -- for few
+
+    if engine == "podman" and not urlsplit(endpoint.url).path.strip("/"):
+        reason = "no path of a socket, such as /run/user/1000/podman/podman.sock, at its end"
+        raise probe.NoAnswerError(Unavailable(engine, endpoint.url, reason))
     try:
+        check_ssh(endpoint.url)
         with open_engine(probe.Answer(engine, endpoint, (), has_volume=False)) as opened:
             containers = tuple(
                 probe.SeenContainer(
@@ -215,7 +222,8 @@ def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.
             )
             return probe.Answer(engine, endpoint, containers, has_volume=opened.find_volume(volume) is not None)
     except LocalregError as exc:
-        raise probe.NoAnswerError(Unavailable(engine, endpoint.url, exc.message, exc.hint)) from exc
+        reason = ": ".join([exc.message, *exc.details[:1]])
+        raise probe.NoAnswerError(Unavailable(engine, endpoint.url, reason, exc.hint)) from exc
 
 
 def usual_docker_endpoints(environ: Mapping[str, str]) -> list[Endpoint]:

@@ -93,6 +93,7 @@ make_testbed() {
         missing fish fish
         missing ip iproute2
         missing curl curl
+        missing ssh openssh-client
         netavark
     )
     # Newer releases have Docker's client in a package of its own.

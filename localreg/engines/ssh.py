@@ -1,0 +1,39 @@
+"""Whether ssh gets to a machine: the SDKs wait for minutes when it does not, and keep what it says to themselves."""
+
+from __future__ import annotations
+
+import subprocess
+from urllib.parse import urlsplit
+
+from localreg.errors import EngineError
+
+SSH_SECONDS = 60.0
+"""How long it may take, with a person who types a password."""
+_CONNECT_SECONDS = 10
+
+
+def check_ssh(url: str) -> None:
+    """Log in and out again.
+
+    Args:
+        url: `ssh://user@host:port`; a path is passed over.
+
+    Raises:
+        EngineError: with what ssh says.
+    """
+    place = f"ssh://{urlsplit(url).netloc}"
+    try:
+        subprocess.run(  # noqa: S603 -- what stands after `ssh://` cannot be taken for an option
+            ["ssh", "-o", f"ConnectTimeout={_CONNECT_SECONDS}", place, "true"],  # noqa: S607 -- the one PATH names
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=SSH_SECONDS,
+        )
+    except subprocess.CalledProcessError as exc:
+        lines = exc.stderr.decode(errors="backslashreplace").splitlines()
+        raise EngineError(lines[-1].strip() if lines else f"ssh ended with exit code {exc.returncode}") from exc
+    except subprocess.TimeoutExpired as exc:
+        raise EngineError(f"ssh did not get there within {SSH_SECONDS:g} seconds") from exc
+    except OSError as exc:
+        raise EngineError(f"cannot run `ssh`: {(exc.strerror or str(exc)).lower()}") from exc

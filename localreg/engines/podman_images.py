@@ -80,17 +80,17 @@ class PodmanImages:
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
         """Push the image of that name."""
         params = {"quiet": "false", **({"tlsVerify": "false"} if plain_http else {})}
-        yield from self._transfer(f"/images/{quoted(reference)}/push", params, reference)
+        yield from self._transfer(f"push `{reference}`", f"/images/{quoted(reference)}/push", params, reference)
 
     def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
         """Pull an image."""
         params = {"reference": reference, **({"tlsVerify": "false"} if plain_http else {})}
         if _version(self._info.version) >= _FIRST_WITH_PULL_BYTES:
             params["compatMode"] = "true"
-        yield from self._transfer("/images/pull", params, reference)
+        yield from self._transfer(f"pull `{reference}`", "/images/pull", params, reference)
 
-    def _transfer(self, path: str, params: Mapping[str, str], reference: str) -> Iterator[Progress]:
-        with podman_errors(f"move `{reference}`"):
+    def _transfer(self, doing: str, path: str, params: Mapping[str, str], reference: str) -> Iterator[Progress]:
+        with podman_errors(doing):
             try:
                 response = self._connection.post(path, params=params, stream=True, timeout=NEVER)
             except podman.errors.APIError as exc:

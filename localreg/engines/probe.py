@@ -168,6 +168,9 @@ def _reasons(engine: EngineName, endpoint: Endpoint, seconds: float) -> Iterator
     except ConnectionRefusedError as exc:
         reason = "the daemon is not running" if endpoint.socket is None else "a socket, but the daemon is not running"
         raise NoAnswerError(Unavailable(engine, where, reason, _start_command(engine))) from exc
+    except (BrokenPipeError, ConnectionResetError) as exc:
+        reason = "takes connections and closes them without an answer"
+        raise NoAnswerError(Unavailable(engine, where, reason)) from exc
     except TimeoutError as exc:
         reason = f"accepts connections but does not answer within {seconds:g} seconds"
         raise NoAnswerError(Unavailable(engine, where, reason)) from exc

@@ -5,15 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Self
 
 import docker
-import docker.auth
 import docker.errors
-import docker.tls
-import requests.exceptions
-import urllib3.exceptions
+import requests
 
 from localreg.engines.base import (
     PING_SECONDS,
@@ -23,43 +19,36 @@ from localreg.engines.base import (
     Endpoint,
     EngineInfo,
     HostPathMount,
-    Image,
     LogChunk,
-    Progress,
     Volume,
     VolumeMount,
 )
-from localreg.engines.compat_events import iter_load, iter_pull, iter_push
-from localreg.engines.compat_values import read_container, read_image
+from localreg.engines.compat_values import read_container
+from localreg.engines.docker_connection import Connection, docker_errors, said
+from localreg.engines.docker_images import DockerImages
 from localreg.engines.log_frames import iter_log_chunks
-from localreg.engines.lost import reason_of
-from localreg.engines.published import DISK_FULL, PORT_TAKEN
+from localreg.engines.published import PORT_TAKEN
 from localreg.errors import (
     ContainerNotFoundError,
     EngineError,
-    EngineLostError,
     ImageNotFoundError,
     InUseError,
-    InvalidArchiveError,
-    LocalregError,
     NameTakenError,
     PortTakenError,
 )
 
-_REQUEST_SECONDS = 60
 _LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
 _CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 
 
-class DockerEngine:
+class DockerEngine(DockerImages):
     """A Docker daemon."""
 
-    def __init__(self, client: docker.APIClient, endpoint: Endpoint, info: EngineInfo, *, selinux: bool) -> None:
-        self._client = client
+    def __init__(self, connection: Connection, endpoint: Endpoint, info: EngineInfo, *, selinux: bool) -> None:
+        super().__init__(connection)
         self._endpoint = endpoint
         self._info = info
         self._selinux = selinux
-        self._streaming: docker.APIClient | None = None
 
     @classmethod
     def open(cls, endpoint: Endpoint, *, api_version: str | None = None) -> Self:
@@ -70,8 +59,8 @@ class DockerEngine:
             api_version: What it speaks; asked for where it is not known, for which Docker runs its helpers.
         """
         with docker_errors("connect"):
-            client = _client(endpoint, version=api_version or "auto", timeout=_REQUEST_SECONDS)
-            about: dict[str, Any] = client.info()
+            connection = Connection(endpoint, api_version=api_version)
+            about: dict[str, Any] = connection.client.info()
         security = {option for entry in about.get("SecurityOptions") or () for option in entry.split(",")}
         store = dict(about.get("DriverStatus") or ())
         info = EngineInfo(
@@ -86,7 +75,7 @@ class DockerEngine:
             # The classic image store wants a docker-archive, also in releases that have the other.
             loads_oci_archives=store.get("driver-type") == _CONTAINERD_STORE,
         )
-        return cls(client, endpoint, info, selinux="name=selinux" in security)
+        return cls(connection, endpoint, info, selinux="name=selinux" in security)
 
     def __enter__(self) -> Self:
         return self
@@ -96,9 +85,7 @@ class DockerEngine:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
-        if self._streaming is not None:
-            self._streaming.close()
+        self._connection.close()
 
     def info(self) -> EngineInfo:
         """What this engine is."""
@@ -150,10 +137,10 @@ class DockerEngine:
                     host_config=host_config,
                 )
             except docker.errors.ImageNotFound as exc:
-                raise ImageNotFoundError(f"Docker has no image `{spec.image}`", details=_said(exc)) from exc
+                raise ImageNotFoundError(f"Docker has no image `{spec.image}`", details=said(exc)) from exc
             except docker.errors.APIError as exc:
                 if exc.status_code == requests.codes.conflict:
-                    raise NameTakenError(f"there is a container `{spec.name}` already", details=_said(exc)) from exc
+                    raise NameTakenError(f"there is a container `{spec.name}` already", details=said(exc)) from exc
                 raise
         container = self.find_container(created["Id"])
         if container is None:
@@ -178,7 +165,7 @@ class DockerEngine:
                 raise _no_container(container_id, exc) from exc
             except docker.errors.APIError as exc:
                 if exc.status_code == requests.codes.conflict:
-                    raise NameTakenError(f"there is a container `{name}` already", details=_said(exc)) from exc
+                    raise NameTakenError(f"there is a container `{name}` already", details=said(exc)) from exc
                 raise
 
     def start_container(self, container_id: str) -> None:
@@ -190,7 +177,7 @@ class DockerEngine:
                 raise _no_container(container_id, exc) from exc
             except docker.errors.APIError as exc:
                 if PORT_TAKEN.search(str(exc.explanation)):
-                    raise PortTakenError("the port is taken", details=_said(exc)) from exc
+                    raise PortTakenError("the port is taken", details=said(exc)) from exc
                 raise
 
     def stop_container(self, container_id: str, *, grace_seconds: int = 10) -> None:
@@ -232,7 +219,7 @@ class DockerEngine:
                 container = self._client.inspect_container(container_id)
             except docker.errors.NotFound as exc:
                 raise _no_container(container_id, exc) from exc
-            client = self._patient()
+            client = self._connection.patient
             response = client.get(
                 f"{client.base_url}/v{client.api_version}/containers/{container['Id']}/logs",
                 params={
@@ -281,148 +268,12 @@ class DockerEngine:
                 return
             except docker.errors.APIError as exc:
                 if exc.status_code == requests.codes.conflict:
-                    raise InUseError(f"volume `{name}` is in use", details=_said(exc)) from exc
+                    raise InUseError(f"volume `{name}` is in use", details=said(exc)) from exc
                 raise
-
-    def find_image(self, reference: str) -> Image | None:
-        """The image that Docker resolves this to."""
-        with docker_errors(f"look for image `{reference}`"):
-            try:
-                found: Mapping[str, Any] = self._client.inspect_image(reference)  # type: ignore[no-untyped-call]
-            except docker.errors.NotFound:
-                return None
-            except docker.errors.APIError as exc:
-                if exc.status_code == requests.codes.bad_request:
-                    # Not a name by Docker's grammar: then it has no such image.
-                    return None
-                raise
-        return read_image(found)
-
-    def list_images(self) -> list[Image]:
-        """Every image that has a name."""
-        with docker_errors("list images"):
-            ids = [entry["Id"] for entry in self._client.images() if entry.get("RepoTags")]
-        found = (self.find_image(image_id) for image_id in ids)
-        return [image for image in found if image is not None and image.references]
-
-    def load_archive(self, archive: Path) -> tuple[Image, ...]:
-        """Load a docker-archive, streamed from disk."""
-        with docker_errors(f"load `{archive}`"), archive.open("rb") as data:
-            try:
-                events = self._patient().load_image(data)  # type: ignore[no-untyped-call]
-                names = list(iter_load(events))
-            except docker.errors.APIError as exc:
-                if DISK_FULL.search(str(exc.explanation)):
-                    raise
-                raise InvalidArchiveError(f"Docker finds no image in `{archive}`", details=_said(exc)) from exc
-        images = tuple(image for image in map(self.find_image, names) if image is not None)
-        if not images:
-            raise InvalidArchiveError(f"Docker finds no image in `{archive}`")
-        return images
-
-    def tag_image(self, image: str, reference: str) -> None:
-        """Give an image one more name."""
-        repository, _, tag = reference.rpartition(":")
-        with docker_errors(f"tag image `{image}`"):
-            try:
-                self._client.tag(image, repository, tag)
-            except docker.errors.NotFound as exc:
-                raise ImageNotFoundError(f"Docker has no image `{image}`", details=_said(exc)) from exc
-
-    def untag_image(self, reference: str) -> None:
-        """Take this name away."""
-        with docker_errors(f"untag image `{reference}`"):
-            try:
-                self._client.remove_image(reference)
-            except docker.errors.NotFound:
-                return
-            except docker.errors.APIError as exc:
-                if exc.status_code == requests.codes.conflict:
-                    raise InUseError(f"image `{reference}` is in use", details=_said(exc)) from exc
-                raise
-
-    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
-        """Push the image of that name."""
-        with docker_errors(f"push `{reference}`"):
-            # No login: an empty one keeps the SDK from asking a credential helper, which may be missing.
-            yield from iter_push(self._patient().push(reference, stream=True, decode=True, auth_config={}), reference)
-
-    def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
-        """Pull an image."""
-        with docker_errors(f"pull `{reference}`"):
-            try:
-                login = _login(reference)
-                events = self._patient().pull(reference, stream=True, decode=True, auth_config=login)
-                yield from iter_pull(events, reference)
-            except docker.errors.APIError as exc:
-                yield from iter_pull(iter([{"error": str(exc.explanation)}]), reference)
-
-    def _patient(self) -> docker.APIClient:
-        """A client without a time-out between two events: a large layer may take long without a word."""
-        if self._streaming is None:
-            self._streaming = _client(self._endpoint, version=self._client.api_version, timeout=None)
-        return self._streaming
-
-
-def _client(endpoint: Endpoint, *, version: str, timeout: float | None) -> docker.APIClient:
-    files = endpoint.tls
-    tls: docker.tls.TLSConfig | bool = False
-    if files is not None:
-        pair = (str(files.certificate), str(files.key)) if files.certificate and files.key else None
-        tls = docker.tls.TLSConfig(
-            client_cert=pair,
-            ca_cert=str(files.ca_certificate) if files.ca_certificate else None,
-            verify=not files.skip_verify,
-        )
-    client = docker.APIClient(
-        endpoint.url,
-        version=version,
-        timeout=timeout,  # type: ignore[arg-type]  # None is no time-out, which the stubs do not know
-        tls=tls,
-        use_ssh_client=endpoint.url.startswith("ssh://"),
-    )
-    # An engine on this machine is never behind a proxy.
-    client.trust_env = endpoint.is_remote
-    return client
-
-
-def _login(reference: str) -> dict[str, Any]:
-    """What `docker login` keeps for a registry; nothing where a credential helper is missing or fails."""
-    registry, _ = docker.auth.resolve_repository_name(reference)
-    with contextlib.suppress(docker.errors.DockerException):
-        found = docker.auth.resolve_authconfig(docker.auth.load_config(), registry)
-        return dict(found or {})
-    return {}
-
-
-@contextlib.contextmanager
-def docker_errors(doing: str) -> Iterator[None]:
-    """Turn what the SDK and its HTTP libraries raise into errors of ours.
-
-    Args:
-        doing: What was tried, as it follows "could not".
-    """
-    try:
-        yield
-    except LocalregError:
-        raise
-    except docker.errors.APIError as exc:
-        raise EngineError(f"Docker could not {doing}", details=_said(exc)) from exc
-    except (
-        docker.errors.DockerException,
-        docker.errors.StreamParseError,
-        requests.exceptions.RequestException,
-        urllib3.exceptions.HTTPError,
-    ) as exc:
-        raise EngineLostError(f"lost Docker while trying to {doing}", details=[reason_of(exc)]) from exc
-
-
-def _said(error: docker.errors.APIError) -> list[str]:
-    return str(error.explanation or error).splitlines()
 
 
 def _no_container(container_id: str, error: docker.errors.APIError) -> ContainerNotFoundError:
-    return ContainerNotFoundError(f"Docker has no container `{container_id}`", details=_said(error))
+    return ContainerNotFoundError(f"Docker has no container `{container_id}`", details=said(error))
 
 
 def _volume(entry: Mapping[str, Any]) -> Volume:

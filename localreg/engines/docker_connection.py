@@ -1,0 +1,89 @@
+"""Docker's SDK: its low-level client, and what its failures mean."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import docker
+import docker.errors
+import docker.tls
+import requests.exceptions
+import urllib3.exceptions
+
+from localreg.engines.base import Endpoint
+from localreg.engines.lost import reason_of
+from localreg.errors import EngineError, EngineLostError, LocalregError
+
+_REQUEST_SECONDS = 60
+
+
+class Connection:
+    """The clients of one daemon."""
+
+    def __init__(self, endpoint: Endpoint, *, api_version: str | None) -> None:
+        self._endpoint = endpoint
+        self.client = _client(endpoint, version=api_version or "auto", timeout=_REQUEST_SECONDS)
+        self._patient: docker.APIClient | None = None
+
+    @property
+    def patient(self) -> docker.APIClient:
+        """A client without a time-out between two events: a large layer may take long without a word."""
+        if self._patient is None:
+            self._patient = _client(self._endpoint, version=self.client.api_version, timeout=None)
+        return self._patient
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+        if self._patient is not None:
+            self._patient.close()
+
+
+def _client(endpoint: Endpoint, *, version: str, timeout: float | None) -> docker.APIClient:
+    files = endpoint.tls
+    tls: docker.tls.TLSConfig | bool = False
+    if files is not None:
+        pair = (str(files.certificate), str(files.key)) if files.certificate and files.key else None
+        tls = docker.tls.TLSConfig(
+            client_cert=pair,
+            ca_cert=str(files.ca_certificate) if files.ca_certificate else None,
+            verify=not files.skip_verify,
+        )
+    client = docker.APIClient(
+        endpoint.url,
+        version=version,
+        timeout=timeout,  # type: ignore[arg-type]  # None is no time-out, which the stubs do not know
+        tls=tls,
+        use_ssh_client=endpoint.url.startswith("ssh://"),
+    )
+    # An engine on this machine is never behind a proxy.
+    client.trust_env = endpoint.is_remote
+    return client
+
+
+@contextlib.contextmanager
+def docker_errors(doing: str) -> Iterator[None]:
+    """Turn what the SDK and its HTTP libraries raise into errors of ours.
+
+    Args:
+        doing: What was tried, as it follows "could not".
+    """
+    try:
+        yield
+    except LocalregError:
+        raise
+    except docker.errors.APIError as exc:
+        raise EngineError(f"Docker could not {doing}", details=said(exc)) from exc
+    except (
+        docker.errors.DockerException,
+        docker.errors.StreamParseError,
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+    ) as exc:
+        raise EngineLostError(f"lost Docker while trying to {doing}", details=[reason_of(exc)]) from exc
+
+
+def said(error: docker.errors.APIError) -> list[str]:
+    """Docker's own words."""
+    return str(error.explanation or error).splitlines()

@@ -1,0 +1,111 @@
+"""The images of a Docker daemon."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import docker.auth
+import docker.errors
+import requests
+
+from localreg.engines.base import Image, Progress
+from localreg.engines.compat_events import iter_load, iter_pull, iter_push
+from localreg.engines.compat_values import read_image
+from localreg.engines.docker_connection import Connection, docker_errors, said
+from localreg.engines.published import DISK_FULL
+from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError
+
+
+class DockerImages:
+    """What Docker does with images."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._client = connection.client
+
+    def find_image(self, reference: str) -> Image | None:
+        """The image that Docker resolves this to."""
+        with docker_errors(f"look for image `{reference}`"):
+            try:
+                found: Mapping[str, Any] = self._client.inspect_image(reference)  # type: ignore[no-untyped-call]
+            except docker.errors.NotFound:
+                return None
+            except docker.errors.APIError as exc:
+                if exc.status_code == requests.codes.bad_request:
+                    # Not a name by Docker's grammar: then it has no such image.
+                    return None
+                raise
+        return read_image(found)
+
+    def list_images(self) -> list[Image]:
+        """Every image that has a name."""
+        with docker_errors("list images"):
+            ids = [entry["Id"] for entry in self._client.images() if entry.get("RepoTags")]
+        found = (self.find_image(image_id) for image_id in ids)
+        return [image for image in found if image is not None and image.references]
+
+    def load_archive(self, archive: Path) -> tuple[Image, ...]:
+        """Load a docker-archive, streamed from disk."""
+        with docker_errors(f"load `{archive}`"), archive.open("rb") as data:
+            try:
+                events = self._connection.patient.load_image(data)  # type: ignore[no-untyped-call]
+                names = list(iter_load(events))
+            except docker.errors.APIError as exc:
+                if DISK_FULL.search(str(exc.explanation)):
+                    raise
+                raise InvalidArchiveError(f"Docker finds no image in `{archive}`", details=said(exc)) from exc
+        images = tuple(image for image in map(self.find_image, names) if image is not None)
+        if not images:
+            raise InvalidArchiveError(f"Docker finds no image in `{archive}`")
+        return images
+
+    def tag_image(self, image: str, reference: str) -> None:
+        """Give an image one more name."""
+        repository, _, tag = reference.rpartition(":")
+        with docker_errors(f"tag image `{image}`"):
+            try:
+                self._client.tag(image, repository, tag)
+            except docker.errors.NotFound as exc:
+                raise ImageNotFoundError(f"Docker has no image `{image}`", details=said(exc)) from exc
+
+    def untag_image(self, reference: str) -> None:
+        """Take this name away."""
+        with docker_errors(f"untag image `{reference}`"):
+            try:
+                self._client.remove_image(reference)
+            except docker.errors.NotFound:
+                return
+            except docker.errors.APIError as exc:
+                if exc.status_code == requests.codes.conflict:
+                    raise InUseError(f"image `{reference}` is in use", details=said(exc)) from exc
+                raise
+
+    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
+        """Push the image of that name."""
+        with docker_errors(f"push `{reference}`"):
+            # No login: an empty one keeps the SDK from asking a credential helper, which may be missing.
+            yield from iter_push(
+                self._connection.patient.push(reference, stream=True, decode=True, auth_config={}), reference
+            )
+
+    def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
+        """Pull an image."""
+        with docker_errors(f"pull `{reference}`"):
+            try:
+                login = _login(reference)
+                events = self._connection.patient.pull(reference, stream=True, decode=True, auth_config=login)
+                yield from iter_pull(events, reference)
+            except docker.errors.APIError as exc:
+                yield from iter_pull(iter([{"error": str(exc.explanation)}]), reference)
+
+
+def _login(reference: str) -> dict[str, Any]:
+    """What `docker login` keeps for a registry; nothing where a credential helper is missing or fails."""
+    registry, _ = docker.auth.resolve_repository_name(reference)
+    with contextlib.suppress(docker.errors.DockerException):
+        found = docker.auth.resolve_authconfig(docker.auth.load_config(), registry)
+        return dict(found or {})
+    return {}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import http.client
 from urllib.parse import urlsplit
 
-_ASK_SECONDS = 2.0
+from localreg.registry.deadline import DeadlineSocket
+
+ASK_SECONDS = 2.0
+"""How long a registry may take to say that it is one."""
 
 _READY = (200, 401)
 """A registry that wants a login is ready too."""
@@ -18,8 +21,12 @@ def is_ready(base_url: str) -> bool:
         base_url: `http://host:port`.
     """
     parts = urlsplit(base_url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_ASK_SECONDS)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ASK_SECONDS)
     try:
+        connection.connect()
+        # A byte now and then does not hold us for ever.
+        connection.sock = DeadlineSocket(fileno=connection.sock.detach())
+        connection.sock.settimeout(ASK_SECONDS)
         connection.request("GET", "/v2/")
         answer = connection.getresponse()
     except (OSError, http.client.HTTPException):

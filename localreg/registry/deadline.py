@@ -16,20 +16,22 @@ class DeadlineConnection(HTTPConnection):
         """Connect, then put the deadline over the socket."""
         super().connect()
         timeout = self.sock.gettimeout()
-        self.sock = _DeadlineSocket(fileno=self.sock.detach())
+        self.sock = DeadlineSocket(fileno=self.sock.detach())
         self.sock.settimeout(timeout)
 
 
-class _DeadlineSocket(socket.socket):
+class DeadlineSocket(socket.socket):
     """Receives until its time-out has passed since it was set, which urllib3 does before each answer."""
 
     _until: float | None = None
 
     def settimeout(self, value: float | None, /) -> None:
+        """Begin to count."""
         super().settimeout(value)
         self._until = None if value is None else time.monotonic() + value
 
     def recv_into(self, *arguments: Any) -> int:
+        """Receive in the time that is left."""
         if self._until is not None:
             left = self._until - time.monotonic()
             if left <= 0:

@@ -16,7 +16,13 @@ SCRIPT = "echo to stdout; echo to stderr >&2; printf 'raw \\377 byte\\n'; exec s
 
 
 def write_image(
-    archive: Path, name: str, labels: Mapping[str, str], *, command: str = SCRIPT, ballast: bytes = b""
+    archive: Path,
+    name: str,
+    labels: Mapping[str, str],
+    *,
+    command: str = SCRIPT,
+    ballast: bytes = b"",
+    created: str = "2026-01-01T00:00:00Z",
 ) -> None:
     """Write an image with a static busybox.
 
@@ -26,6 +32,7 @@ def write_image(
         labels: Make it differ from others.
         command: What it runs.
         ballast: Makes its layer large.
+        created: When it says that it was made.
     """
     content = json.dumps(dict(labels)).encode()
     layer = _layer({"bin/busybox": static_busybox(), "content": content, "ballast": ballast})
@@ -34,7 +41,7 @@ def write_image(
         {
             "architecture": "amd64",
             "os": "linux",
-            "created": "2026-01-01T00:00:00Z",
+            "created": created,
             "config": {"Cmd": ["/bin/sh", "-c", command], "Env": ["PATH=/bin"], "Labels": dict(labels)},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
         }

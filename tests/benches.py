@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -40,8 +41,8 @@ def fake_bench() -> Iterator[Bench]:
 @contextlib.contextmanager
 def real_bench(name: str, folder: Path, location: str) -> Iterator[Bench]:
     bed = BEDS[name]
-    with engine_socket(bed) as path, CuttingProxy(folder / "proxy.sock", path) as proxy:
-        endpoint = Endpoint(f"unix://{proxy.path}")
+    with engine_socket(bed) as path, CuttingProxy(listen(folder / "proxy.sock", bed.uid), path) as proxy:
+        endpoint = Endpoint(f"unix://{folder}/proxy.sock")
         engine: Engine = DockerEngine.open(endpoint) if bed.program == "docker" else PodmanEngine.open(endpoint)
         with engine:
             yield Bench(engine, proxy.cut, location)
@@ -61,25 +62,44 @@ def engine_socket(bed: Bed) -> Iterator[Path]:
         yield path
 
 
+def at(bed: Bed, url: str) -> dict[str, str]:
+    """An environment that names a bed's engine."""
+    return {"DOCKER_HOST" if bed.program == "docker" else "CONTAINER_HOST": url}
+
+
 def connects(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
 
 
-class CuttingProxy:
-    """Stands between an adapter and its engine, and cuts every connection when told to."""
+def listen(path: Path, uid: int) -> socket.socket:
+    """A socket that listens at a path, and belongs to a user."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(path))
+    server.listen(64)
+    os.chown(path, uid, uid)
+    path.chmod(0o600)
+    return server
 
-    def __init__(self, path: Path, target: Path) -> None:
-        self.path = path
+
+class CuttingProxy:
+    """Stands between a client and its engine, and cuts every connection when told to.
+
+    Args:
+        server: Where it listens.
+        target: The engine's socket.
+        cut_at: A request with these bytes is the last that goes through.
+    """
+
+    def __init__(self, server: socket.socket, target: Path, *, cut_at: bytes | None = None) -> None:
+        self._server = server
         self._target = target
-        self._server = socket.socket(socket.AF_UNIX)
+        self._cut_at = cut_at
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._is_cut = False
 
     def __enter__(self) -> Self:
-        self._server.bind(str(self.path))
-        self._server.listen(64)
         self._begin(self._accept)
         return self
 
@@ -114,13 +134,14 @@ class CuttingProxy:
                 far = socket.socket(socket.AF_UNIX)
                 far.connect(str(self._target))
                 self._ends += [near, far]
-                for source, sink in ((near, far), (far, near)):
-                    self._begin(self._copy, source, sink)
+                self._begin(self._copy, near, far)
+                self._begin(self._copy, far, near)
 
-    @staticmethod
-    def _copy(source: socket.socket, sink: socket.socket) -> None:
+    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 sink.sendall(data)
+                if self._cut_at is not None and self._cut_at in data:
+                    self.cut()
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)

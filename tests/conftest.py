@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from beds import BEDS, REGISTRY_IMAGE, REQUIRED, Bed, Distribution, free_port, is_free, require_testbed
+from fault_table import Fault, faults_of
 from hypothesis import HealthCheck, settings
 
 from localreg.lifecycle.readiness import is_ready
@@ -95,6 +96,36 @@ def docker(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[B
     """The real Docker, where one engine is enough."""
     with _made(BEDS["docker"], request, registry_archive) as found:
         yield found
+
+
+@pytest.fixture(params=["docker", "podman-rootless"])
+def either(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
+    """Docker, then rootless Podman, where a rootful one would show nothing new."""
+    with _made(BEDS[request.param], request, registry_archive) as found:
+        yield found
+
+
+@pytest.fixture
+def pair(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[tuple[Bed, Bed]]:
+    """Docker and rootless Podman at the same time, where a time-out has to pass."""
+    with (
+        _made(BEDS["docker"], request, registry_archive) as docker,
+        _made(BEDS["podman-rootless"], request, registry_archive) as podman,
+    ):
+        yield docker, podman
+
+
+@pytest.fixture
+def faults(request: pytest.FixtureRequest) -> tuple[Fault, ...]:
+    """What the test says that it shows."""
+    return faults_of(request.function)
+
+
+@pytest.fixture
+def shown(faults: tuple[Fault, ...]) -> Fault:
+    """The one fault that the test says that it shows."""
+    (fault,) = faults
+    return fault
 
 
 @contextlib.contextmanager

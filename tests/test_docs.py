@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cli_reference
+import fault_page
 import man_page
 import pytest
 
@@ -67,6 +68,20 @@ def test_every_variable_that_is_read_is_documented() -> None:
     read = {*variables_read(), "CONTAINER_HOST", "DOCKER_HOST"}
     assert len(read) > 10
     assert [name for name in sorted(read) if f"`{name}`" not in page] == []
+
+
+def test_the_table_of_faults_is_up_to_date() -> None:
+    assert fault_page.PATH.read_text() == fault_page.render()
+
+
+def test_every_fault_that_a_test_shows_is_in_the_table() -> None:
+    listed = {file for files in fault_page.GROUPS.values() for file in files}
+    showing = {
+        str(path.relative_to(fault_page.TESTS))
+        for path in fault_page.TESTS.rglob("test_*.py")
+        if "@fault(" in path.read_text()
+    }
+    assert showing - {"test_docs.py"} == listed
 
 
 @pytest.mark.parametrize("command", [name for commands in GROUPS.values() for name in commands])

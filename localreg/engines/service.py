@@ -26,7 +26,8 @@ from localreg.engines.unix_http import UnixHTTPConnection
 from localreg.errors import EngineError
 
 _IDLE_SECONDS = 60
-_START_SECONDS = 15.0
+START_SECONDS = 15.0
+"""How long a service may take to answer."""
 _POLL_SECONDS = 0.02
 _PING_SECONDS = 5.0
 _LONGEST_PATH = 107
@@ -47,7 +48,7 @@ def machine_endpoint(program: str) -> Endpoint | None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=_START_SECONDS,
+            timeout=START_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as exc:
         raise EngineError(f"cannot ask `{program}` for its machine", details=[str(exc)]) from exc
@@ -109,7 +110,7 @@ def _start(program: str, folder: Path, idle_seconds: int) -> Path:
             # Not in our session: Ctrl-C and the end of the terminal are ours alone.
             start_new_session=True,
         )
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + START_SECONDS
     while not _answers(socket):
         code = service.poll()
         if code is not None or time.monotonic() > deadline:

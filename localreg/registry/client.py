@@ -17,6 +17,8 @@ from localreg.errors import DeleteDisabledError, RegistryError
 from localreg.oci import MANIFEST_TYPES
 from localreg.registry.transport import Answer, Transport
 
+REQUEST_SECONDS = 30.0
+"""How long one request may take in all."""
 _PAGE = 1000
 """The most that Distribution lists at once; it refuses more."""
 _MANIFEST_BYTES = 4 << 20
@@ -56,7 +58,7 @@ class RegistryClient:
         connections: How many are kept open.
     """
 
-    def __init__(self, base_url: str, *, timeout: float = 30.0, connections: int = 16) -> None:
+    def __init__(self, base_url: str, *, timeout: float = REQUEST_SECONDS, connections: int = 16) -> None:
         self._transport = Transport(base_url, timeout=timeout, connections=connections)
 
     def __enter__(self) -> Self:

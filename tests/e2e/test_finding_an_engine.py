@@ -6,15 +6,14 @@ import contextlib
 import hashlib
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from beds import BEDS, REGISTRY_IMAGE, TESTER_RUNTIME, TESTER_UID, Bed, require_testbed
+from fault_table import Fault, fault
 
 from localreg.waiting import wait_until
 
@@ -102,13 +101,12 @@ def test_two_engines_with_the_registry_have_to_be_told_apart(docker: Bed, regist
     assert "--engine docker or --engine podman" in result.stderr
 
 
-def test_without_any_engine_each_reason_is_told(empty_path: dict[str, str]) -> None:
+@fault("no engine is there", "ls", code=3, says="no container engine answered")
+def test_without_any_engine_each_reason_is_told(empty_path: dict[str, str], shown: Fault) -> None:
     assert auto(TESTER, "status", "--all", env=empty_path).returncode == 3
-    result = auto(TESTER, "ls", env=empty_path)
-    assert result.returncode == 3
-    assert "no container engine answered" in result.stderr
-    assert "/var/run/docker.sock: permission denied" in result.stderr
-    assert "podman  not installed" in result.stderr
+    said = shown.by(Bed("whatever is there", "auto", TESTER_UID), env=empty_path)
+    assert "/var/run/docker.sock: permission denied" in said
+    assert "podman  not installed" in said
 
 
 def test_a_socket_of_a_group_names_the_group(empty_path: dict[str, str]) -> None:
@@ -202,27 +200,6 @@ def test_podman_behind_dockers_variable_is_driven_as_podman(tmp_path: Path) -> N
         refused = auto(ROOT, "--engine", "docker", "status", env={"DOCKER_HOST": f"unix://{path}"})
         assert refused.returncode == 3
         assert "what answers is Podman" in refused.stderr
-
-
-def answer_all(server: socket.socket, answer: bytes) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(4096)
-                connection.sendall(answer)
-
-
-@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"])
-def test_what_is_no_engine_is_said_to_be_none(tmp_path: Path, answer: bytes) -> None:
-    path = tmp_path / "odd.sock"
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(path))
-        server.listen(8)
-        threading.Thread(target=answer_all, args=(server, answer), daemon=True).start()
-        result = auto(ROOT, "status", env={"DOCKER_HOST": f"unix://{path}"})
-    assert result.returncode == 3
-    assert "Traceback" not in result.stderr
 
 
 def test_the_tester_is_no_root() -> None:

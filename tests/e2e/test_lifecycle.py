@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from archives import write_image
 from beds import REGISTRY_IMAGE, Bed, free_port, is_free
+from fault_table import Fault, fault
 
 from localreg.lifecycle.readiness import is_ready
 from localreg.waiting import wait_until
@@ -34,18 +35,15 @@ def test_the_next_port_is_used_when_5000_is_taken_and_its_holder_is_named(bed: B
     assert bed.ok("up") == "localhost:5001\n"
 
 
-def test_a_port_that_was_asked_for_and_is_taken_is_an_error(bed: Bed, taken: int) -> None:
-    error = bed.refused(5, "up", "--port", str(taken))
-    assert f"port {taken} on 127.0.0.1 is taken by" in error
-    assert f"hint: localreg --engine {bed.engine} up --port 5001" in error
-    assert not bed.exists("container", "registry")
-    assert not bed.exists("volume", "localreg-registry")
-
-
-def test_a_container_that_holds_the_port_is_named(bed: Bed) -> None:
+@fault(
+    "a registry of localreg's has the port that was asked for",
+    "up --port 5000",
+    code=5,
+    says="port 5000 on 127.0.0.1 is taken by registry `first` ({engine})",
+)
+def test_a_registry_that_holds_the_port_is_named(bed: Bed, shown: Fault) -> None:
     bed.ok("--name", "first", "up")
-    error = bed.refused(5, "up", "--port", "5000")
-    assert "registry `first`" in error
+    shown.by(bed, engine=bed.program.capitalize())
     result = bed.localreg("up")
     assert (result.returncode, result.stdout) == (0, "localhost:5001\n")
 
@@ -85,16 +83,20 @@ def test_a_stopped_registry_is_started_on_its_port(bed: Bed) -> None:
     assert bed.ok("up") == f"localhost:{port}\n"
 
 
-def test_a_stopped_registry_whose_port_was_taken_names_the_holder(bed: Bed) -> None:
+@fault(
+    "somebody took the port of a registry that was stopped",
+    "up",
+    code=5,
+    says="port {port} of registry `registry` is taken by",
+)
+def test_a_stopped_registry_whose_port_was_taken_names_the_holder(bed: Bed, shown: Fault) -> None:
     port = free_port()
     bed.ok("up", "--port", str(port))
     bed.engine_ok("stop", "registry")
     # What forwarded the port for Podman goes a moment after the container.
     assert wait_until(lambda: is_free(port), seconds=20)
     with socket.create_server(("127.0.0.1", port)):
-        error = bed.refused(5, "up")
-    assert f"port {port} of registry `registry` is taken by" in error
-    assert "--recreate --port" in error
+        assert "--recreate --port" in shown.by(bed, port=port)
 
 
 def test_a_registry_started_by_hand_is_used_as_it_is(bed: Bed, folder: Path) -> None:
@@ -117,18 +119,13 @@ def test_a_registry_started_by_hand_is_used_as_it_is(bed: Bed, folder: Path) -> 
     assert not bed.exists("container", "registry")
 
 
-def test_a_foreign_container_of_that_name_is_left_alone(bed: Bed, folder: Path) -> None:
-    bed.add_image("localhost/app:1", folder)
-    bed.engine_ok("create", "--name", "registry", "localhost/app:1")
-    assert "did not create it" in bed.refused(5, "up")
-    bed.refused(5, "down", "--volumes")
-    assert bed.exists("container", "registry")
-
-
-def test_a_running_container_of_that_name_that_is_no_registry_is_left_alone(bed: Bed, folder: Path) -> None:
+@fault("a running container that is no registry has the name", "up --wait 1", code=5, says="is no registry", seconds=1)
+def test_a_running_container_of_that_name_that_is_no_registry_is_left_alone(
+    bed: Bed, folder: Path, shown: Fault
+) -> None:
     bed.add_image("localhost/app:1", folder)
     bed.engine_ok("run", "-d", "-p", "127.0.0.1:5000:5000", "--name", "registry", "localhost/app:1")
-    assert "is no registry" in bed.refused(5, "up", "--wait", "1")
+    shown.by(bed)
     assert bed.exists("container", "registry")
 
 
@@ -229,20 +226,26 @@ def test_a_replacement_that_fails_leaves_the_registry_as_it_was(bed: Bed, folder
     assert bed.engine_ok("ps", "-aq").count("\n") == 1
 
 
-def test_a_registry_that_never_answers_is_given_up_after_the_time_asked_for(bed: Bed, folder: Path) -> None:
+@fault(
+    "the registry never answers after its start",
+    "up --image localhost/app:1 --wait 0.5",
+    code=6,
+    says="did not answer within 0.5 seconds",
+    seconds=0.5,
+)
+def test_a_registry_that_never_answers_is_given_up_after_the_time_asked_for(
+    bed: Bed, folder: Path, shown: Fault
+) -> None:
     bed.add_image("localhost/app:1", folder)
-    error = bed.refused(6, "up", "--image", "localhost/app:1", "--wait", "0.5")
-    assert "did not answer within 0.5 seconds" in error
-    assert "to stderr" in error
+    assert "to stderr" in shown.by(bed)
     assert not bed.exists("container", "registry")
 
 
-def test_two_ups_at_once_make_one_registry(bed: Bed) -> None:
-    with bed.started("localreg", "--engine", bed.engine, "up") as first:
-        second = bed.localreg("up")
-        out, errors = first.communicate(timeout=60)
-    assert (first.returncode, second.returncode) == (0, 0), (errors, second.stderr)
-    assert out.decode() == second.stdout == "localhost:5000\n"
+@fault("two `up` at once", "up", code=0, says="localhost:5000")
+def test_two_ups_at_once_make_one_registry(bed: Bed, shown: Fault) -> None:
+    for showing in [shown.begin(bed), shown.begin(bed)]:
+        showing.end()
+    assert bed.engine_ok("ps", "-aq").count("\n") == 1
 
 
 def test_what_was_asked_for_is_in_the_labels_and_no_secret(bed: Bed) -> None:

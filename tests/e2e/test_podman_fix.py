@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from beds import Bed
+from fault_table import Fault, fault
 
 ETC = Path("/etc/containers/registries.conf.d")
 
@@ -54,17 +55,17 @@ def test_a_later_file_that_forbids_it_is_named(podman: Bed) -> None:
     assert "podman still refuses plain HTTP for localhost:5000" in result.stdout
 
 
-def test_a_file_that_podman_cannot_read_is_named_and_left_alone(podman: Bed) -> None:
+@fault("a drop-in of Podman's configuration is no TOML", "podman-fix", code=7, says="{file}")
+def test_a_file_that_podman_cannot_read_is_named_and_left_alone(podman: Bed, shown: Fault) -> None:
     podman.ok("up")
     broken = drop_in(podman).with_name("10-broken.conf")
     podman.run("mkdir", "-p", str(broken.parent))
     broken.write_text("[[registry]\n")
     try:
-        error = podman.refused(7, "podman-fix")
+        shown.by(podman, file=broken)
         assert broken.read_text() == "[[registry]\n"
     finally:
         broken.unlink()
-    assert str(broken) in error
     assert not drop_in(podman).exists()
 
 

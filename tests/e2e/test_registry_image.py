@@ -154,8 +154,3 @@ def test_the_image_is_pulled_from_a_registry_of_this_machine(bed: Bed, distribut
     assert bed.ok("up", "--image", name) == "localhost:5000\n"
     bed.ok("down")
     assert bed.ok("up", "--image", name, "--pull", "always") == "localhost:5000\n"
-
-
-def test_an_image_that_is_not_upstream_is_not_found(bed: Bed, distribution: Distribution) -> None:
-    name = f"{distribution.location}/mirror/nosuch:1"
-    assert name in bed.refused(4, "up", "--image", name)

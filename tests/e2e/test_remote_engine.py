@@ -4,57 +4,24 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from beds import Bed
+from benches import CuttingProxy, engine_socket
 
 ADDRESS = "192.0.2.1"
 """Of the sandbox's second interface: this machine's own, and no loopback."""
 
 
-def relay(near: socket.socket) -> None:
-    """Copy between a connection and Docker's socket until both are done."""
-    far = socket.socket(socket.AF_UNIX)
-    far.connect("/var/run/docker.sock")
-
-    def copy(source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
-
-    back = threading.Thread(target=copy, args=(far, near), daemon=True)
-    back.start()
-    copy(near, far)
-    back.join()
-    near.close()
-    far.close()
-
-
 @pytest.fixture
 def remote(docker: Bed) -> Iterator[dict[str, str]]:
     """An environment that names Docker by an address that is not loopback."""
-    del docker
-    with socket.create_server((ADDRESS, 0)) as server:
-
-        def accept() -> None:
-            while True:
-                try:
-                    near, _ = server.accept()
-                except OSError:
-                    return
-                threading.Thread(target=relay, args=(near,), daemon=True).start()
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield {"DOCKER_HOST": f"tcp://{ADDRESS}:{server.getsockname()[1]}"}
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join()
+    server = socket.create_server((ADDRESS, 0))
+    address = {"DOCKER_HOST": f"tcp://{ADDRESS}:{server.getsockname()[1]}"}
+    with engine_socket(docker) as target, CuttingProxy(server, target):
+        yield address
 
 
 def test_its_loopback_is_not_taken_for_ours(docker: Bed, remote: dict[str, str], folder: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_program_that_is_none_is_an_error_of_ours(podman: Path) -> None:
 
 
 def test_one_that_never_answers_is_ended_with_its_children(podman: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("localreg.engines.service._START_SECONDS", 0.5)
+    monkeypatch.setattr("localreg.engines.service.START_SECONDS", 0.5)
     podman.write_text('#!/bin/sh\nsleep 1000 &\necho $! > "$0.child"\nwait\n')
     with pytest.raises(EngineError, match="did not come up in time"):
         private_service(str(podman))

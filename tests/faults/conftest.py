@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from beds import TESTER_UID, Bed, require_testbed
+from benches import CuttingProxy, at, engine_socket, listen
+
+
+@pytest.fixture(autouse=True)
+def _testbed() -> None:
+    require_testbed()
+
+
+@pytest.fixture
+def read_only(folder: Path) -> Iterator[Path]:
+    """A file system that nobody can write to, root neither."""
+    place = folder / "read-only"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,mode=777", "tmpfs", place], check=True)
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+@pytest.fixture
+def unprivileged(either: Bed, folder: Path) -> Iterator[tuple[Bed, dict[str, str]]]:
+    """An engine that somebody drives who is not root, and the environment for it."""
+    if either.uid:
+        yield either, {}
+        return
+    path = folder / "docker.sock"
+    with engine_socket(either) as target, CuttingProxy(listen(path, TESTER_UID), target):
+        yield replace(either, uid=TESTER_UID), at(either, f"unix://{path}")

@@ -1,0 +1,94 @@
+"""Ports and names that are somebody else's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from beds import Bed, free_port, is_free
+from fault_table import Fault, fault
+
+from localreg.waiting import wait_until
+
+LISTEN = "import socket; server = socket.create_server(('127.0.0.1', {port}))\nwhile True: server.accept()"
+
+
+@contextlib.contextmanager
+def program_on(bed: Bed, port: int) -> Iterator[str]:
+    """A program of the same user that listens on a port; how it is named."""
+    with bed.started(sys.executable, "-c", LISTEN.format(port=port)) as program:
+        assert wait_until(lambda: not is_free(port), seconds=20, is_alive=lambda: program.poll() is None)
+        yield f"`{psutil.Process(program.pid).name()}` (pid {program.pid})"
+
+
+@fault(
+    "a program has the port that was asked for",
+    "up --port {port}",
+    code=5,
+    says="port {port} on 127.0.0.1 is taken by {program}",
+)
+def test_a_program_has_the_port(either: Bed, shown: Fault) -> None:
+    port = free_port()
+    with program_on(either, port) as program:
+        said = shown.by(either, port=port, program=program)
+    assert f"hint: localreg --engine {either.engine} up --port " in said
+    assert not either.exists("container", "registry")
+    assert not either.exists("volume", "localreg-registry")
+
+
+@fault(
+    "a program has port 5000, and none was asked for", "up", code=0, says="port 5000 is taken by {program}; using 5001"
+)
+def test_a_program_has_port_5000(either: Bed, shown: Fault) -> None:
+    with program_on(either, 5000) as program:
+        shown.by(either, program=program)
+
+
+@fault(
+    "another user's process has the port",
+    "up --port {port}",
+    code=5,
+    says="port {port} on 127.0.0.1 is taken by another user's process",
+)
+def test_another_users_process_has_the_port(unprivileged: tuple[Bed, dict[str, str]], shown: Fault) -> None:
+    bed, env = unprivileged
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert os.getuid() != bed.uid
+        shown.by(bed, env=env, port=server.getsockname()[1])
+
+
+@fault(
+    "a container has the port",
+    "up --port {port}",
+    code=5,
+    says="port {port} on 127.0.0.1 is taken by container `web` ({engine})",
+)
+def test_a_container_has_the_port(either: Bed, folder: Path, shown: Fault) -> None:
+    port = free_port()
+    either.add_image("localhost/web:1", folder)
+    either.engine_ok("run", "-d", "-p", f"127.0.0.1:{port}:80", "--name", "web", "localhost/web:1")
+    shown.by(either, port=port, engine=either.program.capitalize())
+
+
+@fault("a container that is not localreg's has the name", "up", code=5, says="and localreg did not create it")
+@fault("the same, to be removed", "down --volumes", code=5, says="localreg did not create container `registry`")
+def test_a_foreign_container_has_the_name(either: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
+    either.add_image("localhost/app:1", folder)
+    either.engine_ok("create", "--name", "registry", "localhost/app:1")
+    for shown in faults:
+        shown.by(either)
+    assert either.exists("container", "registry")
+
+
+@fault("two `push` at once", "push localhost/app:1", code=0, says="localhost:5000/app:1@sha256:")
+def test_two_pushes_at_once(either: Bed, folder: Path, shown: Fault) -> None:
+    either.add_image("localhost/app:1", folder)
+    either.ok("up")
+    first, second = shown.begin(either), shown.begin(either)
+    assert first.end() == second.end()
+    assert either.ok("ls", "-q") == "localhost:5000/app:1\n"

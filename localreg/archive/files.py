@@ -25,15 +25,22 @@ _SMALL = 8 << 20
 
 @contextlib.contextmanager
 def temporary_file() -> Iterator[IO[bytes]]:
-    """A file that is gone with the context; engines are given its path."""
+    """A file that is gone with the context, and with the process: it has no name that a kill could leave behind."""
     with writing():
-        file = tempfile.NamedTemporaryFile(prefix="localreg-", suffix=".tar")  # noqa: SIM115 -- closed below
+        file = tempfile.TemporaryFile()  # noqa: SIM115 -- closed below
     try:
         yield file
     finally:
         # What could not be written was reported by whoever wrote it; closing tries once more.
         with contextlib.suppress(OSError):
             file.close()
+
+
+def path_to(file: IO[bytes]) -> Path:
+    """Where a temporary file that was written can be opened, as long as it is open here."""
+    # What opens it begins where this one is, on systems where it is no file of its own.
+    file.seek(0)
+    return Path(f"/dev/fd/{file.fileno()}")
 
 
 @contextlib.contextmanager
@@ -133,4 +140,5 @@ def as_plain_archive(archive: Path) -> Iterator[Path]:
                     target.write(chunk)
         with writing():
             target.flush()
-        yield Path(target.name)
+            path = path_to(target)
+        yield path

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from localreg.archive.describe import architecture, get_image
-from localreg.archive.files import blob_path, get_member, opened_tar, read_member, temporary_file, writing
+from localreg.archive.files import blob_path, get_member, opened_tar, path_to, read_member, temporary_file, writing
 from localreg.errors import InvalidArchiveError
 from localreg.oci import Manifest
 
@@ -48,7 +48,8 @@ def as_docker_archive(archive: Path) -> Iterator[Path]:
                 _copy_image(source, archive, manifest, name, tar)
         with writing():
             target.flush()
-        yield Path(target.name)
+            path = path_to(target)
+        yield path
 
 
 def _copy_image(
@@ -93,7 +94,8 @@ def written_archive(
                 _add(tar, f"{digest}.tar", size, layer)
                 _write_ends(tar, json.dumps(whole, sort_keys=True).encode(), [f"{digest}.tar"], name)
             target.flush()
-        yield Path(target.name)
+            path = path_to(target)
+        yield path
 
 
 def _write_ends(tar: tarfile.TarFile, config: bytes, layers: Sequence[str], name: str | None) -> None:

@@ -174,10 +174,21 @@ def test_a_blob_that_is_missing_is_named(tmp_path: Path) -> None:
         pass
 
 
+def test_an_archive_on_its_way_has_no_name_that_a_kill_could_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, folder = oci_archive(tmp_path / "oci.tar"), tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with as_docker_archive(path) as target:
+        assert list(folder.iterdir()) == []
+        assert describe_archive(target).kind is ArchiveKind.DOCKER
+
+
 def test_a_full_disk_is_told_from_a_bad_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = oci_archive(tmp_path / "oci.tar")
     full = Path("/dev/full")
-    monkeypatch.setattr(tempfile, "NamedTemporaryFile", lambda **_: full.open("wb"))
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full.open("wb"))
     with pytest.raises(LocalregError, match="cannot write") as caught, as_docker_archive(path):
         pass
     assert not isinstance(caught.value, InvalidArchiveError)

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,8 +175,12 @@ def _make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o755)
+    # Not changed after it was made: a kill in between would leave it as it is.
+    before = os.umask(0o022)
+    try:
+        folder.mkdir(exist_ok=True)
+    finally:
+        os.umask(before)
 
 
 @contextlib.contextmanager
@@ -194,7 +197,10 @@ def _locked(folder: Path) -> Iterator[None]:
 def _replace(target: Path, text: str) -> None:
     """Put the text in the file's place; Podman never sees half of it, since it reads only `*.conf`."""
     existing = target.stat() if target.exists() else None
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    # Always the same name, so that what a kill left is found; the lock keeps everybody else from it.
+    new = target.with_name(f".{target.name}.new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(text.encode())
@@ -205,10 +211,9 @@ def _replace(target: Path, text: str) -> None:
                     os.fchown(descriptor, existing.st_uid, existing.st_gid)
             os.fchmod(descriptor, existing.st_mode & 0o777 if existing else 0o644)
             os.fsync(descriptor)
-        Path(name).replace(target)
+        new.replace(target)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
+        new.unlink(missing_ok=True)
         raise
 
 

@@ -201,6 +201,14 @@ def test_folders_are_made_for_everybody_to_read(tmp_path: Path) -> None:
     assert plan.path.stat().st_mode & 0o777 == 0o644
 
 
+def test_what_a_kill_left_beside_the_file_goes_with_the_next_change(machine: Machine) -> None:
+    left, foreign = (machine.drop_in.with_name(f".50-localreg.conf.{name}") for name in ("new", "swp"))
+    left.write_text("half of")
+    foreign.write_text("an editor's")
+    machine.fix()
+    assert sorted(machine.drop_in.parent.iterdir()) == sorted([foreign, machine.drop_in])
+
+
 def test_a_file_that_changed_since_the_plan_is_left_alone(machine: Machine) -> None:
     plan = machine.plan("one", ["localhost:5001"])
     machine.fix("two", ["localhost:5002"])

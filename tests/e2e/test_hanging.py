@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +15,17 @@ from localreg.archive.write import ImageFile, written_archive
 from localreg.stalls import LOOK_SECONDS, PATIENCE_SECONDS
 
 
-def add_random_image(bed: Bed, name: str, size: int) -> None:
-    with written_archive([ImageFile("data", os.urandom(size))], config={"Cmd": ["/x"]}, name=name) as archive:
-        archive.chmod(0o644)
-        bed.load(archive)
+def add_random_image(bed: Bed, folder: Path, size: int) -> None:
+    file = folder / "image.tar"
+    content = [ImageFile("data", os.urandom(size))]
+    with written_archive(content, config={"Cmd": ["/x"]}, name="localhost/app:1") as archive:
+        shutil.copyfile(archive, file)
+    file.chmod(0o644)
+    bed.load(file)
 
 
-def test_a_push_to_a_registry_that_is_stopped_in_its_tracks_is_given_up(bed: Bed) -> None:
-    add_random_image(bed, "localhost/app:1", 1 << 20)
+def test_a_push_to_a_registry_that_is_stopped_in_its_tracks_is_given_up(bed: Bed, folder: Path) -> None:
+    add_random_image(bed, folder, 1 << 20)
     bed.ok("up")
     bed.engine_ok("kill", "-s", "STOP", "registry")
     before = bed.images()
@@ -49,8 +53,8 @@ def small_folder(bed: Bed) -> Iterator[Path]:
     path.rmdir()
 
 
-def test_a_registry_without_room_is_said_to_have_none(bed: Bed, small_folder: Path) -> None:
-    add_random_image(bed, "localhost/app:1", 16 << 20)
+def test_a_registry_without_room_is_said_to_have_none(bed: Bed, folder: Path, small_folder: Path) -> None:
+    add_random_image(bed, folder, 16 << 20)
     bed.ok("up", "--volume", str(small_folder))
     error = bed.refused(6, "push", "localhost/app:1")
     assert "there is no room for `localhost:5000/app:1` where the registry keeps its images" in error
@@ -58,8 +62,8 @@ def test_a_registry_without_room_is_said_to_have_none(bed: Bed, small_folder: Pa
     assert f"hint: make room in {small_folder}" in error
 
 
-def test_what_the_registrys_log_says_of_a_failure_is_told(bed: Bed) -> None:
-    add_random_image(bed, "localhost/app:1", 1 << 20)
+def test_what_the_registrys_log_says_of_a_failure_is_told(bed: Bed, folder: Path) -> None:
+    add_random_image(bed, folder, 1 << 20)
     bed.ok("up")
     bed.engine_ok(
         "exec", "registry", "/bin/sh", "-c", "rm -rf /var/lib/registry/docker; echo >/var/lib/registry/docker"

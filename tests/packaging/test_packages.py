@@ -34,7 +34,12 @@ for module in pkgutil.walk_packages(localreg.__path__, "localreg."):
 def run(*command: str | Path, env: Mapping[str, str] | None = None) -> str:
     """Run a program, which has to succeed and to say nothing on stderr; returns stdout."""
     # Nothing of the developer's own settings, caches or interpreters decides.
-    own = {"UV_CACHE_DIR": str(CACHE / "uv"), "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}
+    own = {
+        "UV_CACHE_DIR": str(CACHE / "uv"),
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_SYSTEM_CERTS": "1",
+    }
     result = subprocess.run(
         command, env={**os.environ, **own, **(env or {})}, cwd="/", capture_output=True, text=True, check=False
     )

@@ -15,6 +15,12 @@ from localreg.archive.write import ImageFile, written_archive
 from localreg.stalls import LOOK_SECONDS, PATIENCE_SECONDS
 
 
+@pytest.fixture
+def bed(either: Bed) -> Bed:
+    """Docker and one Podman: what is waited for here takes long."""
+    return either
+
+
 def add_random_image(bed: Bed, folder: Path, size: int) -> None:
     file = folder / "image.tar"
     content = [ImageFile("data", os.urandom(size))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -40,6 +41,8 @@ from localreg.errors import (
 )
 from localreg.waiting import wait_until
 
+_NAME_TAKEN = re.compile(r"already in use|UNIQUE constraint failed: ContainerConfig\.Name")
+"""How releases before and since 5 say of a new name that it is taken."""
 _LOG_BYTES = 10_000_000
 _REMOVAL_SECONDS = 10.0
 
@@ -168,7 +171,7 @@ class PodmanEngine(PodmanImages):
             except podman.errors.NotFound as exc:
                 raise _no_container(container_id, exc) from exc
             except podman.errors.APIError as exc:
-                if "already in use" in " ".join(said(exc)):
+                if _NAME_TAKEN.search(" ".join(said(exc))):
                     raise NameTakenError(f"there is a container `{name}` already", details=said(exc)) from exc
                 raise
 

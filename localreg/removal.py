@@ -21,7 +21,7 @@ from localreg.errors import (
     RepositoryNotFoundError,
     UsageError,
 )
-from localreg.oci import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, OCI_MANIFEST, Index, Manifest, parse_manifest
+from localreg.oci import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, OCI_MANIFEST, Index, parse_manifest
 from localreg.reference import Reference, parse_reference, registry_reference
 from localreg.registry.client import RegistryClient, StoredManifest
 from localreg.registry_container import Registry
@@ -153,16 +153,14 @@ def _throw_away_manifest(tag: str, config: str) -> bytes:
 
 def is_thrown_away(stored: StoredManifest) -> bool:
     """A kill left it: whoever moved a tag to it was about to delete it."""
+    # Nearly every manifest is some image's: `ls` asks this of each, and reads it itself.
+    if THROWN_AWAY.encode() not in stored.data:
+        return False
     try:
         parsed = parse_manifest(stored.data, stored.media_type)
     except RegistryError:
         return False
-    return not isinstance(parsed, Index) and is_throw_away(parsed)
-
-
-def is_throw_away(manifest: Manifest) -> bool:
-    """It says of itself that a tag was moved to it only to be removed."""
-    return THROWN_AWAY in manifest.annotations
+    return not isinstance(parsed, Index) and THROWN_AWAY in parsed.annotations
 
 
 def finish(client: RegistryClient, repository: str, digest: str) -> None:

@@ -244,7 +244,7 @@ def _complete(name: Reference) -> Reference:
 
 def _digest_in_registry(registry: Registry, reference: Reference) -> str | None:
     """What the registry has under a name; None where this machine cannot ask it, since the engine is on another."""
-    if registry.published is not None and registry.published.from_host is None:
+    if not registry.is_within_reach:
         return None
     with RegistryClient(registry.base_url()) as client:
         return client.head_manifest(reference.path, str(reference.digest or reference.tag)).digest

@@ -10,7 +10,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from localreg.engines.base import Container, ContainerRuntime, ContainerState, Mount, PublishedPort
+from localreg.engines.base import (
+    AnonymousMount,
+    Container,
+    ContainerRuntime,
+    ContainerState,
+    HostPathMount,
+    Mount,
+    PublishedPort,
+    VolumeMount,
+)
 from localreg.errors import (
     ConflictError,
     ContainerNotFoundError,
@@ -138,6 +147,11 @@ class Registry:
         return next((mount for mount in self.container.mounts if mount.target == DATA_FOLDER), None)
 
     @property
+    def storage(self) -> str | None:
+        """The volume or the host's folder that its images are stored on; None where nobody named one."""
+        return None if self.data is None else storage_of(self.data)
+
+    @property
     def location(self) -> str | None:
         """The registry's part of a reference, such as `localhost:5000`; None when no port is published."""
         return None if self.published is None else location_of(self.published)
@@ -175,6 +189,17 @@ class Registry:
                 hint="ask it on that machine, or publish it there for others: localreg up --recreate --host ADDRESS",
             )
         return f"http://{published.from_host}"
+
+
+def storage_of(mount: Mount) -> str | None:
+    """The volume or the host's folder, as `up --volume` is told; None for an anonymous volume."""
+    match mount:
+        case VolumeMount(volume=volume):
+            return volume
+        case HostPathMount(path=path):
+            return path
+        case AnonymousMount():
+            return None
 
 
 def location_of(published: PublishedPort) -> str:

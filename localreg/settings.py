@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localreg.engines.base import LAST_PORT
 from localreg.errors import ConfigError, LocalregError, UsageError
 from localreg.lifecycle.up_options import check_image, read_host, read_volume
 from localreg.pull_policy import PullPolicy
@@ -23,7 +24,6 @@ FLAG = "flag"
 DEFAULT = "default"
 PROJECT_FILE = "localreg.toml"
 _PYPROJECT = "pyproject.toml"
-_LAST_PORT = 65535
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -76,8 +76,8 @@ def _flag(found: object) -> bool:
 
 
 def _port(found: object) -> int:
-    if isinstance(found, bool) or not re.fullmatch(r"[0-9]{1,5}", str(found)) or not 0 < int(str(found)) <= _LAST_PORT:
-        raise _InvalidError("a number from 1 to 65535")
+    if isinstance(found, bool) or not re.fullmatch(r"[0-9]{1,5}", str(found)) or not 0 < int(str(found)) <= LAST_PORT:
+        raise _InvalidError(f"a number from 1 to {LAST_PORT}")
     return int(str(found))
 
 

@@ -11,6 +11,7 @@ import typer
 from localreg.cli.commands import Command, command_app, examples
 from localreg.cli.session import Session, session_of
 from localreg.clients.podman import Plan, Scope, apply_plan, ask_podman, fix_machine, plan_fix
+from localreg.engines.base import LAST_PORT
 from localreg.errors import EngineUnavailableError, InvalidReferenceError, UsageError
 from localreg.output.podman_fix import render
 from localreg.output.streams import Renderings
@@ -18,8 +19,6 @@ from localreg.reference import parse_reference
 from localreg.registry_container import CONTAINER_PORT, Registry, find_registry
 
 app = command_app()
-
-_LAST_PORT = 65535
 
 
 @app.command(
@@ -71,7 +70,7 @@ def _checked(place: str) -> str:
         is_named = host != "" and parse_reference(f"{place}/x").domain == place
     except InvalidReferenceError:
         is_named = False
-    if not is_named or not 0 < int(port) <= _LAST_PORT:
+    if not is_named or not 0 < int(port) <= LAST_PORT:
         raise UsageError(f"`{place}` is no HOST:PORT", hint="localreg podman-fix --location localhost:5000")
     return place
 

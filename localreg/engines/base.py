@@ -86,6 +86,9 @@ class EngineInfo:
     """`load_archive` takes an OCI archive as well as a docker-archive."""
 
 
+LAST_PORT = 65535
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """A numeric IP address or a host name, and a TCP port."""

@@ -134,19 +134,9 @@ def _effective(request: UpRequest, address: Address, mount: Mount, image: Regist
         port=address.port,
         host=address.host,
         image=loaded or request.asked.image or DEFAULT_IMAGE,
-        volume=_storage(mount),
+        volume=container_of.storage_of(mount),
         ephemeral=isinstance(mount, AnonymousMount) or None,
     )
-
-
-def _storage(mount: Mount) -> str | None:
-    match mount:
-        case VolumeMount(volume=volume):
-            return volume
-        case HostPathMount(path=path):
-            return path
-        case AnonymousMount():
-            return None
 
 
 def _spec(

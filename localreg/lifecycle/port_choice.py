@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from localreg import ports
-from localreg.engines.base import Address
+from localreg.engines.base import LAST_PORT, Address
 from localreg.engines.probe import Answer, SeenContainer
 from localreg.errors import PortTakenError
 from localreg.registry_container import NAME_LABEL, OPTIONS_LABEL, RegistryOptions, is_ours
@@ -14,7 +14,6 @@ from localreg.waiting import wait_until
 
 DEFAULT_PORT = 5000
 DEFAULT_HOST = "127.0.0.1"
-_LAST_PORT = 65535
 _FORWARDER_SECONDS = 1.0
 """How long the helper that forwarded a port may take to go after its container."""
 
@@ -81,7 +80,7 @@ class PortClaims:
         Raises:
             PortTakenError: there is none.
         """
-        for port in range(address.port + 1, _LAST_PORT + 1):
+        for port in range(address.port + 1, LAST_PORT + 1):
             candidate = replace(address, port=port)
             if self.find_holder(candidate) is None and self.find_namesake(candidate) is None:
                 return candidate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from localreg.engines.base import Container, ContainerRuntime, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
@@ -37,7 +38,7 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
             return False
         if published.from_host is None:
             # A remote engine's loopback cannot be asked from here: its own word has to do.
-            return b"listening on" in _log_since_start(engine, container)
+            return b"listening on" in _read_log(engine, container.id, since=container.started_at)
         return is_ready(f"http://{published.from_host}")
 
     def is_alive() -> bool:
@@ -48,13 +49,6 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
         return
     now = engine.find_container(container.id)
     raise _not_ready(container, now, seconds, read_last_lines(engine, container.id))
-
-
-def _log_since_start(engine: ContainerRuntime, container: Container) -> bytes:
-    try:
-        return b"".join(chunk.data for chunk in engine.read_logs(container.id, since=container.started_at))
-    except LocalregError:
-        return b""
 
 
 def _not_ready(
@@ -75,11 +69,17 @@ def _not_ready(
 
 def read_last_lines(engine: ContainerRuntime, container_id: str) -> list[str]:
     """The last lines of a container's log; none where it cannot be read any more."""
+    return last_lines(_read_log(engine, container_id, tail=_LOG_LINES))
+
+
+def _read_log(
+    engine: ContainerRuntime, container_id: str, *, tail: int | None = None, since: datetime | None = None
+) -> bytes:
+    """A part of a container's log; empty where it cannot be read."""
     try:
-        chunks = engine.read_logs(container_id, tail=_LOG_LINES)
-        return last_lines(b"".join(chunk.data for chunk in chunks))
+        return b"".join(chunk.data for chunk in engine.read_logs(container_id, tail=tail, since=since))
     except LocalregError:
-        return []
+        return b""
 
 
 def last_words(engine: ContainerRuntime, spec: ContainerSpec) -> tuple[str, ...]:
@@ -110,11 +110,7 @@ def _has_ended(engine: ContainerRuntime, container: Container) -> bool:
 
 def find_cause(engine: ContainerRuntime, registry: Registry) -> str | None:
     """What a registry's log says of the last `500` that it answered: clients are told no more than that number."""
-    try:
-        chunks = engine.read_logs(registry.container.id, tail=_CAUSE_LINES)
-        log = b"".join(chunk.data for chunk in chunks).decode(errors="backslashreplace")
-    except LocalregError:
-        return None
+    log = _read_log(engine, registry.container.id, tail=_CAUSE_LINES).decode(errors="backslashreplace")
     causes = [
         found.group(1) for line in log.splitlines() if "err.code=unknown" in line and (found := _CAUSE.search(line))
     ]

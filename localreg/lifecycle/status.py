@@ -9,9 +9,7 @@ from localreg.engines.base import (
     ContainerState,
     Engine,
     EngineInfo,
-    HostPathMount,
     Image,
-    VolumeMount,
 )
 from localreg.errors import LocalregError
 from localreg.lifecycle.readiness import is_ready
@@ -55,7 +53,7 @@ def get_status(engine: Engine, name: str) -> Status:
         health=health,
         registry=registry,
         version=registry_version(engine, registry),
-        storage=_storage(registry),
+        storage=registry.storage,
         repositories=_count_repositories(registry) if health is Health.HEALTHY else None,
     )
 
@@ -79,16 +77,6 @@ def _health(registry: Registry) -> Health:
     if published.from_host is None:
         return Health.OUT_OF_REACH
     return Health.HEALTHY if is_ready(f"http://{published.from_host}") else Health.NOT_ANSWERING
-
-
-def _storage(registry: Registry) -> str | None:
-    match registry.data:
-        case VolumeMount(volume=volume):
-            return volume
-        case HostPathMount(path=path):
-            return path
-        case _:
-            return None
 
 
 def _count_repositories(registry: Registry) -> int | None:

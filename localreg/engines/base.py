@@ -55,12 +55,17 @@ class Endpoint:
         return self.url.removeprefix("unix://") if self.url.startswith("unix://") else None
 
     @property
+    def is_ssh(self) -> bool:
+        """It is reached through `ssh`."""
+        return self.url.startswith("ssh://")
+
+    @property
     def is_remote(self) -> bool:
         """It is on another machine."""
         if self.socket is not None:
             return False
         parts = urlsplit(self.url)
-        return parts.scheme == "ssh" or not Address(parts.hostname or "", parts.port or 0).is_loopback
+        return self.is_ssh or not Address(parts.hostname or "", parts.port or 0).is_loopback
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def _client(endpoint: Endpoint, *, version: str, timeout: float | None) -> docke
         version=version,
         timeout=timeout,  # type: ignore[arg-type]  # None is no time-out, which the stubs do not know
         tls=tls,
-        use_ssh_client=endpoint.url.startswith("ssh://"),
+        use_ssh_client=endpoint.is_ssh,
     )
     # An engine on this machine is never behind a proxy.
     client.trust_env = endpoint.is_remote

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
 
 from localreg.engines import probe
 from localreg.engines.base import Endpoint, EngineName
@@ -43,7 +42,7 @@ def _endpoints(choice: EngineChoice, environ: Mapping[str, str]) -> list[tuple[E
     wanted: tuple[EngineName, ...] = ("docker", "podman") if choice == "auto" else (choice,)
     named = [(engine, endpoint) for _, engine, endpoint in named_endpoints(wanted, environ)]
     if named:
-        return [place for place in named if urlsplit(place[1].url).scheme != "ssh"]
+        return [place for place in named if not place[1].is_ssh]
     found: list[tuple[EngineName, Endpoint]] = []
     if "docker" in wanted:
         try:
@@ -53,7 +52,7 @@ def _endpoints(choice: EngineChoice, environ: Mapping[str, str]) -> list[tuple[E
     if "podman" in wanted:
         sockets = [*usual_podman_sockets(environ), *filter(None, [find_private_socket()])]
         found += [("podman", Endpoint(f"unix://{path}")) for path in sockets]
-    return [place for place in found if urlsplit(place[1].url).scheme != "ssh"]
+    return [place for place in found if not place[1].is_ssh]
 
 
 def _ask(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.Answer | None:

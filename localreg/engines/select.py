@@ -111,7 +111,9 @@ def open_engine(answer: probe.Answer) -> Engine:
             from localreg.engines.podman import PodmanEngine  # noqa: PLC0415 -- loads podman-py
 
         return PodmanEngine.open(answer.endpoint)
-    from localreg.engines.docker import DockerEngine  # noqa: PLC0415 -- loads the Docker SDK
+    with contextlib.nullcontext() if answer.endpoint.is_ssh else _left_out("paramiko"):
+        # Docker's SDK goes through ssh where paramiko is installed, and takes twice as long to load with it.
+        from localreg.engines.docker import DockerEngine  # noqa: PLC0415 -- loads the Docker SDK
 
     return DockerEngine.open(answer.endpoint, api_version=answer.api_version)
 
@@ -196,19 +198,21 @@ def _usual(
 
 
 def _asking(engine: EngineName, endpoint: Endpoint, volume: str) -> _Ask:
-    if endpoint.url.startswith("ssh://"):
+    if endpoint.is_ssh:
         return lambda: _ask_over_ssh(engine, endpoint, volume)
     return lambda: probe.ask(engine, endpoint, volume=volume)
 
 
 def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.Answer:
     """Ask through the engine's SDK, which knows how to go through ssh."""
-    from localreg.engines.ssh import check_ssh  # noqa: PLC0415 -- for few
+    from localreg.engines.ssh import check_library, check_ssh  # noqa: PLC0415 -- for few
 
     if engine == "podman" and not urlsplit(endpoint.url).path.strip("/"):
         reason = "no path of a socket, such as /run/user/1000/podman/podman.sock, at its end"
         raise probe.NoAnswerError(Unavailable(engine, endpoint.url, reason))
     try:
+        if engine == "docker":
+            check_library()
         check_ssh(endpoint.url)
         with open_engine(probe.Answer(engine, endpoint, (), has_volume=False)) as opened:
             containers = tuple(

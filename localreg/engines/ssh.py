@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shlex
 import subprocess
+import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from localreg.errors import EngineError
@@ -37,3 +41,19 @@ def check_ssh(url: str) -> None:
         raise EngineError(f"ssh did not get there within {SSH_SECONDS:g} seconds") from exc
     except OSError as exc:
         raise EngineError(f"cannot run `ssh`: {(exc.strerror or str(exc)).lower()}") from exc
+
+
+def check_library() -> None:
+    """See that Docker's SDK will go through ssh: it starts `ssh`, but only where paramiko is installed, too.
+
+    Raises:
+        EngineError: paramiko is not there.
+    """
+    if importlib.util.find_spec("paramiko") is not None:
+        return
+    is_pipx = (Path(sys.prefix) / "pipx_metadata.json").exists()
+    pip = f"{shlex.quote(sys.executable)} -m pip install paramiko"
+    raise EngineError(
+        "Docker behind ssh needs `paramiko`, which comes with the extra `localreg-cli[ssh]`",
+        hint="pipx inject localreg-cli paramiko" if is_pipx else pip,
+    )

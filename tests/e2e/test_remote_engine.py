@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import stand_in_ssh
 from beds import Bed
-from benches import CuttingProxy, engine_socket
+from benches import CuttingProxy, at, engine_socket
 
 ADDRESS = "192.0.2.1"
 """Of the sandbox's second interface: this machine's own, and no loopback."""
@@ -53,3 +55,29 @@ def test_what_is_published_to_everybody_is_reached_there(docker: Bed, remote: di
     docker.ok("push", "localhost/app:1", env=remote)
     assert docker.ok("ls", "-q", env=remote) == "localhost:5000/app:1\n"
     assert json.loads(docker.ok("status", "--json", env=remote))["registry"]["url"] == f"http://{ADDRESS}:5000"
+
+
+@pytest.fixture
+def behind_ssh(either: Bed, folder: Path) -> Iterator[dict[str, str]]:
+    """An environment that names an engine behind ssh; the other machine is this one."""
+    program = folder / "ssh"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {stand_in_ssh.__file__} "$@"\n')
+    program.chmod(0o755)
+    path = {"PATH": f"{folder}:{either.environment['PATH']}"}
+    if either.program == "docker":
+        yield at(either, "ssh://me@there") | path
+        return
+    with engine_socket(either) as socket_path:
+        yield at(either, f"ssh://me@there{socket_path}") | path
+
+
+def test_an_engine_behind_ssh_does_the_main_job(either: Bed, behind_ssh: dict[str, str], folder: Path) -> None:
+    either.add_image("localhost/app:1", folder)
+    assert either.ok("up", env=behind_ssh) == "localhost:5000\n"
+    pushed = either.ok("push", "localhost/app:1", env=behind_ssh)
+    # Docker says the digest itself; the registry, which could be asked for it, is out of reach.
+    assert pushed.startswith("localhost:5000/app:1@sha256:" if either.program == "docker" else "localhost:5000/app:1\n")
+    assert either.ok("pull", "app:1", env=behind_ssh).startswith("localhost:5000/app:1")
+    assert "/v2/app/manifests/1" in either.ok("logs", env=behind_ssh)
+    assert json.loads(either.localreg("status", "--json", env=behind_ssh).stdout)["health"] == "out of reach"
+    assert either.ok("down", "--volumes", env=behind_ssh).splitlines()[0] == "container registry"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -112,3 +115,10 @@ def test_only_select_imports_the_adapters(path: Path) -> None:
         name for name in imports_of(path) if name.startswith(("localreg.engines.docker", "localreg.engines.podman"))
     }
     assert not adapters
+
+
+def test_what_is_imported_is_what_is_declared() -> None:
+    declared = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]["dependencies"]
+    imported = {name.partition(".")[0] for path in MODULES for name in imports_of(path)}
+    others = imported - sys.stdlib_module_names - {"localreg"}
+    assert others == {re.sub(r"[^\w-].*", "", requirement) for requirement in declared} == set(OWNERS)

@@ -80,7 +80,8 @@ def variable_endpoint(url: str, environ: Mapping[str, str]) -> Endpoint:
     if environ.get("DOCKER_TLS_VERIFY") and not url.startswith("unix://"):
         certificates = environ.get("DOCKER_CERT_PATH")
         folder = Path(certificates) if certificates else docker_folder(environ)
-        tls = _tls_files(folder, skip_verify=False) if folder is not None else TlsFiles()
+        # TLS was asked for: also where no file for it is found.
+        tls = (_tls_files(folder, skip_verify=False) if folder is not None else None) or TlsFiles()
     return Endpoint(url, tls=tls)
 
 

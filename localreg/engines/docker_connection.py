@@ -57,8 +57,8 @@ def _client(endpoint: Endpoint, *, version: str, timeout: float | None) -> docke
         tls=tls,
         use_ssh_client=endpoint.is_ssh,
     )
-    # An engine on this machine is never behind a proxy.
-    client.trust_env = endpoint.is_remote
+    # An engine is asked directly, as when it was looked for: never through a proxy.
+    client.trust_env = False
     return client
 
 

@@ -32,7 +32,8 @@ class Connection:
             self.client = podman.PodmanClient(base_url=endpoint.url, timeout=REQUEST_SECONDS)
         except Exception as exc:  # the constructor reads containers.conf, and fails on it in many ways
             raise EngineError("podman-py cannot read Podman's configuration", details=[str(exc)]) from exc
-        self.client.api.trust_env = endpoint.is_remote
+        # It is asked directly, as when it was looked for: never through a proxy.
+        self.client.api.trust_env = False
 
     def get(self, path: str, **options: Any) -> Any:
         """Ask for something."""

@@ -167,9 +167,10 @@ def named_endpoints(wanted: Sequence[EngineName], environ: Mapping[str, str]) ->
     """The variables that name an engine, and where."""
     variables: tuple[tuple[str, EngineName], ...] = (("CONTAINER_HOST", "podman"), ("DOCKER_HOST", "docker"))
     return [
-        (variable, engine, variable_endpoint(environ[variable], environ))
+        # What Docker's variables say of TLS, they say of Docker's host.
+        (variable, engine, variable_endpoint(url, environ) if engine == "docker" else Endpoint(url))
         for variable, engine in variables
-        if environ.get(variable) and engine in wanted
+        if (url := environ.get(variable)) and engine in wanted
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import stand_in_ssh
-from beds import Bed
+from beds import TESTER_RUNTIME, Bed
 from benches import CuttingProxy, at, engine_socket
 
 ADDRESS = "192.0.2.1"
@@ -21,7 +21,8 @@ ADDRESS = "192.0.2.1"
 def remote(docker: Bed) -> Iterator[dict[str, str]]:
     """An environment that names Docker by an address that is not loopback."""
     server = socket.create_server((ADDRESS, 0))
-    address = {"DOCKER_HOST": f"tcp://{ADDRESS}:{server.getsockname()[1]}"}
+    # The proxy is not there: nobody has to ask it.
+    address = {"DOCKER_HOST": f"tcp://{ADDRESS}:{server.getsockname()[1]}", "HTTP_PROXY": "http://192.0.2.254:3128"}
     with engine_socket(docker) as target, CuttingProxy(server, target):
         yield address
 
@@ -81,3 +82,5 @@ def test_an_engine_behind_ssh_does_the_main_job(either: Bed, behind_ssh: dict[st
     assert "/v2/app/manifests/1" in either.ok("logs", env=behind_ssh)
     assert json.loads(either.localreg("status", "--json", env=behind_ssh).stdout)["health"] == "out of reach"
     assert either.ok("down", "--volumes", env=behind_ssh).splitlines()[0] == "container registry"
+    # What podman-py makes there goes with the command.
+    assert list(TESTER_RUNTIME.glob("podman/podman-forward-*")) == []

@@ -8,6 +8,7 @@ import pytest
 
 from localreg.engines.base import Endpoint, TlsFiles
 from localreg.engines.contexts import BrokenContextError, context_endpoint, current_context, variable_endpoint
+from localreg.engines.select import named_endpoints
 
 
 def write_context(folder: Path, name: str, host: str) -> None:
@@ -73,6 +74,17 @@ def test_docker_host_takes_its_certificates_from_the_environment(tmp_path: Path)
     tls = variable_endpoint("tcp://far.example:2376", environ).tls
     assert tls == TlsFiles(certificate=tmp_path / "cert.pem", key=tmp_path / "key.pem")
     assert variable_endpoint("unix:///run/docker.sock", environ).tls is None
+
+
+def test_tls_that_was_asked_for_is_used_without_any_file_for_it_too(tmp_path: Path) -> None:
+    environ = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)}
+    assert variable_endpoint("tcp://far.example:2376", environ).tls == TlsFiles()
+
+
+def test_what_dockers_variables_say_of_tls_is_not_for_podman() -> None:
+    environ = {"DOCKER_TLS_VERIFY": "1", "DOCKER_HOST": "tcp://a:2376", "CONTAINER_HOST": "tcp://b:2375"}
+    found = {engine: endpoint.tls for _, engine, endpoint in named_endpoints(("docker", "podman"), environ)}
+    assert found == {"docker": TlsFiles(), "podman": None}
 
 
 @pytest.mark.parametrize(

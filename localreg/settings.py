@@ -110,6 +110,14 @@ def _name(text: str) -> str:
     return text
 
 
+def _file(text: str) -> Path:
+    # No shell has seen it in a settings file.
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as exc:
+        raise _InvalidError("a path in the home of a user that there is") from exc
+
+
 SETTINGS = (
     Setting("engine", _choice("auto", "docker", "podman"), "auto"),
     Setting("name", _text(_name), "registry", in_project=True),
@@ -123,7 +131,7 @@ SETTINGS = (
     Setting("volume", _text(read_volume), None),
     Setting("ephemeral", _flag, default=False),
     Setting("pull", lambda found: PullPolicy(_choice(*PullPolicy)(found)), PullPolicy.MISSING),
-    Setting("image-archive", _text(Path), None),
+    Setting("image-archive", _text(_file), None),
     Setting("wait", _seconds, 30.0),
 )
 """All of them; `--help` says what each is for. What forces, deletes or replaces has to be typed each time."""

@@ -169,3 +169,14 @@ def test_of_two_that_exclude_each_other_the_nearer_counts(project: Path, user: P
     found = settings(project, user, environ={"LOCALREG_JSON": "1"}, volume="mine")
     assert (found["volume"].value, found["ephemeral"].value) == ("mine", False)
     assert (found["json"].value, found["format"].value) == (True, None)
+
+
+def test_a_file_in_the_home_is_found_without_a_shell(
+    project: Path, user: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    user.write_text('image-archive = "~/registry.tar"')
+    assert settings(project, user)["image-archive"].value == tmp_path / "registry.tar"
+    user.write_text('image-archive = "~nobody-of-that-name/registry.tar"')
+    with pytest.raises(ConfigError, match="of a user that there is"):
+        settings(project, user)

@@ -47,12 +47,22 @@ def render() -> str:
     for commands in GROUPS.values():
         for name in commands:
             lines += _command(program, context, name)
-    lines += [".SH OPTIONS", _text("Before the command or, but for the version and the completion, after it:")]
+    lines += [".SH OPTIONS", _text("Before the command or, but for the version, after it:")]
     lines += _terms([*own, ("-h, --help", "Show the help of the program or of a command.")])
     exit_codes = _table(_REFERENCE / "exit-codes.md")
     lines += [".SH EXIT STATUS", *_terms(_merged([(code, when) for code, _, when in exit_codes]))]
+    lines += [".SH SETTINGS", _text("In the environment, or by the first name in a file:")]
+    lines += _terms(
+        (f"{name}, {variable}", f"{values}; by default {default}.")
+        for name, variable, values, default, _ in _table(_REFERENCE / "settings.md")
+    )
     lines += [".SH ENVIRONMENT", *_terms(_table(_REFERENCE / "environment.md"))]
-    lines += [".SH FILES", *_terms((file, f"By {by}.") for file, by, _ in _table(_REFERENCE / "files.md"))]
+    files = _REFERENCE / "files.md"
+    lines += [".SH FILES", ".SS What it writes", *_terms((file, f"By {by}.") for file, by, _ in _table(files))]
+    lines += [
+        ".SS What it reads",
+        *_terms((file, f"For {use}.") for file, use in _table(files, below="## What it reads")),
+    ]
     lines += [".SH EXAMPLES", *_examples(program.epilog)]
     return _HEAD + "\n".join(lines) + "\n" + _TAIL
 
@@ -78,9 +88,9 @@ def _terms(records: Any) -> Iterator[str]:
         yield from (".TP", f".B {_escaped(term.replace('`', ''))}", _text(description))
 
 
-def _table(page: Path) -> list[tuple[str, ...]]:
-    """The rows of the first table of a page."""
-    rows = page.read_text().partition("\n|")[2].partition("\n\n")[0].splitlines()[2:]
+def _table(page: Path, *, below: str = "") -> list[tuple[str, ...]]:
+    """The rows of the first table of a page, or of the first below a heading."""
+    rows = page.read_text().partition(f"{below}\n")[2].partition("\n|")[2].partition("\n\n")[0].splitlines()[2:]
     return [tuple(cell.strip() for cell in row[1:-1].split("|")) for row in rows]
 
 

@@ -13,6 +13,7 @@ import cli_reference
 import fault_page
 import man_page
 import pytest
+import schemas
 
 from localreg import errors
 from localreg.cli.commands import GROUPS
@@ -97,8 +98,7 @@ def test_every_error_code_is_documented() -> None:
     for error in found:
         found += error.__subclasses__()
     for error in found:
-        if error is not errors.LocalregError:
-            assert f"| {error.exit_code} | `{error.code}` |" in page, f"{error.__name__} is missing"
+        assert f"| {error.exit_code} | `{error.code}` |" in page, f"{error.__name__} is missing"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -114,3 +114,34 @@ def test_every_setting_is_documented() -> None:
             line for line in page.splitlines() if line.startswith(f"| `{setting.name}` | `{setting.variable}` |")
         )
         assert row.endswith("| yes |") is setting.in_project
+
+
+COMMANDS = [name for commands in GROUPS.values() for name in commands]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme_and_on_the_page_on_output(command: str) -> None:
+    assert re.search(rf"^\| `{command}\b", (ROOT / "README.md").read_text(), re.MULTILINE)
+    plain = (ROOT / "docs/reference/output.md").read_text().partition("| keys |")[0]
+    assert re.search(rf"^\| [^|]*`{command}`", plain, re.MULTILINE)
+
+
+@pytest.mark.parametrize("schema", sorted(path.stem for path in schemas.FOLDER.glob("*.json")))
+def test_every_schema_and_its_keys_are_on_the_page_on_output(schema: str) -> None:
+    page = (ROOT / "docs/reference/output.md").read_text()
+    assert f"(schema/{schema}.json)" in page
+    command = schema.replace("status-all", "status --all")
+    if schema in ("common", "stderr"):
+        return
+    described = schemas.load(schema)
+    while "$ref" in described:
+        described = schemas.load(described["$ref"].removesuffix(".json"))
+    row = re.search(rf"^\| [^|]*`{command}`[^|]* \|(.*)\|$", page.partition("| keys |")[2], re.MULTILINE)
+    assert row
+    assert [key for key in described["properties"] if key != "schema_version" and f"`{key}`" not in row[1]] == []
+
+
+def test_every_page_is_named_on_the_first() -> None:
+    first = (ROOT / "docs/index.md").read_text()
+    pages = [path.relative_to(ROOT / "docs") for path in (ROOT / "docs").glob("*/*.md")]
+    assert [str(page) for page in pages if f"({page})" not in first] == []

@@ -37,7 +37,13 @@ def up(
     context: typer.Context,
     port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="The port to publish.", show_default="5000, else the next that is free"),
+        typer.Option(
+            metavar="PORT",
+            min=1,
+            max=65535,
+            help="The port to publish.",
+            show_default="5000, else the next that is free",
+        ),
     ] = None,
     host: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="The address to publish on.", show_default="127.0.0.1")

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from localreg import __version__
-from localreg.cli import commands
+from localreg.cli import commands, help_page
 from localreg.cli.session import Session, session_of
 from localreg.errors import InternalError, LocalregError, UsageError
 
@@ -26,8 +26,12 @@ app = typer.Typer(
     name="localreg",
     cls=commands.Group,
     help="A private OCI image registry on your own machine, on Docker or Podman.",
-    epilog=commands.examples("localreg up", "localreg push ansible-playbook:latest", "localreg ls"),
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=help_page.examples("localreg up", "localreg push ansible-playbook:latest", "localreg ls"),
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "terminal_width": help_page.width(),
+    },
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     # Typer's own takes a colon for the end of a word, in bash; `localreg completion` does not.

@@ -11,6 +11,7 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
+from localreg.cli.help_page import write_examples, write_options, write_rows
 from localreg.cli.session import Session, session_of
 from localreg.errors import UsageError
 from localreg.output.streams import Format
@@ -86,10 +87,11 @@ class Command(TyperCommand):
             ("Options", [param for param in own if param.param_type_name == "option"]),
             ("Options of every command", shared),
         ):
-            rows = [row for row in (param.get_help_record(ctx) for param in params) if row]
-            if rows:
-                with formatter.section(heading):
-                    formatter.write_dl(rows)
+            write_options(formatter, heading, params, ctx)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- Typer's signature
+        """Show the examples."""
+        write_examples(formatter, self.epilog)
 
 
 class Group(TyperGroup):
@@ -116,11 +118,15 @@ class Group(TyperGroup):
             raise UsageError(f"there is no command `{args[0]}`", hint=hint)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- Typer's signature
-        """List the commands group by group."""
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Show the options, then the commands group by group."""
+        write_options(formatter, "Options", self.get_params(ctx), ctx)
         for heading, commands in GROUPS.items():
-            with formatter.section(heading):
-                formatter.write_dl(list(commands.items()))
+            write_rows(formatter, heading, list(commands.items()))
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- Typer's signature
+        """Show the examples."""
+        write_examples(formatter, self.epilog)
 
 
 def command_app() -> typer.Typer:
@@ -159,8 +165,3 @@ def take_format(session: Session, arguments: Sequence[str]) -> None:
     pairs = zip(arguments, [*arguments[1:], ""], strict=True)
     if "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairs:
         session.format = Format.JSON
-
-
-def examples(*lines: str) -> str:
-    """The end of a command's help: examples, each on a line of its own."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from localreg.cli.commands import Command, command_app, examples
+from localreg.cli.commands import Command, command_app
+from localreg.cli.help_page import examples
 
 app = command_app()
 

@@ -6,7 +6,8 @@ import os
 
 import typer
 
-from localreg.cli.commands import Command, command_app, examples
+from localreg.cli.commands import Command, command_app
+from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.output.config import render
 from localreg.settings import find_project_file, user_file

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from localreg.cli.commands import Command, command_app, examples
+from localreg.cli.commands import Command, command_app
+from localreg.cli.help_page import examples
 from localreg.cli.session import Session, session_of
 from localreg.clients.podman import Plan, Scope, apply_plan, ask_podman, fix_machine, plan_fix
 from localreg.engines.base import LAST_PORT

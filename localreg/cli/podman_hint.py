@@ -26,7 +26,7 @@ class PlainHttp:
             return self.trouble
         if self.allowed_by:
             return f"plain HTTP allowed by {self.allowed_by}"
-        return f"refuses plain HTTP; {command} podman-fix allows it"
+        return f"refuses plain HTTP; `{command} podman-fix` allows it"
 
 
 def find_plain_http(info: EngineInfo, registry: Registry | None) -> PlainHttp | None:
@@ -44,7 +44,7 @@ def hint_for(info: EngineInfo, registry: Registry, command: str) -> str | None:
     found = find_plain_http(info, registry)
     if found is None or found.trouble or found.allowed_by:
         return None
-    return f"hint: `{command} podman-fix` lets plain `podman push` use {registry.location}, too"
+    return f"`{command} podman-fix` lets plain `podman push` use {registry.location}, too"
 
 
 def restart_hint(info: EngineInfo) -> str | None:
@@ -52,4 +52,4 @@ def restart_hint(info: EngineInfo) -> str | None:
     if info.restarts_containers or info.remote or not Path("/run/systemd/system").is_dir():
         return None
     user = "--user " if info.rootless else ""
-    return f"hint: `systemctl {user}enable podman-restart.service` has it back after a reboot"
+    return f"`systemctl {user}enable podman-restart.service` has it back after a reboot"

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from localreg import images
-from localreg.cli.commands import Command, command_app, examples
+from localreg.cli.commands import Command, command_app
+from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.cli.several import do_each, show_all
 from localreg.errors import UsageError

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from localreg.cli.commands import Command, command_app, examples
+from localreg.cli.commands import Command, command_app
+from localreg.cli.help_page import examples
 from localreg.cli.podman_hint import find_plain_http
 from localreg.cli.session import Session, session_of
 from localreg.engines.select import open_engine

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from localreg import images
-from localreg.cli.commands import Command, command_app, examples
+from localreg.cli.commands import Command, command_app
+from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.output.transfers import render_tag
 from localreg.registry_container import get_registry

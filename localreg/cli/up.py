@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from localreg.cli.commands import Command, command_app, examples
+from localreg.cli.commands import Command, command_app
+from localreg.cli.help_page import examples
 from localreg.cli.podman_hint import hint_for, restart_hint
 from localreg.cli.session import Session, session_of
 from localreg.errors import UsageError
@@ -104,9 +105,9 @@ def up(
         # It is up, whatever became of the rest.
         streams.show(render(result, engine.info(), version=version, command=session.command, podman_fix=fixed))
     if result.action is UpAction.CREATED and not ephemeral and (hint := restart_hint(engine.info())):
-        streams.note(hint)
+        streams.hint(hint)
     if hint := hint_for(engine.info(), result.registry, session.command):
-        streams.note(hint)
+        streams.hint(hint)
 
 
 def _warn(session: Session, result: UpResult) -> None:

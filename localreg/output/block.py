@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from localreg.output.humane import home_shortened
+
 _INDENT = "  "
 _NARROWEST_VALUE = 16
 
@@ -14,14 +16,36 @@ def block(headline: str, facts: Sequence[tuple[str, str]] = (), *, width: int = 
 
     Args:
         headline: The answer to the question.
-        facts: Name and value; a value that does not fit goes on below itself, words are never cut.
+        facts: Name and value.
         width: Columns of the terminal.
     """
+    return "\n".join([fold(headline, width), *aligned(facts, width=width, indent=_INDENT)])
+
+
+def aligned(facts: Sequence[tuple[str, str]], *, width: int, indent: str = "") -> list[str]:
+    """Lay out facts; a value that does not fit goes on below itself.
+
+    Args:
+        facts: Name and value.
+        width: Columns of the terminal.
+        indent: What each line begins with.
+    """
     gutter = max((len(name) for name, _ in facts), default=0) + len(_INDENT)
-    room = max(width - len(_INDENT) - gutter, _NARROWEST_VALUE)
-    lines = [headline]
+    room = max(width - len(indent) - gutter, _NARROWEST_VALUE)
+    lines = []
     for name, value in facts:
-        first, *rest = textwrap.wrap(value, room, break_long_words=False, break_on_hyphens=False) or [""]
-        lines.append(f"{_INDENT}{name:<{gutter}}{first}")
-        lines += [f"{_INDENT}{'':<{gutter}}{line}" for line in rest]
-    return "\n".join(lines)
+        first, *rest = fold(home_shortened(value), room).split("\n")
+        lines.append(f"{indent}{name:<{gutter}}{first}".rstrip())
+        lines += [f"{indent}{'':<{gutter}}{line}" for line in rest]
+    return lines
+
+
+def fold(text: str, width: int, *, indent: str = "") -> str:
+    """Break a line that is too long between its words; a word is never cut.
+
+    Args:
+        text: One line.
+        width: Columns there are.
+        indent: What each further line begins with.
+    """
+    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

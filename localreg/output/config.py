@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from localreg.output.block import aligned
 from localreg.output.humane import printable
 from localreg.output.streams import Renderings
 from localreg.settings import Value
@@ -28,12 +29,15 @@ def render(settings: Mapping[str, Value], *, project: Path | None, user: Path | 
     """
     rows = [(name, _shown(name, value), value.source) for name, value in settings.items()]
 
-    def table(_width: int) -> str:
+    files = [("project file", str(project))] if project else []
+    files += [("your file", f"{user}{_absence(user)}")] if user else []
+
+    def table(width: int) -> str:
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         lines = [f"{name:<{widths[0]}}  {shown:<{widths[1]}}  {source}" for name, shown, source in rows]
-        files = [f"project file  {project}"] if project else []
-        files += [f"your file     {user}{'' if user.is_file() else ' (not there)'}"] if user else []
-        return "\n".join([*lines, "", *files] if files else lines)
+        if max(map(len, lines)) > width:
+            lines = aligned([(name, f"{shown} ({source})") for name, shown, source in rows], width=width)
+        return "\n".join([*lines, "", *aligned(files, width=width)] if files else lines)
 
     return Renderings(
         table=table,
@@ -60,6 +64,13 @@ def _shown(name: str, value: Value) -> str:
             return f"{value.value:g}"
         case _:
             return printable(str(value.value))
+
+
+def _absence(file: Path) -> str:
+    try:
+        return "" if file.is_file() else " (not there)"
+    except PermissionError:
+        return " (its folder may not be entered)"
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,9 @@
-"""Numbers as people read them."""
+"""Numbers, times, paths and foreign text as people read them."""
 
 from __future__ import annotations
 
+import os
+import re
 from datetime import datetime, timedelta
 
 _KILO = 1000
@@ -19,6 +21,12 @@ def size(count: float) -> str:
     if unit == "B" or value >= _HUNDRED - 0.05:
         return f"{value:.0f} {unit}"
     return f"{value:.1f} {unit}" if value >= _TEN - 0.005 else f"{value:.2f} {unit}"
+
+
+def home_shortened(text: str) -> str:
+    """With `~` for the home folder, as a shell takes it, where a word begins with that."""
+    home = os.environ.get("HOME", "").rstrip("/")
+    return re.sub(rf"(?<!\S){re.escape(home)}/", "~/", text) if home else text
 
 
 def printable(text: str) -> str:

@@ -39,8 +39,8 @@ def render(plan: Plan, *, checked: Mapping[str, bool] | None, dry_run: bool, com
             "changed": plan.changes and not dry_run,
             "added": list(plan.added),
             "removed": list(plan.removed),
-            "provided_by": {location: str(path) for location, path in plan.provided.items()},
-            "overridden_by": {location: str(path) for location, path in plan.overridden.items()},
+            "provided_by": {location: str(file) for location, file in plan.provided.items()},
+            "overridden_by": {location: str(file) for location, file in plan.overridden.items()},
             "in_force": None if checked is None else dict(checked),
             "diff": plan.diff() if dry_run else None,
         },
@@ -62,7 +62,7 @@ def _facts(plan: Plan, checked: Mapping[str, bool] | None, command: str) -> list
         facts.append(("wrote" if plan.after else "removed", str(plan.path)))
     elif plan.added:
         facts.append(("kept", f"{plan.path}, which says so already"))
-    facts += [("because", f"{path} says so already") for path in dict.fromkeys(plan.provided.values())]
+    facts += [("because", f"{file} says so already") for file in dict.fromkeys(plan.provided.values())]
     if checked is not None:
         facts.append(("checked", _verdict(checked)))
     elif plan.added:

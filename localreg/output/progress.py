@@ -16,6 +16,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.progress_bar import ProgressBar
 from rich.table import Column
 from rich.text import Text
 
@@ -26,21 +27,40 @@ _NARROW = 72
 _BESIDE_BAR = 62
 
 
+class _Bar(BarColumn):
+    """How much of a layer is there, where the engine says it."""
+
+    def render(self, task: Task) -> ProgressBar:
+        """A bar; nothing where it would have to be invented."""
+        bar = super().render(task)
+        return (
+            bar if task.fields["sized"] or task.fields["state"] is base.TransferState.EXISTS else ProgressBar(width=0)
+        )
+
+
 class _Bytes(ProgressColumn):
     """How much of a layer is there, and how fast."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_room: bool) -> None:
         super().__init__(table_column=Column(no_wrap=True))
+        self._has_room = has_room
 
     def render(self, task: Task) -> Text:
-        if task.fields["state"] is base.TransferState.EXISTS:
-            return Text("already there")
+        if task.fields["state"] in (base.TransferState.EXISTS, base.TransferState.RETRYING):
+            return Text(task.fields["state"])
         if task.total is None or not task.fields["sized"]:
-            return Text("")
+            return Text("done" if task.finished else "")
         if task.finished:
             return Text(size(task.total))
-        speed = f"  {size(task.speed)}/s" if task.speed else ""
-        return Text(f"{size(task.completed)} of {size(task.total)}{speed}")
+        speed = f"  {size(task.speed)}/s" if task.speed and self._has_room else ""
+        return Text(f"{_part(task.completed, task.total)}{speed}")
+
+
+def _part(done: float, total: float) -> str:
+    """So much of so much: `98.4/164 MB`, `900 kB/1.20 MB`."""
+    number, unit = size(done).split()
+    whole = size(total)
+    return f"{number if whole.endswith(f' {unit}') else f'{number} {unit}'}/{whole}"
 
 
 class TransferDisplay:
@@ -48,11 +68,16 @@ class TransferDisplay:
 
     def __init__(self) -> None:
         console = Console(stderr=True, highlight=False)
-        bar = [] if console.width < _NARROW else [BarColumn(bar_width=min(30, console.width - _BESIDE_BAR))]
+        has_room = console.width >= _NARROW
+        bar = [] if not has_room else [_Bar(bar_width=min(30, console.width - _BESIDE_BAR))]
         self._progress = Progress(
-            TextColumn("  {task.description}"), SpinnerColumn(finished_text=" "), *bar, _Bytes(), TimeElapsedColumn(),
+            TextColumn("  {task.description}"),
+            SpinnerColumn(finished_text=" "),
+            *bar,
+            _Bytes(has_room=has_room),
+            TimeElapsedColumn(),
             console=console,
-        )  # fmt: skip
+        )
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -62,6 +87,10 @@ class TransferDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for task in self._progress.tasks:
+            if error is not None and not task.finished:
+                # What was cut off neither turns nor waits any more.
+                self._progress.update(task.id, visible=False)
         self._progress.stop()
 
     def show(self, step: base.Progress) -> None:

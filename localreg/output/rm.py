@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from localreg.errors import LocalregError
+from localreg.output.block import block
 from localreg.output.streams import Renderings, error_as_json
 from localreg.removal import Removed
 
@@ -25,8 +26,9 @@ def render(results: Sequence[Removed], errors: Sequence[tuple[str, LocalregError
         ]
 
     return Renderings(
-        table=lambda _width: "\n".join(
-            f"Removed {result.reference} from {' and '.join(map(_spelled, places(result)))}" for result in results
+        table=lambda width: "\n".join(
+            block(f"Removed {result.reference} from {' and '.join(map(_spelled, places(result)))}", width=width)
+            for result in results
         ),
         plain=lambda: "\n".join(f"{place} {result.reference}" for result in results for place in places(result)),
         quiet=lambda: "\n".join(result.reference for result in results),

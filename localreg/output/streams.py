@@ -13,9 +13,11 @@ from enum import StrEnum
 from typing import Any, TextIO
 
 from localreg.errors import LocalregError
+from localreg.output.block import fold
 from localreg.output.humane import printable
 
 SCHEMA_VERSION = 1
+_DETAIL_INDENT = "    "
 
 
 class Format(StrEnum):
@@ -78,28 +80,44 @@ class Streams:
     def note(self, text: str) -> None:
         """Say something on stderr that the user should know; nothing when quiet, nor to a script."""
         if not self.quiet and self.format is not Format.JSON:
-            _say(text)
+            _say(_folded(text))
+
+    def hint(self, text: str) -> None:
+        """Offer a command on stderr, as `note` does."""
+        if not self.quiet and self.format is not Format.JSON:
+            _say(_labelled("hint:", "36", text))
 
     def warn(self, text: str) -> None:
         """Warn on stderr, also when quiet."""
         if self.format is Format.JSON:
             _say(json.dumps({"warning": text}))
             return
-        _say(f"{paint('warning:', '33', sys.stderr)} {text}")
+        _say(_labelled("warning:", "33", text))
 
     def fail(self, error: LocalregError) -> None:
         """Report an error on stderr, in the form that the format asks for."""
         if self.format is Format.JSON:
             _say(json.dumps({"error": error_as_json(error)}))
             return
-        details = (line for detail in error.details for line in detail.splitlines())
+        details = (printable(line) for detail in error.details for line in detail.splitlines())
         lines = [
-            f"{paint('error:', '31', sys.stderr)} {printable(error.message)}",
-            *(f"  {printable(line)}" for line in details),
+            _labelled("error:", "31", printable(error.message)),
+            *(_folded(f"  {line}", indent=_DETAIL_INDENT) for line in details),
         ]
         if error.hint:
+            # A command that is folded could not be copied.
             lines.append(f"{paint('hint:', '36', sys.stderr)} {printable(error.hint)}")
         _say("\n".join(lines))
+
+
+def _labelled(label: str, colour: str, text: str) -> str:
+    """A sentence for stderr behind a word that is coloured there."""
+    return paint(label, colour, sys.stderr) + _folded(f"{label} {text}").removeprefix(label)
+
+
+def _folded(text: str, *, indent: str = "") -> str:
+    """A line for stderr, folded where somebody reads it on a terminal."""
+    return fold(text, shutil.get_terminal_size().columns, indent=indent) if sys.stderr.isatty() else text
 
 
 def _say(text: str) -> None:

@@ -62,14 +62,33 @@ def _folded(
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), show_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold", header_style="")
+    widths = _unfolded(headings, rows, width=width, gap=gap)
+    for heading, least in zip(headings, widths, strict=True):
+        table.add_column(
+            heading,
+            justify="right" if heading in right else "left",
+            overflow="fold",
+            header_style="",
+            min_width=least,
+        )
     for row in rows:
         table.add_row(*map(Text, row))
     console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False, force_terminal=False)
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _unfolded(headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, gap: int) -> list[int | None]:
+    """How wide each column has to be for its words to stay whole; None for all where there is no room for that."""
+    least = [
+        max((len(word) for cell in column for word in cell.split()), default=0)
+        for column in zip(headings, *rows, strict=True)
+    ]
+    if sum(least) + gap * (len(least) - 1) > width:
+        return [None for _ in least]
+    # Rich counts a gap behind the last column, too.
+    return [*least[:-1], max(least[-1] - gap, 1)]
 
 
 def _natural_width(headings: Sequence[str], rows: Sequence[Sequence[str]], shown: Sequence[str], gap: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from localreg.errors import LocalregError
 from localreg.images import Transferred
+from localreg.output.block import block
 from localreg.output.streams import Renderings, error_as_json
 
 
@@ -36,7 +37,7 @@ def render(results: Sequence[Transferred], errors: Sequence[tuple[str, LocalregE
 def render_tag(source: str, reference: str) -> Renderings:
     """Lay out an image's new name."""
     return Renderings(
-        table=lambda _width: f"{source} -> {reference}",
+        table=lambda width: block(f"{source} -> {reference}", width=width),
         plain=lambda: reference,
         json=lambda: {"source": source, "reference": reference},
     )

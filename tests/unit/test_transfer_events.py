@@ -59,6 +59,14 @@ def test_a_push_of_containerds_image_store_has_its_digest_in_a_sentence() -> Non
     assert [step.digest for step in iter_push(events, NAME)] == [None, DIGEST]
 
 
+def test_a_push_that_is_tried_again() -> None:
+    events = [
+        {"status": "Retrying in 5 seconds", "progressDetail": {}, "id": "58c958d3261b"},
+        {"status": "Pushing", "progressDetail": {"current": 5, "total": 10}, "id": "58c958d3261b"},
+    ]
+    assert [step.state for step in iter_push(events, NAME)] == [TransferState.RETRYING, TransferState.RUNNING]
+
+
 def test_a_pull() -> None:
     events: list[Mapping[str, Any]] = [
         {"status": "Pulling from app", "id": "1"},

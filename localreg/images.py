@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from localreg.engines.base import Engine, HostPathMount, Image, Progress, VolumeMount
+from localreg.engines.base import Engine, HostPathMount, Image, Progress, TransferState, VolumeMount
 from localreg.engines.published import DISK_FULL
 from localreg.errors import (
     EngineLostError,
@@ -139,6 +139,8 @@ def push(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress:
         for step in _steps(engine, registry, engine.push_image(str(transfer.reference), plain_http=True)):
             said = step.digest or said
             on_progress(step)
+            if step.state is TransferState.RETRYING and DISK_FULL.search(find_cause(engine, registry) or ""):
+                raise RegistryError(f"the registry has no room for `{transfer.reference}`")
     except LocalregError as exc:
         _take_back(engine, transfer, before)
         if isinstance(exc, RegistryUnreachableError | ImageNotFoundError) or not (
@@ -196,9 +198,10 @@ def _take_back(engine: Engine, transfer: Transfer, before: Image | None) -> None
     """Leave the engine's names as they were: what is not in the registry has no name of the registry's."""
     # That it failed counts, and not that the engine may be lost for this too.
     with contextlib.suppress(LocalregError):
+        now = engine.find_image(str(transfer.reference))
         if before is None:
             engine.untag_image(str(transfer.reference))
-        else:
+        elif now is not None and now.id != before.id:
             engine.tag_image(before.id, str(transfer.reference))
 
 

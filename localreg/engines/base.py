@@ -254,6 +254,8 @@ class TransferState(StrEnum):
 
     WAITING = "waiting"
     RUNNING = "running"
+    RETRYING = "trying again"
+    """It failed, and the engine waits before it tries once more."""
     DONE = "done"
     EXISTS = "already there"
 

@@ -28,6 +28,9 @@ _STATES = {
     "Pull complete": TransferState.DONE,
     "Layer already exists": TransferState.EXISTS,
     "Already exists": TransferState.EXISTS,
+    # The rest names a repository, or seconds.
+    "Mounted": TransferState.EXISTS,
+    "Retrying": TransferState.RETRYING,
 }
 
 
@@ -83,7 +86,7 @@ def _match(pattern: re.Pattern[str], event: Mapping[str, Any]) -> str | None:
 
 def _layer(event: Mapping[str, Any]) -> Progress:
     status = str(event.get("status"))
-    state = TransferState.EXISTS if status.startswith("Mounted from") else _STATES.get(status, TransferState.RUNNING)
+    state = _STATES.get(status) or _STATES.get(status.partition(" ")[0], TransferState.RUNNING)
     detail = event.get("progressDetail") or {}
     total = detail.get("total") or None
     current = detail.get("current")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,9 @@ settings.load_profile("testbed")
 
 # These need the package index, which the sandbox does not reach: tests/testbed/packaging runs them.
 collect_ignore = ["packaging"] if os.environ.get("LOCALREG_TESTBED") else []
+
+# What runs in the background of a script ignores Ctrl-C, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _exercised: set[str] = set()
 
@@ -98,6 +102,13 @@ def docker(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[B
         yield found
 
 
+@pytest.fixture
+def rootless(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
+    """Rootless Podman, for what only a Podman has and every one the same."""
+    with _made(BEDS["podman-rootless"], request, registry_archive) as found:
+        yield found
+
+
 @pytest.fixture(params=["docker", "podman-rootless"])
 def either(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
     """Docker, then rootless Podman, where a rootful one would show nothing new."""
@@ -145,10 +156,15 @@ def _made(found: Bed, request: pytest.FixtureRequest, registry_archive: Path) ->
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder that every user can read."""
-    open_to_everybody(tmp_path)
-    return tmp_path
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that every user can read; in the sandbox always the same, as it stands on screens that are kept."""
+    if not os.environ.get("LOCALREG_TESTBED"):
+        yield tmp_path
+        return
+    path = Path("/tmp/test")
+    path.mkdir()
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture

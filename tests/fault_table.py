@@ -6,22 +6,30 @@ checked and what docs/reference/faults.md says are the same words.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import psutil
 from beds import Bed
+from screens import VIEWS, View, check, seen, steady
+from terminal import Screen, Terminal
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
 
-MARGIN = 20.0
-"""What a busy machine may add to a time-out of the product's own, in seconds."""
+_A_NUMBER = "45123"
+"""Stands on kept screens for the port of a test."""
+
+MARGIN = 40.0
+"""What a busy machine, and an engine that tries again, may add to a time-out of the product's own, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +44,27 @@ class Fault:
     """A part of what it says; as in the command, the test fills in what stands in braces."""
     seconds: float | None
     """The product's own time-out, where one plays a part."""
+    kept: str
+    """The bed whose screens are kept: those of one show what there is to see."""
+    test: str
+    """The name of the test that shows it."""
+
+    @property
+    def screen(self) -> str | None:
+        """The name of the file that keeps what a person sees; None where it is no error, or not seen on a terminal."""
+        if not self.code or not self.says or re.search("[<>]", self.command):
+            return None
+        words = re.findall("[a-z0-9]+", self.case.lower())
+        return f"faults/{self.test.removeprefix('test_')}.{'-'.join(words)}"
 
     def by(
-        self, bed: Bed, *, env: Mapping[str, str | None] | None = None, cwd: Path | None = None, **values: object
+        self,
+        bed: Bed,
+        *,
+        env: Mapping[str, str | None] | None = None,
+        cwd: Path = Path("/"),
+        within: Callable[[], AbstractContextManager[Mapping[str, str]]] = lambda: contextlib.nullcontext({}),
+        **values: object,
     ) -> str:
         """Show it on an engine; returns what localreg wrote to both streams.
 
@@ -46,31 +72,77 @@ class Fault:
             bed: The engine, and who runs localreg.
             env: Added to the environment; None takes a variable away.
             cwd: Where it runs.
+            within: Made anew for each time that it is shown; what it gives is added to the environment, too.
             values: What stands in braces.
         """
-        return self.begin(bed, env=env, cwd=cwd, **values).end()
+        with within() as more:
+            stage = Stage(self, bed, {**(env or {}), **more}, cwd, values)
+            text = Showing(stage).end()
+        if stage.is_kept:
+            screens = {}
+            for view in VIEWS:
+                with within():
+                    screens[view] = seen(stage.open(view))
+            stage.check_screens(screens)
+        return text
 
     def begin(
-        self, bed: Bed, *, env: Mapping[str, str | None] | None = None, cwd: Path | None = None, **values: object
+        self, bed: Bed, *, env: Mapping[str, str | None] | None = None, cwd: Path = Path("/"), **values: object
     ) -> Showing:
         """Begin to show it, where several are shown at the same time."""
-        return Showing(self, bed, {**bed.environment, **(env or {})}, cwd or Path("/"), values)
+        stage = Stage(self, bed, env or {}, cwd, values)
+        return Showing(stage, {view: stage.open(view) for view in VIEWS} if stage.is_kept else {})
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a fault is shown."""
+
+    fault: Fault
+    bed: Bed
+    env: Mapping[str, str | None]
+    cwd: Path
+    values: Mapping[str, object]
+
+    @property
+    def line(self) -> str:
+        """What a shell is given."""
+        return f"localreg --engine {self.bed.engine} {self.fault.command.format(**self.values)}"
+
+    @property
+    def says(self) -> str:
+        """What has to be a part of what localreg writes."""
+        return self.fault.says.format(**self.values)
+
+    @property
+    def is_kept(self) -> bool:
+        """What a person sees here is what the kept screens show."""
+        return self.fault.screen is not None and self.bed.name == self.fault.kept
+
+    def open(self, view: View) -> Terminal:
+        """Run it in a terminal."""
+        return view.open(self.bed, self.line, env=self.env, cwd=self.cwd)
+
+    def check_screens(self, screens: Mapping[View, Screen]) -> None:
+        """Compare what was seen with what is kept."""
+        assert self.fault.screen is not None
+        numbers = [(str(value), _A_NUMBER) for value in self.values.values() if isinstance(value, int)]
+        steadied = {view: steady(screen, numbers) for view, screen in screens.items()}
+        check(self.fault.screen, f"localreg {self.fault.command}", steadied)
 
 
 class Showing:
     """A fault that is being shown: localreg runs, in a session of its own."""
 
-    def __init__(
-        self, fault: Fault, bed: Bed, env: Mapping[str, str | None], cwd: Path, values: Mapping[str, object]
-    ) -> None:
-        self._fault = fault
-        self._says = fault.says.format(**values)
+    def __init__(self, stage: Stage, terminals: Mapping[View, Terminal] | None = None) -> None:
+        self._stage = stage
+        self._terminals = terminals or {}
         self._began = time.monotonic()
-        script = f"exec localreg --engine {bed.engine} {fault.command.format(**values)}"
+        environment = {**stage.bed.environment, **stage.env}
         self.process = subprocess.Popen(
-            bed.command(["/bin/bash", "-c", script]),
-            env={name: value for name, value in env.items() if value is not None},
-            cwd=cwd,
+            stage.bed.command(["/bin/bash", "-c", f"exec {stage.line}"]),
+            env={name: value for name, value in environment.items() if value is not None},
+            cwd=stage.cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -79,19 +151,22 @@ class Showing:
 
     def end(self) -> str:
         """Wait for its end and check it."""
-        limit = (self._fault.seconds or 0) + MARGIN
+        fault, says = self._stage.fault, self._stage.says
+        limit = (fault.seconds or 0) + MARGIN
         try:
             out, _ = self.process.communicate(timeout=max(limit - (time.monotonic() - self._began), 0))
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             out, _ = self.process.communicate()
-            raise AssertionError(f"`{self._fault.command}` took longer than {limit:g} seconds: {out!r}") from None
+            raise AssertionError(f"`{fault.command}` took longer than {limit:g} seconds: {out!r}") from None
         text = out.decode(errors="backslashreplace")
-        assert self.process.returncode == self._fault.code, f"exited with {self.process.returncode}\n{text}"
-        assert self._says in text, f"{self._says!r} is not in {text!r}"
+        assert self.process.returncode == fault.code, f"exited with {self.process.returncode}\n{text}"
+        assert says in text, f"{says!r} is not in {text!r}"
         assert "Traceback" not in text, text
         left = _of_session(self.process.pid)
         assert not left, f"left behind: {left}"
+        if self._terminals:
+            self._stage.check_screens({view: seen(terminal) for view, terminal in self._terminals.items()})
         return text
 
 
@@ -108,7 +183,7 @@ def _of_session(session: int) -> list[str]:
 
 
 def fault(
-    case: str, command: str, *, code: int, says: str = "", seconds: float | None = None
+    case: str, command: str, *, code: int, says: str = "", seconds: float | None = None, kept: str = "docker"
 ) -> Callable[[_Test], _Test]:
     """Say what a test shows; of several each gets a row.
 
@@ -118,11 +193,12 @@ def fault(
         code: The exit code.
         says: A part of what localreg says.
         seconds: The product's own time-out, where one plays a part.
+        kept: The bed whose screens are kept, where Docker does not know the case.
     """
 
     def mark(test: _Test) -> _Test:
         # Python begins with the lowest.
-        test.__dict__["faults"] = (Fault(case, command, code, says, seconds), *faults_of(test))
+        test.__dict__["faults"] = (Fault(case, command, code, says, seconds, kept, test.__name__), *faults_of(test))
         return test
 
     return mark

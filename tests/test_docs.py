@@ -85,6 +85,20 @@ def test_every_fault_that_a_test_shows_is_in_the_table() -> None:
     assert showing - {"test_docs.py"} == listed
 
 
+def test_every_picture_is_shown_somewhere() -> None:
+    shown = "".join(page.read_text() for page in PAGES)
+    pictures = [path.name for path in (ROOT / "docs/screens").glob("*.svg")]
+    assert pictures
+    assert [name for name in pictures if f"screens/{name})" not in shown] == []
+
+
+def test_every_error_of_the_table_has_its_screens() -> None:
+    files = [file for listed in fault_page.GROUPS.values() for file in listed]
+    named = [fault.screen for file in files for fault, _ in fault_page.list_faults(file) if fault.screen]
+    kept = [f"faults/{path.stem}" for path in (fault_page.TESTS / "screens/faults").glob("*.txt")]
+    assert sorted(named) == sorted(kept)
+
+
 @pytest.mark.parametrize("command", [name for commands in GROUPS.values() for name in commands])
 def test_the_list_of_commands_says_what_the_command_says(command: str) -> None:
     summary = next(commands[command] for commands in GROUPS.values() if command in commands)

@@ -58,7 +58,7 @@ def test_a_service_of_localregs_own_ends_when_nobody_is_connected(podman: Bed) -
         "from localreg.engines.service import private_service\nprint(private_service('podman', idle_seconds=1).socket)"
     )
     # A configuration of its own: a service that another test left is not used again.
-    started = podman.run(sys.executable, "-c", program, env={"XDG_SESSION_TYPE": "of this test"})
+    started = podman.run(sys.executable, "-c", program, env={"XDG_SESSION_TYPE": "of one that ends"})
     assert started.returncode == 0, started.stderr
     socket_path = Path(started.stdout.strip())
     assert socket_path.name.startswith("podman-")
@@ -101,7 +101,7 @@ def test_two_engines_with_the_registry_have_to_be_told_apart(docker: Bed, regist
     assert "--engine docker or --engine podman" in result.stderr
 
 
-@fault("no engine is there", "ls", code=3, says="no container engine answered")
+@fault("no engine is there", "ls", code=3, says="no container engine answered", kept="whatever is there")
 def test_without_any_engine_each_reason_is_told(empty_path: dict[str, str], shown: Fault) -> None:
     assert auto(TESTER, "status", "--all", env=empty_path).returncode == 3
     said = shown.by(Bed("whatever is there", "auto", TESTER_UID), env=empty_path)

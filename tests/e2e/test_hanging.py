@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from beds import Bed
+from fault_table import Fault, fault
 
 from localreg.archive.write import ImageFile, written_archive
 from localreg.stalls import LOOK_SECONDS, PATIENCE_SECONDS
@@ -30,14 +31,20 @@ def add_random_image(bed: Bed, folder: Path, size: int) -> None:
     bed.load(file)
 
 
-def test_a_push_to_a_registry_that_is_stopped_in_its_tracks_is_given_up(bed: Bed, folder: Path) -> None:
+@fault(
+    "the registry is stopped in its tracks, pushed to",
+    "push localhost/app:1",
+    code=6,
+    says="the registry at localhost:5000 does not answer any more",
+    seconds=PATIENCE_SECONDS,
+)
+def test_a_push_to_a_registry_that_is_stopped_in_its_tracks_is_given_up(bed: Bed, folder: Path, shown: Fault) -> None:
     add_random_image(bed, folder, 1 << 20)
     bed.ok("up")
     bed.engine_ok("kill", "-s", "STOP", "registry")
     before = bed.images()
     began = time.monotonic()
-    error = bed.refused(6, "push", "localhost/app:1")
-    assert "the registry at localhost:5000 does not answer any more" in error
+    shown.begin(bed).end()
     # Engines may take a while to begin, and the test's machine too.
     assert PATIENCE_SECONDS - LOOK_SECONDS < time.monotonic() - began < 60
     assert bed.images() == before
@@ -59,21 +66,32 @@ def small_folder(bed: Bed) -> Iterator[Path]:
     path.rmdir()
 
 
-def test_a_registry_without_room_is_said_to_have_none(bed: Bed, folder: Path, small_folder: Path) -> None:
+@fault(
+    "the registry has no room on its disk",
+    "push localhost/app:1",
+    code=6,
+    says="there is no room for `localhost:5000/app:1` where the registry keeps its images",
+)
+def test_a_registry_without_room_is_said_to_have_none(bed: Bed, folder: Path, small_folder: Path, shown: Fault) -> None:
     add_random_image(bed, folder, 16 << 20)
     bed.ok("up", "--volume", str(small_folder))
-    error = bed.refused(6, "push", "localhost/app:1")
-    assert "there is no room for `localhost:5000/app:1` where the registry keeps its images" in error
+    error = shown.by(bed)
     assert "no space left on device" in error
     assert f"hint: make room in {small_folder}" in error
 
 
-def test_what_the_registrys_log_says_of_a_failure_is_told(bed: Bed, folder: Path) -> None:
-    add_random_image(bed, folder, 1 << 20)
-    bed.ok("up")
-    bed.engine_ok(
+# Docker tries five times, for a minute.
+@fault(
+    "the registry fails, and its log says why",
+    "push localhost/app:1",
+    code=6,
+    says="the registry's log: ",
+    kept="podman-rootless",
+)
+def test_what_the_registrys_log_says_of_a_failure_is_told(rootless: Bed, folder: Path, shown: Fault) -> None:
+    add_random_image(rootless, folder, 1 << 20)
+    rootless.ok("up")
+    rootless.engine_ok(
         "exec", "registry", "/bin/sh", "-c", "rm -rf /var/lib/registry/docker; echo >/var/lib/registry/docker"
     )
-    error = bed.refused(6, "push", "localhost/app:1")
-    assert "the registry's log: " in error
-    assert "not a directory" in error
+    assert "not a directory" in shown.by(rootless)

@@ -236,8 +236,10 @@ def test_a_replacement_that_fails_leaves_the_registry_as_it_was(bed: Bed, folder
 def test_a_registry_that_never_answers_is_given_up_after_the_time_asked_for(
     bed: Bed, folder: Path, shown: Fault
 ) -> None:
-    bed.add_image("localhost/app:1", folder)
-    assert "to stderr" in shown.by(bed)
+    write_image(folder / "silent.tar", "localhost/app:1", {}, command="echo said and done; exec sleep 1000")
+    (folder / "silent.tar").chmod(0o644)
+    bed.load(folder / "silent.tar")
+    assert "said and done" in shown.by(bed)
     assert not bed.exists("container", "registry")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -40,14 +41,15 @@ def ask(path: str) -> None:
 
 
 def ask_until_logged(process: subprocess.Popen[bytes], path: str) -> bytes:
-    """Ask the registry for a path until the log that is being followed shows it; what was shown on the way."""
+    """Ask the registry for a path, numbered, until the log that is being followed shows it; what was shown by then."""
     assert process.stdout is not None
     seen = b""
     deadline = time.monotonic() + PATIENCE
+    numbers = itertools.count()
     while path.encode() not in seen:
         assert time.monotonic() < deadline, f"{path} did not come within {PATIENCE} seconds, but {seen!r}"
         with contextlib.suppress(OSError):
-            ask(path)
+            ask(f"{path}{next(numbers)}")
         if select.select([process.stdout], [], [], 0.2)[0]:
             seen += os.read(process.stdout.fileno(), 65536)
     return seen
@@ -96,10 +98,11 @@ def test_tail_since_and_timestamps(bed: Bed) -> None:
 def test_following_shows_what_comes_and_goes_on_after_a_restart(bed: Bed) -> None:
     bed.ok("up")
     with bed.started("localreg", "--engine", bed.engine, "logs", "-f", "--tail", "0") as process:
-        ask_until_logged(process, "/v2/_catalog?first")
+        before = ask_until_logged(process, "/v2/_catalog?first-")
         bed.engine_ok("stop", "-t", "1", "registry")
         bed.ok("up")
-        assert b"_catalog?first" not in ask_until_logged(process, "/v2/_catalog?second")
+        after = ask_until_logged(process, "/v2/_catalog?second-")
+        assert not set(before.splitlines()) & set(after.splitlines())
         bed.ok("down")
         assert process.wait(timeout=PATIENCE) == 0
         assert process.stderr is not None

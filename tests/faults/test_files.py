@@ -30,7 +30,13 @@ def test_a_setting_that_is_none(either: Bed, folder: Path, shown: Fault) -> None
     shown.by(either, cwd=folder, file=folder / "localreg.toml")
 
 
-@fault("the user's own `config.toml` may not be read", "status", code=7, says="cannot read `{file}`: permission denied")
+@fault(
+    "the user's own `config.toml` may not be read",
+    "status",
+    code=7,
+    says="cannot read `{file}`: permission denied",
+    kept="podman-rootless",
+)
 def test_settings_that_may_not_be_read(folder: Path, shown: Fault) -> None:
     file = folder / "localreg/config.toml"
     file.parent.mkdir()
@@ -46,6 +52,7 @@ def test_folders_that_may_not_be_entered(folder: Path, faults: tuple[Fault, ...]
     settings, project = faults
     settings.by(TESTER, env={"XDG_CONFIG_HOME": str(closed)})
     project.by(TESTER, cwd=closed)
+    TESTER.ok("config", "--format", "table", env={"XDG_CONFIG_HOME": str(closed)})
 
 
 @fault("the home is read-only", "up", code=0, says="localhost:5000")

@@ -28,9 +28,11 @@ def test_a_registry_that_is_down(either: Bed, folder: Path, faults: tuple[Fault,
 def publish(
     bed: Bed, folder: Path, script: str, *, name: str = "registry", port: int = 5000, at_start: str = "true"
 ) -> None:
-    """Run a container that answers each connection with what a script prints after the request's first line."""
+    """Run a container that answers each request with what a script prints."""
     image = f"localhost/{name}:1"
-    command = f"{at_start}; echo 'read line; {script}' >/answer; exec busybox nc -ll -p 5000 -e /bin/sh /answer"
+    # A connection that is closed with something unread is broken off.
+    read = "while read -r line && [ ${#line} -gt 1 ]; do :; done"
+    command = f"{at_start}; echo '{read}; {script}' >/answer; exec busybox nc -ll -p 5000 -e /bin/sh /answer"
     write_image(folder / "server.tar", image, {}, command=command)
     (folder / "server.tar").chmod(0o644)
     bed.load(folder / "server.tar")
@@ -114,6 +116,10 @@ def test_registries_that_do_not_get_on(pair: tuple[Bed, Bed], folder: Path, faul
         showing.end()
 
 
+# It is started again and again.
+SAY_ONCE = "[ -e /said ] || printf 'raw \\377 byte\\n'; echo >/said; exit 3"
+
+
 @fault(
     "the registry stops at its start, and its log is no UTF-8",
     "up --image localhost/broken:1",
@@ -121,7 +127,7 @@ def test_registries_that_do_not_get_on(pair: tuple[Bed, Bed], folder: Path, faul
     says="raw \\xff byte",
 )
 def test_a_log_that_is_no_text_in_an_error(either: Bed, folder: Path, shown: Fault) -> None:
-    write_image(folder / "broken.tar", "localhost/broken:1", {}, command="printf 'raw \\377 byte\\n'; exit 3")
+    write_image(folder / "broken.tar", "localhost/broken:1", {}, command=SAY_ONCE)
     (folder / "broken.tar").chmod(0o644)
     either.load(folder / "broken.tar")
     shown.by(either)

@@ -1,0 +1,148 @@
+"""What a person sees, kept as files: a command in terminals of 40, 80 and 200 columns, and in one without colour.
+
+`LOCALREG_WRITE_SCREENS=1` writes the files anew; each is to be looked at before it is committed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from beds import Bed
+from rich.console import Console
+from rich.text import Text
+from terminal import Screen, Terminal
+
+FOLDER = Path(__file__).parent / "screens"
+PICTURES = Path(__file__).parent.parent / "docs" / "screens"
+
+_VARYING = (
+    (r"sha256:[0-9a-f]{64}", "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+    (r"(?<!-)\b(?=[a-f]*[0-9])[0-9a-f]{12}\b", "9f86d081884c"),
+    (r"\(\d+\.\d s\)", "(0.6 s)"),
+    (r"\b\d:\d\d:\d\d\b", "0:00:00"),
+    (r"Docker \d+\.\d+\.\d+[\w.+~-]*", "Docker 28.5.2"),
+    (r"Podman \d+\.\d+\.\d+[\w.+~-]*", "Podman 5.4.2"),
+    (r"\(pid \d+\)", "(pid 4242)"),
+    (r"--port \d{5}", "--port 45124"),
+    (r"localreg --engine \w+ ", "localreg "),
+    (r"(?<=:)[3-6]\d{4}\b", "45123"),
+    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
+    (r"(?<=sha256/)[0-9a-f]{64}", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+)
+"""What differs from run to run, and what stands for it."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A kind of terminal."""
+
+    columns: int
+    colour: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.columns} columns" + ("" if self.colour else ", without colour")
+
+    def open(
+        self, bed: Bed, script: str, *, env: Mapping[str, str | None] | None = None, cwd: Path = Path("/")
+    ) -> Terminal:
+        """Run a line of a shell in it, as the bed's user."""
+        colours = {"TERM": "xterm-256color", **({} if self.colour else {"NO_COLOR": "1"})}
+        full = {**bed.environment, **(env or {}), **colours}
+        return Terminal(
+            bed.command(["/bin/bash", "-c", f"exec {script}"]),
+            columns=self.columns,
+            env={name: value for name, value in full.items() if value is not None},
+            cwd=cwd,
+        )
+
+
+_SVG = """\
+<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
+<style>
+.{unique_id}-matrix {{ font: {char_height}px/{line_height}px ui-monospace, monospace; }}
+{styles}
+</style>
+<defs>
+<clipPath id="{unique_id}-clip-terminal"><rect width="{terminal_width}" height="{terminal_height}"/></clipPath>
+{lines}
+</defs>
+<rect width="{width}" height="{height}" rx="8" fill="#1c1c1c"/>
+<g transform="translate({terminal_x}, 20)" clip-path="url(#{unique_id}-clip-terminal)">
+{backgrounds}
+<g class="{unique_id}-matrix">
+{matrix}
+</g>
+</g>
+</svg>
+"""
+"""No window around it, and no font that a page would have to load from somewhere."""
+
+VIEWS = (View(40), View(80), View(200), View(80, colour=False))
+PICTURED = View(80)
+
+
+def seen(terminal: Terminal) -> Screen:
+    """What is left on a terminal when its program has ended."""
+    terminal.wait()
+    return terminal.screen()
+
+
+def steady(screen: Screen, varying: Sequence[tuple[str, str]] = ()) -> Screen:
+    """A screen without what differs from run to run."""
+    return screen.changed(lambda line: _replaced(line, (*varying, *_VARYING)))
+
+
+def _replaced(line: Text, varying: Sequence[tuple[str, str]]) -> Text:
+    for pattern, word in varying:
+        for found in reversed(list(re.finditer(pattern, line.plain))):
+            start, end = found.span()
+            before, middle, after = line.divide([start, end])
+            line = Text.assemble(before, (word, str(middle.spans[0].style) if middle.spans else ""), after)
+    return line
+
+
+def check(name: str, command: str, seen: Mapping[View, Screen]) -> None:
+    """Compare screens with those that are kept.
+
+    Args:
+        name: Of the file in `tests/screens`, without its suffix.
+        command: What was typed.
+        seen: Without what varies.
+    """
+    path = FOLDER / f"{name}.txt"
+    text = f"$ {command}\n" + "".join(
+        f"\n{f'── {view} ':─<{view.columns}}\n" + "".join(f"{row.markup}\n" for row in screen.rows)
+        for view, screen in seen.items()
+    )
+    if os.environ.get("LOCALREG_WRITE_SCREENS"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert path.exists(), f"no screen is kept as {path.name}; it is\n{text}"
+    assert path.read_text() == text
+
+
+def check_picture(name: str, told: Sequence[tuple[str, Screen]]) -> None:
+    """Compare a picture that README or docs show with what was seen.
+
+    Args:
+        name: Of the file in `docs/screens`, without its suffix.
+        told: Commands and their screens, one below the other.
+    """
+    console = Console(
+        file=StringIO(), record=True, width=PICTURED.columns, force_terminal=True, color_system="truecolor"
+    )
+    for number, (command, screen) in enumerate(told):
+        console.print(*([""] if number else []), Text(f"$ {command}", "bold"), *screen.rows, sep="\n", no_wrap=True)
+    svg = console.export_svg(title="", unique_id=name, code_format=_SVG)
+    svg = "".join(f"{line.rstrip()}\n" for line in svg.splitlines())
+    path = PICTURES / f"{name}.svg"
+    if os.environ.get("LOCALREG_WRITE_SCREENS"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(svg)
+    assert path.exists(), f"there is no picture {path.name}"
+    assert path.read_text() == svg

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from localreg.engines.base import Engine, HostPathMount, Image, Progress, TransferState, VolumeMount
 from localreg.engines.published import DISK_FULL
@@ -23,6 +25,9 @@ from localreg.reference import Reference, looks_like_image_id, parse_reference, 
 from localreg.registry.client import RegistryClient
 from localreg.registry_container import Registry
 from localreg.stalls import watched
+
+_PAUSES = (0.05, 0.1, 0.2)
+"""Seconds until a registry is asked again that answered 500, as it does while somebody else pushes to the same tag."""
 
 OnProgress = Callable[[Progress], None]
 
@@ -250,4 +255,11 @@ def _digest_in_registry(registry: Registry, reference: Reference) -> str | None:
     if not registry.is_within_reach:
         return None
     with RegistryClient(registry.base_url()) as client:
+        for pause in _PAUSES:
+            try:
+                return client.head_manifest(reference.path, str(reference.digest or reference.tag)).digest
+            except RegistryError as exc:
+                if exc.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+            time.sleep(pause)
         return client.head_manifest(reference.path, str(reference.digest or reference.tag)).digest

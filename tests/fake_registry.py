@@ -26,9 +26,9 @@ class FakeRegistry:
         base_url: Where it listens.
         requests: How often each path was asked for.
         connections: How many were made.
-        faults: Path to what happens instead of an answer: a status, `absent`, `html`, `nested`, `hang`, `drip`,
-            `slow-headers`, `cut`, `endless`, `loop` (to itself), `gone` (no HTTP at all) or `wrong` (other bytes than
-            the digest says).
+        faults: Path to what happens instead of an answer: a status, `absent`, `busy` (500, once), `html`, `nested`,
+            `hang`, `drip`, `slow-headers`, `cut`, `endless`, `loop` (to itself), `gone` (no HTTP at all) or `wrong`
+            (other bytes than the digest says).
         link_base: What stands before the path of the next page's link.
         answers: Path to a body to answer with, and to headers beside it.
     """
@@ -186,6 +186,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, fault: str) -> None:
         if fault.isdigit():
             self._error(int(fault), "UNKNOWN")
+        elif fault == "busy":
+            del self.registry.faults[urlsplit(self.path).path]
+            self._error(500, "UNKNOWN")
         elif fault == "absent":
             self._error(404, "MANIFEST_UNKNOWN")
         elif fault == "html":

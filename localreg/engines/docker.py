@@ -182,7 +182,7 @@ class DockerEngine(DockerImages):
 
     def stop_container(self, container_id: str, *, grace_seconds: int = 10) -> None:
         """Ask it to stop, kill it after the grace."""
-        with docker_errors(f"stop container `{container_id}`"):
+        with docker_errors(f"stop container `{container_id[:12]}`"):
             try:
                 # The SDK adds the grace to the time-out of the request.
                 self._client.stop(container_id, timeout=grace_seconds)
@@ -191,7 +191,7 @@ class DockerEngine(DockerImages):
 
     def remove_container(self, container_id: str, *, anonymous_volumes: bool = True) -> None:
         """Remove it, running or not."""
-        with docker_errors(f"remove container `{container_id}`"):
+        with docker_errors(f"remove container `{container_id[:12]}`"):
             try:
                 self._client.remove_container(container_id, v=anonymous_volumes, force=True)
             except docker.errors.NotFound:
@@ -213,7 +213,7 @@ class DockerEngine(DockerImages):
         timestamps: bool = False,
     ) -> Iterator[LogChunk]:
         """Iterate over its output, stdout and stderr apart, which the SDK's own method does not keep."""
-        doing = f"read the log of container `{container_id}`"
+        doing = f"read the log of container `{container_id[:12]}`"
         with docker_errors(doing):
             try:
                 container = self._client.inspect_container(container_id)
@@ -273,7 +273,7 @@ class DockerEngine(DockerImages):
 
 
 def _no_container(container_id: str, error: docker.errors.APIError) -> ContainerNotFoundError:
-    return ContainerNotFoundError(f"Docker has no container `{container_id}`", details=said(error))
+    return ContainerNotFoundError(f"Docker has no container `{container_id[:12]}`", details=said(error))
 
 
 def _volume(entry: Mapping[str, Any]) -> Volume:

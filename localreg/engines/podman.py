@@ -189,7 +189,7 @@ class PodmanEngine(PodmanImages):
 
     def stop_container(self, container_id: str, *, grace_seconds: int = 10) -> None:
         """Ask it to stop, kill it after the grace."""
-        with podman_errors(f"stop container `{container_id}`"):
+        with podman_errors(f"stop container `{container_id[:12]}`"):
             try:
                 self._connection.post(
                     f"/containers/{quoted(container_id)}/stop",
@@ -201,12 +201,12 @@ class PodmanEngine(PodmanImages):
 
     def remove_container(self, container_id: str, *, anonymous_volumes: bool = True) -> None:
         """Remove it, running or not."""
-        with podman_errors(f"remove container `{container_id}`"):
+        with podman_errors(f"remove container `{container_id[:12]}`"):
             volumes = self._anonymous_volumes(container_id) if anonymous_volumes else []
             if not wait_until(
                 lambda: self._is_removed(container_id, anonymous_volumes=anonymous_volumes), seconds=_REMOVAL_SECONDS
             ):
-                raise EngineError(f"Podman could not remove container `{container_id}`: it is always about to end")
+                raise EngineError(f"Podman could not remove container `{container_id[:12]}`: it is always about to end")
             for volume in volumes:
                 # Podman's own removal of a container that removes itself may win, and it forgets them.
                 with contextlib.suppress(podman.errors.APIError):
@@ -251,7 +251,7 @@ class PodmanEngine(PodmanImages):
             **({} if tail is None else {"tail": str(tail)}),
             **({} if since is None else {"since": since.isoformat()}),
         }
-        with podman_errors(f"read the log of container `{container_id}`"):
+        with podman_errors(f"read the log of container `{container_id[:12]}`"):
             try:
                 response = self._connection.get(
                     f"/containers/{quoted(container_id)}/logs",
@@ -316,7 +316,7 @@ def _is_rootless(connection: Connection, endpoint: Endpoint) -> bool:
 
 
 def _no_container(container_id: str, error: podman.errors.APIError) -> ContainerNotFoundError:
-    return ContainerNotFoundError(f"Podman has no container `{container_id}`", details=said(error))
+    return ContainerNotFoundError(f"Podman has no container `{container_id[:12]}`", details=said(error))
 
 
 def _volume(entry: Mapping[str, Any]) -> Volume:

@@ -177,7 +177,9 @@ def _reasons(engine: EngineName, endpoint: Endpoint, seconds: float) -> Iterator
     except OSError as exc:
         raise NoAnswerError(Unavailable(engine, where, str(exc.strerror or exc).lower())) from exc
     except (http.client.HTTPException, ValueError, LookupError, TypeError, AttributeError) as exc:
-        raise NoAnswerError(Unavailable(engine, where, f"what answers is no container engine ({exc})")) from exc
+        raise NoAnswerError(
+            Unavailable(engine, where, f"what answers is no container engine ({str(exc).strip()})")
+        ) from exc
 
 
 def _permission(socket: str) -> tuple[str, str | None]:

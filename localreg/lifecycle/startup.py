@@ -32,6 +32,7 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
     """
     container = registry.container
     published = registry.published
+    now: Container | None = container
 
     def answers() -> bool:
         if published is None:
@@ -42,19 +43,24 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
         return is_ready(f"http://{published.from_host}")
 
     def is_alive() -> bool:
+        nonlocal now
         now = engine.find_container(container.id)
-        return now is not None and now.state is ContainerState.RUNNING
+        return _runs_since_then(container, now)
 
     if wait_until(answers, seconds=seconds, is_alive=is_alive):
         return
-    now = engine.find_container(container.id)
     raise _not_ready(container, now, seconds, read_last_lines(engine, container.id))
+
+
+def _runs_since_then(container: Container, now: Container | None) -> bool:
+    """It did not stop meanwhile; one that an engine has started again did."""
+    return now is not None and now.state is ContainerState.RUNNING and now.started_at == container.started_at
 
 
 def _not_ready(
     container: Container, now: Container | None, seconds: float, lines: Sequence[str]
 ) -> RegistryNotReadyError:
-    if now is not None and now.state is ContainerState.RUNNING:
+    if _runs_since_then(container, now):
         return RegistryNotReadyError(
             f"registry `{container.name}` runs but did not answer within {seconds:g} seconds",
             hint=f"localreg up --wait {max(60, round(seconds * 2))}",

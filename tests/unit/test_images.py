@@ -1,0 +1,41 @@
+"""What the registry is asked about an image."""
+
+from __future__ import annotations
+
+import pytest
+from fake_registry import FakeRegistry
+from fakes import FakeEngine
+
+from localreg.engines.base import Address, AnonymousMount, ContainerSpec
+from localreg.errors import RegistryError
+from localreg.images import Transferred, plan_pull, pull
+from localreg.registry_container import Registry
+
+
+def pull_from(fake: FakeRegistry) -> Transferred:
+    """Pull `app:1` with an engine in memory from a registry in memory."""
+    engine = FakeEngine()
+    image = engine.add_image("registry:2.8.3")
+    address = Address("127.0.0.1", int(fake.base_url.rpartition(":")[2]))
+    spec = ContainerSpec("registry", "registry:2.8.3", 5000, address, AnonymousMount("/data"))
+    registry = Registry(engine.create_container(spec))
+    transfer = plan_pull(registry, "app:1")
+    engine.registries[registry.get_location()] = {str(transfer.reference): image}
+    return pull(engine, registry, transfer, on_progress=lambda _step: None)
+
+
+def test_a_registry_that_is_busy_for_a_moment_is_asked_again(registry: FakeRegistry) -> None:
+    digest = registry.put_image("app:1")
+    registry.faults["/v2/app/manifests/1"] = "busy"
+    assert pull_from(registry).digest == digest
+    assert registry.requests["/v2/app/manifests/1"] == 2
+
+
+@pytest.mark.parametrize(("status", "times"), [(500, 4), (503, 1)])
+def test_a_registry_that_fails_all_the_time_is_not_asked_for_ever(
+    registry: FakeRegistry, status: int, times: int
+) -> None:
+    registry.faults["/v2/app/manifests/1"] = str(status)
+    with pytest.raises(RegistryError, match=f"answered {status}"):
+        pull_from(registry)
+    assert registry.requests["/v2/app/manifests/1"] == times

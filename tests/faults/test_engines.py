@@ -82,11 +82,16 @@ def test_an_engine_that_hangs_up(either: Bed, folder: Path, shown: Fault) -> Non
 
 @fault("what answers is no engine", "ls", code=3, says="{socket}: what answers is no container engine")
 def test_what_is_no_engine(either: Bed, folder: Path, shown: Fault) -> None:
-    for number, answer in enumerate(ODD_ANSWERS):
-        path = folder / f"odd-{number}.sock"
+    path = folder / "odd.sock"
+    for answer in ODD_ANSWERS:
         with listen(path, either.uid) as server:
             threading.Thread(target=answer_all, args=(server, answer), daemon=True).start()
-            shown.by(either, env=at(either, f"unix://{path}"), socket=path)
+            if answer == ODD_ANSWERS[-1]:
+                shown.by(either, env=at(either, f"unix://{path}"), socket=path)
+            else:
+                error = either.refused(3, "ls", env=at(either, f"unix://{path}"))
+                assert f"{path}: what answers is no container engine" in error
+        path.unlink()
 
 
 @contextlib.contextmanager
@@ -117,7 +122,12 @@ def test_killed_during_a_pull(either: Bed, folder: Path, shown: Fault) -> None:
     assert either.ok("pull", "app:1").startswith("localhost:5000/app:1@")
 
 
-@fault("the engine is killed during `logs -f`", "logs -f", code=1, says="lost {engine} while trying to read the log")
+@fault(
+    "the engine is killed during `logs -f`",
+    "logs -f --tail 0",
+    code=1,
+    says="lost {engine} while trying to read the log",
+)
 def test_killed_while_the_log_is_followed(either: Bed, folder: Path, shown: Fault) -> None:
     either.ok("up")
     shown.by(either, within=lambda: killed_at(either, b"/logs?", folder), engine=either.program.capitalize())

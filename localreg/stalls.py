@@ -23,21 +23,19 @@ class _Worker(Generic[_T]):
 
     def __init__(self, items: Iterator[_T]) -> None:
         self._items = items
-        self._end: BaseException = StopIteration()
-        self._found: queue.SimpleQueue[Callable[[], _T]] = queue.SimpleQueue()
+        self._found: queue.SimpleQueue[tuple[_T] | BaseException] = queue.SimpleQueue()
+        """Each item by itself in a tuple, and at the end why there is none any more."""
         # One that hangs ends with the process.
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
         try:
             for item in self._items:
-                self._found.put(lambda item=item: item)  # type: ignore[misc]  # binds the item of this round
+                self._found.put((item,))
         except BaseException as exc:  # noqa: BLE001 -- handed to whoever waits
-            self._end = exc
-        self._found.put(self._raise)
-
-    def _raise(self) -> _T:
-        raise self._end
+            self._found.put(exc)
+        else:
+            self._found.put(StopIteration())
 
     def next(self, *, seconds: float) -> _T:
         """The next item.
@@ -46,7 +44,10 @@ class _Worker(Generic[_T]):
             queue.Empty: it did not come in time.
             StopIteration: there is none any more.
         """
-        return self._found.get(timeout=seconds)()
+        found = self._found.get(timeout=seconds)
+        if isinstance(found, BaseException):
+            raise found
+        return found[0]
 
 
 def watched(items: Iterator[_T], find_silence: Callable[[], LocalregError | None]) -> Iterator[_T]:

@@ -58,13 +58,19 @@ class PortClaims:
         if claim := next((claim for claim in self.claims if claim.address.overlaps(address)), None):
             return claim.who
         holder = None if self.remote else ports.find_holder(address)
-        if holder is not None and holder.may_be_a_forwarder:
-            # It may be about to go, with a container that was stopped a moment ago.
-            wait_until(lambda: ports.find_holder(address) is None, seconds=_FORWARDER_SECONDS)
-            holder = ports.find_holder(address)
         if holder is None and address.port in self.taken:
             return "another program"
         return None if holder is None else str(holder)
+
+    def await_forwarder(self, address: Address) -> None:
+        """Wait a moment for what may have forwarded the port to a container that was stopped just now."""
+
+        def may_go() -> bool:
+            holder = ports.find_holder(address)
+            return holder is not None and holder.may_be_a_forwarder
+
+        if not self.remote:
+            wait_until(lambda: not may_go(), seconds=_FORWARDER_SECONDS)
 
     def find_namesake(self, address: Address) -> ports.Holder | None:
         """Who listens on the other loopback, where `localhost` may lead a client."""
@@ -121,6 +127,7 @@ def choose_port(asked: RegistryOptions, claims: PortClaims, *, command: str = "l
         PortTakenError: the port was asked for and something holds it.
     """
     address = Address(asked.host or DEFAULT_HOST, asked.port or DEFAULT_PORT)
+    claims.await_forwarder(address)
     holder = claims.find_holder(address)
     namesake = claims.find_namesake(address)
     if asked.port is not None:

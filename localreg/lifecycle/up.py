@@ -179,8 +179,7 @@ def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
             await_registry(engine, registry, seconds=request.wait_seconds)
         return
     address = Address(registry.options.host or DEFAULT_HOST, registry.options.port or DEFAULT_PORT)
-    # Before the engine tries: a port that is about to be given up by a forwarder is waited for here.
-    request.claims.find_holder(address)
+    request.claims.await_forwarder(address)
     try:
         engine.start_container(container.id)
     except PortTakenError as exc:

@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from localreg import ports
 from localreg.engines.base import Address, Endpoint
 from localreg.engines.probe import Answer, SeenContainer
 from localreg.errors import PortTakenError
@@ -73,3 +74,27 @@ def test_what_listens_here_holds_no_port_of_a_remote_engine() -> None:
         assert choose_port(asked, PortClaims(remote=True)).address.port == asked.port
         with pytest.raises(PortTakenError):
             choose_port(asked, PortClaims())
+
+
+def test_a_forwarder_that_is_about_to_go_is_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = Address("127.0.0.1", port)
+    seen = iter([ports.Holder(address, "rootlessport", 1), ports.Holder(address, "rootlessport", 1)])
+    monkeypatch.setattr(ports, "find_holder", lambda asked: next(seen, None) if asked == address else None)
+    assert choose_port(RegistryOptions(port=port), PortClaims()).address == address
+
+
+def test_one_that_stays_holds_the_port_and_no_other_is_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = port + 20
+    asked_for: list[int] = []
+
+    def find_holder(address: Address) -> ports.Holder | None:
+        asked_for.append(address.port)
+        return ports.Holder(address, "rootlessport", 1) if port <= address.port < free else None
+
+    monkeypatch.setattr(ports, "find_holder", find_holder)
+    with pytest.raises(PortTakenError) as caught:
+        choose_port(RegistryOptions(port=port), PortClaims())
+    assert caught.value.hint == f"localreg up --port {free}"
+    # Each of the others is looked at once, on this loopback and on the other.
+    assert asked_for.count(port) > 2
+    assert asked_for.count(port + 1) <= 2

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from localreg.engines.base import Engine, HostPathMount, Image, Progress, TransferState, VolumeMount
+from localreg.engines.base import Engine, Image, Progress, TransferState
 from localreg.engines.published import DISK_FULL
 from localreg.errors import (
     EngineLostError,
@@ -183,20 +183,10 @@ def _explained(error: LocalregError, transfer: Transfer, registry: Registry, cau
     if DISK_FULL.search(cause):
         return RegistryError(
             f"there is no room for `{transfer.reference}` where the registry keeps its images",
-            hint=f"make room in {_storage_of(registry)}",
+            hint=f"make room in {registry.spoken_storage or 'its volume'}",
             details=[cause],
         )
     return RegistryError(error.message, hint="localreg logs", details=[*error.details, f"the registry's log: {cause}"])
-
-
-def _storage_of(registry: Registry) -> str:
-    match registry.data:
-        case VolumeMount(volume=volume):
-            return f"volume {volume}"
-        case HostPathMount(path=path):
-            return path
-        case _:
-            return "the registry's volume"
 
 
 def _take_back(engine: Engine, transfer: Transfer, before: Image | None) -> None:

@@ -152,6 +152,11 @@ class Registry:
         return None if self.data is None else storage_of(self.data)
 
     @property
+    def spoken_storage(self) -> str | None:
+        """The same as a sentence names it: `volume NAME`, or the path."""
+        return f"volume {self.storage}" if isinstance(self.data, VolumeMount) else self.storage
+
+    @property
     def location(self) -> str | None:
         """The registry's part of a reference, such as `localhost:5000`; None when no port is published."""
         return None if self.published is None else location_of(self.published)

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from beds import BEDS, REGISTRY_IMAGE, REQUIRED, Bed, Distribution, free_port, is_free, require_testbed
+from fake_registry import FakeRegistry, fake_registry
 from fault_table import Fault, faults_of
 from hypothesis import HealthCheck, settings
 
@@ -165,6 +166,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     path.mkdir()
     yield path
     shutil.rmtree(path)
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    """A registry in this process."""
+    with fake_registry() as found:
+        yield found
 
 
 @pytest.fixture

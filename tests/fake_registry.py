@@ -39,7 +39,9 @@ class FakeRegistry:
         self.connections = 0
         self.faults: dict[str, str] = {}
         self.link_base = ""
-        self.answers: dict[str, tuple[bytes, dict[str, str]]] = {}
+        self.answers: dict[str, tuple[bytes, dict[str, str]]] = {
+            "/v2/": (b"{}", {"Docker-Distribution-Api-Version": "registry/2.0"})
+        }
         self.tags: dict[str, dict[str, str] | None] = {}
         self.manifests: dict[str, tuple[str, bytes]] = {}
         self.blobs: dict[str, bytes] = {}

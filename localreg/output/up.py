@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from localreg.engines.base import EngineInfo, HostPathMount, VolumeMount
+from localreg.engines.base import EngineInfo, VolumeMount
 from localreg.lifecycle.up import UpAction, UpResult
 from localreg.output.block import block
 from localreg.output.humane import duration
@@ -52,15 +52,13 @@ def render(
 
 
 def _storage(result: UpResult, command: str) -> str:
-    match result.registry.data:
-        case VolumeMount(volume=volume):
-            return f"volume {volume}" + (f", kept by `{command} down`" if result.registry.is_ours else "")
-        case HostPathMount(path=path):
-            return path
-        case _ if result.registry.container.removes_itself:
-            return "none: images are gone when it stops"
-        case _:
-            return "an anonymous volume, gone with the container"
+    registry = result.registry
+    place = registry.spoken_storage
+    if place is None:
+        gone = "none: images are gone when it stops"
+        return gone if registry.container.removes_itself else "an anonymous volume, gone with the container"
+    is_kept = registry.is_ours and isinstance(registry.data, VolumeMount)
+    return f"{place}, kept by `{command} down`" if is_kept else place
 
 
 def _headline(result: UpResult, what: str, location: str) -> str:

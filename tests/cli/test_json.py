@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
 import pytest
 import schemas
-from fake_registry import FakeRegistry, fake_registry
+from fake_registry import FakeRegistry
 from fakes import FakeEngine
 
 from localreg.cli import status as status_command
@@ -22,13 +21,6 @@ from localreg.engines.select import Selection, Survey
 
 WITHOUT_JSON = {"logs", "completion"}
 """Commands whose result is what somebody else reads or wrote."""
-
-
-@pytest.fixture
-def registry() -> Iterator[FakeRegistry]:
-    with fake_registry() as found:
-        found.answers["/v2/"] = (b"{}", {"Docker-Distribution-Api-Version": "registry/2.0"})
-        yield found
 
 
 @pytest.fixture

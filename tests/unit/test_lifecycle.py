@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_registry import FakeRegistry, fake_registry
+from fake_registry import FakeRegistry
 from fakes import FakeEngine
 
 from localreg.engines.base import EngineInfo, VolumeMount
@@ -29,14 +28,6 @@ from localreg.registry_container import RegistryOptions, find_registry, replaced
 IMAGE = "docker.io/library/registry:2.8.3"
 BROKEN = "localhost/broken:1"
 OTHER = VolumeMount("other", "/data")
-
-
-@pytest.fixture
-def registry() -> Iterator[FakeRegistry]:
-    """What answers at the port that the container publishes."""
-    with fake_registry() as found:
-        found.answers["/v2/"] = (b"{}", {"Docker-Distribution-Api-Version": "registry/2.0"})
-        yield found
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ def write_image(
     *,
     command: str = SCRIPT,
     ballast: bytes = b"",
+    can_run: bool = True,
     created: str = "2026-01-01T00:00:00Z",
 ) -> None:
     """Write an image with a static busybox.
@@ -32,10 +33,12 @@ def write_image(
         labels: Make it differ from others.
         command: What it runs.
         ballast: Makes its layer large.
+        can_run: It has busybox, whose size is not the same everywhere.
         created: When it says that it was made.
     """
     content = json.dumps(dict(labels)).encode()
-    layer = _layer({"bin/busybox": static_busybox(), "content": content, "ballast": ballast})
+    program = {"bin/busybox": static_busybox()} if can_run else {}
+    layer = _layer({**program, "content": content, "ballast": ballast})
     digest = hashlib.sha256(layer).hexdigest()
     config = json.dumps(
         {

@@ -28,6 +28,7 @@ _VARYING = (
     (r"Docker \d+\.\d+\.\d+[\w.+~-]*", "Docker 28.5.2"),
     (r"Podman \d+\.\d+\.\d+[\w.+~-]*", "Podman 5.4.2"),
     (r"\(pid \d+\)", "(pid 4242)"),
+    (r"\"size\": \d+", "\"size\": 38600000"),
     (r"--port \d{5}", "--port 45124"),
     (r"localreg --engine \w+ ", "localreg "),
     (r"(?<=:)[3-6]\d{4}\b", "45123"),

@@ -86,7 +86,7 @@ def test_a_registry_without_room_is_said_to_have_none(bed: Bed, folder: Path, sm
     "push localhost/app:1",
     code=6,
     says="the registry's log: ",
-    kept="podman-rootless",
+    kept=None,
 )
 def test_what_the_registrys_log_says_of_a_failure_is_told(rootless: Bed, folder: Path, shown: Fault) -> None:
     add_random_image(rootless, folder, 1 << 20)

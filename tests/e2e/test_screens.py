@@ -74,7 +74,8 @@ def add_images(bed: Bed, folder: Path) -> None:
     ):
         created = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
         archive = folder / "image.tar"
-        write_image(archive, name, {"of": name}, ballast=random.Random(name).randbytes(size), created=created)
+        ballast = random.Random(name).randbytes(size)
+        write_image(archive, name, {"of": name}, ballast=ballast, can_run=False, created=created)
         archive.chmod(0o644)
         bed.load(archive)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Sequence
+from typing import Literal
 
 _GAPS = (3, 2, 1)
 """Columns between two cells: as many as there is room for."""
+_ANY = 1 << 20
+"""A width at which rich has nothing to fit."""
 
 
 def columns(
@@ -61,34 +64,39 @@ def _folded(
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), show_edge=False)
-    widths = _unfolded(headings, rows, width=width, gap=gap)
-    for heading, least in zip(headings, widths, strict=True):
-        table.add_column(
-            heading,
-            justify="right" if heading in right else "left",
-            overflow="fold",
-            header_style="",
-            min_width=least,
-        )
+    # Widths and gaps are given: what rich would make narrower by itself it might cut.
+    table = Table(box=None, padding=0, pad_edge=False, show_edge=False)
+    widths = _widths(
+        [[*column] for column in zip(headings, *rows, strict=True)], room=width - gap * (len(headings) - 1)
+    )
+    for heading, given in zip(headings, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if heading in right else "left"
+        table.add_column(heading, justify=justify, overflow="fold", header_style="", width=given)
+        table.add_column(width=gap)
     for row in rows:
-        table.add_row(*map(Text, row))
-    console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False, force_terminal=False)
+        table.add_row(*(part for cell in row for part in (Text(cell), "")))
+    console = Console(file=io.StringIO(), width=_ANY, color_system=None, highlight=False, force_terminal=False)
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
-def _unfolded(headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, gap: int) -> list[int | None]:
-    """How wide each column has to be for its words to stay whole; None for all where there is no room for that."""
-    least = [
-        max((len(word) for cell in column for word in cell.split()), default=0)
-        for column in zip(headings, *rows, strict=True)
-    ]
-    if sum(least) + gap * (len(least) - 1) > width:
-        return [None for _ in least]
-    # Rich counts a gap behind the last column, too.
-    return [*least[:-1], max(least[-1] - gap, 1)]
+def _widths(columns: Sequence[Sequence[str]], *, room: int) -> list[int]:
+    """How wide each column is: the widest give first, and words are broken only where nothing else is left."""
+    from rich.cells import cell_len  # noqa: PLC0415 -- loads rich
+
+    widths = [max(map(cell_len, column)) for column in columns]
+    words = [max((cell_len(word) for cell in column for word in cell.split()), default=1) for column in columns]
+    characters = [max((cell_len(character) for cell in column for character in cell), default=1) for column in columns]
+    for least in (words, characters):
+        while sum(widths) > room:
+            spare, widest = max(
+                (width - floor, index) for index, (width, floor) in enumerate(zip(widths, least, strict=True))
+            )
+            if spare <= 0:
+                break
+            widths[widest] -= 1
+    return [max(width, 1) for width in widths]
 
 
 def _natural_width(headings: Sequence[str], rows: Sequence[Sequence[str]], shown: Sequence[str], gap: int) -> int:

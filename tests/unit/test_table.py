@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -61,6 +63,19 @@ def test_what_needs_no_folding_looks_as_rich_would_have_it(rows: list[tuple[str,
     headings, right = ("NAME", "SIZE", "AGE"), frozenset({"SIZE"})
     ours = columns(headings, rows, width=width, right=right)
     assert ours == table_module._folded(headings, rows, width=width, gap=3, right=right)  # noqa: SLF001
+
+
+@given(
+    st.lists(st.tuples(*[st.text("abc\u6f22 -:/", max_size=40).map(str.strip)] * 4), min_size=1, max_size=4),
+    st.integers(min_value=12, max_value=120),
+)
+def test_nothing_is_cut_away_and_no_line_is_too_long(rows: list[tuple[str, ...]], width: int) -> None:
+    text = columns(("NAME", "A", "B", "SIZE"), rows, width=width, right=frozenset({"SIZE"}))
+    assert max(map(cell_len, text.splitlines())) <= width
+    shown, wanted = Counter(text), Counter("NAMEABSIZE" + "".join(itertools.chain(*rows)))
+    assert {key: count for key, count in shown.items() if not key.isspace()} == {
+        key: count for key, count in wanted.items() if not key.isspace()
+    }
 
 
 @pytest.mark.parametrize("name", ["\u6f22\u5b57", "e\u0301"])

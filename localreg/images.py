@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from localreg.engines.base import Engine, Image, Progress, TransferState
@@ -137,6 +138,7 @@ def push(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress:
     Raises:
         RegistryError: the push failed, or the registry has something else afterwards.
     """
+    began = datetime.now(UTC)
     before = engine.find_image(str(transfer.reference))
     tag(engine, transfer)
     said: str | None = None
@@ -144,12 +146,14 @@ def push(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress:
         for step in _steps(engine, registry, engine.push_image(str(transfer.reference), plain_http=True)):
             said = step.digest or said
             on_progress(step)
-            if step.state is TransferState.RETRYING and DISK_FULL.search(find_cause(engine, registry) or ""):
+            if step.state is TransferState.RETRYING and DISK_FULL.search(
+                find_cause(engine, registry, since=began) or ""
+            ):
                 raise RegistryError(f"the registry has no room for `{transfer.reference}`")
     except LocalregError as exc:
         _take_back(engine, transfer, before)
         if isinstance(exc, RegistryUnreachableError | ImageNotFoundError) or not (
-            cause := find_cause(engine, registry)
+            cause := find_cause(engine, registry, since=began)
         ):
             raise
         raise _explained(exc, transfer, registry, cause) from exc
@@ -183,7 +187,7 @@ def _explained(error: LocalregError, transfer: Transfer, registry: Registry, cau
     if DISK_FULL.search(cause):
         return RegistryError(
             f"there is no room for `{transfer.reference}` where the registry keeps its images",
-            hint=f"make room in {registry.spoken_storage or 'its volume'}",
+            hint=f"make room in {registry.spoken_storage or 'the volume of the registry'}",
             details=[cause],
         )
     return RegistryError(error.message, hint="localreg logs", details=[*error.details, f"the registry's log: {cause}"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Generic, TypeVar
 
 from localreg.errors import LocalregError
@@ -25,17 +25,27 @@ class _Worker(Generic[_T]):
         self._items = items
         self._found: queue.SimpleQueue[tuple[_T] | BaseException] = queue.SimpleQueue()
         """Each item by itself in a tuple, and at the end why there is none any more."""
+        self._is_over = threading.Event()
         # One that hangs ends with the process.
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
         try:
             for item in self._items:
+                if self._is_over.is_set():
+                    break
                 self._found.put((item,))
         except BaseException as exc:  # noqa: BLE001 -- handed to whoever waits
             self._found.put(exc)
         else:
             self._found.put(StopIteration())
+        # Here and nowhere else: a generator cannot be closed by another thread while it runs.
+        if isinstance(self._items, Generator):
+            self._items.close()
+
+    def give_up(self) -> None:
+        """Take no more: what the items come from is closed after the next one."""
+        self._is_over.set()
 
     def next(self, *, seconds: float) -> _T:
         """The next item.
@@ -61,6 +71,13 @@ def watched(items: Iterator[_T], find_silence: Callable[[], LocalregError | None
         LocalregError: what `find_silence` said all the time.
     """
     worker = _Worker(items)
+    try:
+        yield from _watched(worker, find_silence)
+    finally:
+        worker.give_up()
+
+
+def _watched(worker: _Worker[_T], find_silence: Callable[[], LocalregError | None]) -> Iterator[_T]:
     silent_since: float | None = None
     while True:
         try:

@@ -11,7 +11,7 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from localreg.cli.help_page import write_examples, write_options, write_rows
+from localreg.cli.help_page import width, write_examples, write_options, write_rows
 from localreg.cli.session import Session, session_of
 from localreg.errors import UsageError
 from localreg.output.streams import Format
@@ -96,6 +96,10 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """The program: its commands grouped by what a person wants, each imported when it is used."""
+
+    def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Find out how wide the help may be, for every command's too."""
+        return super().make_context(info_name, args, parent, terminal_width=width(), **extra)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- Typer's signature
         """Every command, in the order of the help."""

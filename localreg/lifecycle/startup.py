@@ -114,9 +114,15 @@ def _has_ended(engine: ContainerRuntime, container: Container) -> bool:
     return now is None or not now.is_running
 
 
-def find_cause(engine: ContainerRuntime, registry: Registry) -> str | None:
-    """What a registry's log says of the last `500` that it answered: clients are told no more than that number."""
-    log = _read_log(engine, registry.container.id, tail=_CAUSE_LINES).decode(errors="backslashreplace")
+def find_cause(engine: ContainerRuntime, registry: Registry, *, since: datetime) -> str | None:
+    """What a registry's log says of the last `500` that it answered: clients are told no more than that number.
+
+    Args:
+        engine: Where the registry runs.
+        registry: Whose log is read.
+        since: Aware; what is older has another cause.
+    """
+    log = _read_log(engine, registry.container.id, tail=_CAUSE_LINES, since=since).decode(errors="backslashreplace")
     causes = [
         found.group(1) for line in log.splitlines() if "err.code=unknown" in line and (found := _CAUSE.search(line))
     ]

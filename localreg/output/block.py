@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
 from localreg.output.humane import home_shortened
 
 _INDENT = "  "
+_GLUE = "\0"
+"""Stands for a space that is no place to break at."""
 _NARROWEST_VALUE = 16
 
 
@@ -41,11 +44,13 @@ def aligned(facts: Sequence[tuple[str, str]], *, width: int, indent: str = "") -
 
 
 def fold(text: str, width: int, *, indent: str = "") -> str:
-    """Break a line that is too long between its words; a word is never cut.
+    """Break a line that is too long between its words; a word is never cut, nor what stands in backticks, to be copied.
 
     Args:
         text: One line.
         width: Columns there are.
         indent: What each further line begins with.
     """
-    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    whole = re.sub("`[^`]*`", lambda found: found[0].replace(" ", _GLUE), text)
+    filled = textwrap.fill(whole, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return filled.replace(_GLUE, " ")

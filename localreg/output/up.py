@@ -30,7 +30,7 @@ def render(
         headline = _headline(result, title(version), location)
         below = f"\n{podman_fix.table(width)}" if podman_fix else ""
         if result.action is UpAction.ALREADY:
-            return headline + below
+            return block(headline, width=width) + below
         facts = [
             ("engine", engine_line(info)),
             ("reach", reach_line(result.registry)),

@@ -98,3 +98,17 @@ def test_one_that_stays_holds_the_port_and_no_other_is_waited_for(port: int, mon
     # Each of the others is looked at once, on this loopback and on the other.
     assert asked_for.count(port) > 2
     assert asked_for.count(port + 1) <= 2
+
+
+def test_nobody_is_waited_for_whose_container_is_known(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_for: list[Address] = []
+
+    def find_holder(address: Address) -> ports.Holder | None:
+        asked_for.append(address)
+        return ports.Holder(address, "docker-proxy", 1) if address.port == port else None
+
+    monkeypatch.setattr(ports, "find_holder", find_holder)
+    claims = PortClaims.of([answer(LOCAL, running("web", port))], name="registry")
+    with pytest.raises(PortTakenError, match="taken by container `web`"):
+        choose_port(RegistryOptions(port=port), claims)
+    assert Address("127.0.0.1", port) not in asked_for

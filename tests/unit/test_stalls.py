@@ -80,3 +80,22 @@ def test_an_end_that_answers_now_and_then_is_not() -> None:
         yield 1
 
     assert list(watched(items(), look)) == [1]
+
+
+def test_what_is_given_up_is_closed_after_its_next_item() -> None:
+    may_go_on, closed = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        try:
+            yield 1
+            may_go_on.wait()
+            yield 2
+            yield 3
+            pytest.fail("nobody wants to have this")
+        finally:
+            closed.set()
+
+    for _ in watched(items(), both_answer):
+        break
+    may_go_on.set()
+    assert closed.wait(timeout=20)

@@ -14,19 +14,16 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import psutil
 from beds import Bed
-from screens import VIEWS, View, check, seen, steady
+from screens import A_PORT, VIEWS, View, check, seen, steady
 from terminal import Screen, Terminal
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
-
-_A_NUMBER = "45123"
-"""Stands on kept screens for the port of a test."""
 
 MARGIN = 40.0
 """What a busy machine, and an engine that tries again, may add to a time-out of the product's own, in seconds."""
@@ -76,14 +73,14 @@ class Fault:
             within: Made anew for each time that it is shown; what it gives is added to the environment, too.
             values: What stands in braces.
         """
+        stage = Stage(self, bed, env or {}, cwd, values)
         with within() as more:
-            stage = Stage(self, bed, {**(env or {}), **more}, cwd, values)
-            text = Showing(stage).end()
+            text = Showing(stage.with_env(more)).end()
         if stage.is_kept:
             screens = {}
             for view in VIEWS:
-                with within():
-                    screens[view] = seen(stage.open(view))
+                with within() as more:
+                    screens[view] = seen(stage.with_env(more).open(view), code=self.code)
             stage.check_screens(screens)
         return text
 
@@ -120,6 +117,10 @@ class Stage:
         """What a person sees here is what the kept screens show."""
         return self.fault.screen is not None and self.bed.name == self.fault.kept
 
+    def with_env(self, env: Mapping[str, str]) -> Stage:
+        """The same with these variables, too."""
+        return replace(self, env={**self.env, **env})
+
     def open(self, view: View) -> Terminal:
         """Run it in a terminal."""
         return view.open(self.bed, self.line, env=self.env, cwd=self.cwd)
@@ -127,8 +128,8 @@ class Stage:
     def check_screens(self, screens: Mapping[View, Screen]) -> None:
         """Compare what was seen with what is kept."""
         assert self.fault.screen is not None
-        numbers = [(str(value), _A_NUMBER) for value in self.values.values() if isinstance(value, int)]
-        steadied = {view: steady(screen, numbers) for view, screen in screens.items()}
+        ports = [(rf"\b{value}\b", A_PORT) for value in self.values.values() if isinstance(value, int)]
+        steadied = {view: steady(screen, self.bed, ports) for view, screen in screens.items()}
         check(self.fault.screen, f"localreg {self.fault.command}", steadied)
 
 
@@ -167,7 +168,9 @@ class Showing:
         left = _of_session(self.process.pid)
         assert not left, f"left behind: {left}"
         if self._terminals:
-            self._stage.check_screens({view: seen(terminal) for view, terminal in self._terminals.items()})
+            self._stage.check_screens(
+                {view: seen(terminal, code=fault.code) for view, terminal in self._terminals.items()}
+            )
         return text
 
 

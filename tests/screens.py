@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -22,21 +23,26 @@ FOLDER = Path(__file__).parent / "screens"
 PICTURES = Path(__file__).parent.parent / "docs" / "screens"
 
 _VARYING = (
-    (r"(?<!-)\b(?=[a-f]*[0-9])[0-9a-f]{12}\b", "9f86d081884c"),
     (r"\(\d+\.\d s\)", "(0.6 s)"),
     (r"\b\d:\d\d:\d\d\b", "0:00:00"),
     (r"Docker \d+\.\d+\.\d+[\w.+~-]*", "Docker 28.5.2"),
     (r"Podman \d+\.\d+\.\d+[\w.+~-]*", "Podman 5.4.2"),
     (r"\(pid \d+\)", "(pid 4242)"),
-    (r"\"size\": \d+", "\"size\": 38600000"),
-    (r"--port \d{5}", "--port 45124"),
-    (r"localreg --engine \w+ ", "localreg "),
+    (r"\"size\": \d+", '"size": 38600000'),
+    (r"--port (?!45123\b)\d{5}\b", "--port 45124"),
     (r"(?<=:)[3-6]\d{4}\b", "45123"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "2026-01-31T12:00:00"),
-    (r"\b[0-9a-f]{64}\b", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
 )
 """What differs from run to run, and what stands for it."""
+
+_DIGITS = r"(?<!-)\b(?=[a-f]*[0-9])([0-9a-f]{64}|[0-9a-f]{12})\b"
+"""Of an image, a container or a layer: all of them, or the first twelve."""
+
+A_PORT = "45123"
+"""Stands for the port of a test."""
+
+_Word = str | Callable[[re.Match[str]], str]
 
 
 @dataclass(frozen=True)
@@ -88,23 +94,47 @@ VIEWS = (View(40), View(80), View(200), View(80, colour=False))
 PICTURED = View(80)
 
 
-def seen(terminal: Terminal) -> Screen:
-    """What is left on a terminal when its program has ended."""
-    terminal.wait()
-    return terminal.screen()
+def seen(terminal: Terminal, *, code: int) -> Screen:
+    """What is left on a terminal when its program has ended as it should."""
+    ended = terminal.wait()
+    screen = terminal.screen()
+    assert ended == code, f"exited with {ended}\n" + "\n".join(line.plain for line in screen.lines)
+    return screen
 
 
-def steady(screen: Screen, varying: Sequence[tuple[str, str]] = ()) -> Screen:
-    """A screen without what differs from run to run."""
-    return screen.changed(lambda line: _replaced(line, (*varying, *_VARYING)))
+def steady(screen: Screen, bed: Bed, varying: Sequence[tuple[str, str]] = ()) -> Screen:
+    """A screen without what differs from run to run; what differs on the screen still does.
+
+    Args:
+        screen: As it was seen.
+        bed: Whose engine was named.
+        varying: More patterns, and what stands for them.
+    """
+    known: dict[str, str] = {}
+
+    def stand_in(found: re.Match[str]) -> str:
+        digits = found[0]
+        made_up = hashlib.sha256(f"{len(known)}".encode()).hexdigest()
+        return known.setdefault(digits[:12], made_up)[: len(digits)]
+
+    words: Sequence[tuple[str, _Word]] = (
+        *varying,
+        (f"localreg --engine {bed.engine} ", "localreg "),
+        *_VARYING,
+        (_DIGITS, stand_in),
+    )
+    return screen.changed(lambda line: _replaced(line, words))
 
 
-def _replaced(line: Text, varying: Sequence[tuple[str, str]]) -> Text:
-    for pattern, word in varying:
-        for found in reversed(list(re.finditer(pattern, line.plain))):
-            start, end = found.span()
-            before, middle, after = line.divide([start, end])
-            line = Text.assemble(before, (word, str(middle.spans[0].style) if middle.spans else ""), after)
+def _replaced(line: Text, words: Sequence[tuple[str, _Word]]) -> Text:
+    for pattern, word in words:
+        parts, end = [], 0
+        for found in re.finditer(pattern, line.plain):
+            before, middle = line[end : found.start()], line[found.start() : found.end()]
+            style = str(middle.spans[0].style) if middle.spans else ""
+            parts += [before, Text(word if isinstance(word, str) else word(found), style)]
+            end = found.end()
+        line = Text.assemble(*parts, line[end:])
     return line
 
 

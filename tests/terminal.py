@@ -55,6 +55,10 @@ class _Wrapping(pyte.Screen):
         super().draw(data)
         self._drawing = False
 
+    def erase_in_line(self, how: int = 0, private: bool = False) -> None:  # noqa: FBT001, FBT002 -- pyte's signature
+        self.going_on.discard(self.cursor.y)
+        super().erase_in_line(how, private)
+
     def linefeed(self) -> None:
         (self.going_on.add if self._drawing else self.going_on.discard)(self.cursor.y)
         super().linefeed()
@@ -108,7 +112,8 @@ class Terminal:
             row = Text()
             for style, group in groupby((cells[column] for column in range(columns)), key=_style):
                 row.append("".join(cell.data for cell in group), style)
-            row.rstrip()
+            if number not in self._screen.going_on:
+                row.rstrip()
             if number - 1 in self._screen.going_on:
                 lines[-1].append_text(row)
             else:

@@ -97,6 +97,8 @@ def test_every_error_of_the_table_has_its_screens() -> None:
     named = [fault.screen for file in files for fault, _ in fault_page.list_faults(file) if fault.screen]
     kept = [f"faults/{path.stem}" for path in (fault_page.TESTS / "screens/faults").glob("*.txt")]
     assert sorted(named) == sorted(kept)
+    beds = {fault.kept for file in files for fault, _ in fault_page.list_faults(file)}
+    assert beds == {"docker", "podman-rootless", "whatever is there", None}
 
 
 @pytest.mark.parametrize("command", [name for commands in GROUPS.values() for name in commands])

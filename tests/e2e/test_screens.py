@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from archives import write_image
 from beds import Bed
-from screens import PICTURED, VIEWS, check, check_picture, seen, steady
+from screens import FOLDER, PICTURED, VIEWS, check, check_picture, seen, steady
 from terminal import Screen, Terminal
 
 EVERY_COMMAND = {
@@ -55,6 +55,7 @@ OF_PODMAN = {
     "down": "down --volumes",
 }
 
+FAILING = {"mistyped": 2, "wrong-option": 2, "status-nothing": 4}
 UNDER_WAY = {"push": "push-under-way"}
 """What is looked at also in the middle, and what that screen is called."""
 
@@ -89,11 +90,12 @@ def walk(bed: Bed, commands: Mapping[str, str]) -> dict[str, Screen]:
         for name, command in commands.items():
             terminal = view.open(bed, f"localreg --engine {bed.engine} {command}")
             if name in UNDER_WAY:
-                seen_by[UNDER_WAY[name], view] = steady(under_way(terminal, counted), _MOVING)
-            seen_by[name, view] = steady(seen(terminal))
+                seen_by[UNDER_WAY[name], view] = steady(under_way(terminal, counted), bed, _MOVING)
+            seen_by[name, view] = steady(seen(terminal, code=FAILING.get(name, 0)), bed)
     commands = {**commands, **{UNDER_WAY[name]: commands[name] for name in UNDER_WAY}}
     for name, command in commands.items():
         check(f"{bed.program}/{name}", f"localreg {command}".rstrip(), {view: seen_by[name, view] for view in VIEWS})
+    assert {path.stem for path in (FOLDER / bed.program).iterdir()} == {*commands}
     return {name: seen_by[name, PICTURED] for name in commands}
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 
 from localreg.engines.base import Engine, Image, Progress, TransferState
@@ -197,10 +198,9 @@ def _take_back(engine: Engine, transfer: Transfer, before: Image | None) -> None
     """Leave the engine's names as they were: what is not in the registry has no name of the registry's."""
     # That it failed counts, and not that the engine may be lost for this too.
     with contextlib.suppress(LocalregError):
-        now = engine.find_image(str(transfer.reference))
         if before is None:
             engine.untag_image(str(transfer.reference))
-        elif now is not None and now.id != before.id:
+        elif (now := engine.find_image(str(transfer.reference))) is not None and now.id != before.id:
             engine.tag_image(before.id, str(transfer.reference))
 
 
@@ -249,11 +249,12 @@ def _digest_in_registry(registry: Registry, reference: Reference) -> str | None:
     if not registry.is_within_reach:
         return None
     with RegistryClient(registry.base_url()) as client:
+        ask = partial(client.head_manifest, reference.path, str(reference.digest or reference.tag))
         for pause in _PAUSES:
             try:
-                return client.head_manifest(reference.path, str(reference.digest or reference.tag)).digest
+                return ask().digest
             except RegistryError as exc:
                 if exc.status != HTTPStatus.INTERNAL_SERVER_ERROR:
                     raise
             time.sleep(pause)
-        return client.head_manifest(reference.path, str(reference.digest or reference.tag)).digest
+        return ask().digest

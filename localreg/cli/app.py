@@ -27,11 +27,7 @@ app = typer.Typer(
     cls=commands.Group,
     help="A private OCI image registry on your own machine, on Docker or Podman.",
     epilog=help_page.examples("localreg up", "localreg push ansible-playbook:latest", "localreg ls"),
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "max_content_width": 100,
-        "terminal_width": help_page.width(),
-    },
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     # Typer's own takes a colon for the end of a word, in bash; `localreg completion` does not.

@@ -26,7 +26,7 @@ def glance(choice: EngineChoice, *, name: str, volume: str) -> probe.Answer | No
         name: The registry's container name.
         volume: The registry's volume.
     """
-    found = _endpoints(choice, os.environ)
+    found = [place for place in _endpoints(choice, os.environ) if not place[1].is_ssh]
     if not found:
         return None
     with ThreadPoolExecutor(len(found)) as pool:
@@ -42,7 +42,7 @@ def _endpoints(choice: EngineChoice, environ: Mapping[str, str]) -> list[tuple[E
     wanted: tuple[EngineName, ...] = ("docker", "podman") if choice == "auto" else (choice,)
     named = [(engine, endpoint) for _, engine, endpoint in named_endpoints(wanted, environ)]
     if named:
-        return [place for place in named if not place[1].is_ssh]
+        return named
     found: list[tuple[EngineName, Endpoint]] = []
     if "docker" in wanted:
         try:
@@ -52,7 +52,7 @@ def _endpoints(choice: EngineChoice, environ: Mapping[str, str]) -> list[tuple[E
     if "podman" in wanted:
         sockets = [*usual_podman_sockets(environ), *filter(None, [find_private_socket()])]
         found += [("podman", Endpoint(f"unix://{path}")) for path in sockets]
-    return [place for place in found if not place[1].is_ssh]
+    return found
 
 
 def _ask(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.Answer | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 from urllib.parse import urlsplit
 
-from localreg.registry.deadline import DeadlineSocket
+from localreg.registry.deadline import with_deadline
 
 ASK_SECONDS = 2.0
 """How long a registry may take to say that it is one."""
@@ -25,8 +25,7 @@ def is_ready(base_url: str) -> bool:
     try:
         connection.connect()
         # A byte now and then does not hold us for ever.
-        connection.sock = DeadlineSocket(fileno=connection.sock.detach())
-        connection.sock.settimeout(ASK_SECONDS)
+        connection.sock = with_deadline(connection.sock)
         connection.request("GET", "/v2/")
         answer = connection.getresponse()
     except (OSError, http.client.HTTPException):

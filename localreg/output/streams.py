@@ -79,13 +79,15 @@ class Streams:
 
     def note(self, text: str) -> None:
         """Say something on stderr that the user should know; nothing when quiet, nor to a script."""
-        if not self.quiet and self.format is not Format.JSON:
-            _say(_folded(text))
+        self._say_aside(_folded(text))
 
     def hint(self, text: str) -> None:
         """Offer a command on stderr, as `note` does."""
+        self._say_aside(_labelled("hint:", "36", text))
+
+    def _say_aside(self, text: str) -> None:
         if not self.quiet and self.format is not Format.JSON:
-            _say(_labelled("hint:", "36", text))
+            _say(text)
 
     def warn(self, text: str) -> None:
         """Warn on stderr, also when quiet."""

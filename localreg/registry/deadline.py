@@ -15,12 +15,18 @@ class DeadlineConnection(HTTPConnection):
     def connect(self) -> None:
         """Connect, then put the deadline over the socket."""
         super().connect()
-        timeout = self.sock.gettimeout()
-        self.sock = DeadlineSocket(fileno=self.sock.detach())
-        self.sock.settimeout(timeout)
+        self.sock = with_deadline(self.sock)
 
 
-class DeadlineSocket(socket.socket):
+def with_deadline(connected: socket.socket) -> socket.socket:
+    """The same connection, whose time-out is for an answer in all."""
+    timeout = connected.gettimeout()
+    found = _DeadlineSocket(fileno=connected.detach())
+    found.settimeout(timeout)
+    return found
+
+
+class _DeadlineSocket(socket.socket):
     """Receives until its time-out has passed since it was set, which urllib3 does before each answer."""
 
     _until: float | None = None

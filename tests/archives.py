@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SCRIPT = "echo to stdout; echo to stderr >&2; printf 'raw \\377 byte\\n'; exec sleep 1000"
+CREATED = "2026-01-01T00:00:00Z"
 
 
 def write_image(
@@ -23,7 +24,7 @@ def write_image(
     command: str = SCRIPT,
     ballast: bytes = b"",
     can_run: bool = True,
-    created: str = "2026-01-01T00:00:00Z",
+    created: str = CREATED,
 ) -> None:
     """Write an image with a static busybox.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from archives import write_image
+from archives import CREATED, SCRIPT, write_image
 
 TESTER_UID = 4242
 TESTER_HOME = Path("/mnt/tester")
@@ -139,16 +139,31 @@ class Bed:
         """Load an image archive with the engine's own program."""
         self.engine_ok("load", "-q", "-i", str(archive))
 
-    def add_image(self, name: str, folder: Path, *, content: str = "") -> None:
+    def add_image(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        content: str = "",
+        command: str = SCRIPT,
+        created: str = CREATED,
+        ballast: bytes = b"",
+        can_run: bool = True,
+    ) -> None:
         """Make a small image with the engine's own program.
 
         Args:
             name: Its complete name.
             folder: Where the archive is written.
             content: Makes the image differ from others.
+            command: What it runs.
+            created: When it says that it was made.
+            ballast: Makes its layer large.
+            can_run: It has busybox, whose size is not the same everywhere.
         """
         archive = folder / "image.tar"
-        write_image(archive, name, {"content": content or name})
+        labels = {"content": content or name}
+        write_image(archive, name, labels, command=command, created=created, ballast=ballast, can_run=can_run)
         archive.chmod(0o644)
         self.load(archive)
 

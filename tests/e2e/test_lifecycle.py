@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from archives import write_image
 from beds import REGISTRY_IMAGE, Bed, free_port, is_free
 from fault_table import Fault, fault
 
@@ -199,9 +198,7 @@ def test_what_only_a_new_container_could_use_is_said_not_to_apply(bed: Bed, regi
 
 
 def test_a_registry_that_stops_shows_its_log_and_leaves_nothing(bed: Bed, folder: Path) -> None:
-    write_image(folder / "broken.tar", "localhost/broken:1", {}, command="echo configuration is broken >&2; exit 3")
-    (folder / "broken.tar").chmod(0o644)
-    bed.load(folder / "broken.tar")
+    bed.add_image("localhost/broken:1", folder, command="echo configuration is broken >&2; exit 3")
     error = bed.refused(6, "up", "--image", "localhost/broken:1", "--wait", "10")
     assert "configuration is broken" in error
     assert not bed.exists("container", "registry")
@@ -209,9 +206,7 @@ def test_a_registry_that_stops_shows_its_log_and_leaves_nothing(bed: Bed, folder
 
 
 def test_an_ephemeral_registry_that_stops_shows_its_log(bed: Bed, folder: Path) -> None:
-    write_image(folder / "broken.tar", "localhost/broken:1", {}, command="echo configuration is broken >&2; exit 3")
-    (folder / "broken.tar").chmod(0o644)
-    bed.load(folder / "broken.tar")
+    bed.add_image("localhost/broken:1", folder, command="echo configuration is broken >&2; exit 3")
     assert "configuration is broken" in bed.refused(6, "up", "--ephemeral", "--image", "localhost/broken:1")
     assert not bed.exists("container", "registry")
 
@@ -236,9 +231,7 @@ def test_a_replacement_that_fails_leaves_the_registry_as_it_was(bed: Bed, folder
 def test_a_registry_that_never_answers_is_given_up_after_the_time_asked_for(
     bed: Bed, folder: Path, shown: Fault
 ) -> None:
-    write_image(folder / "silent.tar", "localhost/app:1", {}, command="echo said and done; exec sleep 1000")
-    (folder / "silent.tar").chmod(0o644)
-    bed.load(folder / "silent.tar")
+    bed.add_image("localhost/app:1", folder, command="echo said and done; exec sleep 1000")
     assert "said and done" in shown.by(bed)
     assert not bed.exists("container", "registry")
 

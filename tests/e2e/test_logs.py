@@ -15,7 +15,6 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from archives import write_image
 from beds import Bed
 
 PATIENCE = 30.0
@@ -65,14 +64,7 @@ def both(bed: Bed, *arguments: str) -> str:
 @pytest.fixture
 def speaking(bed: Bed, folder: Path) -> Bed:
     """A container named `registry` that writes to both streams, and bytes that are no text."""
-    write_image(
-        folder / "speaker.tar",
-        "localhost/speaker:1",
-        {},
-        command="echo to stdout; echo to stderr >&2; printf 'raw \\377 byte\\n'; exec sleep 1000",
-    )
-    (folder / "speaker.tar").chmod(0o644)
-    bed.load(folder / "speaker.tar")
+    bed.add_image("localhost/speaker:1", folder)
     options = ["--log-driver", "local"] if bed.program == "docker" else ["--log-driver", "k8s-file"]
     bed.engine_ok("run", "-d", *options, "--name", "registry", "localhost/speaker:1")
     return bed

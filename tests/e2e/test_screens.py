@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from archives import write_image
 from beds import Bed
 from screens import FOLDER, PICTURED, VIEWS, check, check_picture, seen, steady
 from terminal import Screen, Terminal
@@ -74,11 +73,8 @@ def add_images(bed: Bed, folder: Path) -> None:
         ("team/api:1.4.2", 7_300_000, timedelta(days=3, hours=5)),
     ):
         created = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
-        archive = folder / "image.tar"
         ballast = random.Random(name).randbytes(size)
-        write_image(archive, name, {"of": name}, ballast=ballast, can_run=False, created=created)
-        archive.chmod(0o644)
-        bed.load(archive)
+        bed.add_image(name, folder, ballast=ballast, can_run=False, created=created)
 
 
 def walk(bed: Bed, commands: Mapping[str, str]) -> dict[str, Screen]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archives import write_image
 from beds import Bed, free_port, is_free
 from fault_table import Fault, fault
 
@@ -33,9 +32,7 @@ def publish(
     # A connection that is closed with something unread is broken off.
     read = "while read -r line && [ ${#line} -gt 1 ]; do :; done"
     command = f"{at_start}; echo '{read}; {script}' >/answer; exec busybox nc -ll -p 5000 -e /bin/sh /answer"
-    write_image(folder / "server.tar", image, {}, command=command)
-    (folder / "server.tar").chmod(0o644)
-    bed.load(folder / "server.tar")
+    bed.add_image(image, folder, command=command)
     # Docker's own default rewrites bytes that are not UTF-8.
     log = "local" if bed.program == "docker" else "k8s-file"
     bed.engine_ok("run", "-d", "--log-driver", log, "-p", f"127.0.0.1:{port}:5000", "--name", name, image)
@@ -127,9 +124,7 @@ SAY_ONCE = "[ -e /said ] || printf 'raw \\377 byte\\n'; echo >/said; exit 3"
     says="raw \\xff byte",
 )
 def test_a_log_that_is_no_text_in_an_error(either: Bed, folder: Path, shown: Fault) -> None:
-    write_image(folder / "broken.tar", "localhost/broken:1", {}, command=SAY_ONCE)
-    (folder / "broken.tar").chmod(0o644)
-    either.load(folder / "broken.tar")
+    either.add_image("localhost/broken:1", folder, command=SAY_ONCE)
     shown.by(either)
     assert not either.exists("container", "registry")
 
@@ -143,9 +138,7 @@ def test_a_log_that_is_no_text(either: Bed, folder: Path, shown: Fault) -> None:
 @fault("the clock of whoever built an image was wrong", "ls --format table", code=0, says="a few seconds ago")
 @fault("the same, in plain text", "ls", code=0, says="2999-01-01T00:00:00+00:00")
 def test_an_image_from_the_future(either: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
-    write_image(folder / "late.tar", "localhost/late:1", {}, created="2999-01-01T00:00:00Z")
-    (folder / "late.tar").chmod(0o644)
-    either.load(folder / "late.tar")
+    either.add_image("localhost/late:1", folder, created="2999-01-01T00:00:00Z")
     either.ok("up")
     either.ok("push", "localhost/late:1")
     for shown in faults:

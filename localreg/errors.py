@@ -3,6 +3,8 @@
     LocalregError
     ├── EngineError                 1   the engine refused or failed a request
     │   └── EngineLostError         1   the engine stopped answering in the middle
+    ├── TunnelError                 1   the way to another machine could not be opened, or broke
+    │   └── HostKeyError            1   the other machine's key is unknown, or not the one that is known
     ├── UsageError                  2   options that do not go together, or a value that is none
     │   ├── InvalidReferenceError   2   not an image reference
     │   └── InvalidArchiveError     2   a file that is not an image archive
@@ -71,6 +73,18 @@ class EngineLostError(EngineError):
     """The engine had answered, then the connection broke or it fell silent."""
 
     code = "engine-lost"
+
+
+class TunnelError(LocalregError):
+    """A tunnel cannot be opened."""
+
+    code = "tunnel-failed"
+
+
+class HostKeyError(TunnelError):
+    """The other machine's key is not known, or another one is: a person has to look at it."""
+
+    code = "host-key"
 
 
 class UsageError(LocalregError):

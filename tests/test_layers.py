@@ -13,8 +13,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "localreg"
 
 LAYERS = [
-    {"errors", "waiting"},
-    {"reference", "oci", "pull_policy", "engines.base", "engines.unix_http"},
+    {"errors", "waiting", "deadline"},
+    {"reference", "oci", "pull_policy", "runtime_folder", "engines.base", "engines.unix_http"},
     {"engines", "registry", "ports"},
     {
         "registry_container",
@@ -28,6 +28,7 @@ LAYERS = [
         "images",
         "clients",
         "lifecycle",
+        "tunnels",
     },
     {"output"},
     {"cli", "__main__"},
@@ -39,7 +40,7 @@ OWNERS = {
     "podman": ("engines.podman",),
     "requests": ("engines.docker", "engines.podman", "engines.lost"),
     "urllib3": ("engines.docker", "engines.podman", "engines.lost", "registry."),
-    "psutil": ("ports",),
+    "psutil": ("ports", "tunnels.place"),
     "tomlkit": ("clients.",),
     "typer": ("cli.",),
     "rich": ("output.",),

@@ -35,12 +35,26 @@ GROUPS = {
     "Clients": {
         "podman-fix": "Let the podman program use plain HTTP for the registry",
     },
+    "Pipelines": {
+        "tunnel": "Let another machine push into the registry, through ssh",
+    },
     "Settings": {
         "config": "Show what is set, and where",
         "completion": "Print the script that completes words after TAB",
     },
 }
 """What a person wants, the commands for it and a line on each: the help needs no command's module."""
+
+SUBCOMMANDS = {
+    "tunnel": {
+        "open": "Open a tunnel and keep it open",
+        "ls": "List the tunnels that are open",
+        "close": "Close tunnels",
+    },
+}
+"""The commands that have commands of their own."""
+_UNLISTED = frozenset({"tunnel keep"})
+"""What localreg calls itself, in another process."""
 
 
 class ReaderGoneError(Exception):
@@ -94,8 +108,46 @@ class Command(TyperCommand):
         write_examples(formatter, self.epilog)
 
 
-class Group(TyperGroup):
-    """The program: its commands grouped by what a person wants, each imported when it is used."""
+class _Commands(TyperGroup):
+    """Commands of which each is imported when it is used."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a command; None when there is none of that name."""
+        full = self.name_in_full(cmd_name)
+        if cmd_name not in self.list_commands(ctx) and full not in _UNLISTED:
+            return None
+        module = importlib.import_module(f"localreg.cli.{full.replace(' ', '.').replace('-', '_')}")
+        if full in SUBCOMMANDS:
+            return Subcommands(
+                name=cmd_name,
+                help=module.__doc__,
+                epilog=module.EXAMPLES,
+                invoke_without_command=True,
+                rich_markup_mode=None,
+            )
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+    def name_in_full(self, name: str) -> str:
+        """How a command of this group is typed after `localreg`."""
+        return name
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that was typed, or propose the nearest."""
+        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            hint = " ".join([ctx.command_path, *near, *args[1:]]) if near else f"{ctx.command_path} --help"
+            raise UsageError(f"there is no command `{self.name_in_full(args[0])}`", hint=hint)
+        return super().resolve_command(ctx, args)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- Typer's signature
+        """Show the examples."""
+        write_examples(formatter, self.epilog)
+
+
+class Group(_Commands):
+    """The program: its commands grouped by what a person wants."""
 
     def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Find out how wide the help may be, for every command's too."""
@@ -105,32 +157,41 @@ class Group(TyperGroup):
         """Every command, in the order of the help."""
         return [name for commands in GROUPS.values() for name in commands]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import a command; None when there is none of that name."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        module = importlib.import_module(f"localreg.cli.{cmd_name.replace('-', '_')}")
-        command = typer.main.get_command(module.app)
-        command.name = cmd_name
-        return command
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command that was typed, or propose the nearest."""
-        if args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-            hint = " ".join(["localreg", *near, *args[1:]]) if near else "localreg --help"
-            raise UsageError(f"there is no command `{args[0]}`", hint=hint)
-        return super().resolve_command(ctx, args)
-
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Show the options, then the commands group by group."""
         write_options(formatter, "Options", self.get_params(ctx), ctx)
         for heading, commands in GROUPS.items():
             write_rows(formatter, heading, list(commands.items()))
 
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- Typer's signature
-        """Show the examples."""
-        write_examples(formatter, self.epilog)
+
+class Subcommands(_Commands):
+    """A command that has commands of its own, each a module of its package; it takes the shared options too."""
+
+    def name_in_full(self, name: str) -> str:
+        """How a command of this group is typed after `localreg`."""
+        return f"{self.name} {name}"
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- Typer's signature
+        """Every command, in the order of the help."""
+        return list(SUBCOMMANDS[str(self.name)])
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The shared options, before the name of a command."""
+        return [*super().get_params(ctx), *_shared(ctx)]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Take in the shared options that were given here; without a command, show the help."""
+        apply(session_of(ctx), **{str(param.name): ctx.params.pop(param.name, None) for param in _shared(ctx)})
+        result = super().invoke(ctx)
+        if ctx.invoked_subcommand is None:
+            typer.echo(ctx.get_help())
+        return result
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Show the commands, then the options."""
+        write_rows(formatter, "Commands", list(SUBCOMMANDS[str(self.name)].items()))
+        write_options(formatter, "Options", [self.get_help_option(ctx)], ctx)
+        write_options(formatter, "Options of every command", _shared(ctx), ctx)
 
 
 def command_app() -> typer.Typer:

@@ -54,6 +54,13 @@ class Session:
         """How the user calls localreg for this registry: what the hints begin with."""
         return "localreg" if self.name == DEFAULT_NAME else f"localreg --name {self.name}"
 
+    def as_options(self) -> list[str]:
+        """What tells another localreg the same."""
+        options = ["--engine", self.engine, "--name", self.name]
+        options += ["--format", self.format] if self.format else []
+        options += ["--quiet"] if self.quiet else []
+        return [*options, "--debug"] if self.debug else options
+
     def completed(self, error: LocalregError) -> LocalregError:
         """An error whose hint can be typed as it is: for the engine and the registry that were named."""
         hint = error.hint or ""

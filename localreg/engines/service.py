@@ -13,10 +13,8 @@ import http.client
 import os
 import secrets
 import signal
-import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,13 +22,14 @@ from pathlib import Path
 from localreg.engines.base import Endpoint
 from localreg.engines.unix_http import UnixHTTPConnection
 from localreg.errors import EngineError
+from localreg.runtime_folder import possible_folders, runtime_folder
 
 _IDLE_SECONDS = 60
 START_SECONDS = 15.0
 """How long a service may take to answer."""
 _POLL_SECONDS = 0.02
 _PING_SECONDS = 5.0
-_LONGEST_PATH = 107
+_LONGEST_NAME = "podman-01234567-01234567.sock"
 _LOG_LINES = 5
 
 
@@ -67,8 +66,9 @@ def private_service(program: str, *, idle_seconds: int = _IDLE_SECONDS) -> Endpo
 
     Raises:
         EngineError: it cannot be started; with the program's own words.
+        LocalregError: there is no folder for its socket.
     """
-    folder = _runtime_folder()
+    folder = runtime_folder(_LONGEST_NAME)
     try:
         with _lock(folder):
             socket = _running(folder) or _start(program, folder, idle_seconds)
@@ -79,8 +79,7 @@ def private_service(program: str, *, idle_seconds: int = _IDLE_SECONDS) -> Endpo
 
 def find_private_socket() -> Path | None:
     """The socket of a service that was started earlier and still listens; nothing is made or removed."""
-    for parent in (*filter(_is_ours, _runtime_parents()), None):
-        folder = parent / "localreg" if parent else _temporary_folder()
+    for folder in possible_folders():
         for socket in sorted(folder.glob(f"podman-{_configuration()}-*.sock")):
             if _answers(socket):
                 return socket
@@ -158,45 +157,3 @@ def _lock(folder: Path) -> Iterator[None]:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _runtime_folder() -> Path:
-    """A folder that only this user can enter, with a path that leaves room for a socket's name."""
-    parent = next(filter(_is_ours, _runtime_parents()), None)
-    folder = parent / "localreg" if parent else None
-    if folder is None or _is_too_long(folder):
-        folder = _temporary_folder()
-    if _is_too_long(folder):
-        raise EngineError(f"`{folder}` is too long a path for a socket", hint="export TMPDIR=/tmp")
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-    except OSError as exc:
-        raise EngineError(f"cannot make the folder `{folder}`: {exc.strerror}") from exc
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        hint = f"rm -r {folder}" if found.st_uid == os.getuid() else "set TMPDIR to a folder of your own"
-        raise EngineError(f"`{folder}` is not a folder that is yours alone", hint=hint)
-    return folder
-
-
-def _temporary_folder() -> Path:
-    return Path(tempfile.gettempdir()) / f"localreg-{os.getuid()}"
-
-
-def _runtime_parents() -> Iterator[Path]:
-    configured = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
-    if configured.is_absolute():
-        yield configured
-    yield Path("/run") if os.getuid() == 0 else Path("/run/user") / str(os.getuid())
-
-
-def _is_ours(folder: Path) -> bool:
-    """Root that kept a user's environment leaves that user's folder alone: what it makes there the user cannot use."""
-    try:
-        return folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK)
-    except OSError:
-        return False
-
-
-def _is_too_long(folder: Path) -> bool:
-    return len(os.fsencode(folder / "podman-01234567-01234567.sock")) > _LONGEST_PATH

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 from urllib.parse import urlsplit
 
-from localreg.registry.deadline import with_deadline
+from localreg.deadline import with_deadline
 
 ASK_SECONDS = 2.0
 """How long a registry may take to say that it is one."""
@@ -21,7 +21,15 @@ def is_ready(base_url: str) -> bool:
         base_url: `http://host:port`.
     """
     parts = urlsplit(base_url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ASK_SECONDS)
+    return is_registry(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ASK_SECONDS))
+
+
+def is_registry(connection: http.client.HTTPConnection) -> bool:
+    """Whether a registry answers `/v2/` on a connection, which is then closed.
+
+    Args:
+        connection: Not connected yet; its time-out is for the whole answer.
+    """
     try:
         connection.connect()
         # A byte now and then does not hold us for ever.

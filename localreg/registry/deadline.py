@@ -1,12 +1,10 @@
-"""Connections whose time-out is for a whole answer: a byte now and then does not hold us for ever."""
+"""Connections of urllib3 whose read time-out is for a whole answer."""
 
 from __future__ import annotations
 
-import socket
-import time
-from typing import Any
-
 from urllib3.connection import HTTPConnection
+
+from localreg.deadline import with_deadline
 
 
 class DeadlineConnection(HTTPConnection):
@@ -16,31 +14,3 @@ class DeadlineConnection(HTTPConnection):
         """Connect, then put the deadline over the socket."""
         super().connect()
         self.sock = with_deadline(self.sock)
-
-
-def with_deadline(connected: socket.socket) -> socket.socket:
-    """The same connection, whose time-out is for an answer in all."""
-    timeout = connected.gettimeout()
-    found = _DeadlineSocket(fileno=connected.detach())
-    found.settimeout(timeout)
-    return found
-
-
-class _DeadlineSocket(socket.socket):
-    """Receives until its time-out has passed since it was set, which urllib3 does before each answer."""
-
-    _until: float | None = None
-
-    def settimeout(self, value: float | None, /) -> None:
-        """Begin to count."""
-        super().settimeout(value)
-        self._until = None if value is None else time.monotonic() + value
-
-    def recv_into(self, *arguments: Any) -> int:
-        """Receive in the time that is left."""
-        if self._until is not None:
-            left = self._until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("the answer took too long")
-            super().settimeout(left)
-        return super().recv_into(*arguments)

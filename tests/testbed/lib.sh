@@ -94,6 +94,7 @@ make_testbed() {
         missing ip iproute2
         missing curl curl
         missing ssh openssh-client
+        missing sshd openssh-server
         netavark
     )
     # Newer releases have Docker's client in a package of its own.

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from localreg.engines.service import private_service
-from localreg.errors import EngineError
+from localreg.errors import EngineError, LocalregError
 from localreg.waiting import wait_until
 
 STAND_IN = f"""#!{sys.executable}
@@ -143,7 +143,7 @@ def test_another_users_runtime_folder_is_left_alone(
         os.chown(theirs, 4242, 4242)
     else:
         theirs = Path("/")
-    monkeypatch.setattr("localreg.engines.service._runtime_parents", lambda: iter([theirs]))
+    monkeypatch.setattr("localreg.runtime_folder._runtime_parents", lambda: iter([theirs]))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     endpoint = private_service(str(podman))
     assert endpoint.socket is not None
@@ -156,7 +156,7 @@ def test_a_path_that_no_socket_can_have_is_said(podman: Path, tmp_path: Path, mo
     folder.mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     monkeypatch.setattr("tempfile.tempdir", str(folder))
-    with pytest.raises(EngineError, match="too long") as caught:
+    with pytest.raises(LocalregError, match="too long") as caught:
         private_service(str(podman))
     assert caught.value.hint == "export TMPDIR=/tmp"
     assert started(podman) == []
@@ -172,7 +172,7 @@ def test_a_folder_that_others_can_enter_is_refused(podman: Path, tmp_path: Path,
         folder.symlink_to(tmp_path)
     else:
         folder.touch()
-    with pytest.raises(EngineError):
+    with pytest.raises(LocalregError):
         private_service(str(podman))
     assert started(podman) == []
 

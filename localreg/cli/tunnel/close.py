@@ -1,0 +1,38 @@
+"""`localreg tunnel close`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from localreg.cli.commands import Command, command_app
+from localreg.cli.help_page import examples
+from localreg.cli.session import session_of
+from localreg.errors import UsageError
+from localreg.output.tunnels import render_closed
+from localreg.tunnels.listing import close_tunnels, fits, list_tunnels
+
+app = command_app()
+
+
+@app.command(cls=Command, epilog=examples("localreg tunnel close build.example.com", "localreg tunnel close --all"))
+def close(
+    context: typer.Context,
+    destination: Annotated[
+        str | None, typer.Argument(metavar="[HOST]", help="Where it leads; not needed where one is open.")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every tunnel.")] = False,
+) -> None:
+    """Close tunnels: that machine then listens no more."""
+    if destination is not None and all_:
+        raise UsageError("HOST and --all do not go together", hint="localreg tunnel close --all")
+    found = list_tunnels()
+    if destination is not None:
+        found = [(place, status) for place, status in found if fits(status, destination)]
+    elif len(found) > 1 and not all_:
+        raise UsageError(
+            f"{len(found)} tunnels are open: say which to close, or all", hint="localreg tunnel close --all"
+        )
+    close_tunnels(found)
+    session_of(context).streams.show(render_closed([status for _, status in found]))

@@ -1,0 +1,72 @@
+"""`localreg tunnel keep`: what `tunnel open` becomes, or starts; nobody types it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from localreg.cli.commands import Command, command_app
+from localreg.cli.session import Session, session_of
+from localreg.output.live_line import LiveLine
+from localreg.output.tunnels import live_line, render_open, render_state
+from localreg.tunnels import keeper
+from localreg.tunnels.spec import TunnelStatus
+
+app = command_app()
+
+
+@app.command(cls=Command, hidden=True)
+def keep(
+    context: typer.Context,
+    lock: Annotated[int, typer.Option(help="The descriptor that holds the tunnel's lock.")],
+    ready: Annotated[int | None, typer.Option(help="The descriptor to write to when it is open.")] = None,
+) -> None:
+    """Keep a tunnel open."""
+    session = session_of(context)
+    # The terminal closes: the tunnel ends in order, as after Ctrl-C.
+    signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
+    display = _Display(session, ready)
+    try:
+        keeper.keep(lock, background=ready is not None, changed=display.changed, log=display.log)
+    finally:
+        display.end()
+
+
+class _Display:
+    """Shows what becomes of the tunnel: on a terminal in one line, else line by line; in the background in a log."""
+
+    def __init__(self, session: Session, ready: int | None) -> None:
+        self._session = session
+        self._ready = ready
+        self._was_open = False
+        self._line = LiveLine() if ready is None and session.streams.shows_progress else None
+
+    def changed(self, status: TunnelStatus) -> None:
+        """Show a new state."""
+        if not self._was_open and status.opened is not None:
+            self._was_open = True
+            if self._line is not None:
+                self._line.clear()
+            self._session.streams.show(render_open(status))
+            if self._ready is not None:
+                keeper.detach(self._ready, keeper.kept_place().log)
+        elif self._ready is None and self._line is None:
+            self._session.streams.note(render_state(status))
+        if self._line is not None:
+            self._line.show(lambda width: live_line(status, width=width))
+
+    def log(self, text: str) -> None:
+        """Write down what happens."""
+        if self._ready is not None:
+            keeper.write_log(keeper.kept_place().log, text)
+        elif self._session.debug:
+            self.end()
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 -- asked for with --debug
+
+    def end(self) -> None:
+        """Leave the terminal as it was."""
+        if self._line is not None:
+            self._line.clear()

@@ -1,0 +1,125 @@
+"""`localreg tunnel open`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from localreg.cli.commands import Command, command_app
+from localreg.cli.help_page import examples
+from localreg.cli.session import Session, session_of
+from localreg.engines.select import Selection
+from localreg.errors import ConflictError
+from localreg.output.tunnels import close_command, render_open
+from localreg.registry_container import Registry, get_running_registry
+from localreg.tunnels import keeper
+from localreg.tunnels.listing import get_status
+from localreg.tunnels.place import place_of
+from localreg.tunnels.planning import check_request, plan_program, plan_ssh
+from localreg.tunnels.spec import LogSource, TunnelSpec
+
+app = command_app()
+
+
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "localreg tunnel open ci@build.example.com",
+        "localreg tunnel open build --remote-port 5001 --background",
+        "localreg tunnel open --command 'ngrok http {port}' --probe-url https://me.ngrok.app",
+    ),
+)
+def open_(
+    context: typer.Context,
+    destination: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[[USER@]HOST]", help="The machine that shall push, as `ssh` takes it.", show_default=False
+        ),
+    ] = None,
+    remote_port: Annotated[
+        int, typer.Option(metavar="PORT", min=1, max=65535, help="What that machine listens on.")
+    ] = 5000,
+    bind: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where it listens; any but loopback needs --expose.")
+    ] = "loopback",
+    expose: Annotated[bool, typer.Option("--expose", help="Whoever reaches that address may push.")] = False,
+    identity: Annotated[Path | None, typer.Option(metavar="FILE", help="The private key to log in with.")] = None,
+    ssh_option: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of ssh_config; can be repeated.")
+    ] = None,
+    background: Annotated[bool, typer.Option("--background", help="Keep it open without this terminal.")] = False,
+    command: Annotated[
+        str | None, typer.Option(metavar="COMMAND", help="A program that makes the tunnel, with {port} for the port.")
+    ] = None,
+    probe_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where that program makes the registry answer.")
+    ] = None,
+) -> None:
+    """Open a tunnel and keep it open: what that machine pushes to its own loopback arrives in the registry here."""
+    session = session_of(context)
+    check_request(destination, command, probe_url)
+    with session.selection() as selection:
+        registry = get_running_registry(selection.engine, session.name)
+        log = _log_source(selection, registry)
+    if command is not None:
+        spec = plan_program(registry, log, command=command, probe_url=probe_url or "")
+        session.streams.warn(f"whoever `{spec.host}` lets through can push: the registry asks nobody for a password")
+    else:
+        spec = plan_ssh(
+            registry,
+            log,
+            host=destination or "",
+            remote_port=remote_port,
+            bind=bind,
+            expose=expose,
+            identity=identity,
+            ssh_options=ssh_option or (),
+        )
+        if expose:
+            session.streams.warn(
+                f"whoever reaches {spec.bind} of {spec.host} can push: the registry asks nobody for a password"
+            )
+    _keep(session, spec, background=background)
+
+
+def _log_source(selection: Selection, registry: Registry) -> LogSource | None:
+    """Where the registry's log is, if plain HTTP gets there."""
+    info = selection.engine.info()
+    endpoint = next(
+        (answer.endpoint for answer in selection.survey.answers if answer.endpoint.url == info.endpoint), None
+    )
+    if endpoint is None or endpoint.is_ssh:
+        return None
+    return LogSource(info.name, endpoint, registry.container.id)
+
+
+def _keep(session: Session, spec: TunnelSpec, *, background: bool) -> None:
+    claimed = keeper.claim(spec)
+    if claimed is None:
+        _show_open(session, spec)
+        return
+    arguments = [*session.as_options(), "tunnel", "keep"]
+    if not background:
+        keeper.become(arguments, *claimed)
+    code = keeper.start(arguments, *claimed)
+    if code:
+        raise typer.Exit(code)
+
+
+def _show_open(session: Session, spec: TunnelSpec) -> None:
+    """Show the tunnel that is there already.
+
+    Raises:
+        ConflictError: it is another than was asked for.
+    """
+    status = get_status(place_of(spec.host, spec.remote_port))
+    if status is None or replace(status.spec, log=None, resumes=False) != replace(spec, log=None):
+        raise ConflictError(
+            f"a tunnel to port {spec.remote_port} of {spec.host} is open already, with other options",
+            hint=close_command(spec),
+        )
+    session.streams.show(render_open(status, already=True))

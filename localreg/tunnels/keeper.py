@@ -1,0 +1,163 @@
+"""The process that keeps a tunnel: how it is started, and what it does.
+
+The one that was typed finds the registry, for which it loads an engine's SDK. It then becomes, or starts, another that
+knows what to do and loads nothing: that one may wait for weeks.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from localreg.tunnels.openssh import SshLink
+from localreg.tunnels.place import MARK, Place, place_of
+from localreg.tunnels.program import ProgramLink
+from localreg.tunnels.spec import TunnelSpec, TunnelStatus
+from localreg.tunnels.supervisor import Supervisor
+
+_LONGEST_LOG = 1 << 20
+
+
+def claim(spec: TunnelSpec) -> tuple[Place, int] | None:
+    """Make a tunnel ours, and end what is left of one whose process was killed.
+
+    Returns:
+        Where it is, and the descriptor that holds its lock; None where a process keeps it.
+    """
+    place = place_of(spec.host, spec.remote_port)
+    descriptor = place.claim()
+    if descriptor is None:
+        return None
+    resumed = replace(spec, resumes=place.end_left())
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, resumed.to_json().encode(), 0)
+    return place, descriptor
+
+
+def become(arguments: Sequence[str], place: Place, lock: int) -> None:
+    """Go on as the process that keeps the tunnel.
+
+    Args:
+        arguments: What localreg is told to keep it, without the lock.
+        place: Where the tunnel is.
+        lock: The descriptor of its lock.
+    """
+    os.set_inheritable(lock, True)  # noqa: FBT003 -- its signature
+    words = _command(arguments, lock)
+    os.execve(words[0], words, _environment(place))  # noqa: S606 -- this program
+
+
+def start(arguments: Sequence[str], place: Place, lock: int) -> int | None:
+    """Start the process that keeps the tunnel, and wait until it is open.
+
+    Args:
+        arguments: What localreg is told to keep it, without the lock.
+        place: Where the tunnel is.
+        lock: The descriptor of its lock, which is closed here.
+
+    Returns:
+        None when it is open, else the exit code of the process, which has said why.
+    """
+    ready, done = os.pipe()
+    process = subprocess.Popen(  # noqa: S603 -- this program
+        [*_command(arguments, lock), "--ready", str(done)],
+        stdin=subprocess.DEVNULL,
+        env=_environment(place),
+        pass_fds=(lock, done),
+        # Neither Ctrl-C nor the end of the terminal is for it.
+        start_new_session=True,
+    )
+    os.close(done)
+    os.close(lock)
+    try:
+        with os.fdopen(ready, "rb") as waiting:
+            if waiting.read():
+                # It outlives us: nothing is left to wait for.
+                process.returncode = 0
+                return None
+        return process.wait()
+    except BaseException:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        process.wait()
+        raise
+
+
+def detach(ready: int, log: Path) -> None:
+    """Tell the process that waits that the tunnel is open, and write what is left to say to the log."""
+    output = _open_log(log)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        os.dup2(output, stream.fileno())
+    os.close(output)
+    with suppress(BrokenPipeError):
+        os.write(ready, b"open")
+    os.close(ready)
+
+
+def write_log(log: Path, text: str) -> None:
+    """Write a line to the log of a process in the background; one that has grown too long begins anew."""
+    output = _open_log(log)
+    try:
+        if os.fstat(output).st_size > _LONGEST_LOG:
+            os.ftruncate(output, 0)
+        os.write(
+            output, f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}\n".encode(errors="backslashreplace")
+        )
+    finally:
+        os.close(output)
+
+
+def _open_log(log: Path) -> int:
+    return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def keep(lock: int, *, background: bool, changed: Callable[[TunnelStatus], None], log: Callable[[str], None]) -> None:
+    """Keep a tunnel until it is to be closed.
+
+    Args:
+        lock: The descriptor that holds its lock: the spec is read from it.
+        background: What happens is written to a log.
+        changed: Told of each state.
+        log: Told what happens, line by line.
+
+    Raises:
+        LocalregError: it could not be opened, or a person has to look at it.
+    """
+    place = kept_place()
+    spec = TunnelSpec.from_json(os.pread(lock, os.fstat(lock).st_size, 0).decode())
+    kind = ProgramLink if spec.command else SshLink
+    supervisor = Supervisor(
+        spec,
+        place,
+        lambda news, say: kind(spec, place, news=news, log=say),
+        changed=changed,
+        log=log,
+        log_file=str(place.log) if background else None,
+    )
+    try:
+        supervisor.run()
+        place.log.unlink(missing_ok=True)
+    finally:
+        place.remove()
+
+
+def kept_place() -> Place:
+    """Where the tunnel is that this process keeps."""
+    return Place(Path(os.environ[MARK]))
+
+
+def _command(arguments: Sequence[str], lock: int) -> list[str]:
+    # Without the current folder on the module path: it is somebody's project.
+    return [sys.executable, "-P", "-m", "localreg", *arguments, "--lock", str(lock)]
+
+
+def _environment(place: Place) -> dict[str, str]:
+    return {**os.environ, MARK: str(place.spec)}

@@ -1,0 +1,153 @@
+"""What a tunnel is to be, made from what the user typed."""
+
+from __future__ import annotations
+
+import ipaddress
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from localreg.engines.base import LAST_PORT, Address
+from localreg.errors import UsageError
+from localreg.registry_container import Registry
+from localreg.tunnels.openssh import OURS
+from localreg.tunnels.spec import LOOPBACK, LogSource, TunnelSpec
+
+_ALSO_OURS = frozenset({"controlpath", "localforward", "remoteforward", "dynamicforward"})
+
+
+def check_request(host: str | None, command: str | None, probe_url: str | None) -> None:
+    """Refuse what names no tunnel, or two.
+
+    Raises:
+        UsageError: either a host or a program makes a tunnel.
+    """
+    if host is None and command is None:
+        raise UsageError("a tunnel needs a host to log in to", hint="localreg tunnel open USER@HOST")
+    if host is not None and command is not None:
+        raise UsageError("a host and --command do not go together", hint="localreg tunnel open --help")
+    if host is not None and (host.startswith("-") or not host.strip() or any(map(str.isspace, host))):
+        raise UsageError(f"`{host}` is no host to log in to", hint="localreg tunnel open USER@HOST")
+    if (command is None) != (probe_url is None):
+        raise UsageError(
+            "--command and --probe-url go together: a program does not say whether it works",
+            hint="localreg tunnel open --command 'ngrok http {port}' --probe-url https://NAME.ngrok.app",
+        )
+
+
+def plan_ssh(
+    registry: Registry,
+    log: LogSource | None,
+    *,
+    host: str,
+    remote_port: int,
+    bind: str,
+    expose: bool,
+    identity: Path | None,
+    ssh_options: Sequence[str],
+) -> TunnelSpec:
+    """A tunnel through `ssh`.
+
+    Args:
+        registry: Which runs.
+        log: Where its log is, if it can be read.
+        host: `USER@HOST`, or a name of the user's `ssh_config`.
+        remote_port: What the far side listens on.
+        bind: `loopback`, or an address of the far side.
+        expose: Others than the far machine itself may push.
+        identity: A private key's file.
+        ssh_options: Each `KEY=VALUE`.
+
+    Raises:
+        UsageError: an option makes no sense, or opens the port without a word that it shall.
+    """
+    address = _bind_address(bind)
+    is_loopback = Address(address, remote_port).is_loopback
+    if not is_loopback and not expose:
+        raise UsageError(
+            f"--bind {bind} lets everybody who reaches {host} push: the registry asks nobody for a password",
+            hint=f"localreg tunnel open {host}, or add --expose if that is wanted",
+        )
+    if is_loopback and expose:
+        raise UsageError("--expose is for an address with --bind that others reach", hint="--bind 0.0.0.0 --expose")
+    if identity is not None and not identity.is_file():
+        raise UsageError(f"there is no key `{identity}`", hint="--identity ~/.ssh/id_ed25519")
+    for option in ssh_options:
+        _check_option(option)
+    return TunnelSpec(
+        host=host,
+        remote_port=remote_port,
+        registry=registry.container.name,
+        location=registry.get_location(),
+        target=registry.base_url().removeprefix("http://"),
+        bind=address,
+        exposed=expose,
+        identity=None if identity is None else str(identity.absolute()),
+        ssh_options=tuple(ssh_options),
+        log=log,
+    )
+
+
+def plan_program(registry: Registry, log: LogSource | None, *, command: str, probe_url: str) -> TunnelSpec:
+    """A tunnel through a program.
+
+    Args:
+        registry: Which runs.
+        log: Where its log is, if it can be read.
+        command: As in a shell, but run without one; `{port}` is the registry's port on this machine.
+        probe_url: Where the program makes the registry answer.
+
+    Raises:
+        UsageError: the command is none, or the URL.
+    """
+    target = registry.base_url().removeprefix("http://")
+    port = target.rpartition(":")[2]
+    try:
+        words = tuple(word.replace("{port}", port) for word in shlex.split(command))
+    except ValueError as exc:
+        raise UsageError(f"`{command}` is no command: {str(exc).lower()}", hint="localreg tunnel open --help") from exc
+    if not words:
+        raise UsageError("--command is empty", hint="localreg tunnel open --help")
+    parts = urlsplit(probe_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"`{probe_url}` is no URL to look at", hint="--probe-url https://NAME.ngrok.app")
+    return TunnelSpec(
+        host=Path(words[0]).name,
+        remote_port=parts.port or (443 if parts.scheme == "https" else 80),
+        registry=registry.container.name,
+        location=registry.get_location(),
+        target=target,
+        exposed=True,
+        command=words,
+        probe_url=probe_url,
+        log=log,
+    )
+
+
+def check_port(port: int) -> int:
+    """Refuse what is no port.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not 0 < port <= LAST_PORT:
+        raise UsageError(f"{port} is no port: it is a number from 1 to {LAST_PORT}", hint="--remote-port 5000")
+    return port
+
+
+def _bind_address(bind: str) -> str:
+    if bind in ("loopback", "localhost"):
+        return LOOPBACK
+    try:
+        return str(ipaddress.ip_address(bind.strip("[]")))
+    except ValueError as exc:
+        raise UsageError(f"`{bind}` is no address to listen on", hint="--bind loopback") from exc
+
+
+def _check_option(option: str) -> None:
+    key, mark, _ = option.partition("=")
+    if not mark or not key.isalnum():
+        raise UsageError(f"`{option}` is no option of `ssh`: it is KEY=VALUE", hint="--ssh-option Port=2222")
+    if key.lower() in _ALSO_OURS | {name.lower() for name in OURS}:
+        raise UsageError(f"localreg sets `{key}` itself", hint="localreg tunnel open --help")

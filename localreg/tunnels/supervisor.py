@@ -1,0 +1,243 @@
+"""Keeps a tunnel open: opens it, sees that the registry answers from the far side, opens it again after a drop."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from localreg.errors import HostKeyError, LocalregError, PortTakenError, TunnelError
+from localreg.lifecycle.readiness import is_ready
+from localreg.tunnels import control
+from localreg.tunnels.control import ControlServer
+from localreg.tunnels.link import Link
+from localreg.tunnels.place import Place
+from localreg.tunnels.pushes import find_last_push
+from localreg.tunnels.spec import TunnelSpec, TunnelState, TunnelStatus
+
+_LOOK_EVERY = 60.0
+"""Seconds between two looks at a tunnel that is open; `ssh` itself notices sooner when the far side is gone."""
+_NAP = 10.0
+"""Seconds between two looks at the clock: it jumps where the machine slept."""
+_CLOCK_JUMP = 5.0
+"""Seconds that two clocks may differ."""
+_AGAIN = 2.0
+"""Seconds until a look that failed is taken again."""
+_FIRST_WAIT = 1.0
+_LONGEST_WAIT = 30.0
+_SHARE_OF_OUTAGE = 0.1
+"""The longer it lasts, the longer the next wait: what comes back is found within this share of the outage."""
+_PORT_WAIT = 1.0
+"""Seconds between two attempts at a port that is taken: they cost the far side no login."""
+_LEFT_PORT_SECONDS = 30.0
+"""How long a first attempt waits for a port that a tunnel of ours may still hold, whose process was killed."""
+_PUSH_LULL = 2.0
+"""Seconds between two looks at the log while somebody on the far side is connected."""
+_UP: frozenset[TunnelState] = frozenset({"open", "not verified", "not answering"})
+"""The way to the far side is open."""
+
+
+class ClosedError(Exception):
+    """Somebody asked for the tunnel to be closed."""
+
+
+class Supervisor:
+    """Keeps one tunnel."""
+
+    def __init__(
+        self,
+        spec: TunnelSpec,
+        place: Place,
+        make_link: Callable[[Callable[[], None], Callable[[str], None]], Link],
+        *,
+        changed: Callable[[TunnelStatus], None],
+        log: Callable[[str], None],
+        log_file: str | None = None,
+    ) -> None:
+        self._spec = spec
+        self._place = place
+        self._changed = changed
+        self._log = log
+        self._news = threading.Event()
+        self._closing = threading.Event()
+        self._reading = threading.Lock()
+        self._changing = threading.Lock()
+        self._log_seen: tuple[int | None, bool] = (0, False)
+        self._log_read_at = time.time()
+        self._link = make_link(self._news.set, log)
+        self._status = TunnelStatus(spec, os.getpid(), "connecting", since=_now(), log=log_file)
+
+    def run(self) -> None:
+        """Keep the tunnel until it is to be closed.
+
+        Raises:
+            LocalregError: it could not be opened for the first time, or a person has to look at it.
+        """
+        server = ControlServer(self._place.control, self._answer)
+        try:
+            self._keep()
+        except ClosedError:
+            pass
+        finally:
+            self._link.close()
+            server.close()
+
+    def close(self) -> None:
+        """Have `run` come to its end."""
+        self._closing.set()
+        self._news.set()
+
+    def _keep(self) -> None:
+        while True:
+            self._open()
+            self._watch()
+            reason = self._link.ended_because() if self._link.has_ended() else "the far side answers no more"
+            self._link.close()
+            self._enter("waiting", reason)
+
+    def _open(self) -> None:
+        """Open it, as often as it takes once it was open.
+
+        Raises:
+            LocalregError: as `run`.
+            ClosedError: it is to be closed.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                self._link.establish(self._pause)
+            except LocalregError as exc:
+                self._pause(self._wait_after(exc, time.monotonic() - began))
+                continue
+            if self._see(first=self._status.opened is None):
+                return
+            self._link.close()
+            self._pause(self._wait_after(TunnelError("the far side does not answer"), time.monotonic() - began))
+
+    def _wait_after(self, error: LocalregError, outage: float) -> float:
+        """How long to wait before the next attempt.
+
+        Raises:
+            LocalregError: there is none.
+        """
+        first = self._status.opened is None
+        taken = isinstance(error, PortTakenError)
+        if isinstance(error, HostKeyError) or (
+            first and not (taken and self._spec.resumes and outage < _LEFT_PORT_SECONDS)
+        ):
+            raise error
+        self._enter("connecting" if first else "waiting", error.message)
+        return _PORT_WAIT if taken else min(max(_FIRST_WAIT, outage * _SHARE_OF_OUTAGE), _LONGEST_WAIT)
+
+    def _see(self, *, first: bool) -> bool:
+        """Look from the far side, and enter the state that this shows; False where the way there is broken.
+
+        Raises:
+            TunnelError: nothing comes back at the first time, though the registry answers here.
+        """
+        if self._status.state == "not answering" and not is_ready(self._spec.url):
+            return True
+        sight = self._link.look()
+        if sight != "answers":
+            # What has just been opened may need a moment.
+            self._pause(_PORT_WAIT if sight == "silent" else 0)
+            sight = self._link.look()
+        if sight == "answers":
+            self._enter("open", None)
+        elif sight == "prohibited":
+            self._enter("not verified", "the far side does not let us look")
+        elif not is_ready(self._spec.url):
+            self._enter("not answering", f"the registry at {self._spec.location} does not answer")
+        elif first:
+            raise TunnelError(
+                f"{self._spec.host} takes the tunnel, but the registry does not answer from there",
+                hint=f"curl http://{self._spec.remote}/v2/ on {self._spec.host}",
+            )
+        else:
+            return False
+        return True
+
+    def _watch(self) -> None:
+        """Come back when the tunnel is broken.
+
+        Raises:
+            ClosedError: it is to be closed.
+        """
+        looked, clocks = time.monotonic(), _clock_difference()
+        while not self._link.has_ended():
+            every = _LOOK_EVERY if self._status.state in ("open", "not verified") else _AGAIN
+            self._pause(_PUSH_LULL if self._link.is_busy() else min(_NAP, every), heed_news=True)
+            if self._link.connections() is not None:
+                self._read_log_where_new()
+            slept = abs(_clock_difference() - clocks) > _CLOCK_JUMP
+            if slept or time.monotonic() - looked >= every:
+                if not self._see(first=False):
+                    return
+                self._read_log_where_new()
+                looked, clocks = time.monotonic(), _clock_difference()
+
+    def _pause(self, seconds: float, *, heed_news: bool = False) -> None:
+        if heed_news:
+            self._news.wait(seconds)
+            self._news.clear()
+        else:
+            self._closing.wait(seconds)
+        if self._closing.is_set():
+            raise ClosedError
+
+    def _enter(self, state: TunnelState, reason: str | None) -> None:
+        with self._changing:
+            before = self._status
+            if (before.state, before.reason) == (state, reason):
+                return
+            reopened = state in _UP and before.state not in _UP and before.opened is not None
+            self._status = replace(
+                before,
+                state=state,
+                reason=reason,
+                since=before.since if state == before.state else _now(),
+                opened=before.opened or (_now() if state in _UP else None),
+                reconnects=before.reconnects + reopened,
+            )
+        self._log(f"{state}{': ' + reason if reason else ''}")
+        self._changed(self._status)
+
+    def _read_log_where_new(self) -> None:
+        """See whether the registry's log tells of a push, where somebody was connected since it was last read."""
+        source = self._spec.log
+        if source is None:
+            return
+        with self._reading:
+            # Before it is read: what comes in meanwhile is for the next time.
+            seen = (self._link.connections(), self._link.is_busy())
+            if seen == self._log_seen and seen[0] is not None and not seen[1]:
+                return
+            self._log_seen = seen
+            now = time.time()
+            push = find_last_push(source, since=self._log_read_at - _CLOCK_JUMP)
+            self._log_read_at = now
+        if push is None or push == self._status.last_push:
+            return
+        with self._changing:
+            self._status = replace(self._status, last_push=push)
+        self._log(f"pushed: {push.reference}")
+        self._changed(self._status)
+
+    def _answer(self, word: str) -> str:
+        if word == control.CLOSE:
+            self.close()
+        else:
+            self._read_log_where_new()
+        return self._status.to_json()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _clock_difference() -> float:
+    """How far apart two clocks are, in seconds: one stands while the machine sleeps; or somebody set the other."""
+    return time.time() - time.monotonic()

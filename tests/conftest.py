@@ -14,6 +14,7 @@ import psutil
 import pytest
 from beds import BEDS, REGISTRY_IMAGE, REQUIRED, Bed, Distribution, free_port, is_free, require_testbed
 from fake_registry import FakeRegistry, fake_registry
+from far_host import FarHost, far_host
 from fault_table import Fault, faults_of
 from hypothesis import HealthCheck, settings
 
@@ -125,6 +126,15 @@ def pair(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[tup
         _made(BEDS["podman-rootless"], request, registry_archive) as podman,
     ):
         yield docker, podman
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Iterator[FarHost]:
+    """Another machine that lets us in through ssh."""
+    require_testbed()
+    open_to_everybody(tmp_path)
+    with far_host(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import psutil
 from beds import Bed
 
 from localreg.waiting import wait_until
@@ -117,6 +119,35 @@ class FarHost:
     def mend(self) -> None:
         """Put the link together again."""
         self.ok("ip", "link", "set", "eth0", "up")
+
+    def sessions(self) -> list[psutil.Process]:
+        """The processes that serve those who are logged in."""
+        assert self._sshd is not None
+        return psutil.Process(self._sshd.pid).children()
+
+    def sent(self) -> int:
+        """Bytes that have left this machine."""
+        (device,) = json.loads(self.ok("ip", "-s", "-j", "link", "show", "eth0"))
+        return int(device["stats64"]["tx"]["bytes"])
+
+    def let_nobody_in(self) -> None:
+        """Take no key any more."""
+        (self.folder / "authorized_keys").write_text("")
+
+    def fingerprint(self) -> str:
+        """Of its key."""
+        shown = subprocess.run(["ssh-keygen", "-lf", self.host_key], capture_output=True, text=True, check=True)
+        return shown.stdout.split()[1]
+
+    def change_host_key(self) -> None:
+        """Have another key from the next start on."""
+        self.host_key.unlink()
+        self.host_key.with_suffix(".pub").unlink()
+        make_key(self.host_key)
+
+    def forget(self) -> None:
+        """Nobody here knows its key any more."""
+        _KNOWN_HOSTS.write_text("")
 
     def let_in(self, bed: Bed) -> Path:
         """Make a key for a bed's user, and take it.

@@ -75,16 +75,22 @@ def live_line(status: TunnelStatus, *, width: int) -> str:
         status: What is known.
         width: Columns of the terminal.
     """
-    since = datetime.fromisoformat(status.since).astimezone() if status.since else None
-    parts = [f"{_state(status)}{f' since {since:%H:%M}' if since else ''}"]
+    since = f" since {_clock(status.since)}" if status.since else ""
+    parts = [f"{status.state}{since}{f': {printable(status.reason)}' if status.reason else ''}"]
     if status.last_push:
-        at = datetime.fromisoformat(status.last_push.at).astimezone()
-        parts.append(f"last push {printable(status.last_push.reference)} at {at:%H:%M}")
+        parts.append(f"last push {printable(status.last_push.reference)} at {_clock(status.last_push.at)}")
     if status.reconnects:
         parts.append(f"{status.reconnects} reconnect{'' if status.reconnects == 1 else 's'}")
     while len(parts) > 1 and len(" · ".join(parts)) >= width:
         parts.pop()
-    return " · ".join(parts)[: width - 1]
+    line = " · ".join(parts)
+    # The last column stays free: a terminal may go to the next line behind it.
+    return line if len(line) < width else f"{line[: width - 2]}…"
+
+
+def _clock(moment: str) -> str:
+    """A time as a clock on this machine's wall shows it."""
+    return f"{datetime.fromisoformat(moment).astimezone():%H:%M}"
 
 
 def render_state(status: TunnelStatus) -> str:

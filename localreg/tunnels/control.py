@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from localreg.tunnels.threads import start_thread
+
 STATUS = "status"
 CLOSE = "close"
-_ASK_SECONDS = 10.0
+_ASK_SECONDS = 6.0
 """How long the process may take: it looks whether the registry answers before it says so."""
 _HEAR_SECONDS = 2.0
 _LONGEST = 1 << 20
@@ -39,7 +40,7 @@ class ControlServer:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(path))
         self._listener.listen()
-        threading.Thread(target=self._serve, name="control", daemon=True).start()
+        start_thread(self._serve, "control")
 
     def close(self) -> None:
         """Listen no more."""

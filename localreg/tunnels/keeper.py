@@ -142,10 +142,14 @@ def keep(lock: int, *, background: bool, changed: Callable[[TunnelStatus], None]
         log=log,
         log_file=str(place.log) if background else None,
     )
+    keeps_log = True
     try:
         supervisor.run()
-        place.log.unlink(missing_ok=True)
+        keeps_log = False
     finally:
+        # Why a tunnel ended that was open stands nowhere else.
+        if not (keeps_log and supervisor.was_open):
+            place.log.unlink(missing_ok=True)
         place.remove()
 
 

@@ -51,10 +51,11 @@ def close_tunnels(found: Sequence[tuple[Place, TunnelStatus]]) -> None:
     Raises:
         TunnelError: a process cannot be ended.
     """
-    for place, _ in found:
-        control.ask(place.control, control.CLOSE)
     for place, status in found:
-        if wait_for_end(place, seconds=_CLOSE_SECONDS):
+        if status.state != "unknown":
+            control.ask(place.control, control.CLOSE)
+    for place, status in found:
+        if status.state != "unknown" and wait_for_end(place, seconds=_CLOSE_SECONDS):
             continue
         # It does not hear: what is marked as the tunnel's is ended without it.
         place.end_processes()

@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from localreg.engines.base import Address
 from localreg.engines.unix_http import UnixHTTPConnection
@@ -25,6 +26,7 @@ from localreg.tunnels import ssh_words
 from localreg.tunnels.link import Pause, Sight
 from localreg.tunnels.place import MARK, Place
 from localreg.tunnels.spec import LOOPBACK, TunnelSpec
+from localreg.tunnels.threads import start_thread
 
 _LOGIN_SECONDS = 60.0
 """How long a login may take, with a key that wants to be touched."""
@@ -105,7 +107,7 @@ class SshLink:
     def ended_because(self) -> str:
         """The last that `ssh` said."""
         said = [line for line in self._lines if ssh_words.spoken(line)]
-        return said[-1].strip() if said else "the connection is gone"
+        return said[-1].strip().rstrip(".") if said else "the connection is gone"
 
     def connections(self) -> int:
         """Connections from the far side, without those of a look."""
@@ -151,8 +153,7 @@ class SshLink:
             hint = "sudo apt install openssh-client" if isinstance(exc, FileNotFoundError) else None
             raise TunnelError(f"cannot run `ssh`: {(exc.strerror or str(exc)).lower()}", hint=hint) from exc
         self._process = process
-        self._reader = threading.Thread(target=self._read, args=(process,), name="ssh", daemon=True)
-        self._reader.start()
+        self._reader = start_thread(partial(self._read, process), "ssh")
         deadline = time.monotonic() + _LOGIN_SECONDS
         while not self._place.master.exists():
             if process.poll() is not None or time.monotonic() > deadline:

@@ -27,7 +27,7 @@ MARK = "LOCALREG_TUNNEL"
 """The variable that every process of a tunnel has: the path of its spec."""
 _LONGEST_NAME = "tunnel-01234567.ssh.0123456789abcdef"
 """What `ssh` calls its control socket for a moment."""
-_END_SECONDS = 5.0
+_END_SECONDS = 3.0
 _POLL_SECONDS = 0.02
 
 

@@ -14,11 +14,13 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from localreg.errors import TunnelError
 from localreg.tunnels.link import Pause, Sight
 from localreg.tunnels.place import MARK, Place
 from localreg.tunnels.spec import TunnelSpec
+from localreg.tunnels.threads import start_thread
 
 _START_SECONDS = 30.0
 """How long a program may take until the registry answers through it."""
@@ -120,8 +122,7 @@ class ProgramLink:
                 f"cannot run `{self._spec.command[0]}`: {(exc.strerror or str(exc)).lower()}",
                 hint=f"command -v {shlex.quote(self._spec.command[0])}",
             ) from exc
-        self._reader = threading.Thread(target=self._read, args=(self._process,), name="program", daemon=True)
-        self._reader.start()
+        self._reader = start_thread(partial(self._read, self._process), "program")
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         if process.stdout is None:

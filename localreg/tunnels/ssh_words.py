@@ -23,6 +23,7 @@ _NOISE = ("debug1: ", "debug2: ", "debug3: ", "OpenSSH_", "Authenticated to ", "
 _AUTHENTICATED = re.compile(r"Authenticated to (?P<name>\S+) \((?:\[(?P<address>[^]]+)\]:\d+|via proxy)\)")
 _HOST_KEY = re.compile(r"Server host key: (?P<kind>\S+) (?P<fingerprint>\S+)")
 
+_CONNECT = re.compile(r"^connect to host \S+ port \d+: ")
 _LOST = (
     "Connection refused",
     "Connection timed out",
@@ -67,8 +68,10 @@ def explain(lines: Sequence[str], host: str) -> LocalregError:
         if any(map(hears, said)):
             return explained(said, lines, host)
     last = next((line for line in reversed(said) if any(lost in line for lost in _LOST)), said[-1] if said else "")
-    reason = last.removeprefix("ssh: ") or "it ended without a word"
-    return TunnelError(f"`ssh` does not get to {host}: {reason}", hint=f"ssh {shlex.quote(host)}", details=said[-5:-1])
+    reason = _CONNECT.sub("", last.removeprefix("ssh: ")) or "it ended without a word"
+    return TunnelError(
+        f"`ssh` does not get to {host}: {reason}", hint=f"ssh {shlex.quote(host)}", details=[*said[-5:-1], last]
+    )
 
 
 def _is_about_host_key(line: str) -> bool:

@@ -20,6 +20,8 @@ from localreg.tunnels.spec import TunnelSpec, TunnelState, TunnelStatus
 
 _LOOK_EVERY = 60.0
 """Seconds between two looks at a tunnel that is open; `ssh` itself notices sooner when the far side is gone."""
+_ANSWER_SECONDS = 2.0
+"""How long whoever asks waits for a look."""
 _NAP = 10.0
 """Seconds between two looks at the clock: it jumps where the machine slept."""
 _CLOCK_JUMP = 5.0
@@ -63,6 +65,8 @@ class Supervisor:
         self._log = log
         self._news = threading.Event()
         self._closing = threading.Event()
+        self._asked = threading.Event()
+        self._looked = threading.Event()
         self._reading = threading.Lock()
         self._changing = threading.Lock()
         self._log_seen: tuple[int | None, bool] = (0, False)
@@ -84,6 +88,11 @@ class Supervisor:
         finally:
             self._link.close()
             server.close()
+
+    @property
+    def was_open(self) -> bool:
+        """Whether it was open once."""
+        return self._status.opened is not None
 
     def close(self) -> None:
         """Have `run` come to its end."""
@@ -138,7 +147,8 @@ class Supervisor:
         Raises:
             TunnelError: nothing comes back at the first time, though the registry answers here.
         """
-        if self._status.state == "not answering" and not is_ready(self._spec.url):
+        if not first and not is_ready(self._spec.url):
+            self._enter("not answering", f"the registry at {self._spec.location} does not answer")
             return True
         sight = self._link.look()
         if sight != "answers":
@@ -173,9 +183,11 @@ class Supervisor:
             if self._link.connections() is not None:
                 self._read_log_where_new()
             slept = abs(_clock_difference() - clocks) > _CLOCK_JUMP
-            if slept or time.monotonic() - looked >= every:
+            if slept or self._asked.is_set() or time.monotonic() - looked >= every:
+                self._asked.clear()
                 if not self._see(first=False):
                     return
+                self._looked.set()
                 self._read_log_where_new()
                 looked, clocks = time.monotonic(), _clock_difference()
 
@@ -229,7 +241,12 @@ class Supervisor:
     def _answer(self, word: str) -> str:
         if word == control.CLOSE:
             self.close()
-        else:
+        elif self._status.state in _UP:
+            # What was seen a minute ago is no answer.
+            self._looked.clear()
+            self._asked.set()
+            self._news.set()
+            self._looked.wait(_ANSWER_SECONDS)
             self._read_log_where_new()
         return self._status.to_json()
 

@@ -51,6 +51,8 @@ class _Display:
             if self._line is not None:
                 self._line.clear()
             self._session.streams.show(render_open(status))
+            if status.state != "open":
+                self._session.streams.note(f"open, {status.state}: {status.reason}")
             if self._ready is not None:
                 keeper.detach(self._ready, keeper.kept_place().log)
         elif self._ready is None and self._line is None:

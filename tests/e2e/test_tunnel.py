@@ -1,0 +1,386 @@
+"""Another machine pushes to its own loopback, through a real sshd: what arrives, and what becomes of a tunnel."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from beds import Bed
+from e2e.test_logs import read_until
+from far_host import ADDRESS, FarHost
+from tunnels import PATIENCE, Tunnels, far_docker, far_podman, image_archive, opened_tunnels, skopeo_push
+
+from localreg.waiting import wait_until
+
+
+@pytest.fixture
+def tunnels(either: Bed, far: FarHost) -> Iterator[Tunnels]:
+    with opened_tunnels(either, far) as found:
+        yield found
+
+
+@pytest.fixture
+def on_docker(docker: Bed, far: FarHost) -> Iterator[Tunnels]:
+    """Where the engine has no part in it."""
+    with opened_tunnels(docker, far) as found:
+        yield found
+
+
+def test_what_is_pushed_on_the_far_side_arrives_here(bed: Bed, far: FarHost, folder: Path) -> None:
+    archive = image_archive(folder)
+    with opened_tunnels(bed, far) as tunnels:
+        assert tunnels.open() == f"{far.host}\t127.0.0.1:5000\n"
+        assert far.listens() == ["127.0.0.1"]
+        assert far.answers()
+        before = tunnels.status()
+        assert (before["state"], before["reconnects"], before["last_push"]) == ("open", 0, None)
+        tunnels.push_with_skopeo(archive)
+        found = tunnels.status()
+        assert found["last_push"]["reference"] == "app:1"
+        assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"
+        bed.ok("pull", "app:1", "--as", "localhost/pulled:1")
+        assert bed.engine_ok("run", "--rm", "localhost/pulled:1") == "pulled\n"
+        assert "pushed: app:1" in Path(found["log"]).read_text()
+        assert bed.ok("tunnel", "close", ADDRESS) == f"{far.host}\t127.0.0.1:5000\n"
+        assert far.listens() == []
+        assert tunnels.told() == []
+        assert not Path(found["log"]).exists()
+        assert bed.ok("tunnel", "close", ADDRESS) == ""
+
+
+def test_docker_and_podman_push_from_the_far_side(tunnels: Tunnels, folder: Path) -> None:
+    archive = image_archive(folder)
+    tunnels.open()
+    podman = far_podman(tunnels.far)
+    for command in (("load", "-qi", str(archive)), ("tag", "localhost/app:1", "localhost:5000/by-podman:1")):
+        subprocess.run([*podman, *command], check=True, capture_output=True)
+    subprocess.run([*podman, "push", "-q", "--tls-verify=false", "localhost:5000/by-podman:1"], check=True)
+    with far_docker(tunnels.far) as docker:
+        for command in (
+            ("load", "-qi", str(archive)),
+            ("tag", "localhost/app:1", "localhost:5000/by-docker:1"),
+            ("push", "-q", "localhost:5000/by-docker:1"),
+        ):
+            subprocess.run([*docker, *command], check=True, capture_output=True)
+    assert tunnels.bed.ok("ls", "-q").split() == ["localhost:5000/by-docker:1", "localhost:5000/by-podman:1"]
+    assert tunnels.status()["last_push"]["reference"] == "by-docker:1"
+
+
+def test_a_tunnel_comes_back_when_sshd_does(tunnels: Tunnels, folder: Path) -> None:
+    archive = image_archive(folder)
+    tunnels.open()
+    tunnels.far.kill_sshd()
+    found = tunnels.becomes("waiting")
+    assert "closed" in found["reason"] or "refused" in found["reason"]
+    tunnels.far.start_sshd()
+    found = tunnels.becomes("open")
+    assert found["reconnects"] == 1
+    tunnels.push_with_skopeo(archive)
+    assert tunnels.bed.ok("ls", "-q") == "localhost:5000/app:1\n"
+
+
+QUICK = ("--ssh-option", "ServerAliveInterval=1", "--ssh-option", "ServerAliveCountMax=2")
+"""A far side that is gone is noticed soon."""
+
+
+def test_a_tunnel_comes_back_when_the_link_does(on_docker: Tunnels) -> None:
+    on_docker.open(*QUICK)
+    on_docker.far.cut()
+    on_docker.becomes("waiting")
+    on_docker.far.mend()
+    on_docker.becomes("open")
+    assert on_docker.far.answers()
+
+
+def test_the_port_that_a_dead_session_holds_is_waited_for(on_docker: Tunnels) -> None:
+    far = on_docker.far
+    on_docker.open(*QUICK)
+    (session,) = far.sessions()
+    # It does not notice that its client has gone.
+    session.suspend()
+    found = on_docker.becomes("waiting")
+    assert wait_until(lambda: "is taken" in (on_docker.status()["reason"] or ""), seconds=PATIENCE), found
+    session.kill()
+    assert wait_until(lambda: far.listens() == [], seconds=5)
+    freed = time.monotonic()
+    assert wait_until(far.answers, seconds=PATIENCE)
+    assert time.monotonic() - freed < 3
+    assert on_docker.becomes("open")["reconnects"] == 1
+
+
+def test_nobody_else_is_waited_for(on_docker: Tunnels) -> None:
+    listener = on_docker.far.command(["python3", "-m", "http.server", "5000", "--bind", "127.0.0.1"])
+    with subprocess.Popen(listener, stderr=subprocess.DEVNULL) as process:
+        assert wait_until(lambda: on_docker.far.listens() != [], seconds=PATIENCE)
+        said = on_docker.refused(5)
+        assert f"error: port 5000 on 127.0.0.1 of {on_docker.far.host} is taken\n" in said
+        assert "--remote-port 5001" in said
+        on_docker.open("--remote-port", "5001")
+        assert on_docker.far.answers("127.0.0.1:5001")
+        process.kill()
+
+
+def test_two_tunnels_do_not_disturb_each_other(on_docker: Tunnels, folder: Path) -> None:
+    bed, far = on_docker.bed, on_docker.far
+    bed.ok("--name", "other", "up", "--port", "5700")
+    on_docker.open()
+    bed.ok("--name", "other", *on_docker.arguments, "--remote-port", "5001", "--background")
+    archive = image_archive(folder)
+    on_docker.push_with_skopeo(archive, "one:1")
+    on_docker.push_with_skopeo(archive, "two:1", port=5001)
+    assert bed.ok("ls", "-q") == "localhost:5000/one:1\n"
+    assert bed.ok("--name", "other", "ls", "-q") == "localhost:5700/two:1\n"
+    pushed = [(found["registry"], found["last_push"]["reference"]) for found in on_docker.told()]
+    assert pushed == [("localhost:5000", "one:1"), ("localhost:5700", "two:1")]
+    assert "2 tunnels are open" in bed.refused(2, "tunnel", "close")
+    bed.ok("tunnel", "close", "--all")
+    assert far.listens() == far.listens(5001) == []
+
+
+def test_opened_again_it_is_the_same_tunnel(on_docker: Tunnels) -> None:
+    on_docker.open()
+    before = on_docker.status()
+    on_docker.open()
+    assert on_docker.status()["pid"] == before["pid"]
+    said = on_docker.refused(5, *QUICK)
+    assert "is open already, with other options" in said
+    assert f"tunnel close {on_docker.far.host}" in said
+
+
+@pytest.mark.parametrize("next_command", [("tunnel", "ls"), ("tunnel", "close", "--all"), ()])
+def test_a_killed_process_leaves_no_orphan(on_docker: Tunnels, next_command: tuple[str, ...]) -> None:
+    on_docker.open()
+    (ssh,) = on_docker.ssh_processes()
+    os.kill(on_docker.status()["pid"], signal.SIGKILL)
+    assert ssh.is_running()
+    if next_command:
+        on_docker.bed.ok(*next_command)
+        assert on_docker.told() == []
+        assert wait_until(lambda: on_docker.far.listens() == [], seconds=5)
+    else:
+        on_docker.open()
+        assert on_docker.far.answers()
+    assert not ssh.is_running()
+
+
+def test_a_process_that_does_not_hear_is_ended(on_docker: Tunnels) -> None:
+    on_docker.open()
+    keeper = psutil.Process(on_docker.status()["pid"])
+    keeper.suspend()
+    on_docker.bed.ok("tunnel", "close")
+    assert not keeper.is_running()
+
+
+def test_what_a_dead_machine_left_is_not_believed(on_docker: Tunnels) -> None:
+    on_docker.open()
+    found = on_docker.status()
+    files = sorted(Path(found["log"]).parent.glob("tunnel-*"))
+    content = {file: file.read_bytes() for file in files if file.is_file()}
+    on_docker.bed.ok("tunnel", "close")
+    for file, data in content.items():
+        file.write_bytes(data)
+    (files[0].parent / "tunnel-00000000.json").write_text("{half a")
+    assert on_docker.told() == []
+    assert not list(files[0].parent.glob("tunnel-*.json"))
+
+
+def test_in_the_foreground_it_ends_with_its_terminal(on_docker: Tunnels) -> None:
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)):
+        with on_docker.bed.started("localreg", *on_docker.arguments) as process:
+            assert read_until(process, b"\n") == f"{on_docker.far.host}\t127.0.0.1:5000\n".encode()
+            process.send_signal(number)
+            assert process.wait(10) == code
+        assert on_docker.ssh_processes() == []
+        assert on_docker.far.listens() == []
+
+
+def test_in_the_foreground_it_tells_what_happens(on_docker: Tunnels) -> None:
+    with on_docker.bed.started("localreg", *on_docker.arguments) as process:
+        read_until(process, b"\n")
+        on_docker.far.kill_sshd()
+        read_until(process, b"waiting", stream="stderr")
+        on_docker.far.start_sshd()
+        read_until(process, b": open", stream="stderr")
+        on_docker.bed.ok("tunnel", "close", on_docker.far.host)
+        assert process.wait(10) == 0
+
+
+def test_in_the_background_it_survives_its_terminal(on_docker: Tunnels) -> None:
+    bed = on_docker.bed
+    # A session of its own, whose leader ends: the kernel hangs up on what is in it.
+    line = " ".join([*bed.command(["localreg", *on_docker.arguments, "--background"])])
+    subprocess.run(["script", "-qec", line, "/dev/null"], env=bed.environment, check=True, stdin=subprocess.DEVNULL)
+    assert on_docker.status()["state"] == "open"
+    assert on_docker.far.answers()
+
+
+def test_the_registry_may_go_and_come_back(on_docker: Tunnels) -> None:
+    bed = on_docker.bed
+    on_docker.open()
+    bed.engine_ok("stop", "-t", "0", "registry")
+    found = on_docker.status()
+    assert (found["state"], found["reason"]) == ("not answering", "the registry at localhost:5000 does not answer")
+    bed.ok("up")
+    assert on_docker.becomes("open")["reconnects"] == 0
+    assert on_docker.far.answers()
+
+
+@pytest.mark.parametrize(
+    ("configuration", "more", "code", "says"),
+    [
+        ("AllowTcpForwarding no", (), 1, "does not let this user forward port 5000"),
+        ("DisableForwarding yes", (), 1, "does not let this user forward port 5000"),
+        ("PermitListen 5099", (), 1, "does not let this user forward port 5000"),
+        ("GatewayPorts yes", (), 1, "would let everybody who reaches it push"),
+        ("GatewayPorts no", ("--bind", "0.0.0.0", "--expose"), 1, "its sshd has `GatewayPorts no`"),
+        ("GatewayPorts no", ("--bind", ADDRESS, "--expose"), 1, "its sshd has `GatewayPorts no`"),
+        ("GatewayPorts clientspecified", ("--bind", "0.0.0.0"), 2, "add --expose if that is wanted"),
+    ],
+)
+def test_what_the_far_side_does_not_allow_is_said(
+    on_docker: Tunnels, configuration: str, more: tuple[str, ...], code: int, says: str
+) -> None:
+    on_docker.far.kill_sshd()
+    on_docker.far.start_sshd(configuration)
+    assert says in on_docker.refused(code, *more)
+    assert on_docker.far.listens() == []
+    assert on_docker.told() == []
+    assert on_docker.ssh_processes() == []
+
+
+def test_a_far_side_that_lets_nobody_look_is_not_verified(on_docker: Tunnels) -> None:
+    on_docker.far.kill_sshd()
+    on_docker.far.start_sshd("AllowTcpForwarding remote")
+    said = on_docker.bed.localreg(*on_docker.arguments, "--background")
+    assert (said.returncode, said.stderr) == (0, "open, not verified: the far side does not let us look\n")
+    assert on_docker.status()["state"] == "not verified"
+    assert on_docker.far.answers()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", ADDRESS])
+def test_an_exposed_port_is_reached_from_outside(on_docker: Tunnels, address: str) -> None:
+    on_docker.far.kill_sshd()
+    on_docker.far.start_sshd("GatewayPorts clientspecified")
+    said = on_docker.bed.localreg(*on_docker.arguments, "--background", "--bind", address, "--expose")
+    assert said.returncode == 0
+    assert f"whoever reaches {address} of {on_docker.far.host} can push" in said.stderr
+    assert on_docker.far.listens() == [address]
+    assert on_docker.status()["state"] == "open"
+
+
+def test_a_key_that_is_not_taken_is_said(on_docker: Tunnels) -> None:
+    on_docker.far.let_nobody_in()
+    said = on_docker.refused(1)
+    assert f"error: {on_docker.far.host} does not let this user in: it takes publickey\n" in said
+    assert "hint: ssh-add" in said
+
+
+def test_a_machine_that_is_not_known_is_not_trusted(on_docker: Tunnels) -> None:
+    on_docker.far.forget()
+    said = on_docker.refused(1)
+    assert "is not known yet" in said
+    assert on_docker.far.fingerprint() in said
+    assert f"hint: ssh {on_docker.far.host}\n" in said
+
+
+def test_another_machine_in_its_place_is_not_trusted(on_docker: Tunnels) -> None:
+    on_docker.open()
+    on_docker.far.kill_sshd()
+    on_docker.far.change_host_key()
+    log = Path(on_docker.status()["log"])
+    on_docker.far.start_sshd()
+    # Nobody goes on by himself here, also not in the background: a person has to look.
+    assert wait_until(lambda: on_docker.told() == [], seconds=PATIENCE)
+    assert "another machine may answer in its place" in log.read_text()
+    assert "is not the one that is known" in on_docker.refused(1)
+
+
+def test_the_users_ssh_configuration_counts(on_docker: Tunnels) -> None:
+    far, bed = on_docker.far, on_docker.bed
+    config = Path("/etc/ssh/ssh_config.d/test.conf")
+    config.write_text(
+        f"Host near\n  HostName {ADDRESS}\n  User root\n  IdentityFile {on_docker.key}\n"
+        f"Host build\n  HostName localhost\n  HostKeyAlias {ADDRESS}\n  ProxyJump near\n  User root\n"
+        f"  IdentityFile {on_docker.key}\n"
+        # What is not for a tunnel is left out, and does not keep it from being opened.
+        "  LocalForward 22 localhost:1\n  RemoteCommand date\n  ControlMaster auto\n  ControlPersist yes\n"
+    )
+    try:
+        bed.ok("tunnel", "open", "build", "--background")
+        assert far.answers()
+        bed.ok("tunnel", "close", "build")
+        assert far.listens() == []
+        assert on_docker.ssh_processes() == []
+    finally:
+        config.unlink()
+
+
+def test_a_push_that_was_cut_is_whole_the_second_time(on_docker: Tunnels, folder: Path) -> None:
+    bed, far = on_docker.bed, on_docker.far
+    archive = image_archive(folder, ballast=os.urandom(500_000_000))
+    on_docker.open(*QUICK)
+    with subprocess.Popen(
+        far.command(skopeo_push(archive)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        assert wait_until(lambda: far.sent() > 100_000_000, seconds=60)
+        assert process.poll() is None
+        far.cut()
+        on_docker.becomes("waiting")
+        far.mend()
+        on_docker.becomes("open")
+        assert process.wait(60) != 0
+    assert bed.ok("ls", "-q") == ""
+    on_docker.push_with_skopeo(archive)
+    bed.ok("pull", "app:1", "--as", "localhost/pulled:1")
+    assert bed.engine_ok("run", "--rm", "localhost/pulled:1") == "pulled\n"
+
+
+def test_a_program_makes_the_tunnel(on_docker: Tunnels, folder: Path) -> None:
+    bed, far = on_docker.bed, on_docker.far
+    archive = image_archive(folder)
+    command = f"ssh -N -i {on_docker.key} -R 127.0.0.1:5000:127.0.0.1:{{port}} -L 5600:127.0.0.1:5000 {far.host}"
+    opened = bed.localreg(
+        "tunnel", "open", "--command", command, "--probe-url", "http://127.0.0.1:5600", "--background"
+    )
+    assert opened.returncode == 0
+    assert "whoever `ssh` lets through can push" in opened.stderr
+    on_docker.push_with_skopeo(archive)
+    found = on_docker.status()
+    assert (found["host"], found["state"], found["last_push"]["reference"]) == ("ssh", "open", "app:1")
+    far.kill_sshd()
+    on_docker.becomes("waiting")
+    far.start_sshd()
+    assert on_docker.becomes("open")["reconnects"] == 1
+    bed.ok("tunnel", "close", "ssh")
+    assert wait_until(lambda: far.listens() == [], seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("no-such-program {port}", "cannot run `no-such-program`: no such file or directory"),
+        ("sh -c 'echo no account; exit 3'", "`sh` ended with exit code 3"),
+    ],
+)
+def test_a_program_that_makes_none_is_said(on_docker: Tunnels, command: str, says: str) -> None:
+    said = on_docker.bed.refused(
+        1, "tunnel", "open", "--command", command, "--probe-url", "http://127.0.0.1:5600", "--background"
+    )
+    assert says in said
+    assert on_docker.told() == []
+
+
+def test_there_is_no_tunnel_without_a_registry(docker: Bed, far: FarHost) -> None:
+    key = far.let_in(docker)
+    arguments = ("tunnel", "open", far.host, "--identity", str(key), "--background")
+    assert "there is no registry `registry`" in docker.refused(4, *arguments)
+    docker.ok("up")
+    docker.engine_ok("stop", "-t", "0", "registry")
+    assert "does not run" in docker.refused(6, *arguments)
+    assert list(Path("/run/localreg").glob("tunnel-*.json")) == []

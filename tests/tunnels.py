@@ -1,0 +1,133 @@
+"""Tunnels of the tests: opened by a bed's user, pushed through from the far side."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from archives import write_image
+from beds import Bed
+from far_host import FarHost
+
+from localreg.waiting import wait_until
+
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Tunnels:
+    """A bed with a registry, and a machine far away that takes its user's key."""
+
+    bed: Bed
+    far: FarHost
+    key: Path
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What opens a tunnel to that machine."""
+        return ("tunnel", "open", self.far.host, "--identity", str(self.key))
+
+    def open(self, *more: str) -> str:
+        """Open one in the background; returns stdout."""
+        return self.bed.ok(*self.arguments, "--background", *more)
+
+    def refused(self, code: int, *more: str) -> str:
+        """Try in vain to open one; returns stderr."""
+        return self.bed.refused(code, *self.arguments, "--background", *more)
+
+    def told(self) -> list[dict[str, Any]]:
+        """What `tunnel ls` says."""
+        found: list[dict[str, Any]] = json.loads(self.bed.ok("tunnel", "ls", "--json"))["tunnels"]
+        return found
+
+    def status(self) -> dict[str, Any]:
+        """What `tunnel ls` says of the one that is open."""
+        (found,) = self.told()
+        return found
+
+    def becomes(self, state: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
+        """Wait until the tunnel is in a state; returns what `tunnel ls` then says."""
+        found: dict[str, Any] = {}
+
+        def is_there() -> bool:
+            found.update(self.status())
+            return bool(found["state"] == state)
+
+        assert wait_until(is_there, seconds=seconds), found
+        return found
+
+    def ssh_processes(self) -> list[psutil.Process]:
+        """Every `ssh` that localreg started, and that still lives."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.name() == "ssh" and "LOCALREG_TUNNEL" in process.environ():
+                    found.append(process)
+        return found
+
+    def push_with_skopeo(self, archive: Path, name: str = "app:1", *, port: int = 5000) -> None:
+        """Push from the far side."""
+        self.far.ok(*skopeo_push(archive, name, port=port))
+
+
+def skopeo_push(archive: Path, name: str = "app:1", *, port: int = 5000) -> list[str]:
+    """What pushes an image on the far side; as it is, for compressing takes longer than anything else."""
+    options = ["--dest-tls-verify=false", "--preserve-digests"]
+    return ["skopeo", "copy", *options, f"docker-archive:{archive}", f"docker://localhost:{port}/{name}"]
+
+
+@contextlib.contextmanager
+def opened_tunnels(bed: Bed, far: FarHost) -> Iterator[Tunnels]:
+    """A bed with a registry; every tunnel is closed at the end."""
+    bed.ok("up")
+    tunnels = Tunnels(bed, far, far.let_in(bed))
+    yield tunnels
+    bed.ok("tunnel", "close", "--all")
+    assert tunnels.ssh_processes() == []
+
+
+def image_archive(folder: Path, name: str = "localhost/app:1", *, ballast: bytes = b"", says: str = "pulled") -> Path:
+    """An image that says a word when it runs, as an archive that everybody can read."""
+    archive = folder / f"{name.rpartition('/')[2].replace(':', '-')}.tar"
+    write_image(archive, name, {"content": name}, command=f"echo {says}", ballast=ballast)
+    archive.chmod(0o644)
+    return archive
+
+
+@contextlib.contextmanager
+def far_docker(far: FarHost) -> Iterator[list[str]]:
+    """A Docker daemon on the far side; yields the client that speaks with it."""
+    # What it listens on has to have a short path.
+    place = Path("/run/far-docker")
+    socket = place / "docker.sock"
+    place.mkdir(exist_ok=True)
+    options = ["--data-root", far.folder / "docker", "--exec-root", place / "exec", "--pidfile", place / "pid"]
+    with (
+        (place / "log").open("wb") as log,
+        subprocess.Popen(
+            far.command(["dockerd", "-H", f"unix://{socket}", *map(str, options)]), stdout=log, stderr=log
+        ) as daemon,
+    ):
+        client = far.command(["docker", "-H", f"unix://{socket}"])
+        try:
+            ready = wait_until(
+                lambda: subprocess.run([*client, "info"], capture_output=True, check=False).returncode == 0, seconds=30
+            )
+            assert ready, (place / "log").read_text()
+            yield client
+        finally:
+            daemon.send_signal(signal.SIGTERM)
+            daemon.wait(30)
+
+
+def far_podman(far: FarHost) -> list[str]:
+    """A Podman on the far side, with a storage of its own."""
+    places = ["--root", str(far.folder / "podman"), "--runroot", "/run/far-podman"]
+    return far.command(["podman", "--storage-driver", "vfs", *places])

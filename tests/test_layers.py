@@ -30,7 +30,7 @@ LAYERS = [
         "lifecycle",
         "tunnels",
     },
-    {"output"},
+    {"output", "pipelines"},
     {"cli", "__main__"},
 ]
 """From the bottom to the top; a module imports from its own layer and from those below."""

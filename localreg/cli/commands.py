@@ -37,6 +37,7 @@ GROUPS = {
     },
     "Pipelines": {
         "tunnel": "Let another machine push into the registry, through ssh",
+        "ci": "Print a pipeline that pushes through the tunnel",
     },
     "Settings": {
         "config": "Show what is set, and where",

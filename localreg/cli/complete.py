@@ -23,6 +23,7 @@ _MOST_REPOSITORIES = 50
 """Of more than these the names are offered, without their tags."""
 _IMAGES = frozenset({"push", "tag"})
 _REFERENCES = frozenset({"pull", "rm", "ls"})
+_WORDS = {"completion": ("bash", "zsh", "fish"), "ci": ("bitbucket", "github", "gitlab", "shell")}
 
 Candidate = tuple[str, str]
 """A word, and what it is."""
@@ -65,8 +66,8 @@ def _candidates(group: Any, before: Sequence[str], word: str) -> Iterator[Candid
         yield from summaries.items()
     elif command in _IMAGES | _REFERENCES:
         yield from _stored(command, typed, word)
-    elif command == "completion":
-        yield from ((shell, "") for shell in ("bash", "zsh", "fish"))
+    elif command in _WORDS:
+        yield from ((choice, "") for choice in _WORDS[command])
 
 
 def _options_of(command: Any, context: Any) -> dict[str, Any]:

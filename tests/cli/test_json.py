@@ -19,7 +19,7 @@ from localreg.engines.base import Endpoint, EngineInfo
 from localreg.engines.probe import Answer
 from localreg.engines.select import Selection, Survey
 
-WITHOUT_JSON = {"logs", "completion"}
+WITHOUT_JSON = {"logs", "completion", "ci"}
 """Commands whose result is what somebody else reads or wrote."""
 
 

@@ -26,6 +26,7 @@ def offered(*words: str) -> list[str]:
         (["up", ""], []),
         (["nosuch", "x"], []),
         (["completion", ""], ["bash", "zsh", "fish"]),
+        (["ci", "--engine", "podman", "g"], ["github", "gitlab"]),
         ([], None),
     ],
 )

@@ -1,0 +1,1 @@
+"""Pipelines that build an image and push it through a tunnel."""

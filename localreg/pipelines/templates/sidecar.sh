@@ -1,0 +1,22 @@
+sidecar=$(docker create --network host --entrypoint ssh docker:28-cli -N -i /key \
+  -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/known_hosts \
+  -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ExitOnForwardFailure=yes -o LogLevel=ERROR \
+  -L "127.0.0.1:5000:$remote" "$host")
+trap 'docker rm -f "$sidecar" >/dev/null' EXIT
+docker cp "$key" "$sidecar:/key"
+docker cp "$known_hosts" "$sidecar:/known_hosts"
+docker start "$sidecar" >/dev/null
+tries=30
+until docker exec "$sidecar" wget -q -T 5 -O /dev/null http://127.0.0.1:5000/v2/ 2>/dev/null; do
+  tries=$((tries - 1))
+  if [ "$(docker inspect -f '{{.State.Running}}' "$sidecar")" != true ]; then
+    docker logs "$sidecar" >&2
+    echo "error: ssh does not get from the Docker daemon to $host, or port 5000 is taken there" >&2
+    exit 1
+  fi
+  if [ "$tries" -eq 0 ]; then
+    @{no_registry}
+    exit 1
+  fi
+  sleep 1
+done

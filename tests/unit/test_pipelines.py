@@ -1,0 +1,198 @@
+"""Pipelines as text: what is filled in, what is refused, and that each system's own schema takes what is printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from snippets import HOST, KINDS, parsed, steps
+
+from localreg.engines.base import Address
+from localreg.errors import UsageError
+from localreg.pipelines.openings import Opening, login_of
+from localreg.pipelines.request import Pipeline, Request, System, plan_pipeline
+from localreg.pipelines.snippets import pipeline_text
+from localreg.tunnels.spec import TunnelSpec
+
+SCHEMAS = {"bitbucket": "bitbucket-pipelines", "github": "github-workflows", "gitlab": "gitlab-ci"}
+BUILD = Opening("build", HOST, Address("127.0.0.1", 5001))
+OTHER = Opening("me@other", "me@other.example.com", Address("10.0.0.1", 5000))
+
+
+def planned(request: Request, *openings: Opening, folder: str = "app") -> Pipeline:
+    return plan_pipeline(request, folder=folder, openings=openings)
+
+
+def refused(request: Request, *openings: Opening, folder: str = "app") -> tuple[str, str | None]:
+    with pytest.raises(UsageError) as caught:
+        planned(request, *openings, folder=folder)
+    return caught.value.message, caught.value.hint
+
+
+def schema(system: str) -> dict[str, Any]:
+    name = f"builtin_schemas/vendor/{SCHEMAS[system]}.json"
+    found: dict[str, Any] = json.loads(files("check_jsonschema").joinpath(name).read_text())
+    return found
+
+
+def named(request: Request) -> str:
+    return f"{request.system}-{request.engine}"
+
+
+@pytest.mark.parametrize("request_", [kind for kind in KINDS if kind.system in SCHEMAS], ids=named)
+def test_a_systems_published_schema_takes_its_pipeline(request_: Request) -> None:
+    validator = jsonschema.validators.validator_for(schema(request_.system))(schema(request_.system))
+    assert list(validator.iter_errors(parsed(pipeline_text(planned(request_))))) == []
+
+
+@pytest.mark.parametrize("system", SCHEMAS)
+def test_a_schema_notices_what_is_wrong(system: System) -> None:
+    text = pipeline_text(planned(Request(system, "docker", HOST, "app")))
+    wrong = text.replace("run: |", "rum: |").replace("script:", "script: {}\n_:").replace("- step:", "- stop:")
+    assert not jsonschema.validators.validator_for(schema(system))(schema(system)).is_valid(parsed(wrong))
+
+
+@pytest.mark.parametrize("request_", KINDS, ids=named)
+def test_each_pipeline_is_complete_and_does_not_loosen_ssh(request_: Request) -> None:
+    text = pipeline_text(planned(request_))
+    script = steps(request_.system, text)[-1].script
+    assert "@{" not in text
+    assert script.count("StrictHostKeyChecking=yes") == 1
+    assert "StrictHostKeyChecking=no" not in text
+    assert max(map(len, text.splitlines())) <= 120
+    # The file that it belongs into.
+    name = {
+        "bitbucket": "bitbucket-pipelines.yml",
+        "github": ".github/workflows/image.yml",
+        "gitlab": ".gitlab-ci.yml",
+        "shell": "push-image.sh",
+    }[request_.system]
+    assert next(line for line in text.splitlines() if line.startswith("# ")).startswith(f"# {name}")
+    assert ("docker" in script) == (request_.engine == "docker")
+
+
+def test_a_hint_in_a_pipeline_is_what_opens_that_tunnel() -> None:
+    pipeline = planned(Request("shell", "docker"), BUILD)
+    assert (pipeline.host, str(pipeline.remote), pipeline.image) == (HOST, "127.0.0.1:5001", "localhost:5000/app")
+    assert "localreg tunnel open build --remote-port 5001'" in pipeline_text(pipeline)
+
+
+def test_what_is_put_in_is_quoted() -> None:
+    pipeline = planned(Request("shell", "docker", "ssh://ci@[::1]:2222"))
+    assert "\nhost='ssh://ci@[::1]:2222'\n" in pipeline_text(pipeline)
+    (said,) = [line for line in pipeline_text(pipeline).splitlines() if "echo 'hint:" in line]
+    hint = shlex.split(said)[1]
+    assert shlex.split(hint.partition("registry: ")[2])[-1] == "ssh://ci@[::1]:2222"
+
+
+@pytest.mark.parametrize("host", ["", "-x", "a b", "a;b", "$(id)", "a'b", "a\nb", "`id`", "ü"])
+def test_what_is_no_host_is_refused(host: str) -> None:
+    message, hint = refused(Request("github", "docker", host))
+    assert message == f"`{host}` is no host that a pipeline can log in to"
+    assert hint == f"localreg ci github --host {HOST}"
+
+
+def test_the_host_is_that_of_the_tunnel_that_is_open() -> None:
+    asked = Request("gitlab", "podman", repository="x")
+    assert refused(asked) == (
+        "no tunnel is open that says which host the pipeline is for",
+        f"localreg ci gitlab --host {HOST} --image x --engine podman",
+    )
+    assert refused(asked, BUILD, OTHER) == (
+        "2 tunnels are open: say which the pipeline is for",
+        f"localreg ci gitlab --host {HOST} --image x --remote-port 5001 --engine podman",
+    )
+    assert planned(asked, BUILD).host == HOST
+    assert str(planned(asked, OTHER).remote) == "10.0.0.1:5000"
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "remote"),
+    [
+        (HOST, None, "127.0.0.1:5001"),
+        ("build", None, "127.0.0.1:5001"),
+        ("other", None, "10.0.0.1:5000"),
+        ("other", 5002, "127.0.0.1:5002"),
+        ("third", None, "127.0.0.1:5000"),
+        ("third", 80, "127.0.0.1:80"),
+        (None, 5001, "127.0.0.1:5001"),
+    ],
+)
+def test_the_port_is_that_of_the_tunnel_to_the_host(host: str | None, port: int | None, remote: str) -> None:
+    asked = Request("github", "docker", host, remote_port=port)
+    pipeline = planned(asked, BUILD, OTHER)
+    assert str(pipeline.remote) == remote
+    assert pipeline.host == (host or HOST)
+
+
+def test_of_two_tunnels_to_a_host_one_has_to_be_named() -> None:
+    second = replace(BUILD, remote=Address("127.0.0.1", 5002))
+    asked = Request("github", "docker", "build")
+    assert refused(asked, BUILD, second)[1] == "localreg ci github --host build --remote-port 5001"
+    assert planned(replace(asked, remote_port=5002), BUILD, second).remote.port == 5002
+
+
+@pytest.mark.parametrize(
+    ("typed", "folder", "repository"),
+    [
+        (None, "app", "app"),
+        (None, "My App (2)", "my-app-2"),
+        (None, "ansible_playbook.old", "ansible_playbook.old"),
+        (None, ".dotfiles", "dotfiles"),
+        ("team/app", "x", "team/app"),
+        ("ghcr.io/team/app", "x", "team/app"),
+        ("docker.io/library/app", "x", "app"),
+    ],
+)
+def test_the_image_is_called_as_typed_or_as_the_folder(typed: str | None, folder: str, repository: str) -> None:
+    assert planned(Request("github", "docker", HOST, typed), folder=folder).repository == repository
+
+
+@pytest.mark.parametrize(
+    ("typed", "folder", "said", "image"),
+    [
+        (None, "日本", "nothing in the name of this folder", "app"),
+        (None, "", "nothing in the name of this folder", "app"),
+        ("Team/App", "x", "has upper-case letters", "team/app"),
+        ("a b", "x", "is no repository", "a-b"),
+        ("app:1", "x", "has a tag or a digest", "app"),
+    ],
+)
+def test_what_is_no_image_is_refused(typed: str | None, folder: str, said: str, image: str) -> None:
+    message, hint = refused(Request("github", "docker", HOST, typed), folder=folder)
+    assert said in message
+    assert hint == f"localreg ci github --host {HOST} --image {image}"
+
+
+def test_there_is_no_podman_where_a_step_has_only_dockers_service() -> None:
+    message, hint = refused(Request("bitbucket", "podman", HOST))
+    assert "nothing that Podman could use" in message
+    assert hint == f"localreg ci bitbucket --host {HOST} --engine docker"
+
+
+@pytest.mark.parametrize(
+    ("said", "login"),
+    [
+        ("user ci\nhostname build.example.com\nport 22\n", HOST),
+        ("user ci\nhostname build.example.com\nport 2222\n", f"ssh://{HOST}:2222"),
+        ("user ci\nhostname ::1\nport 2222\n", "ssh://ci@[::1]:2222"),
+        ("nonsense", "build"),
+    ],
+)
+def test_a_name_that_only_this_users_ssh_knows_is_resolved(
+    said: str, login: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ssh"
+    program.write_text(f"#!/bin/sh\n[ \"$*\" = '-o Port=2222 -G build' ] || exit 1\nprintf '%s' {shlex.quote(said)}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    spec = TunnelSpec("build", 5000, "registry", "localhost:5000", "127.0.0.1:5000", ssh_options=("Port=2222",))
+    assert login_of(spec) == login
+    assert login_of(replace(spec, ssh_options=())) == "build"

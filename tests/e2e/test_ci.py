@@ -1,0 +1,185 @@
+"""Pipelines that `ci` prints, run for real on a machine of their own, which reaches the far host by ssh alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from beds import Bed
+from far_host import FarHost, far_host
+from runner import Runner, runner, write_client_image
+from snippets import steps, with_values
+
+from localreg.waiting import wait_until
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+REPOSITORY = "team/ansible-playbook"
+TUNNEL = 'restrict,port-forwarding,permitlisten="127.0.0.1:5000",permitopen="127.0.0.1:5000" '
+"""What the key of the machine with the registry may do on the far host, as the how-to has it."""
+
+
+@pytest.fixture(scope="module")
+def far(tmp_path_factory: pytest.TempPathFactory, registry_archive: Path) -> Iterator[FarHost]:  # noqa: ARG001 -- opens
+    """The far host."""
+    folder = tmp_path_factory.mktemp("far")
+    folder.chmod(0o755)
+    with far_host(folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def ci(tmp_path_factory: pytest.TempPathFactory, far: FarHost) -> Iterator[Runner]:
+    """The machine that runs pipelines."""
+    folder = tmp_path_factory.mktemp("runner")
+    with runner(folder, far) as found:
+        write_client_image(folder / "client.tar")
+        found.docker("import", str(folder / "client.tar"), "docker:28-cli")
+        yield found
+
+
+@pytest.fixture
+def tunnel(far: FarHost, registry_program: Path, tmp_path: Path) -> Iterator[None]:
+    """A registry on the far host's loopback, as a tunnel would make it answer."""
+    config = tmp_path / "config.yml"
+    config.write_text(
+        "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
+        f"storage: {{filesystem: {{rootdirectory: {tmp_path}/data}}}}\nhttp: {{addr: '127.0.0.1:5000'}}\n"
+    )
+    with subprocess.Popen(far.command([str(registry_program), "serve", str(config)]), stderr=subprocess.DEVNULL) as it:
+        assert wait_until(far.answers, seconds=20)
+        yield
+        it.kill()
+
+
+def snippet(far: FarHost, *arguments: str) -> str:
+    result = subprocess.run(
+        ["localreg", "ci", *arguments, "--host", far.host, "--image", REPOSITORY],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return result.stdout
+
+
+SHELLS = {"bitbucket": ("bash",), "github": ("bash", "-e"), "gitlab": ("busybox", "ash"), "shell": ("sh",)}
+"""What runs the lines there; the image of GitLab's job has busybox only."""
+
+
+def play(ci: Runner, system: str, text: str, *, engine: str = "docker") -> subprocess.CompletedProcess[str]:
+    """Do with a snippet what its system does."""
+    temporary = ci.folder / "temporary"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    key = temporary / "given-key"
+    shutil.copy(ci.key, key)
+    if system == "gitlab":
+        # As GitLab makes the file of a variable.
+        key.chmod(0o666)
+    env = {
+        "bitbucket": {"BITBUCKET_COMMIT": COMMIT, "BITBUCKET_SSH_KEY_FILE": str(key)},
+        "github": {"GITHUB_SHA": COMMIT, "RUNNER_TEMP": str(temporary)},
+        "gitlab": {
+            "CI_COMMIT_SHA": COMMIT,
+            "LOCALREG_SSH_KEY": str(key),
+            "LOCALREG_KNOWN_HOSTS": str(ci.known_hosts),
+        },
+        "shell": {"LOCALREG_TAG": COMMIT, "LOCALREG_SSH_KEY": str(key)},
+    }[system]
+    values = {"LOCALREG_SSH_KEY": ci.key.read_text(), "LOCALREG_KNOWN_HOSTS": ci.known_hosts.read_text()}
+    apart = system == "gitlab" and engine == "docker"
+    *before, last = steps(system, text)
+    for step in before:
+        assert ci.play(step.script, shell=SHELLS[system], env=env | with_values(step.env, values)).returncode == 0
+    result = ci.play(last.script, shell=SHELLS[system], env=env, apart=apart)
+    assert ci.is_clean()
+    return result
+
+
+def test_a_pipeline_pushes_through_the_tunnel_what_the_laptop_pulls_and_runs(
+    either: Bed, far: FarHost, ci: Runner
+) -> None:
+    key = far.let_in(either)
+    authorized = far.folder / "authorized_keys"
+    public = key.with_suffix(".pub").read_text()
+    authorized.write_text(authorized.read_text().replace(public, TUNNEL + public))
+    either.ok("up")
+    either.ok("tunnel", "open", far.host, "--identity", str(key), "--background")
+    try:
+        # The host is that of the tunnel.
+        printed = either.ok("ci", "github", "--image", REPOSITORY)
+        assert f"\n          host={far.host}\n" in printed
+        played = play(ci, "github", printed)
+        assert played.returncode == 0, played.stdout + played.stderr
+    finally:
+        either.ok("tunnel", "close")
+    assert either.ok("ls", "-q").splitlines() == [f"localhost:5000/{REPOSITORY}:{tag}" for tag in (COMMIT, "latest")]
+    assert json.loads(either.ok("pull", REPOSITORY, "--json"))
+    assert either.engine_ok("run", "--rm", f"localhost:5000/{REPOSITORY}:latest") == "from the pipeline\n"
+
+
+@pytest.mark.usefixtures("tunnel")
+@pytest.mark.parametrize(
+    ("system", "engine"),
+    [
+        ("bitbucket", "docker"),
+        ("gitlab", "docker"),
+        ("shell", "docker"),
+        ("github", "podman"),
+        ("gitlab", "podman"),
+        ("shell", "podman"),
+    ],
+)
+def test_each_systems_pipeline_pushes(far: FarHost, ci: Runner, system: str, engine: str) -> None:
+    played = play(ci, system, snippet(far, system, "--engine", engine), engine=engine)
+    assert played.returncode == 0, played.stdout + played.stderr
+    listed = json.loads(far.ok("curl", "-s", f"http://127.0.0.1:5000/v2/{REPOSITORY}/tags/list"))
+    assert sorted(listed["tags"]) == [COMMIT, "latest"]
+
+
+@pytest.mark.usefixtures("tunnel")
+def test_the_script_for_any_machine_asks_the_agent_where_there_is_no_key(far: FarHost, ci: Runner) -> None:
+    agent = ci.folder / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(agent)], stdout=subprocess.DEVNULL) as process:
+        try:
+            assert wait_until(agent.exists, seconds=10)
+            env = {"SSH_AUTH_SOCK": str(agent), "LOCALREG_TAG": "1"}
+            subprocess.run(["ssh-add", "-q", ci.key], env=env, check=True)
+            played = ci.play(snippet(far, "shell"), shell=SHELLS["shell"], env=env)
+        finally:
+            process.terminate()
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert far.ok("curl", "-sf", f"http://127.0.0.1:5000/v2/{REPOSITORY}/manifests/1")
+    without = ci.play(snippet(far, "shell"), shell=SHELLS["shell"], env={"LOCALREG_TAG": "1"})
+    assert without.returncode != 0
+    assert "no ssh-agent runs: set LOCALREG_SSH_KEY" in without.stderr
+
+
+@pytest.mark.parametrize("system", ["bitbucket", "github", "gitlab", "shell"])
+def test_without_a_tunnel_a_pipeline_says_within_its_bound_what_to_do(far: FarHost, ci: Runner, system: str) -> None:
+    # It tries as often as ever, without the seconds between.
+    text = snippet(far, system)
+    assert text.count("sleep 1") == 1
+    played = play(ci, system, text.replace("sleep 1", "sleep 0"))
+    assert played.returncode == 1, played.stdout + played.stderr
+    assert played.stderr.endswith(
+        f"error: no registry answers at 127.0.0.1:5000 of {far.host}\n"
+        f"hint: on the machine with the registry: localreg tunnel open {far.host}\n"
+    )
+
+
+@pytest.mark.parametrize("system", ["github", "gitlab", "shell"])
+def test_a_key_that_is_not_let_in_ends_a_pipeline_at_once(far: FarHost, ci: Runner, system: str) -> None:
+    authorized = far.folder / "authorized_keys"
+    before = authorized.read_text()
+    authorized.write_text("")
+    try:
+        played = play(ci, system, snippet(far, system))
+    finally:
+        authorized.write_text(before)
+    assert played.returncode == 1
+    assert "Permission denied (publickey)" in played.stderr
+    assert "error: ssh does not get from" in played.stderr

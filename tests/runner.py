@@ -77,8 +77,10 @@ class Runner:
         """
         path = self.folder / "script"
         path.write_text(script)
+        # The path that is given is for the lines.
+        enter = [shutil.which("nsenter") or "nsenter", f"--net=/run/netns/{_JOB if apart else _NAMESPACE}", "--"]
         return subprocess.run(
-            ["nsenter", f"--net=/run/netns/{_JOB if apart else _NAMESPACE}", "--", *shell, path],
+            [*enter, *shell, path],
             cwd=self.work,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -149,7 +149,7 @@ def _no_room(error: Exception) -> LocalregError | None:
 
 
 def _as_ours(error: typer.TyperException) -> str:
-    message = error.format_message().rstrip(".").replace("'", "`").replace('"', "`")
+    message = " ".join(error.format_message().split()).rstrip(".").replace("'", "`").replace('"', "`")
     message = message.replace("is not a valid int range", "is no whole number")
     return message[:1].lower() + message[1:]
 

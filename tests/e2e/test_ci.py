@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,18 +43,25 @@ def ci(tmp_path_factory: pytest.TempPathFactory, far: FarHost) -> Iterator[Runne
         yield found
 
 
-@pytest.fixture
-def tunnel(far: FarHost, registry_program: Path, tmp_path: Path) -> Iterator[None]:
+@contextlib.contextmanager
+def answering(far: FarHost, program: Path, folder: Path) -> Iterator[None]:
     """A registry on the far host's loopback, as a tunnel would make it answer."""
-    config = tmp_path / "config.yml"
+    config = folder / "config.yml"
     config.write_text(
         "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {tmp_path}/data}}}}\nhttp: {{addr: '127.0.0.1:5000'}}\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder}/data}}}}\nhttp: {{addr: '127.0.0.1:5000'}}\n"
     )
-    with subprocess.Popen(far.command([str(registry_program), "serve", str(config)]), stderr=subprocess.DEVNULL) as it:
+    with subprocess.Popen(far.command([str(program), "serve", str(config)]), stderr=subprocess.DEVNULL) as process:
         assert wait_until(far.answers, seconds=20)
         yield
-        it.kill()
+        process.kill()
+
+
+@pytest.fixture
+def tunnel(far: FarHost, registry_program: Path, tmp_path: Path) -> Iterator[None]:
+    """What answers on the far host while the test runs."""
+    with answering(far, registry_program, tmp_path):
+        yield
 
 
 def snippet(far: FarHost, *arguments: str) -> str:
@@ -156,6 +165,31 @@ def test_the_script_for_any_machine_asks_the_agent_where_there_is_no_key(far: Fa
     without = ci.play(snippet(far, "shell"), shell=SHELLS["shell"], env={"LOCALREG_TAG": "1"})
     assert without.returncode != 0
     assert "no ssh-agent runs: set LOCALREG_SSH_KEY" in without.stderr
+
+
+@pytest.mark.usefixtures("tunnel")
+def test_the_script_for_any_machine_needs_little_of_it(far: FarHost, ci: Runner, tmp_path: Path) -> None:
+    busybox = ci.programs / "busybox"
+    for name in ("mktemp", "rm", "sh", "sleep", "wget"):
+        (tmp_path / name).symlink_to(busybox)
+    for name in ("ssh", "docker"):
+        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
+    env = {"PATH": str(tmp_path), "LOCALREG_TAG": "1", "LOCALREG_SSH_KEY": str(ci.key)}
+    played = ci.play(snippet(far, "shell"), shell=(str(busybox), "ash"), env=env)
+    assert played.returncode == 0, played.stdout + played.stderr
+
+
+@pytest.mark.parametrize("system", ["bitbucket", "gitlab"])
+def test_a_pipeline_waits_for_the_tunnel(
+    far: FarHost, ci: Runner, registry_program: Path, tmp_path: Path, system: str
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        playing = pool.submit(play, ci, system, snippet(far, system))
+        # It is there, and has found nothing yet.
+        assert not wait_until(playing.done, seconds=2)
+        with answering(far, registry_program, tmp_path):
+            played = playing.result()
+    assert played.returncode == 0, played.stdout + played.stderr
 
 
 @pytest.mark.parametrize("system", ["bitbucket", "github", "gitlab", "shell"])

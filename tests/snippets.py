@@ -67,4 +67,4 @@ if __name__ == "__main__":
         text = pipeline_text(plan_pipeline(kind, folder="app", openings=()))
         for number, step in enumerate(steps(kind.system, text)):
             path = Path(sys.argv[1]) / f"{kind.system}-{kind.engine}-{number}.sh"
-            path.write_text(f"# shellcheck shell=sh\n{step.script}")
+            path.write_text(step.script)

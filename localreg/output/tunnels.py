@@ -95,7 +95,7 @@ def _clock(moment: str) -> str:
 
 def render_state(status: TunnelStatus) -> str:
     """A change of a tunnel in one line, where no terminal shows it."""
-    push = f"; last push {printable(status.last_push.reference)}" if status.last_push else ""
+    push = f"; last push {printable(status.last_push.reference)}" if status.last_push and not status.reason else ""
     return f"tunnel to {status.spec.host}: {_state(status)}{push}"
 
 

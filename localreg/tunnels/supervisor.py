@@ -139,7 +139,7 @@ class Supervisor:
         ):
             raise error
         self._enter("connecting" if first else "waiting", error.message)
-        return _PORT_WAIT if taken else min(max(_FIRST_WAIT, outage * _SHARE_OF_OUTAGE), _LONGEST_WAIT)
+        return seconds_until_next(error, outage)
 
     def _see(self, *, first: bool) -> bool:
         """Look from the far side, and enter the state that this shows; False where the way there is broken.
@@ -249,6 +249,18 @@ class Supervisor:
             self._looked.wait(_ANSWER_SECONDS)
             self._read_log_where_new()
         return self._status.to_json()
+
+
+def seconds_until_next(error: LocalregError, outage: float) -> float:
+    """How long to wait after an attempt.
+
+    Args:
+        error: What it ended with.
+        outage: Seconds since the tunnel was last open.
+    """
+    if isinstance(error, PortTakenError):
+        return _PORT_WAIT
+    return min(max(_FIRST_WAIT, outage * _SHARE_OF_OUTAGE), _LONGEST_WAIT)
 
 
 def _now() -> str:

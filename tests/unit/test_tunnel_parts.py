@@ -1,0 +1,335 @@
+"""The parts of a tunnel: what is asked for, where its files are, what `ssh` says, what a log tells."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localreg.engines.base import Container, ContainerState, Endpoint, TlsFiles
+from localreg.engines.published import published_port
+from localreg.errors import HostKeyError, TunnelError, UsageError
+from localreg.registry_container import Registry
+from localreg.tunnels import control, keeper, listing, place
+from localreg.tunnels.control import ControlServer
+from localreg.tunnels.place import MARK, iter_places, place_of, wait_for_end
+from localreg.tunnels.planning import check_request, plan_program, plan_ssh
+from localreg.tunnels.pushes import last_push
+from localreg.tunnels.spec import LogSource, Push, TunnelSpec, TunnelStatus
+from localreg.tunnels.ssh_words import explain, far_address, spoken
+from localreg.waiting import wait_until
+
+SPEC = TunnelSpec("ci@far", 5000, "registry", "localhost:5000", "127.0.0.1:5000")
+
+
+@pytest.fixture(autouse=True)
+def _runtime_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # The paths of sockets have to be short.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        SPEC,
+        replace(SPEC, ssh_options=("Port=22",), command=("a", "b"), resumes=True, identity="/k"),
+        replace(SPEC, log=LogSource("podman", Endpoint("unix:///x", private=True), "c0ffee")),
+        replace(SPEC, log=LogSource("docker", Endpoint("tcp://x:1", tls=TlsFiles(Path("/ca"), None, None)), "c0ffee")),
+    ],
+)
+def test_a_spec_is_read_as_it_was_written(spec: TunnelSpec) -> None:
+    assert TunnelSpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"log": 1}', '{"host": "x", "log": null}'])
+def test_what_is_no_spec_is_none(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 -- which one does not matter
+        TunnelSpec.from_json(text)
+    with pytest.raises(ValueError):  # noqa: PT011
+        TunnelStatus.from_json(SPEC, text)
+
+
+def test_a_status_is_read_as_it_was_written() -> None:
+    status = TunnelStatus(SPEC, 42, "waiting", "refused", reconnects=3, last_push=Push("app:1", "2026-01-31T12:00:00Z"))
+    assert TunnelStatus.from_json(SPEC, status.to_json()) == status
+
+
+def test_one_process_at_a_time_keeps_a_tunnel() -> None:
+    here = place_of("ci@far", 5000)
+    lock = here.claim()
+    assert lock is not None
+    assert here.claim() is None
+    assert stat.S_IMODE(here.spec.stat().st_mode) == 0o600
+    os.close(lock)
+    assert here.claim() is not None
+    assert place_of("ci@far", 5001) != here
+
+
+def test_a_lock_on_a_file_that_was_removed_counts_for_nothing() -> None:
+    here = place_of("ci@far", 5000)
+    first = here.claim()
+    assert first is not None
+    here.remove()
+    second = here.claim()
+    assert second is not None
+    assert os.fstat(second).st_ino == here.spec.stat().st_ino
+
+
+def test_what_a_killed_process_left_is_ended_and_removed() -> None:
+    here = place_of("ci@far", 5000)
+    here.spec.write_text(SPEC.to_json())
+    for path in (here.control, here.master, here.back):
+        path.touch()
+    marked = {**os.environ, MARK: str(here.spec)}
+    foreign = {**os.environ, MARK: str(place_of("ci@other", 5000).spec)}
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    with (
+        subprocess.Popen(command, env=marked) as orphan,
+        subprocess.Popen(command, env=foreign) as bystander,
+    ):
+        try:
+            assert list(iter_places()) == []
+            # Whoever waited first has its exit code.
+            orphan.wait(5)
+            assert bystander.poll() is None
+        finally:
+            orphan.kill()
+            bystander.kill()
+    assert list(here.spec.parent.glob("tunnel-*")) == []
+
+
+def test_a_process_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place, "_END_SECONDS", 0.2)
+    here = place_of("ci@far", 5000)
+    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, MARK: str(here.spec)}, stdout=subprocess.PIPE
+    ) as orphan:
+        assert orphan.stdout is not None
+        orphan.stdout.readline()
+        try:
+            here.end_processes()
+            orphan.wait(5)
+        finally:
+            orphan.kill()
+
+
+def test_a_tunnel_that_does_not_end_is_not_waited_for_in_vain() -> None:
+    here = place_of("ci@far", 5000)
+    lock = here.claim()
+    assert lock is not None
+    assert not wait_for_end(here, seconds=0.1)
+    os.close(lock)
+    assert wait_for_end(here, seconds=0.1)
+
+
+def test_a_word_is_answered_and_nobody_is_no_answer(tmp_path: Path) -> None:
+    socket = tmp_path / "x.sock"
+    assert control.ask(socket, "status") is None
+    server = ControlServer(socket, lambda word: f"you said {word}")
+    assert control.ask(socket, "status") == "you said status\n"
+    server.close()
+    assert control.ask(socket, "status") is None
+    assert not socket.exists()
+
+
+def test_a_process_that_says_nothing_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "_ASK_SECONDS", 0.1)
+    here = place_of("ci@far", 5000)
+    lock = here.claim()
+    assert lock is not None
+    os.write(lock, SPEC.to_json().encode())
+    server = ControlServer(here.control, lambda _word: str(wait_until(lambda: False, seconds=1)))
+    ((_, found),) = listing.list_tunnels()
+    assert (found.spec.host, found.state, found.pid) == ("ci@far", "unknown", None)
+    server.close()
+
+
+def test_a_host_is_known_with_and_without_who_logs_in() -> None:
+    status = TunnelStatus(SPEC, 1, "open")
+    assert listing.fits(status, "ci@far")
+    assert listing.fits(status, "far")
+    assert not listing.fits(status, "ci")
+
+
+ACCESS = (
+    b'10.0.2.100 - - [25/Nov/2026:03:40:52 +0000] "PUT /v2/team/app/manifests/1.2 HTTP/1.1" 201 0 "" "skopeo"\n'
+    b'10.0.2.100 - - [25/Nov/2026:03:40:53 +0000] "PUT /v2/app/manifests/2 HTTP/1.1" 400 0 "" "skopeo"\n'
+    b'10.0.2.100 - - [25/Nov/2026:03:40:53 +0000] "GET /v2/app/manifests/2 HTTP/1.1" 200 0 "" "skopeo"\n'
+)
+
+
+def test_a_push_is_a_manifest_that_was_taken_in() -> None:
+    assert last_push([ACCESS[:50], ACCESS[50:]]) == Push("team/app:1.2", "2026-11-25T03:40:52+00:00")
+    assert last_push([]) is None
+    by_digest = ACCESS.replace(b"1.2", b"sha256:" + b"a" * 64)
+    assert last_push([by_digest]) == Push(f"team/app@sha256:{'a' * 64}", "2026-11-25T03:40:52+00:00")
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind", "says"),
+    [
+        (
+            ["debug1: Server host key: ssh-ed25519 SHA256:abc", "Host key verification failed."],
+            HostKeyError,
+            "the key of far is not known yet, and localreg does not accept one by itself",
+        ),
+        (
+            ["@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @", "Host key verification failed."],
+            HostKeyError,
+            "the key of far is not the one that is known: another machine may answer in its place",
+        ),
+        (
+            ["root@far: Permission denied (publickey,password)."],
+            TunnelError,
+            "far does not let this user in: it takes publickey,password",
+        ),
+        (
+            ["command-line: line 0: Bad configuration option: foo"],
+            UsageError,
+            "`ssh` does not take an option: command-line: line 0: Bad configuration option: foo",
+        ),
+        (
+            ["ssh: connect to host far port 22: Connection refused"],
+            TunnelError,
+            "`ssh` does not get to far: Connection refused",
+        ),
+        (
+            ["ssh: Could not resolve hostname far: Name or service not known"],
+            TunnelError,
+            "`ssh` does not get to far: Could not resolve hostname far: Name or service not known",
+        ),
+        (["debug1: nothing else"], TunnelError, "`ssh` does not get to far: it ended without a word"),
+    ],
+)
+def test_what_ssh_says_is_explained(lines: list[str], kind: type[Exception], says: str) -> None:
+    error = explain(["OpenSSH_9.2p1 Debian", "debug1: Reading configuration data", *lines], "far")
+    assert type(error) is kind
+    assert error.message == says
+    assert error.hint
+
+
+def test_what_ssh_would_not_say_without_being_asked_is_left_out() -> None:
+    assert spoken("Timeout, server far not responding.")
+    assert not any(map(spoken, ["debug1: x", "", "OpenSSH_9.2p1", "Authenticated to far ([1.2.3.4]:22) using x."]))
+
+
+@pytest.mark.parametrize(
+    ("line", "address"),
+    [
+        ('Authenticated to far ([192.0.2.7]:22) using "publickey".', "192.0.2.7"),
+        ('Authenticated to far ([2001:db8::7]:22) using "publickey".', "2001:db8::7"),
+        ('debug1: Authenticated to far (via proxy) using "publickey".', "far"),
+        ("debug1: something", None),
+    ],
+)
+def test_where_ssh_got_to_is_in_what_it_says(line: str, address: str | None) -> None:
+    assert far_address(["debug1: x", line]) == address
+
+
+@pytest.fixture
+def registry() -> Registry:
+    ports = (published_port(5000, "0.0.0.0", 5001, Endpoint("unix:///x")),)
+    return Registry(
+        Container("c0ffee", "registry", "registry:2.8.3", ContainerState.RUNNING, {}, ports, (), None, None)
+    )
+
+
+def planned(registry: Registry, **options: Any) -> TunnelSpec:
+    usual: dict[str, Any] = {
+        "host": "ci@far",
+        "remote_port": 5000,
+        "bind": "loopback",
+        "expose": False,
+        "identity": None,
+        "ssh_options": (),
+    }
+    return plan_ssh(registry, None, **{**usual, **options})
+
+
+def test_the_far_side_listens_on_loopback(registry: Registry) -> None:
+    found = planned(registry)
+    assert (found.bind, found.target, found.location) == ("127.0.0.1", "127.0.0.1:5001", "localhost:5001")
+    assert planned(registry, bind="localhost") == found
+    assert planned(registry, bind="::1").remote == "[::1]:5000"
+    assert planned(registry, bind="0.0.0.0", expose=True).exposed
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"bind": "0.0.0.0"}, "--bind 0.0.0.0 lets everybody who reaches ci@far push"),
+        ({"bind": "192.0.2.7"}, "--bind 192.0.2.7 lets everybody who reaches ci@far push"),
+        ({"bind": "far", "expose": True}, "`far` is no address to listen on"),
+        ({"expose": True}, "--expose is for an address with --bind that others reach"),
+        ({"identity": Path("/no/key")}, "there is no key `/no/key`"),
+        ({"ssh_options": ("Port",)}, "`Port` is no option of `ssh`: it is KEY=VALUE"),
+        ({"ssh_options": ("Port 22=1",)}, "`Port 22=1` is no option of `ssh`: it is KEY=VALUE"),
+        ({"ssh_options": ("batchmode=no",)}, "localreg sets `batchmode` itself"),
+        ({"ssh_options": ("ControlPath=/x",)}, "localreg sets `ControlPath` itself"),
+        ({"ssh_options": ("RemoteForward=1 x:1",)}, "localreg sets `RemoteForward` itself"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(registry: Registry, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        planned(registry, **options)
+    assert caught.value.message.startswith(says)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("host", "command", "probe_url", "says"),
+    [
+        (None, None, None, "a tunnel needs a host"),
+        ("far", "ngrok", "https://x", "do not go together"),
+        ("-oProxyCommand=x", None, None, "is no host"),
+        ("far away", None, None, "is no host"),
+        ("", None, None, "is no host"),
+        (None, "ngrok", None, "go together"),
+        ("far", None, "https://x", "go together"),
+    ],
+)
+def test_a_tunnel_needs_a_host_or_a_program(
+    host: str | None, command: str | None, probe_url: str | None, says: str
+) -> None:
+    with pytest.raises(UsageError, match=says):
+        check_request(host, command, probe_url)
+
+
+def test_a_program_is_told_the_port(registry: Registry) -> None:
+    found = plan_program(registry, None, command="ngrok http '{port}'", probe_url="https://me.example/")
+    assert (found.command, found.host, found.remote) == (("ngrok", "http", "5001"), "ngrok", "https://me.example/")
+
+
+@pytest.mark.parametrize(
+    ("command", "probe_url", "says"),
+    [
+        ("", "https://x", "is empty"),
+        ("a 'b", "https://x", "is no command"),
+        ("a", "me.example", "is no URL"),
+        ("a", "ftp://x", "is no URL"),
+    ],
+)
+def test_a_program_that_is_none_is_refused(registry: Registry, command: str, probe_url: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        plan_program(registry, None, command=command, probe_url=probe_url)
+
+
+def test_a_log_that_has_grown_too_long_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "_LONGEST_LOG", 100)
+    log = tmp_path / "x.log"
+    for number in range(20):
+        keeper.write_log(log, f"line {number}")
+    assert len(log.read_text()) < 150
+    assert log.read_text().endswith("line 19\n")
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600

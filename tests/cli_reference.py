@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from localreg.cli.app import main
-from localreg.cli.commands import GROUPS
+from localreg.cli.commands import GROUPS, SUBCOMMANDS
 
 PATH = Path(__file__).parent.parent / "docs" / "reference" / "cli.md"
 
@@ -27,13 +27,25 @@ def help_of(*command: str) -> str:
     return out.getvalue().rstrip()
 
 
+def names_in_full() -> list[tuple[str, ...]]:
+    """Every command that does something, as it is typed."""
+    names = [name for commands in GROUPS.values() for name in commands]
+    return [found for name in names for found in ([(name, own) for own in SUBCOMMANDS.get(name, ())] or [(name,)])]
+
+
+def _section(*command: str) -> str:
+    return f"### localreg {' '.join(command)}\n\n```text\n{help_of(*command)}\n```\n"
+
+
 def render() -> str:
     """The whole page."""
     os.environ.update(COLUMNS="80", NO_COLOR="1")
     parts = [_HEAD, f"```text\n{help_of()}\n```\n"]
     for group, commands in GROUPS.items():
         parts.append(f"## {group}\n")
-        parts += [f"### localreg {name}\n\n```text\n{help_of(name)}\n```\n" for name in commands]
+        for name in commands:
+            parts.append(_section(name))
+            parts += [_section(name, own) for own in SUBCOMMANDS.get(name, ())]
     return "\n".join(parts)
 
 

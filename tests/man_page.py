@@ -11,7 +11,7 @@ import typer.main
 
 from localreg import __version__
 from localreg.cli.app import app
-from localreg.cli.commands import GROUPS
+from localreg.cli.commands import GROUPS, SUBCOMMANDS
 
 _ROOT = Path(__file__).parent.parent
 _REFERENCE = _ROOT / "docs" / "reference"
@@ -47,6 +47,11 @@ def render() -> str:
     for commands in GROUPS.values():
         for name in commands:
             lines += _command(program, context, name)
+            if name in SUBCOMMANDS:
+                group = program.get_command(context, name)
+                within = group.make_context(name, [], parent=context, resilient_parsing=True)
+                for own in SUBCOMMANDS[name]:
+                    lines += _command(group, within, own)
     lines += [".SH OPTIONS", _text("Before the command or, but for the version, after it:")]
     lines += _terms([*own, ("-h, --help", "Show the help of the program or of a command.")])
     exit_codes = _table(_REFERENCE / "exit-codes.md")
@@ -70,9 +75,9 @@ def render() -> str:
 def _command(program: Any, context: Any, name: str) -> Iterator[str]:
     command = program.get_command(context, name)
     own = type(context)(command, info_name=name, parent=context)
-    shared = {param.name for param in program.params}
+    shared = {param.name for param in context.find_root().command.params}
     records = [param.get_help_record(own) for param in command.get_params(own) if param.name not in shared]
-    yield f".SS localreg {_escaped(' '.join([name, *command.collect_usage_pieces(own)]))}"
+    yield f".SS {_escaped(' '.join([own.command_path, *command.collect_usage_pieces(own)]))}"
     yield _text(command.help)
     yield from _terms(record for record in records if record and not record[0].endswith("--help"))
     yield from (".PP", "Examples:", *_examples(command.epilog))

@@ -5,6 +5,9 @@
     │   └── EngineLostError         1   the engine stopped answering in the middle
     ├── TunnelError                 1   the way to another machine could not be opened, or broke
     │   └── HostKeyError            1   the other machine's key is unknown, or not the one that is known
+    │   ├── EngineLostError         1   the engine stopped answering in the middle
+    │   ├── BuildFailedError        1   the builder ended with an error
+    │   └── BuilderMissingError     1   the program that builds, or a part of it, is not installed
     ├── UsageError                  2   options that do not go together, or a value that is none
     │   ├── InvalidReferenceError   2   not an image reference
     │   └── InvalidArchiveError     2   a file that is not an image archive
@@ -85,6 +88,16 @@ class HostKeyError(TunnelError):
     """The other machine's key is not known, or another one is: a person has to look at it."""
 
     code = "host-key"
+class BuildFailedError(EngineError):
+    """The builder said why, and ended with another code than 0."""
+
+    code = "build-failed"
+
+
+class BuilderMissingError(EngineError):
+    """The engine is there, and the program that builds with it is not."""
+
+    code = "builder-missing"
 
 
 class UsageError(LocalregError):

@@ -26,6 +26,7 @@ LAYERS = [
         "settings",
         "stalls",
         "images",
+        "build",
         "clients",
         "lifecycle",
         "tunnels",

@@ -32,7 +32,9 @@ def test_asking_for_help_loads_nothing_that_talks_to_an_engine(arguments: list[s
     assert not loaded_by(*arguments) & (HEAVY | {"http", "ssl", "email", "concurrent"})
 
 
-@pytest.mark.parametrize("command", ["up", "down", "status", "logs", "push", "pull", "tag", "ls", "podman-fix"])
+@pytest.mark.parametrize(
+    "command", ["up", "down", "status", "logs", "build", "push", "pull", "tag", "ls", "podman-fix"]
+)
 def test_no_command_loads_an_sdk_before_it_has_chosen_an_engine(command: str) -> None:
     assert not loaded_by(command, "--help") & {"docker", "podman", "requests", "rich", "pydantic"}
 

@@ -26,6 +26,7 @@ GROUPS = {
         "logs": "Show the registry's log",
     },
     "Images": {
+        "build": "Build an image and push it into the registry",
         "push": "Push images into the registry",
         "pull": "Pull images from the registry into the engine",
         "tag": "Give an image of the engine its name in the registry",

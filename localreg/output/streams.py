@@ -58,6 +58,11 @@ class Streams:
         """Somebody watches stderr."""
         return sys.stderr.isatty() and not self.quiet
 
+    @property
+    def shared_stderr(self) -> int | None:
+        """What a program that runs for localreg may write to; None where only localreg's own words are wanted."""
+        return None if self.quiet or self.format is Format.JSON else sys.stderr.fileno()
+
     def show(self, result: Renderings) -> None:
         """Write a command's result to stdout."""
         if self.format is Format.JSON:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import jsonschema
@@ -118,6 +119,23 @@ def test_push_and_pull(up: FakeEngine, capsys: pytest.CaptureFixture[str]) -> No
     assert schemas.check("push", out)["errors"][0]["source"] == "nosuch:1"
     assert up.find_image("app:1") is not None
     assert schemas.check("pull", result(capsys, "pull", "app:1")[0])["errors"] == []
+
+
+def test_build(
+    up: FakeEngine, location: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (tmp_path / "Dockerfile").touch()
+    up.tag_image("app:1", f"{location}/app:1")
+    program = tmp_path / "docker"
+    said = "#!/bin/sh\necho Docker version 28.0.0\n"
+    program.write_text(said + 'for word; do case $word in --iid*) echo >"${word#*=}";; esac; done\n')
+    program.chmod(0o755)
+    out, err = result(capsys, "build", str(tmp_path), "-t", "app:1")
+    assert (schemas.check("build", out)["results"][0]["source"], err) == ("app:1", "")
+    program.write_text(f'{said}[ "$1" = --version ] || [ "$2" = version ] || exit 3\n')
+    out, err = result(capsys, "build", str(tmp_path), "-t", "app:1", code=1)
+    assert (out, schemas.check("stderr", err)["error"]["details"]) == ("", ["Docker version 28.0.0"])
 
 
 def test_tag(up: FakeEngine, location: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,16 +6,19 @@ from pathlib import Path
 
 import schemas
 from beds import Bed
+from builders import builder_path, write_dockerfile
 
 
 def test_what_every_command_says_fits_its_schema(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
+    write_dockerfile(folder)
     results = {
-        name: schemas.check(name, bed.ok(*arguments.split(), "--json"))
+        name: schemas.check(name, bed.ok(*arguments.split(), "--json", env={"PATH": builder_path()}))
         for name, arguments in (
             ("up", "up --podman-fix"),
             ("tag", "tag localhost/app:1"),
             ("push", "push localhost/app:1"),
+            ("build", f"build {folder} -t team/built"),
             ("status", "status"),
             ("status-all", "status --all"),
             ("ls", "ls"),

@@ -1,0 +1,184 @@
+"""Building an image straight into the registry: `build`."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from stat import S_ISDIR
+
+from localreg import images
+from localreg.engines.base import Engine
+from localreg.engines.builder import Builder, BuildRequest
+from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, UsageError
+from localreg.images import OnProgress, Transfer, Transferred
+from localreg.reference import parse_reference, registry_reference
+from localreg.registry_container import Registry
+
+_STDIN = "-"
+_URL = re.compile(r"[a-z+]+://|git@|github\.com/")
+"""What Docker takes for the address of a repository or an archive, where no folder is called so."""
+_KEPT_BYTES = 100_000
+"""How much of what a builder said is shown when it failed and nobody saw it."""
+
+
+def check_request(request: BuildRequest, names: Sequence[str]) -> tuple[str, ...]:
+    """Refuse what cannot be built before any engine is asked.
+
+    Args:
+        request: What is to be built.
+        names: What it is to be called; where there are none, as the folder is called.
+
+    Returns:
+        The names.
+
+    Raises:
+        UsageError: a folder or a file is not there, several platforms, or a folder whose name cannot be an image's.
+        InvalidReferenceError: a name that the grammar does not accept, or a digest.
+    """
+    for name in names:
+        if parse_reference(name).digest is not None:
+            raise InvalidReferenceError(f"`{name}` names a digest; an image that is built gets a tag")
+    if request.platform is not None and "," in request.platform:
+        raise UsageError(
+            f"`{request.platform}` names several platforms; localreg builds for one at a time",
+            hint=f"localreg build --platform {request.platform.partition(',')[0]}",
+        )
+    if _is_local(request):
+        _check_folder(request.context)
+        if request.file not in (None, _STDIN):
+            _check_file(request.context, str(request.file))
+    return tuple(names) or (_name_of(request),)
+
+
+def _is_local(request: BuildRequest) -> bool:
+    """It is built from a folder of this machine, not from a stream or a URL."""
+    return request.context != _STDIN and (_URL.match(request.context) is None or Path(request.context).is_dir())
+
+
+def _check_folder(context: str) -> None:
+    try:
+        is_folder = S_ISDIR(Path(context).stat().st_mode)
+    except OSError as exc:
+        raise UsageError(
+            f"cannot build `{context}`: {(exc.strerror or str(exc)).lower()}", hint="localreg build PATH"
+        ) from exc
+    if not is_folder:
+        raise UsageError(
+            f"`{context}` is no folder; a Dockerfile is named with --file",
+            hint=f"localreg build {shlex.quote(str(Path(context).parent))} --file {shlex.quote(context)}",
+        )
+
+
+def _check_file(context: str, file: str) -> None:
+    if _is_file(Path(file)):
+        return
+    within = Path(context, file)
+    place = shlex.quote(str(within)) if _is_file(within) else "FILE"
+    raise UsageError(f"there is no file `{file}`", hint=f"localreg build {shlex.quote(context)} --file {place}")
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is there; in a folder that may not be entered nothing is."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _name_of(request: BuildRequest) -> str:
+    """The name of the folder, in the letters that a repository may have."""
+    hint = f"localreg build {shlex.quote(request.context)} -t NAME"
+    if not _is_local(request):
+        raise UsageError(f"`{request.context}` does not say what the image is to be called", hint=hint)
+    folder = Path(request.context).resolve().name
+    # A letter that is not ASCII is no separator: without it the name would be a stranger's.
+    name = re.sub(r"[^a-z0-9._\-\u0080-\U0010ffff]+", "-", folder.lower()).strip("-._")
+    try:
+        parse_reference(name)
+    except InvalidReferenceError as exc:
+        raise UsageError(f"the folder's name, `{folder}`, cannot be an image's", hint=hint) from exc
+    return name
+
+
+def plan_build(
+    builder: Builder, registry: Registry, request: BuildRequest, names: Sequence[str]
+) -> tuple[Transfer, ...]:
+    """What the image will be called in the registry; each name once.
+
+    Raises:
+        UsageError: the builder would find no Dockerfile, or cannot do what was asked for.
+    """
+    if request.ssh and not builder.takes_ssh:
+        raise UsageError(
+            "--ssh does not get to a Podman on another machine, which would look for the agent or the key there",
+            hint="let the build read a key with --secret",
+        )
+    if _is_local(request) and request.file is None:
+        _check_recipe(builder, request.context)
+    location = registry.get_location()
+    planned: dict[str, Transfer] = {}
+    for name in names:
+        reference = registry_reference(parse_reference(name), registry=location)
+        planned.setdefault(str(reference), Transfer(name, reference))
+    return tuple(planned.values())
+
+
+def _check_recipe(builder: Builder, context: str) -> None:
+    if any(_is_file(Path(context, name)) for name in builder.recipes):
+        return
+    similar = (path for pattern in ("*ockerfile*", "*ontainerfile*") for path in sorted(Path(context).glob(pattern)))
+    found = next((path for path in similar if _is_file(path) and path.suffix != ".dockerignore"), None)
+    raise UsageError(
+        f"there is no Dockerfile in `{context}`",
+        hint=f"localreg build {shlex.quote(context)} --file {shlex.quote(str(found)) if found else 'FILE'}",
+    )
+
+
+def run_build(builder: Builder, request: BuildRequest, plan: Sequence[Transfer], *, output: int | None) -> None:
+    """Build the image into the engine, under its names in the registry.
+
+    Args:
+        builder: The engine's.
+        request: What.
+        plan: Its names.
+        output: The file descriptor that the builder writes to; None where that is shown only if it fails.
+
+    Raises:
+        BuildFailedError: the builder ended with another code than 0, or made no image.
+    """
+    tags = [str(transfer.reference) for transfer in plan]
+    if output is not None:
+        _check_code(builder, builder.run(request, tags, output=output), ())
+        return
+    with tempfile.TemporaryFile() as kept:
+        code = builder.run(request, tags, output=kept.fileno())
+        kept.seek(max(kept.seek(0, 2) - _KEPT_BYTES, 0))
+        _check_code(builder, code, kept.read().decode(errors="backslashreplace").splitlines())
+
+
+def _check_code(builder: Builder, code: int | None, said: Sequence[str]) -> None:
+    if code == 0:
+        return
+    how = "made no image" if code is None else f"ended with exit code {code}"
+    if code is not None and code < 0:
+        how = f"was ended by signal {-code}"
+    raise BuildFailedError(f"the build failed: `{builder.name}` {how}", details=said)
+
+
+def push_built(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress: OnProgress) -> Transferred:
+    """Push an image that was built, to where the registry is by now.
+
+    Raises:
+        EngineError: it was built, but not into this engine.
+        RegistryError: the push failed, or the registry has something else afterwards.
+    """
+    built = str(transfer.reference)
+    if engine.find_image(built) is None:
+        raise EngineError(f"the build ended well, but {engine.info().name.capitalize()} has no image `{built}`")
+    reference = registry_reference(transfer.reference, registry=registry.get_location())
+    pushed = images.push(engine, registry, Transfer(built, reference), on_progress=on_progress)
+    return replace(pushed, source=transfer.source)

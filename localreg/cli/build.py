@@ -1,0 +1,72 @@
+"""`localreg build`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from localreg.build import check_request, plan_build, push_built, run_build
+from localreg.cli.commands import Command, command_app
+from localreg.cli.help_page import examples
+from localreg.cli.session import session_of
+from localreg.cli.several import do_each, show_all
+from localreg.engines.builder import BuildRequest, find_builder
+from localreg.images import Transferred
+from localreg.output.transfers import render
+from localreg.registry_container import get_running_registry
+
+app = command_app()
+
+
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "localreg build", "localreg build --ssh default -t team/api:1.4.2", "localreg build site --target runtime"
+    ),
+)
+def build(
+    context: typer.Context,
+    path: Annotated[str, typer.Argument(metavar="[PATH]", help="The folder to build; `-` for stdin, or a URL.")] = ".",
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", "-t", metavar="NAME[:TAG]", help="Its name; by default the folder's.")
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option("--file", "-f", metavar="FILE", help="The Dockerfile, if not the folder's own.")
+    ] = None,
+    build_args: Annotated[
+        list[str] | None, typer.Option("--build-arg", metavar="KEY[=VALUE]", help="Set an ARG of the Dockerfile.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(metavar="STAGE", help="Build up to this stage.")] = None,
+    ssh: Annotated[
+        list[str] | None, typer.Option(metavar="ID[=SOCKET|KEY]", help="Let it use an ssh agent (`default`) or a key.")
+    ] = None,
+    secrets: Annotated[
+        list[str] | None, typer.Option("--secret", metavar="id=ID[,src=FILE]", help="Let it read a secret.")
+    ] = None,
+    platform: Annotated[str | None, typer.Option(metavar="OS/ARCH", help="Build for this platform.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every step again.")] = False,
+) -> None:
+    """Build an image and push it into the registry, with the engine's own builder."""
+    lists = tuple(build_args or ()), tuple(ssh or ()), tuple(secrets or ())
+    request = BuildRequest(path, file, *lists, target=target, platform=platform, no_cache=no_cache)
+    names = check_request(request, tags or ())
+    session = session_of(context)
+    with session.opened() as engine:
+        registry = get_running_registry(engine, session.name)
+        builder = find_builder(engine.info())
+        plan = plan_build(builder, registry, request, names)
+    for transfer in plan:
+        session.streams.note(f"{path} -> {transfer.reference}, with {builder.name}")
+    run_build(builder, request, plan, output=session.streams.shared_stderr)
+    # A build may last longer than a private Podman service that nobody asks anything.
+    with session.opened() as engine:
+        registry = get_running_registry(engine, session.name)
+        planned = {transfer.source: transfer for transfer in plan}
+
+        def move(name: str) -> Transferred:
+            with session.transfer_display() as on_progress:
+                return push_built(engine, registry, planned[name], on_progress=on_progress)
+
+        moved, failures = do_each(session, list(planned), move)
+    show_all(session, render(moved, failures) if moved else None, failures)

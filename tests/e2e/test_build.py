@@ -1,0 +1,194 @@
+"""`localreg build`: built with the engine's own builder, and pushed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+from beds import Bed
+from benches import engine_socket
+from builders import builder_path, write_dockerfile, write_step
+from screens import View, seen
+
+from localreg.waiting import wait_until
+
+SECRET = "a word that nobody else knows"
+
+
+@pytest.fixture
+def env() -> dict[str, str]:
+    return {"PATH": builder_path()}
+
+
+@pytest.fixture
+def site(folder: Path) -> Path:
+    """A folder to build."""
+    place = folder / "site"
+    place.mkdir()
+    write_dockerfile(place)
+    return place
+
+
+def digest_of(reference: str) -> str:
+    """What the registry itself says of `NAME:TAG`."""
+    name, _, tag = reference.partition(":")
+    request = urllib.request.Request(f"http://127.0.0.1:5000/v2/{name}/manifests/{tag}", method="HEAD")
+    for kind in ("docker.distribution.manifest.v2", "oci.image.manifest.v1", "oci.image.index.v1"):
+        request.headers["Accept"] = f"application/vnd.{kind}+json,{request.headers.get('Accept', '')}".rstrip(",")
+    with urllib.request.urlopen(request) as answer:
+        return str(answer.headers["Docker-Content-Digest"])
+
+
+def labels(bed: Bed, name: str) -> dict[str, str]:
+    """Of an image that was built."""
+    shown = bed.engine_ok("image", "inspect", "--format", "{{json .Config.Labels}}", f"localhost:5000/{name}")
+    # Podman adds one with its own release.
+    return {name: value for name, value in json.loads(shown).items() if name != "io.buildah.version"}
+
+
+def test_an_image_is_built_and_pushed_in_one_go(bed: Bed, site: Path, env: dict[str, str]) -> None:
+    bed.ok("up")
+    result = bed.localreg("build", str(site), env=env)
+    assert result.stdout == f"localhost:5000/site:latest@{digest_of('site:latest')}\n", result.stderr
+    assert f"{site} -> localhost:5000/site:latest, with {bed.program} build" in result.stderr
+    assert "COPY busybox /bin/busybox" in result.stderr
+    assert labels(bed, "site:latest") == {"who": "nobody", "stage": "ready"}
+
+    other = site.rename(site.with_name("other")) / "Dockerfile"
+    chosen = ["--file", str(other.rename(other.with_suffix(".dev"))), "--target", "base", "--build-arg", "WHO=me"]
+    # Podman 4.3 takes a label with an ARG in it from its cache, whatever the ARG is.
+    chosen.append("--no-cache")
+    two = bed.ok("build", str(other.parent), *chosen, "-t", "ghcr.io/team/app:1", "-t", "app", "-q", env=env)
+    assert two == "localhost:5000/team/app:1\nlocalhost:5000/app:latest\n"
+    assert digest_of("team/app:1") == digest_of("app:latest")
+    assert labels(bed, "app:latest") == {"who": "me"}
+
+
+def test_a_secret_and_a_key_are_there_while_it_is_built(bed: Bed, site: Path, env: dict[str, str]) -> None:
+    bed.ok("up")
+    key, token = make_key(bed, site.parent / "key"), site.parent / "token"
+    token.write_text(SECRET)
+    write_step(
+        site,
+        f"test -S $SSH_AUTH_SOCK && test \\\"$(/bin/busybox cat /token)\\\" = '{SECRET}' && echo ran $((40 + 2))",
+        options="--mount=type=ssh --mount=type=secret,id=token,target=/token,mode=0444",
+    )
+    given = ["--ssh", f"default={key}", "--secret", f"id=token,src={token}"]
+    for options, is_run in (([], True), ([], False), (["--no-cache"], True)):
+        result = bed.localreg("build", str(site), *given, *options, env=env)
+        assert result.returncode == 0, result.stderr
+        assert ("ran 42" in result.stderr) is is_run
+
+
+def make_key(bed: Bed, path: Path) -> Path:
+    """A key of the bed's user."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    os.chown(path, bed.uid, bed.uid)
+    return path
+
+
+def test_a_build_that_fails_leaves_the_registry_as_it_was(either: Bed, site: Path, env: dict[str, str]) -> None:
+    either.ok("up")
+    pushed = either.ok("build", str(site), env=env).strip()
+    write_step(site, "echo it went wrong; exit 3")
+    error = either.refused(1, "build", str(site), env=env)
+    assert "it went wrong" in error.partition("error: ")[0]
+    last = error.splitlines()[-1]
+    assert last.startswith(f"error: the build failed: `{either.program} build")
+    assert "` ended with exit code " in last
+    assert pushed.endswith(digest_of("site:latest"))
+    unseen = either.refused(1, "build", str(site), "-q", env=env)
+    assert unseen.startswith("error: the build failed")
+    assert "it went wrong" in unseen
+
+
+def test_no_builder_is_left_when_it_is_told_to_end(bed: Bed, site: Path, env: dict[str, str]) -> None:
+    bed.ok("up")
+    write_step(site, "exec /bin/busybox sleep 4321")
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        with started(bed, site, env) as process:
+            assert wait_until(is_at_the_step, seconds=30, is_alive=lambda: process.poll() is None)
+            # As a terminal does with Ctrl-C: all get it, the builder as well.
+            os.killpg(process.pid, number)
+            out, _ = process.communicate(timeout=30)
+        assert (process.returncode, out) == (code, b"")
+        # Docker's daemon ends what its client no longer waits for.
+        assert wait_until(lambda: builders() == [], seconds=10), builders()
+    assert bed.ok("ls") == ""
+
+
+def started(bed: Bed, site: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A build in a session of its own."""
+    return subprocess.Popen(
+        bed.command(["localreg", "--engine", bed.engine, "build", str(site)]),
+        env={**bed.environment, **env},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def is_at_the_step() -> bool:
+    return any(line.endswith("sleep 4321") for line in builders())
+
+
+def builders() -> list[str]:
+    """What builds, and the step that it runs."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            line = process.cmdline()
+        except psutil.Error:
+            continue
+        if line[-2:] == ["sleep", "4321"] or "--iidfile" in " ".join(line) or line[:1] == ["buildah-oci-runtime"]:
+            found.append(" ".join(line))
+    return found
+
+
+def test_a_dockerfile_is_read_from_stdin(either: Bed, site: Path, env: dict[str, str]) -> None:
+    either.ok("up")
+    for number, place in enumerate(("-", f"{site} --file -")):
+        text = f"printf 'FROM scratch\\nLABEL number={number}\\n'"
+        result = either.run("sh", "-c", f"{text} | localreg --engine {either.engine} build {place} -t app", env=env)
+        assert result.returncode == 0, result.stderr
+        assert labels(either, "app:latest") == {"number": str(number)}
+
+
+def test_a_podman_on_a_socket_is_built_in_through_it(rootless: Bed, site: Path) -> None:
+    """A socket that variables name as Docker's, too: what answers there is Podman, and not the user's own service."""
+    write_step(site, "test -S $SSH_AUTH_SOCK", options="--mount=type=ssh")
+    key = make_key(rootless, site.parent / "key")
+    with engine_socket(rootless) as socket_path:
+        named = {"DOCKER_HOST": f"unix://{socket_path}"}
+        assert rootless.run("localreg", "up", env=named).returncode == 0
+        result = rootless.run("localreg", "build", str(site), "--ssh", f"default={key}", env=named)
+    assert result.stdout == f"localhost:5000/site:latest@{digest_of('site:latest')}\n", result.stderr
+
+
+def test_docker_is_the_one_of_the_context(docker: Bed, site: Path, folder: Path, env: dict[str, str]) -> None:
+    named = env | {"DOCKER_CONFIG": str(folder / "configuration"), "DOCKER_CONTEXT": "there"}
+    created = docker.run(
+        *("docker", "context", "create", "there", "--docker", "host=unix:///var/run/docker.sock"),
+        env={**named, "DOCKER_CONTEXT": "default"},
+    )
+    assert created.returncode == 0, created.stderr
+    docker.ok("up", env=named)
+    assert json.loads(docker.ok("status", "--json", env=named))["engine"]["context"] == "there"
+    assert docker.ok("build", str(site), env=named).startswith("localhost:5000/site:latest@sha256:")
+
+
+def test_on_a_terminal_the_builder_draws_as_it_likes(docker: Bed, site: Path, env: Mapping[str, str]) -> None:
+    docker.ok("up")
+    screen = seen(View(80).open(docker, f"localreg --engine docker build {site}", env=env), code=0)
+    shown = "\n".join(line.plain for line in screen.lines)
+    assert "[+] Building " in shown
+    assert shown.endswith(f"localhost:5000/site:latest@{digest_of('site:latest')}")

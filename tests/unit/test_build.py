@@ -1,0 +1,138 @@
+"""What can be built, and what it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes import FakeEngine
+
+from localreg.build import check_request, plan_build, push_built, run_build
+from localreg.engines.base import Address, AnonymousMount, ContainerSpec
+from localreg.engines.builder import Builder, BuildRequest
+from localreg.errors import BuildFailedError, EngineError, LocalregError, UsageError
+from localreg.images import Transfer
+from localreg.reference import Reference
+from localreg.registry_container import Registry
+
+BUILDER = Builder("docker build", ("docker", "build"), {}, recipes=("Dockerfile",))
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def registry(engine: FakeEngine) -> Registry:
+    engine.add_image("registry:2.8.3")
+    address = Address("127.0.0.1", 5000)
+    return Registry(
+        engine.create_container(ContainerSpec("registry", "registry:2.8.3", 5000, address, AnonymousMount("/data")))
+    )
+
+
+def refusal(request: BuildRequest, *names: str) -> LocalregError:
+    with pytest.raises(UsageError) as caught:
+        check_request(request, names)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("ansible-playbook", "ansible-playbook"),
+        ("My App (2)", "my-app-2"),
+        ("site.example", "site.example"),
+        ("_build_", "build"),
+        ("a__b", "a__b"),
+    ],
+)
+def test_the_name_is_that_of_the_folder(tmp_path: Path, folder: str, name: str) -> None:
+    (tmp_path / folder).mkdir()
+    assert check_request(BuildRequest(str(tmp_path / folder)), ()) == (name,)
+
+
+@pytest.mark.parametrize("folder", ["+", "übung", "a.-b", "0" * 64])
+def test_a_folder_whose_name_cannot_be_an_images(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).mkdir()
+    error = refusal(BuildRequest(str(tmp_path / folder)))
+    assert error.message == f"the folder's name, `{folder}`, cannot be an image's"
+    assert str(error.hint).endswith(" -t NAME")
+    assert check_request(BuildRequest(str(tmp_path / folder)), ["app"]) == ("app",)
+
+
+@pytest.mark.parametrize("context", ["-", "https://example.com/app.git#main", "git@example.com:app.git"])
+def test_what_is_no_folder_says_no_name(context: str) -> None:
+    assert refusal(BuildRequest(context)).hint == f"localreg build {context} -t NAME".replace(
+        "https://example.com/app.git#main", "'https://example.com/app.git#main'"
+    )
+    assert check_request(BuildRequest(context), ["app"]) == ("app",)
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    assert refusal(BuildRequest(f"{tmp_path}/nosuch")).message.endswith("nosuch`: no such file or directory")
+    (tmp_path / "Dockerfile").touch()
+    error = refusal(BuildRequest(f"{tmp_path}/Dockerfile"))
+    assert error.hint == f"localreg build {tmp_path} --file {tmp_path}/Dockerfile"
+    # Named from here, as by docker, and not from the folder.
+    error = refusal(BuildRequest(str(tmp_path), file="Dockerfile"))
+    assert error.hint == f"localreg build {tmp_path} --file {tmp_path}/Dockerfile"
+    assert refusal(BuildRequest(str(tmp_path), file="nosuch")).message == "there is no file `nosuch`"
+    check_request(BuildRequest(str(tmp_path), file="-"), ["app"])
+
+
+def test_names_and_platforms_that_are_none(tmp_path: Path) -> None:
+    request = BuildRequest(str(tmp_path))
+    assert "upper-case" in refusal(request, "App").message
+    assert "names a digest" in refusal(request, f"app@sha256:{'0' * 64}").message
+    error = refusal(BuildRequest(str(tmp_path), platform="linux/amd64,linux/arm64"), "app")
+    assert error.hint == "localreg build --platform linux/amd64"
+
+
+def test_each_name_in_the_registry_comes_once(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").touch()
+    names = ["app", "ghcr.io/team/api:1", "localhost:5000/app:latest"]
+    plan = plan_build(BUILDER, registry, BuildRequest(str(tmp_path)), names)
+    assert [(transfer.source, str(transfer.reference)) for transfer in plan] == [
+        ("app", "localhost:5000/app:latest"),
+        ("ghcr.io/team/api:1", "localhost:5000/team/api:1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("there", "named"), [("Containerfile", "{}/Containerfile"), ("Dockerfile.dockerignore", "FILE")]
+)
+def test_a_folder_without_a_dockerfile(registry: Registry, tmp_path: Path, there: str, named: str) -> None:
+    (tmp_path / there).touch()
+    with pytest.raises(UsageError, match="there is no Dockerfile in") as caught:
+        plan_build(BUILDER, registry, BuildRequest(str(tmp_path)), ["app"])
+    assert caught.value.hint == f"localreg build {tmp_path} --file {named.format(tmp_path)}"
+
+
+def test_an_ssh_agent_does_not_get_to_another_machine(registry: Registry) -> None:
+    builder = Builder("podman build", ("podman",), {}, recipes=(), takes_ssh=False)
+    with pytest.raises(UsageError, match="--ssh does not get to"):
+        plan_build(builder, registry, BuildRequest("-", ssh=("default",)), ["app"])
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("echo said; exit 3", "ended with exit code 3"),
+        ("echo said; kill -KILL $$", "was ended by signal 9"),
+        ("echo said", "made no image"),
+    ],
+)
+def test_a_build_that_fails_unseen_says_what_was_said(script: str, says: str) -> None:
+    builder = Builder("podman build", ("/bin/sh", "-c", script), {}, recipes=())
+    with pytest.raises(BuildFailedError) as caught:
+        run_build(builder, BuildRequest("-"), (), output=None)
+    assert caught.value.message == f"the build failed: `podman build` {says}"
+    assert caught.value.details == ("said",)
+
+
+def test_an_image_that_was_built_elsewhere_is_not_pushed(engine: FakeEngine, registry: Registry) -> None:
+    transfer = Transfer("app", Reference("localhost:5000", "app", "latest"))
+    with pytest.raises(EngineError, match="Docker has no image `localhost:5000/app:latest`"):
+        push_built(engine, registry, transfer, on_progress=lambda _step: None)

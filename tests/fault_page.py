@@ -16,6 +16,7 @@ GROUPS = {
     "The engine": ("faults/test_engines.py", "e2e/test_finding_an_engine.py"),
     "Names and ports": ("faults/test_names_and_ports.py", "e2e/test_lifecycle.py"),
     "Images and references": ("faults/test_images.py",),
+    "Builds": ("faults/test_builds.py",),
     "The registry": ("faults/test_registries.py", "e2e/test_hanging.py"),
     "Files and settings": ("faults/test_files.py", "e2e/test_podman_fix.py"),
     "Terminal and environment": ("faults/test_surroundings.py",),

@@ -89,6 +89,7 @@ def test_fish_completes(docker: Bed, folder: Path) -> None:
     script = "localreg completion fish | source; complete -C $argv[1]"
     assert "push\tPush images into the registry" in docker.run("fish", "-c", script, "localreg pu").stdout
     assert docker.run("fish", "-c", script, "localreg pull te").stdout.split() == ["team/app:dev"]
+    assert "/etc/" in docker.run("fish", "-c", script, "localreg build /et").stdout.split()
 
 
 def test_zsh_completes_at_a_prompt(docker: Bed, folder: Path) -> None:

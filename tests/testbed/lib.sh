@@ -77,6 +77,12 @@ podman_network() {
 
 netavark() { [ -x /usr/lib/podman/netavark ] || [ -x /usr/libexec/podman/netavark ] || echo netavark aardvark-dns; }
 
+# Since release 23 Docker's client builds with a plugin. A Debian that has no package with it has an older client.
+buildx() {
+    case $(docker --version) in *" version 1"[0-9].* | *" version 2"[0-2].*) return ;; esac
+    docker buildx version >/dev/null 2>&1 || ! apt-cache show docker-buildx >/dev/null 2>&1 || echo docker-buildx
+}
+
 # make_testbed: everything that the sandbox needs, and what runs in it.
 make_testbed() {
     # shellcheck disable=SC2046 # each prints one package or nothing
@@ -100,6 +106,8 @@ make_testbed() {
     # Newer releases have Docker's client in a package of its own.
     # shellcheck disable=SC2046
     install_missing $(missing docker docker-cli) $(podman_network)
+    # shellcheck disable=SC2046
+    install_missing $(buildx)
     make_venv dev
     get_distribution
     get_busybox

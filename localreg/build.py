@@ -94,7 +94,10 @@ def _name_of(request: BuildRequest) -> str:
     hint = f"localreg build {shlex.quote(request.context)} -t NAME"
     if not _is_local(request):
         raise UsageError(f"`{request.context}` does not say what the image is to be called", hint=hint)
-    folder = Path(request.context).resolve().name
+    try:
+        folder = Path(request.context).resolve().name
+    except OSError as exc:
+        raise UsageError("the current folder was removed", hint="cd") from exc
     # A letter that is not ASCII is no separator: without it the name would be a stranger's.
     name = re.sub(r"[^a-z0-9._\-\u0080-\U0010ffff]+", "-", folder.lower()).strip("-._")
     try:

@@ -113,9 +113,11 @@ class Builder:
                 code = process.wait()
                 is_done = code == 0 and image_id.exists()
             finally:
-                _end(process)
-                if not is_done:
-                    end_orphans()
+                try:
+                    _end(process)
+                finally:
+                    if not is_done:
+                        end_orphans()
             return code if is_done or code else None
 
 

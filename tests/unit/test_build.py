@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeEngine
+from typer.main import get_command
 
 from localreg.build import check_request, plan_build, push_built, run_build
+from localreg.cli.build import app
 from localreg.engines.base import Address, AnonymousMount, ContainerSpec
 from localreg.engines.builder import Builder, BuildRequest
 from localreg.errors import BuildFailedError, EngineError, LocalregError, UsageError
 from localreg.images import Transfer
 from localreg.reference import Reference
 from localreg.registry_container import Registry
+from localreg.settings import SETTINGS
 
 BUILDER = Builder("docker build", ("docker", "build"), {}, recipes=("Dockerfile",))
 
@@ -80,6 +83,20 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     assert error.hint == f"localreg build {tmp_path} --file {tmp_path}/Dockerfile"
     assert refusal(BuildRequest(str(tmp_path), file="nosuch")).message == "there is no file `nosuch`"
     check_request(BuildRequest(str(tmp_path), file="-"), ["app"])
+
+
+def test_a_current_folder_that_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert refusal(BuildRequest(".")).message == "the current folder was removed"
+
+
+def test_no_option_is_taken_for_a_setting_of_that_name() -> None:
+    options = {str(param.name).replace("_", "-") for param in get_command(app).params}
+    assert "no-cache" in options
+    assert not options & {setting.name for setting in SETTINGS}
 
 
 def test_names_and_platforms_that_are_none(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 import stand_in_ssh
 from beds import TESTER_RUNTIME, Bed
 from benches import CuttingProxy, at, engine_socket
+from builders import builder_path, write_dockerfile
 
 ADDRESS = "192.0.2.1"
 """Of the sandbox's second interface: this machine's own, and no loopback."""
@@ -81,6 +82,11 @@ def test_an_engine_behind_ssh_does_the_main_job(either: Bed, behind_ssh: dict[st
     digest = "@sha256:[0-9a-f]{64}"
     assert re.fullmatch(f"localhost:5000/app:1({digest}){'' if either.program == 'docker' else '?'}\n", pushed)
     assert either.ok("pull", "app:1", env=behind_ssh).startswith("localhost:5000/app:1")
+    if either.program == "docker":
+        # Podman's program goes through ssh by itself, and not with the stand-in.
+        write_dockerfile(folder)
+        path = {"PATH": f"{folder}:{builder_path()}"}
+        assert either.ok("build", str(folder), "-t", "b", env=behind_ssh | path).startswith("localhost:5000/b:latest@")
     assert "/v2/app/manifests/1" in either.ok("logs", env=behind_ssh)
     assert json.loads(either.localreg("status", "--json", env=behind_ssh).stdout)["health"] == "out of reach"
     assert either.ok("down", "--volumes", env=behind_ssh).splitlines()[0] == "container registry"

@@ -30,7 +30,10 @@ def help_of(*command: str) -> str:
 def names_in_full() -> list[tuple[str, ...]]:
     """Every command that does something, as it is typed."""
     names = [name for commands in GROUPS.values() for name in commands]
-    return [found for name in names for found in ([(name, own) for own in SUBCOMMANDS.get(name, ())] or [(name,)])]
+    found: list[tuple[str, ...]] = []
+    for name in names:
+        found += [(name, own) for own in SUBCOMMANDS[name]] if name in SUBCOMMANDS else [(name,)]
+    return found
 
 
 def _section(*command: str) -> str:

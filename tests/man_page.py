@@ -42,7 +42,7 @@ def render() -> str:
     """The whole page."""
     program: Any = typer.main.get_command(app)
     context = program.make_context("localreg", [], resilient_parsing=True)
-    own = [command.get_help_record(context) for command in program.params]
+    shared = [command.get_help_record(context) for command in program.params]
     lines = [".SH DESCRIPTION", _text(program.help), ".SH COMMANDS"]
     for commands in GROUPS.values():
         for name in commands:
@@ -53,7 +53,7 @@ def render() -> str:
                 for own in SUBCOMMANDS[name]:
                     lines += _command(group, within, own)
     lines += [".SH OPTIONS", _text("Before the command or, but for the version, after it:")]
-    lines += _terms([*own, ("-h, --help", "Show the help of the program or of a command.")])
+    lines += _terms([*shared, ("-h, --help", "Show the help of the program or of a command.")])
     exit_codes = _table(_REFERENCE / "exit-codes.md")
     lines += [".SH EXIT STATUS", *_terms(_merged([(code, when) for code, _, when in exit_codes]))]
     lines += [".SH SETTINGS", _text("In the environment, or by the first name in a file:")]

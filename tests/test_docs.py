@@ -137,8 +137,7 @@ COMMANDS = [" ".join(words) for words in cli_reference.names_in_full()]
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_in_the_readme_and_on_the_page_on_output(command: str) -> None:
-    first, own = command.partition(" ")[::2]
-    assert re.search(rf"^\| `{first}\b.*{own and command}\b", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert re.search(rf"^\|.*`{command}\b", (ROOT / "README.md").read_text(), re.MULTILINE)
     plain = (ROOT / "docs/reference/output.md").read_text().partition("| keys |")[0]
     assert re.search(rf"^\| [^|]*`{command}`", plain, re.MULTILINE)
 

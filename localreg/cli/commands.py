@@ -110,8 +110,17 @@ class Command(TyperCommand):
         write_examples(formatter, self.epilog)
 
 
-class _Commands(TyperGroup):
+class Commands(TyperGroup):
     """Commands of which each is imported when it is used."""
+
+    @property
+    def summaries(self) -> dict[str, str]:
+        """Every command, in the order of the help, and a line on each."""
+        return {name: summary for commands in GROUPS.values() for name, summary in commands.items()}
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- Typer's signature
+        """Every command, in the order of the help."""
+        return list(self.summaries)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import a command; None when there is none of that name."""
@@ -148,16 +157,12 @@ class _Commands(TyperGroup):
         write_examples(formatter, self.epilog)
 
 
-class Group(_Commands):
+class Group(Commands):
     """The program: its commands grouped by what a person wants."""
 
     def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Find out how wide the help may be, for every command's too."""
         return super().make_context(info_name, args, parent, terminal_width=width(), **extra)
-
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- Typer's signature
-        """Every command, in the order of the help."""
-        return [name for commands in GROUPS.values() for name in commands]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Show the options, then the commands group by group."""
@@ -166,16 +171,17 @@ class Group(_Commands):
             write_rows(formatter, heading, list(commands.items()))
 
 
-class Subcommands(_Commands):
+class Subcommands(Commands):
     """A command that has commands of its own, each a module of its package; it takes the shared options too."""
 
     def name_in_full(self, name: str) -> str:
         """How a command of this group is typed after `localreg`."""
         return f"{self.name} {name}"
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- Typer's signature
-        """Every command, in the order of the help."""
-        return list(SUBCOMMANDS[str(self.name)])
+    @property
+    def summaries(self) -> dict[str, str]:
+        """Every command, in the order of the help, and a line on each."""
+        return SUBCOMMANDS[str(self.name)]
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The shared options, before the name of a command."""
@@ -191,7 +197,7 @@ class Subcommands(_Commands):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Show the commands, then the options."""
-        write_rows(formatter, "Commands", list(SUBCOMMANDS[str(self.name)].items()))
+        write_rows(formatter, "Commands", list(self.summaries.items()))
         write_options(formatter, "Options", [self.get_help_option(ctx)], ctx)
         write_options(formatter, "Options of every command", _shared(ctx), ctx)
 

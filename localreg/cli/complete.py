@@ -12,12 +12,13 @@ from typing import Any
 
 import typer
 
-from localreg.cli.commands import GROUPS, Group
+from localreg.cli.commands import Commands
 from localreg.engines.glance import SECONDS, glance, list_image_names
 from localreg.engines.probe import Answer
 from localreg.errors import LocalregError
 from localreg.registry_container import default_volume
 from localreg.settings import resolve
+from localreg.tunnels.spec import TunnelSpec
 
 _MOST_REPOSITORIES = 50
 """Of more than these the names are offered, without their tags."""
@@ -45,8 +46,7 @@ def complete(program: typer.Typer, words: Sequence[str]) -> str:
 
 def _candidates(group: Any, before: Sequence[str], word: str) -> Iterator[Candidate]:
     context = group.make_context("localreg", [], resilient_parsing=True)
-    summaries = {name: summary for commands in GROUPS.values() for name, summary in commands.items()}
-    command, options = None, _options_of(group, context)
+    command, options = "", _options_of(group, context)
     typed: dict[str, str] = {}
     awaited = None
     for earlier in before:
@@ -55,17 +55,26 @@ def _candidates(group: Any, before: Sequence[str], word: str) -> Iterator[Candid
         elif earlier.startswith("-"):
             option = options.get(earlier)
             awaited = option if option is not None and not option.is_flag else None
-        elif command is None and isinstance(group, Group) and earlier in summaries:
-            command = earlier
-            options |= _options_of(group.get_command(context, earlier), context)
+        elif isinstance(group, Commands) and earlier in group.summaries:
+            command = group.name_in_full(earlier)
+            group = group.get_command(context, earlier)
+            options |= _options_of(group, context)
     if awaited is not None:
         yield from ((str(choice), "") for choice in getattr(awaited.type, "choices", ()))
     elif word.startswith("-"):
         yield from ((name, option.help or "") for name, option in options.items() if name.startswith("--"))
-    elif command is None:
-        yield from summaries.items()
-    elif command in _IMAGES | _REFERENCES:
+    elif isinstance(group, Commands):
+        yield from group.summaries.items()
+    else:
+        yield from _words_of(command, typed, word)
+
+
+def _words_of(command: str, typed: dict[str, str], word: str) -> Iterator[Candidate]:
+    """What a command takes."""
+    if command in _IMAGES | _REFERENCES:
         yield from _stored(command, typed, word)
+    elif command == "tunnel close":
+        yield from ((spec.host, "") for spec in _open_tunnels())
     elif command in _WORDS:
         yield from ((choice, "") for choice in _WORDS[command])
 
@@ -74,6 +83,13 @@ def _options_of(command: Any, context: Any) -> dict[str, Any]:
     return {
         name: param for param in command.get_params(context) if param.param_type_name == "option" for name in param.opts
     }
+
+
+def _open_tunnels() -> Iterator[TunnelSpec]:
+    from localreg.tunnels.place import iter_places  # noqa: PLC0415 -- for this one command
+
+    # Without a question to their processes, which may take its time.
+    yield from filter(None, (place.read() for place in iter_places()))
 
 
 def _stored(command: str, typed: dict[str, str], word: str) -> Iterator[Candidate]:

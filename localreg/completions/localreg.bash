@@ -5,7 +5,7 @@ _localreg() {
     read -ra words <<<"$line"
     case $line in *[[:space:]]) words+=("") ;; esac
     word=${words[-1]}
-    case ${words[-2]} in --image-archive | --volume | --file) compopt -o default; COMPREPLY=(); return ;; esac
+    case ${words[-2]} in --image-archive | --volume | --file | --identity) compopt -o default; COMPREPLY=(); return ;; esac
     [[ ${words[1]} == build && $word != -* ]] && { compopt -o default; COMPREPLY=(); return; }
     mapfile -t COMPREPLY < <(localreg __complete "${words[@]:1}" 2>/dev/null | cut -f1)
     # A colon ends a word for bash, so what stands before it must not come again.

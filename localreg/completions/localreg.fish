@@ -6,5 +6,6 @@ end
 complete -c localreg -f -a '(__localreg_complete)'
 complete -c localreg -n '__fish_seen_subcommand_from build' -F
 complete -c localreg -n '__fish_seen_subcommand_from build' -l file -s f -r -F
+complete -c localreg -n '__fish_seen_subcommand_from open' -l identity -r -F
 complete -c localreg -n '__fish_seen_subcommand_from up' -l image-archive -r -F
 complete -c localreg -n '__fish_seen_subcommand_from up' -l volume -r -F

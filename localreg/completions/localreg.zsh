@@ -3,7 +3,7 @@
 _localreg() {
     local line
     local -a described
-    case ${words[CURRENT-1]} in --image-archive|--volume|--file) _files; return ;; esac
+    case ${words[CURRENT-1]} in --image-archive|--volume|--file|--identity) _files; return ;; esac
     [[ ${words[2]} == build && ${words[CURRENT]} != -* ]] && (( CURRENT > 2 )) && { _files; return }
     while IFS= read -r line; do
         described+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")

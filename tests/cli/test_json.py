@@ -9,12 +9,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 import schemas
+from cli_reference import names_in_full
 from fake_registry import FakeRegistry
 from fakes import FakeEngine
 
 from localreg.cli import status as status_command
 from localreg.cli.app import main
-from localreg.cli.commands import GROUPS
 from localreg.engines import select
 from localreg.engines.base import Endpoint, EngineInfo
 from localreg.engines.probe import Answer
@@ -58,7 +58,7 @@ def result(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -
 
 
 def test_every_command_has_a_schema() -> None:
-    commands = {name for group in GROUPS.values() for name in group} - WITHOUT_JSON
+    commands = {"-".join(words) for words in names_in_full()} - WITHOUT_JSON
     assert commands <= {path.stem for path in schemas.FOLDER.glob("*.json")}
 
 

@@ -27,6 +27,10 @@ def offered(*words: str) -> list[str]:
         (["nosuch", "x"], []),
         (["completion", ""], ["bash", "zsh", "fish"]),
         (["ci", "--engine", "podman", "g"], ["github", "gitlab"]),
+        (["tunnel", ""], ["open", "ls", "close"]),
+        (["tunnel", "--json", "o"], ["open"]),
+        (["tunnel", "open", "--back"], ["--background"]),
+        (["tunnel", "nosuch", ""], ["open", "ls", "close"]),
         ([], None),
     ],
 )

@@ -2,12 +2,11 @@
 
     LocalregError
     ├── EngineError                 1   the engine refused or failed a request
-    │   └── EngineLostError         1   the engine stopped answering in the middle
-    ├── TunnelError                 1   the way to another machine could not be opened, or broke
-    │   └── HostKeyError            1   the other machine's key is unknown, or not the one that is known
     │   ├── EngineLostError         1   the engine stopped answering in the middle
     │   ├── BuildFailedError        1   the builder ended with an error
     │   └── BuilderMissingError     1   the program that builds, or a part of it, is not installed
+    ├── TunnelError                 1   the way to another machine could not be opened, or broke
+    │   └── HostKeyError            1   the other machine's key is unknown, or not the one that is known
     ├── UsageError                  2   options that do not go together, or a value that is none
     │   ├── InvalidReferenceError   2   not an image reference
     │   └── InvalidArchiveError     2   a file that is not an image archive
@@ -78,16 +77,6 @@ class EngineLostError(EngineError):
     code = "engine-lost"
 
 
-class TunnelError(LocalregError):
-    """A tunnel cannot be opened."""
-
-    code = "tunnel-failed"
-
-
-class HostKeyError(TunnelError):
-    """The other machine's key is not known, or another one is: a person has to look at it."""
-
-    code = "host-key"
 class BuildFailedError(EngineError):
     """The builder said why, and ended with another code than 0."""
 
@@ -98,6 +87,18 @@ class BuilderMissingError(EngineError):
     """The engine is there, and the program that builds with it is not."""
 
     code = "builder-missing"
+
+
+class TunnelError(LocalregError):
+    """A tunnel cannot be opened."""
+
+    code = "tunnel-failed"
+
+
+class HostKeyError(TunnelError):
+    """The other machine's key is not known, or another one is: a person has to look at it."""
+
+    code = "host-key"
 
 
 class UsageError(LocalregError):

@@ -155,7 +155,7 @@ class FarHost:
         Returns:
             The private key.
         """
-        key = make_key(self.folder / f"key-{bed.uid}", bed.uid)
+        key = make_key(_KNOWN_HOSTS.with_name(f"ci-{bed.uid}"), bed.uid)
         with (self.folder / "authorized_keys").open("a") as keys:
             keys.write(key.with_suffix(".pub").read_text())
         return key

@@ -18,6 +18,7 @@ GROUPS = {
     "Images and references": ("faults/test_images.py",),
     "Builds": ("faults/test_builds.py",),
     "The registry": ("faults/test_registries.py", "e2e/test_hanging.py"),
+    "Tunnels": ("faults/test_tunnels.py",),
     "Files and settings": ("faults/test_files.py", "e2e/test_podman_fix.py"),
     "Terminal and environment": ("faults/test_surroundings.py",),
 }

@@ -38,10 +38,6 @@ class Tunnels:
         """Open one in the background; returns stdout."""
         return self.bed.ok(*self.arguments, "--background", *more)
 
-    def refused(self, code: int, *more: str) -> str:
-        """Try in vain to open one; returns stderr."""
-        return self.bed.refused(code, *self.arguments, "--background", *more)
-
     def told(self) -> list[dict[str, Any]]:
         """What `tunnel ls` says."""
         found: list[dict[str, Any]] = json.loads(self.bed.ok("tunnel", "ls", "--json"))["tunnels"]

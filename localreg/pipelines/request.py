@@ -12,13 +12,12 @@ from localreg.engines.base import Address, EngineName
 from localreg.errors import InvalidReferenceError, UsageError
 from localreg.pipelines.openings import Opening
 from localreg.reference import parse_reference, registry_reference
-from localreg.tunnels.spec import LOOPBACK
+from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, LOOPBACK
 
 System = Literal["bitbucket", "github", "gitlab", "shell"]
 
 REGISTRY = "localhost:5000"
 """Where the job's engine finds the registry."""
-DEFAULT_PORT = 5000
 _HOST = re.compile(r"[A-Za-z0-9._%+:/@\[\]][A-Za-z0-9._%+:/@\[\]-]*", re.ASCII)
 _EXAMPLE = "ci@build.example.com"
 _NOT_OF_A_NAME = re.compile(r"[^a-z0-9._/-]+")
@@ -68,7 +67,7 @@ class Pipeline:
     @property
     def open_command(self) -> str:
         """What the developer types so that the registry answers there."""
-        port = [] if self.remote.port == DEFAULT_PORT else ["--remote-port", str(self.remote.port)]
+        port = [] if self.remote.port == DEFAULT_REMOTE_PORT else ["--remote-port", str(self.remote.port)]
         return shlex.join(["localreg", "tunnel", "open", self.tunnel_host, *port])
 
 
@@ -123,7 +122,7 @@ def _opening(request: Request, openings: Sequence[Opening]) -> Opening:
             "no tunnel is open that says which host the pipeline is for",
             hint=replace(request, host=_EXAMPLE).as_command(),
         )
-    return Opening(request.host, request.host, Address(LOOPBACK, request.remote_port or DEFAULT_PORT))
+    return Opening(request.host, request.host, Address(LOOPBACK, request.remote_port or DEFAULT_REMOTE_PORT))
 
 
 def _repository(request: Request, folder: str) -> str:

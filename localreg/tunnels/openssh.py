@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from localreg.engines.base import Address
@@ -234,8 +235,8 @@ class SshLink:
             self.close()
             raise TunnelError(
                 f"{spec.host} would let everybody who reaches it push: its sshd has `GatewayPorts yes`",
-                hint=f"`GatewayPorts clientspecified` there, or accept it: localreg tunnel open {spec.host} "
-                "--bind 0.0.0.0 --expose",
+                hint="`GatewayPorts clientspecified` there, or accept it: "
+                + replace(spec, bind="0.0.0.0", exposed=True).as_typed(),  # noqa: S104 -- named, not bound to
             )
         seen_from = Address(LOOPBACK if listens.is_wildcard else spec.bind, spec.remote_port)
         self._order("-L", f"{self._place.back}:{seen_from}")
@@ -277,8 +278,8 @@ class SshLink:
             low = spec.remote_port <= _LAST_RESERVED_PORT
             return PortTakenError(
                 f"port {spec.remote_port} on {spec.bind} of {spec.host} is taken{', or for root only' if low else ''}",
-                hint=f"localreg tunnel open {spec.host} --remote-port {spec.remote_port + (8000 if low else 1)}",
-                details=["a session of yours that was cut holds it until the far side notices"],
+                hint=replace(spec, remote_port=spec.remote_port + (8000 if low else 1)).as_typed(),
+                details=["perhaps by a tunnel of yours that was cut: the far side holds it until it notices"],
             )
         self.close()
         return TunnelError(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -64,18 +66,14 @@ def plan_ssh(
     """
     address = _bind_address(bind)
     is_loopback = Address(address, remote_port).is_loopback
-    if not is_loopback and not expose:
-        raise UsageError(
-            f"--bind {bind} lets everybody who reaches {host} push: the registry asks nobody for a password",
-            hint=f"localreg tunnel open {host}, or add --expose if that is wanted",
-        )
     if is_loopback and expose:
         raise UsageError("--expose is for an address with --bind that others reach", hint="--bind 0.0.0.0 --expose")
-    if identity is not None and not identity.is_file():
-        raise UsageError(f"there is no key `{identity}`", hint="--identity ~/.ssh/id_ed25519")
+    if identity is not None and not os.access(identity, os.R_OK):
+        reason = "cannot be read" if os.path.lexists(identity) else "is not there"
+        raise UsageError(f"the key `{identity}` {reason}", hint="--identity ~/.ssh/id_ed25519")
     for option in ssh_options:
         _check_option(option)
-    return TunnelSpec(
+    spec = TunnelSpec(
         host=host,
         remote_port=remote_port,
         registry=registry.container.name,
@@ -87,6 +85,12 @@ def plan_ssh(
         ssh_options=tuple(ssh_options),
         log=log,
     )
+    if not is_loopback and not expose:
+        raise UsageError(
+            f"--bind {bind} lets everybody who reaches {host} push: the registry asks nobody for a password",
+            hint=f"{replace(spec, bind=LOOPBACK).as_typed()}, or add --expose if that is wanted",
+        )
+    return spec
 
 
 def plan_program(registry: Registry, log: LogSource | None, *, command: str, probe_url: str) -> TunnelSpec:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from localreg.engines.base import Address, Endpoint, EngineName, TlsFiles
+
+DEFAULT_REMOTE_PORT = 5000
 
 LOOPBACK = "127.0.0.1"
 """What the far side listens on: `localhost` might be one of IPv4 and IPv6 only, and the other somebody else's."""
@@ -63,6 +66,21 @@ class TunnelSpec:
     def url(self) -> str:
         """Where the registry answers on this machine."""
         return f"http://{self.target}"
+
+    def as_typed(self) -> str:
+        """The command that asks `ssh` for it."""
+        words = ["localreg", "tunnel", "open", self.host]
+        if self.remote_port != DEFAULT_REMOTE_PORT:
+            words += ["--remote-port", str(self.remote_port)]
+        if self.bind != LOOPBACK:
+            words += ["--bind", self.bind]
+        if self.exposed:
+            words.append("--expose")
+        if self.identity is not None:
+            words += ["--identity", self.identity]
+        for option in self.ssh_options:
+            words += ["--ssh-option", option]
+        return shlex.join(words)
 
     def to_json(self) -> str:
         """What `from_json` reads."""

@@ -272,7 +272,7 @@ def test_the_far_side_listens_on_loopback(registry: Registry) -> None:
         ({"bind": "192.0.2.7"}, "--bind 192.0.2.7 lets everybody who reaches ci@far push"),
         ({"bind": "far", "expose": True}, "`far` is no address to listen on"),
         ({"expose": True}, "--expose is for an address with --bind that others reach"),
-        ({"identity": Path("/no/key")}, "there is no key `/no/key`"),
+        ({"identity": Path("/no/key")}, "the key `/no/key` is not there"),
         ({"ssh_options": ("Port",)}, "`Port` is no option of `ssh`: it is KEY=VALUE"),
         ({"ssh_options": ("Port 22=1",)}, "`Port 22=1` is no option of `ssh`: it is KEY=VALUE"),
         ({"ssh_options": ("batchmode=no",)}, "localreg sets `batchmode` itself"),

@@ -19,7 +19,7 @@ from localreg.tunnels import keeper
 from localreg.tunnels.listing import get_status
 from localreg.tunnels.place import place_of
 from localreg.tunnels.planning import check_request, plan_program, plan_ssh
-from localreg.tunnels.spec import LogSource, TunnelSpec
+from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, LogSource, TunnelSpec
 
 app = command_app()
 
@@ -42,7 +42,7 @@ def open_(
     ] = None,
     remote_port: Annotated[
         int, typer.Option(metavar="PORT", min=1, max=65535, help="What that machine listens on.")
-    ] = 5000,
+    ] = DEFAULT_REMOTE_PORT,
     bind: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Where it listens; any but loopback needs --expose.")
     ] = "loopback",

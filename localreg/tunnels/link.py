@@ -9,7 +9,7 @@ Sight = Literal["answers", "prohibited", "silent"]
 """The registry answers from the far side; the far side does not let us look; nothing answers."""
 
 Pause = Callable[[float], None]
-"""Waits so many seconds; raises when the tunnel is to be closed."""
+"""Waits so many seconds, or until the link has news; raises when the tunnel is to be closed."""
 
 
 class Link(Protocol):

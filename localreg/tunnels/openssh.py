@@ -37,6 +37,8 @@ _LOOK_SECONDS = 5.0
 _WORD_SECONDS = 1.0
 _END_SECONDS = 3.0
 _POLL_SECONDS = 0.03
+_QUIET_SECONDS = 1.0
+"""Between two looks at a login that says when it is done."""
 _MOST_LINES = 200
 _LAST_RESERVED_PORT = 1023
 
@@ -71,7 +73,9 @@ class SshLink:
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: deque[str] = deque(maxlen=_MOST_LINES)
         self._reader: threading.Thread | None = None
+        self._told: set[str] = set()
         self._forwarded = False
+        self._is_allowed = False
         self._connections = 0
         self._looks = 0
         self._is_new = False
@@ -139,6 +143,7 @@ class SshLink:
         self._place.remove_links()
         self._lines.clear()
         self._channels.clear()
+        self._is_allowed = False
         environment = {**os.environ, MARK: str(self._place.spec)}
         try:
             process = subprocess.Popen(  # noqa: S603 -- what the user named stands behind `--`
@@ -159,7 +164,7 @@ class SshLink:
         while not self._place.master.exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise self._failure()
-            pause(_POLL_SECONDS)
+            pause(_QUIET_SECONDS)
 
     def _arguments(self) -> list[str]:
         spec = self._spec
@@ -193,8 +198,13 @@ class SshLink:
             for line in process.stderr:
                 text = line.decode(errors="backslashreplace").rstrip()
                 self._lines.append(text)
-                if ssh_words.spoken(text) and not text.startswith("mux_"):
+                if ssh_words.spoken(text) and not text.startswith("mux_") and text not in self._told:
+                    # Once, however often it is tried before it comes back.
+                    self._told.add(text)
                     self._log(f"ssh: {text}")
+                if ssh_words.LOGGED_IN in text:
+                    self._told.clear()
+                    self._news()
                 self._follow_channels(text)
         process.wait()
         self._news()
@@ -270,11 +280,9 @@ class SshLink:
         spec = self._spec
         if self.has_ended():
             return self._failure()
-        # A port that the far side chooses, and that leads nowhere: is this one taken, or every one forbidden?
-        allowed = self._order("-R", f"{LOOPBACK}:0:{LOOPBACK}:1")
-        if allowed:
-            self._order("-R", f"{LOOPBACK}:0:{LOOPBACK}:1", cancel=True)
-        if allowed or self._is_taken():
+        # What was allowed once stays so for as long as we are logged in.
+        self._is_allowed = self._is_allowed or self._may_listen() or self._is_taken()
+        if self._is_allowed:
             low = spec.remote_port <= _LAST_RESERVED_PORT
             return PortTakenError(
                 f"port {spec.remote_port} on {spec.bind} of {spec.host} is taken{', or for root only' if low else ''}",
@@ -287,6 +295,14 @@ class SshLink:
             hint="`AllowTcpForwarding yes` in its sshd_config, and no `PermitListen` or `restrict` without this port",
             details=["its sshd_config, or the key's line in authorized_keys, forbids it"],
         )
+
+    def _may_listen(self) -> bool:
+        """Whether the far side lets us have a port of its own choice; this one leads nowhere."""
+        nowhere = f"{LOOPBACK}:0:{LOOPBACK}:1"
+        allowed = self._order("-R", nowhere)
+        if allowed:
+            self._order("-R", nowhere, cancel=True)
+        return allowed
 
     def _is_taken(self) -> bool:
         """Whether somebody takes connections on the far side's port, where we may look."""

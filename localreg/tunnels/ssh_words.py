@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from localreg.errors import HostKeyError, LocalregError, TunnelError, UsageError
 
+LOGGED_IN = "Entering interactive session"
+"""Its control socket takes orders."""
 FORWARDED = "client_request_forwarded_tcpip"
 """Somebody on the far side connects to the port."""
 CHANNEL = re.compile(r"debug1: channel (?P<number>\d+): (?P<what>new|free)\b")

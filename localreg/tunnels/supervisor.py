@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from localreg.errors import HostKeyError, LocalregError, PortTakenError, TunnelError
 from localreg.lifecycle.readiness import is_ready
@@ -30,10 +31,12 @@ _AGAIN = 2.0
 """Seconds until a look that failed is taken again."""
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 30.0
-_SHARE_OF_OUTAGE = 0.1
+_SHARE_OF_OUTAGE = 0.25
 """The longer it lasts, the longer the next wait: what comes back is found within this share of the outage."""
-_PORT_WAIT = 1.0
+_PORT_WAIT = 2.0
 """Seconds between two attempts at a port that is taken: they cost the far side no login."""
+_MOMENT = 1.0
+"""Seconds until what has just been opened surely works."""
 _LEFT_PORT_SECONDS = 30.0
 """How long a first attempt waits for a port that a tunnel of ours may still hold, whose process was killed."""
 _PUSH_LULL = 2.0
@@ -117,7 +120,7 @@ class Supervisor:
         began = time.monotonic()
         while True:
             try:
-                self._link.establish(self._pause)
+                self._link.establish(partial(self._pause, heed_news=True))
             except LocalregError as exc:
                 self._pause(self._wait_after(exc, time.monotonic() - began))
                 continue
@@ -153,7 +156,7 @@ class Supervisor:
         sight = self._link.look()
         if sight != "answers":
             # What has just been opened may need a moment.
-            self._pause(_PORT_WAIT if sight == "silent" else 0)
+            self._pause(_MOMENT if sight == "silent" else 0)
             sight = self._link.look()
         if sight == "answers":
             self._enter("open", None)

@@ -12,12 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from beds import BEDS, REGISTRY_IMAGE
-from bench import listing, page, push, start_up, up
+from bench import listing, page, push, start_up, tunnel, up
 from bench.compare import Row
 
 from localreg.registry_program import RegistryProgram, image_around
 
-_CASES = ("start-up", "ls", "push", "up")
+_CASES = ("start-up", "ls", "push", "up", "tunnel")
 
 
 def main() -> int:
@@ -54,6 +54,8 @@ def _measure(case: str, folder: Path) -> Iterator[Row]:
             return listing.measure(BEDS["docker"])
         case "push":
             return chain.from_iterable(push.measure(bed, folder) for bed in beds)
+        case "tunnel":
+            return tunnel.measure(BEDS["docker"], folder)
         case _:
             return chain.from_iterable(up.measure(bed) for bed in beds)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 _ROUNDS = 5
 
@@ -39,7 +39,7 @@ class Target:
         more = f"{self.plus * 1000:.0f} ms"
         if self.times == 1:
             return f"at most {more} more"
-        return f"at most {self.times:g}x{f' + {more}' if self.plus else ''}"
+        return f"at most {self.times:.3g}x{f' + {more}' if self.plus else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +66,22 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """The most memory that ours had, in each round."""
+class Limit:
+    """What ours took in each round, where there is nothing to compare it with."""
 
     case: str
-    peaks: Sequence[int]
-    """Bytes."""
-    allowed: int
+    values: Sequence[float]
+    allowed: float
+    unit: Literal["MB", "s"]
 
     @property
     def is_met(self) -> bool:
-        return max(self.peaks) < self.allowed
+        return max(self.values) < self.allowed
 
     def cells(self) -> tuple[str, ...]:
-        verdict = _verdict(is_met=self.is_met)
-        return self.case, f"{max(self.peaks) / 1e6:.0f} MB", "", "", f"under {self.allowed / 1e6:.0f} MB", verdict
+        most, verdict = max(self.values), _verdict(is_met=self.is_met)
+        took = f"{most:.{0 if most >= 10 else 2}f} {self.unit}"
+        return self.case, took, "", "", f"under {self.allowed:g} {self.unit}", verdict
 
 
 def compare(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from beds import Bed
-from bench.compare import Memory, Row, Target, compare
+from bench.compare import Limit, Row, Target, compare
 from bench.timed import Run, localreg, run
 from registry_writer import LAYER, OCI_CONFIG, Writer
 
@@ -20,7 +20,7 @@ SAMPLE = 100
 """Of the tags that the peer is asked for; its time is scaled up."""
 
 _REGISTRY = "127.0.0.1:5000"
-_ALLOWED_BYTES = 150_000_000
+_ALLOWED_MEGABYTES = 150
 _WRITERS = 8
 
 
@@ -48,7 +48,7 @@ def _compare(bed: Bed) -> Iterator[Row]:
 
     case = f"`ls` of {REPOSITORIES} repositories with {TAGS} tags each"
     yield compare(case, ours, "skopeo inspect", peer, Target(1 / 8))
-    yield Memory(f"{case}: memory", [found.peak_bytes for found in runs], _ALLOWED_BYTES)
+    yield Limit(f"{case}: memory", [found.peak_bytes / 1e6 for found in runs], _ALLOWED_MEGABYTES, "MB")
 
 
 def _inspect(bed: Bed, name: str) -> float:

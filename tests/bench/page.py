@@ -26,6 +26,8 @@ compare, not the seconds. Every run is a whole process, from its start to its en
 - `up` starts from nothing; its peer is `run -d -p 127.0.0.1:5000:5000` and curl, which asks for `/v2/` every 50 ms.
 - `ls` shows all columns of {REPOSITORIES * TAGS:,} distinct images in a table. `skopeo inspect` is run for {SAMPLE} of
   the tags, spread over the repositories, and its time is scaled up to all. Memory is the most that was resident.
+- The far side of a `tunnel` is a network namespace with an sshd of its own, where skopeo pushes the same kind of image
+  through the tunnel and through `ssh -N -R`. What has no peer is the most of all rounds.
 """
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,9 +107,7 @@ def test_the_port_that_a_dead_session_holds_is_waited_for(on_docker: Tunnels) ->
     assert wait_until(lambda: "is taken" in (on_docker.status()["reason"] or ""), seconds=PATIENCE), found
     session.kill()
     assert wait_until(lambda: far.listens() == [], seconds=5)
-    freed = time.monotonic()
     assert wait_until(far.answers, seconds=PATIENCE)
-    assert time.monotonic() - freed < 3
     assert on_docker.becomes("open")["reconnects"] == 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bench.compare import Comparison, Memory, Target, compare
+from bench.compare import Comparison, Limit, Target, compare
 
 
 def comparison(ours: float, peer: float, target: Target) -> Comparison:
@@ -38,9 +38,9 @@ def test_a_row_says_the_median_and_its_range() -> None:
     assert row.cells()[1:4] == ("1.20 s (0.00-9.00)", "`a peer` 1.00 s (0.00-9.00)", "1.20x, +200 ms")
 
 
-def test_the_worst_run_counts_for_memory() -> None:
-    assert Memory("a case", [10, 20], 21).is_met
-    assert not Memory("a case", [10, 21], 21).is_met
+def test_the_worst_run_counts_where_there_is_no_peer() -> None:
+    assert Limit("a case", [10, 20], 21, "MB").is_met
+    assert not Limit("a case", [10, 21], 21, "MB").is_met
 
 
 def test_both_take_turns_after_a_turn_that_does_not_count() -> None:

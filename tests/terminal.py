@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import termios
@@ -88,6 +89,10 @@ class Terminal:
         for _ in self.frames():
             pass
         return self._process.wait()
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
 
     def frames(self) -> Iterator[Screen]:
         """The screen after each piece that the program wrote."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from beds import Bed
-from screens import FOLDER, PICTURED, VIEWS, check, check_picture, seen, steady
+from far_host import ADDRESS, FarHost
+from screens import FOLDER, PICTURED, VIEWS, View, check, check_picture, seen, steady
 from terminal import Screen, Terminal
+from tunnels import opened_tunnels
 
 EVERY_COMMAND = {
     "help": "",
@@ -54,8 +56,21 @@ OF_PODMAN = {
     "down": "down --volumes",
 }
 
-FAILING = {"mistyped": 2, "wrong-option": 2, "status-nothing": 4}
-UNDER_WAY = {"push": "push-under-way"}
+OF_TUNNELS = {
+    "open": f"tunnel open root@{ADDRESS}",
+    "open-background": f"tunnel open root@{ADDRESS} --background",
+    "open-again": f"tunnel open root@{ADDRESS} --background",
+    "ls": "tunnel ls",
+    "ls-json": "tunnel ls --json",
+    "close": f"tunnel close {ADDRESS}",
+    "close-nothing": "tunnel close --all",
+    "ls-nothing": "tunnel ls",
+    "ci": f"ci shell --host root@{ADDRESS} --image team/api",
+}
+
+FAILING = {"mistyped": 2, "wrong-option": 2, "status-nothing": 4, "open": 130}
+INTERRUPTED = {"open"}
+UNDER_WAY = {"push": "push-under-way", "open": "open-under-way"}
 """What is looked at also in the middle, and what that screen is called."""
 
 _MOVING = (
@@ -77,29 +92,37 @@ def add_images(bed: Bed, folder: Path) -> None:
         bed.add_image(name, folder, ballast=ballast, can_run=False, created=created)
 
 
-def walk(bed: Bed, commands: Mapping[str, str]) -> dict[str, Screen]:
-    """Run commands one after the other in each terminal, and check their screens; returns those for pictures."""
+def walk(place: str, bed: Bed, commands: Mapping[str, str], moving: Callable[[View], str]) -> dict[str, Screen]:
+    """Run commands one after the other in each terminal, and check their screens; returns those for pictures.
+
+    Args:
+        place: The folder of `tests/screens` that they are kept in.
+        bed: Whose user types, and on which engine.
+        commands: What is typed after `localreg`, by the names of the files.
+        moving: What stands on a screen that is looked at in the middle, by the terminal.
+    """
     seen_by = {}
+    under_way = {name: UNDER_WAY[name] for name in commands if name in UNDER_WAY}
     for view in VIEWS:
-        # Podman counts no bytes.
-        counted = "[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]" if bed.program == "podman" else "MB/s" if view.columns >= 80 else r"[\d.]+/[\d.]+ MB"
         for name, command in commands.items():
             terminal = view.open(bed, f"localreg --engine {bed.engine} {command}")
-            if name in UNDER_WAY:
-                seen_by[UNDER_WAY[name], view] = steady(under_way(terminal, counted), bed, _MOVING)
+            if name in under_way:
+                seen_by[under_way[name], view] = steady(in_the_middle(terminal, moving(view)), bed, _MOVING)
+            if name in INTERRUPTED:
+                terminal.interrupt()
             seen_by[name, view] = steady(seen(terminal, code=FAILING.get(name, 0)), bed)
-    commands = {**commands, **{UNDER_WAY[name]: commands[name] for name in UNDER_WAY}}
+    commands = {**commands, **{middle: commands[name] for name, middle in under_way.items()}}
     for name, command in commands.items():
-        check(f"{bed.program}/{name}", f"localreg {command}".rstrip(), {view: seen_by[name, view] for view in VIEWS})
-    assert {path.stem for path in (FOLDER / bed.program).iterdir()} == {*commands}
+        check(f"{place}/{name}", f"localreg {command}".rstrip(), {view: seen_by[name, view] for view in VIEWS})
+    assert {path.stem for path in (FOLDER / place).iterdir()} == {*commands}
     return {name: seen_by[name, PICTURED] for name in commands}
 
 
-def under_way(terminal: Terminal, counted: str) -> Screen:
-    """The first screen on which bytes are counted, with the speed where there is room, or else something turns."""
+def in_the_middle(terminal: Terminal, moving: str) -> Screen:
+    """The first screen on which something moves."""
     for screen in terminal.frames():
         shown = "\n".join(line.plain for line in screen.lines)
-        if re.search(counted, shown):
+        if re.search(moving, shown):
             return screen
     pytest.fail("nothing moved")
 
@@ -110,7 +133,8 @@ def picture(name: str, commands: Mapping[str, str], screens: Mapping[str, Screen
 
 def test_docker(docker: Bed, folder: Path) -> None:
     add_images(docker, folder)
-    screens = walk(docker, EVERY_COMMAND)
+    # With the speed where there is room.
+    screens = walk("docker", docker, EVERY_COMMAND, lambda view: "MB/s" if view.columns >= 80 else r"[\d.]+/[\d.]+ MB")
     picture("session", EVERY_COMMAND, screens, ["up", "push", "ls", "status", "down"])
     picture("rm", EVERY_COMMAND, screens, ["push-as", "ls-pattern", "rm"])
     picture("config", EVERY_COMMAND, screens, ["config"])
@@ -118,5 +142,14 @@ def test_docker(docker: Bed, folder: Path) -> None:
 
 def test_podman(rootless: Bed, folder: Path) -> None:
     add_images(rootless, folder)
-    screens = walk(rootless, OF_PODMAN)
+    # Podman counts no bytes.
+    screens = walk("podman", rootless, OF_PODMAN, lambda _: "[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]")
     picture("podman-fix", OF_PODMAN, screens, ["up", "podman-fix", "status-fixed"])
+
+
+def test_tunnels(docker: Bed, far: FarHost) -> None:
+    with opened_tunnels(docker, far) as tunnels:
+        config = Path("/etc/ssh/ssh_config.d/test.conf")
+        config.write_text(f"IdentityFile {tunnels.key}\n")
+        walk("tunnels", docker, OF_TUNNELS, lambda _: "open since")
+        config.unlink()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import schemas
 from beds import Bed
 from e2e.test_logs import read_until
 from far_host import ADDRESS, FarHost
@@ -51,6 +52,14 @@ def test_what_is_pushed_on_the_far_side_arrives_here(bed: Bed, far: FarHost, fol
         assert tunnels.told() == []
         assert not Path(found["log"]).exists()
         assert bed.ok("tunnel", "close", ADDRESS) == ""
+
+
+def test_what_scripts_read_fits_the_schemas(on_docker: Tunnels) -> None:
+    opened, again = (schemas.check("tunnel-open", on_docker.open("--json")) for _ in range(2))
+    assert (opened["action"], again["action"]) == ("opened", "already open")
+    assert schemas.check("tunnel-ls", on_docker.bed.ok("tunnel", "ls", "--json"))["tunnels"] == [again["tunnel"]]
+    closed = schemas.check("tunnel-close", on_docker.bed.ok("tunnel", "close", "--all", "--json"))
+    assert closed["closed"] == [{"host": on_docker.far.host, "remote": "127.0.0.1:5000"}]
 
 
 def test_docker_and_podman_push_from_the_far_side(tunnels: Tunnels, folder: Path) -> None:

@@ -22,7 +22,7 @@ OPEN = TunnelStatus(
     opened=(NOW - timedelta(hours=2)).isoformat(),
     since=(NOW - timedelta(minutes=5)).isoformat(),
     reconnects=3,
-    last_push=Push("ansible-playbook:latest", (NOW - timedelta(minutes=1)).isoformat()),
+    last_push=Push("ansible-playbook:latest", (NOW - timedelta(days=3)).isoformat()),
 )
 WAITING = replace(OPEN, state="waiting", reason="Connection refused")
 
@@ -41,7 +41,7 @@ def test_a_live_line_stays_one_line(status: TunnelStatus, width: int) -> None:
 
 
 def test_of_a_live_line_the_least_important_goes_first() -> None:
-    since, pushed = f"open since {NOW - timedelta(minutes=5):%H:%M}", f"at {NOW - timedelta(minutes=1):%H:%M}"
+    since, pushed = f"open since {NOW - timedelta(minutes=5):%H:%M}", f"at {NOW - timedelta(days=3):%H:%M}"
     whole = f"{since} · last push ansible-playbook:latest {pushed} · 3 reconnects"
     assert live_line(OPEN, width=200) == whole
     assert live_line(OPEN, width=len(whole)) == whole.removesuffix(" · 3 reconnects")
@@ -74,7 +74,7 @@ def test_a_list_has_every_tunnel() -> None:
     found = render_list([OPEN, WAITING, TunnelStatus(SPEC, None, "unknown", "its process does not say")])
     head, *rows = found.table(200).splitlines()
     assert head.split() == ["HOST", "THERE", "REGISTRY", "STATE", "SINCE", "RECONNECTS", "LAST", "PUSH"]
-    assert "ansible-playbook:latest, 1 minute ago" in rows[0]
+    assert "ansible-playbook:latest, 3 days ago" in rows[0]
     assert "waiting: Connection refused" in rows[1]
     assert "unknown: its process does not say" in rows[2]
     assert [len(line.split("\t")) for line in found.plain().splitlines()] == [8, 8, 8]

@@ -128,7 +128,8 @@ def runner(folder: Path, far: FarHost) -> Iterator[Runner]:
     storage = f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/podman"\nrunroot = "{folder}/podman-run"\n'
     (folder / "storage.conf").write_text(storage)
     with (far.folder / "authorized_keys").open("a") as keys:
-        keys.write('restrict,port-forwarding,permitopen="127.0.0.1:5000" ' + found.key.with_suffix(".pub").read_text())
+        keys.write('command="/bin/false",restrict,port-forwarding,permitopen="127.0.0.1:5000" ')
+        keys.write(found.key.with_suffix(".pub").read_text())
     inside = ("nsenter", f"--net=/run/netns/{_NAMESPACE}")
     for command in (
         ("ip", "netns", "add", _NAMESPACE),

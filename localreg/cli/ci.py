@@ -21,7 +21,7 @@ app = command_app()
 @app.command(
     cls=Command,
     epilog=examples(
-        "localreg ci github > .github/workflows/image.yml",
+        "localreg ci bitbucket > bitbucket-pipelines.yml",
         "localreg ci gitlab --host ci@build.example.com --image team/api",
         "localreg ci shell --engine podman",
     ),

@@ -18,7 +18,12 @@ System = Literal["bitbucket", "github", "gitlab", "shell"]
 
 REGISTRY = "localhost:5000"
 """Where the job's engine finds the registry."""
-_HOST = re.compile(r"[A-Za-z0-9._%+:/@\[\]][A-Za-z0-9._%+:/@\[\]-]*", re.ASCII)
+_USER = r"(?:[A-Za-z0-9._%+\\][A-Za-z0-9._%+\\-]*@)?"
+_NAME = r"[A-Za-z0-9._][A-Za-z0-9._-]*"
+_IPV6 = r"[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?"
+_HOST = re.compile(rf"{_USER}(?:{_NAME}|{_IPV6})", re.ASCII)
+_URL = re.compile(rf"ssh://{_USER}(?:{_NAME}|\[{_IPV6}\])(?::[0-9]+)?", re.ASCII)
+"""Only here may a port stand."""
 _EXAMPLE = "ci@build.example.com"
 _NOT_OF_A_NAME = re.compile(r"[^a-z0-9._/-]+")
 
@@ -87,20 +92,26 @@ def plan_pipeline(request: Request, *, folder: str, openings: Sequence[Opening])
             "a step of Bitbucket Pipelines gets a Docker daemon as a service, and nothing that Podman could use",
             hint=f"{replace(request, engine='docker').as_command()} --engine docker",
         )
-    if request.host is not None and not _HOST.fullmatch(request.host):
+    if request.host is not None and not _is_host(request.host):
+        as_url = f"ssh://{request.host}"
         raise UsageError(
             f"`{request.host}` is no host that a pipeline can log in to",
-            hint=replace(request, host=_EXAMPLE).as_command(),
+            hint=replace(request, host=as_url if _is_host(as_url) else _EXAMPLE).as_command(),
         )
     opening = _opening(request, openings)
     return Pipeline(
         request.system,
         request.engine,
-        host=request.host or opening.login,
+        host=opening.login,
         remote=opening.remote,
         tunnel_host=opening.host,
         repository=_repository(request, folder),
     )
+
+
+def _is_host(text: str) -> bool:
+    """Whether `ssh` takes it for one."""
+    return (_HOST.fullmatch(text) or _URL.fullmatch(text)) is not None
 
 
 def _opening(request: Request, openings: Sequence[Opening]) -> Opening:

@@ -18,6 +18,15 @@ from localreg.pipelines.request import Pipeline
 _PLACE = re.compile(r"^(?P<indent> *)@\{(?P<whole>\w+)\}$|@\{(?P<part>\w+)\}", re.MULTILINE)
 _GIVEN_KEY = '-i "$key" -o IdentitiesOnly=yes'
 _GIVEN_HOSTS = ' -o UserKnownHostsFile="$known_hosts"'
+_IS_FILE = {
+    # What the variable holds may be the key itself, and is said to nobody.
+    system: f"""[ -f "$key" ] || {{ echo 'error: {said}' >&2; exit 1; }}"""
+    for system, said in {
+        "bitbucket": "there is no SSH key in Repository settings > Pipelines",
+        "gitlab": "the variable LOCALREG_SSH_KEY has to be of type File",
+        "shell": "LOCALREG_SSH_KEY is not the name of a file",
+    }.items()
+}
 _WITH_KNOWN_HOSTS = frozenset({"github", "gitlab"})
 
 
@@ -28,6 +37,7 @@ def pipeline_text(pipeline: Pipeline) -> str:
         "host": pipeline.host,
         "target": _target(pipeline),
         "no_registry": _no_registry(pipeline),
+        "is_file": _IS_FILE.get(pipeline.system, ""),
         # Where a key may be missing, ssh asks the agent.
         "identity": f"${{key:+{_GIVEN_KEY}}}" if by_hand else _GIVEN_KEY,
         "known_hosts": _GIVEN_HOSTS if pipeline.system in _WITH_KNOWN_HOSTS else "",

@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from localreg.waiting import wait_until
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "team/ansible-playbook"
-TUNNEL = 'restrict,port-forwarding,permitlisten="127.0.0.1:5000",permitopen="127.0.0.1:5000" '
+TUNNEL = 'command="/bin/false",restrict,port-forwarding,permitlisten="127.0.0.1:5000",permitopen="127.0.0.1:5000" '
 """What the key of the machine with the registry may do on the far host, as the how-to has it."""
 
 
@@ -78,8 +78,25 @@ SHELLS = {"bitbucket": ("bash",), "github": ("bash", "-e"), "gitlab": ("busybox"
 """What runs the lines there; the image of GitLab's job has busybox only."""
 
 
-def play(ci: Runner, system: str, text: str, *, engine: str = "docker") -> subprocess.CompletedProcess[str]:
-    """Do with a snippet what its system does."""
+def play(
+    ci: Runner,
+    system: str,
+    text: str,
+    *,
+    engine: str = "docker",
+    known_hosts: str | None = None,
+    more: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Do with a snippet what its system does.
+
+    Args:
+        ci: Where.
+        system: Whose part it is.
+        text: The snippet.
+        engine: Which it is for.
+        known_hosts: What the system was given; None for what is right.
+        more: What is set otherwise.
+    """
     temporary = ci.folder / "temporary"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
@@ -87,18 +104,21 @@ def play(ci: Runner, system: str, text: str, *, engine: str = "docker") -> subpr
     shutil.copy(ci.key, key)
     if system == "gitlab":
         # As GitLab makes the file of a variable.
+        key.write_text(key.read_text().rstrip("\n"))
         key.chmod(0o666)
+    given_hosts = temporary / "given-known-hosts"
+    given_hosts.write_text(ci.known_hosts.read_text() if known_hosts is None else known_hosts)
     env = {
         "bitbucket": {"BITBUCKET_COMMIT": COMMIT, "BITBUCKET_SSH_KEY_FILE": str(key)},
         "github": {"GITHUB_SHA": COMMIT, "RUNNER_TEMP": str(temporary)},
         "gitlab": {
             "CI_COMMIT_SHA": COMMIT,
             "LOCALREG_SSH_KEY": str(key),
-            "LOCALREG_KNOWN_HOSTS": str(ci.known_hosts),
+            "LOCALREG_KNOWN_HOSTS": str(given_hosts),
         },
         "shell": {"LOCALREG_TAG": COMMIT, "LOCALREG_SSH_KEY": str(key)},
-    }[system]
-    values = {"LOCALREG_SSH_KEY": ci.key.read_text(), "LOCALREG_KNOWN_HOSTS": ci.known_hosts.read_text()}
+    }[system] | dict(more or {})
+    values = {"LOCALREG_SSH_KEY": ci.key.read_text(), "LOCALREG_KNOWN_HOSTS": given_hosts.read_text()}
     apart = system == "gitlab" and engine == "docker"
     *before, last = steps(system, text)
     for step in before:
@@ -196,7 +216,7 @@ def test_a_pipeline_waits_for_the_tunnel(
 def test_without_a_tunnel_a_pipeline_says_within_its_bound_what_to_do(far: FarHost, ci: Runner, system: str) -> None:
     # It tries as often as ever, without the seconds between.
     text = snippet(far, system)
-    assert text.count("sleep 1") == 1
+    assert "sleep 1" in text
     played = play(ci, system, text.replace("sleep 1", "sleep 0"))
     assert played.returncode == 1, played.stdout + played.stderr
     assert played.stderr.endswith(
@@ -217,3 +237,65 @@ def test_a_key_that_is_not_let_in_ends_a_pipeline_at_once(far: FarHost, ci: Runn
     assert played.returncode == 1
     assert "Permission denied (publickey)" in played.stderr
     assert "error: ssh does not get from" in played.stderr
+
+
+@pytest.mark.usefixtures("tunnel")
+@pytest.mark.parametrize(("system", "engine"), [("github", "docker"), ("gitlab", "docker"), ("gitlab", "podman")])
+def test_a_pipeline_knows_the_far_host_from_what_it_was_given(
+    far: FarHost, ci: Runner, system: str, engine: str
+) -> None:
+    text = snippet(far, system, "--engine", engine)
+    with far.forgotten():
+        assert play(ci, system, text, engine=engine).returncode == 0
+        played = play(ci, system, text, engine=engine, known_hosts="else.example.com ssh-ed25519 AAAA\n")
+    assert played.returncode == 1
+    assert "Host key verification failed" in played.stderr
+
+
+@pytest.mark.parametrize("system", ["bitbucket", "shell"])
+def test_a_pipeline_does_not_trust_a_far_host_that_nobody_knows(far: FarHost, ci: Runner, system: str) -> None:
+    with far.forgotten():
+        played = play(ci, system, snippet(far, system))
+    assert played.returncode == 1
+    assert "Host key verification failed" in played.stderr
+
+
+@pytest.mark.parametrize(("system", "engine"), [("gitlab", "docker"), ("gitlab", "podman"), ("shell", "docker")])
+def test_a_key_in_place_of_its_file_is_shown_to_nobody(far: FarHost, ci: Runner, system: str, engine: str) -> None:
+    key = ci.key.read_text()
+    played = play(ci, system, snippet(far, system, "--engine", engine), engine=engine, more={"LOCALREG_SSH_KEY": key})
+    assert played.returncode == 1
+    assert "error: " in played.stderr
+    assert "LOCALREG_SSH_KEY" in played.stderr
+    assert not [line for line in key.splitlines() if line in played.stdout + played.stderr]
+
+
+def test_a_secret_that_is_not_set_is_said(far: FarHost, ci: Runner) -> None:
+    key, _ = steps("github", snippet(far, "github"))
+    env = {"RUNNER_TEMP": str(ci.folder), "KEY": "", "KNOWN_HOSTS": "x"}
+    played = ci.play(key.script, shell=SHELLS["github"], env=env)
+    assert played.returncode != 0
+    assert "the secret LOCALREG_SSH_KEY is not set" in played.stderr
+
+
+def test_the_key_of_a_pipeline_runs_nothing_on_the_far_host(far: FarHost, ci: Runner) -> None:
+    command = f"ssh -i {ci.key} -o UserKnownHostsFile={ci.known_hosts} {far.host} id"
+    played = ci.play(command, shell=SHELLS["shell"], env={})
+    assert (played.returncode, played.stdout) == (1, "")
+
+
+def test_a_docker_that_does_not_come_is_said(far: FarHost, ci: Runner) -> None:
+    text = snippet(far, "gitlab").replace("sleep 1", "sleep 0")
+    played = play(ci, "gitlab", text, more={"DOCKER_HOST": "tcp://127.0.0.1:1"})
+    assert played.returncode == 1
+    assert "Cannot connect to the Docker daemon at tcp://127.0.0.1:1" in played.stderr
+
+
+def test_the_script_says_what_it_cannot_do_without(far: FarHost, ci: Runner, tmp_path: Path) -> None:
+    env = {"PATH": str(tmp_path), "LOCALREG_TAG": "1", "LOCALREG_SSH_KEY": str(ci.key)}
+    # Not busybox, which has a wget of its own.
+    played = ci.play(snippet(far, "shell"), shell=("/bin/sh",), env=env)
+    assert (played.returncode, played.stderr) == (
+        1,
+        "error: neither curl nor wget is there to see whether the registry answers\n",
+    )

@@ -92,11 +92,22 @@ def test_what_is_put_in_is_quoted() -> None:
     assert shlex.split(hint.partition("registry: ")[2])[-1] == "ssh://ci@[::1]:2222"
 
 
-@pytest.mark.parametrize("host", ["", "-x", "a b", "a;b", "$(id)", "a'b", "a\nb", "`id`", "ü"])
+NO_HOSTS = ["", "-x", "a b", "a;b", "$(id)", "a'b", "a\nb", "`id`", "ü", "@", "a@", "ssh://", "http://x"]
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
 def test_what_is_no_host_is_refused(host: str) -> None:
     message, hint = refused(Request("github", "docker", host))
     assert message == f"`{host}` is no host that a pipeline can log in to"
     assert hint == f"localreg ci github --host {HOST}"
+
+
+def test_a_port_stands_in_a_url_only() -> None:
+    for host in ("ci@build:2222", "ci@[::1]:22", "[::1]"):
+        hint = shlex.join(["localreg", "ci", "shell", "--host", f"ssh://{host}"])
+        assert refused(Request("shell", "docker", host))[1] == hint
+    for host in ("ci@::1", "fe80::1%eth0", "ssh://build:2222", "CORP\\me@build"):
+        assert planned(Request("shell", "docker", host)).host == host
 
 
 def test_the_host_is_that_of_the_tunnel_that_is_open() -> None:
@@ -114,22 +125,24 @@ def test_the_host_is_that_of_the_tunnel_that_is_open() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "port", "remote"),
+    ("host", "port", "remote", "login"),
     [
-        (HOST, None, "127.0.0.1:5001"),
-        ("build", None, "127.0.0.1:5001"),
-        ("other", None, "10.0.0.1:5000"),
-        ("other", 5002, "127.0.0.1:5002"),
-        ("third", None, "127.0.0.1:5000"),
-        ("third", 80, "127.0.0.1:80"),
-        (None, 5001, "127.0.0.1:5001"),
+        (HOST, None, "127.0.0.1:5001", HOST),
+        ("build", None, "127.0.0.1:5001", HOST),
+        ("other", None, "10.0.0.1:5000", OTHER.login),
+        ("other", 5002, "127.0.0.1:5002", "other"),
+        ("third", None, "127.0.0.1:5000", "third"),
+        ("third", 80, "127.0.0.1:80", "third"),
+        (None, 5001, "127.0.0.1:5001", HOST),
     ],
 )
-def test_the_port_is_that_of_the_tunnel_to_the_host(host: str | None, port: int | None, remote: str) -> None:
+def test_port_and_login_are_those_of_the_tunnel_to_the_host(
+    host: str | None, port: int | None, remote: str, login: str
+) -> None:
     asked = Request("github", "docker", host, remote_port=port)
     pipeline = planned(asked, BUILD, OTHER)
     assert str(pipeline.remote) == remote
-    assert pipeline.host == (host or HOST)
+    assert pipeline.host == login
 
 
 def test_of_two_tunnels_to_a_host_one_has_to_be_named() -> None:

@@ -8,6 +8,7 @@ set -eu
 @{target}
 tag=${LOCALREG_TAG:-$(git rev-parse HEAD)}
 key=${LOCALREG_SSH_KEY:-}
+[ -z "$key" ] || @{is_file}
 agent=${key:-${SSH_AUTH_SOCK:?no ssh-agent runs: set LOCALREG_SSH_KEY to the file of a private key}}
 trap 'exit 1' HUP INT TERM
 @{tunnel}

@@ -7,7 +7,7 @@ docker cp "$key" "$sidecar:/key"
 docker cp "$known_hosts" "$sidecar:/known_hosts"
 docker start "$sidecar" >/dev/null
 tries=30
-until docker exec "$sidecar" wget -q -T 5 -O /dev/null http://127.0.0.1:5000/v2/ 2>/dev/null; do
+until docker exec -e http_proxy= "$sidecar" wget -q -T 5 -O /dev/null http://127.0.0.1:5000/v2/ 2>/dev/null; do
   tries=$((tries - 1))
   if [ "$(docker inspect -f '{{.State.Running}}' "$sidecar")" != true ]; then
     docker logs "$sidecar" >&2

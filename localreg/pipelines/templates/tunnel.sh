@@ -1,3 +1,11 @@
+if command -v curl >/dev/null; then
+  answers() { curl -fs --noproxy '*' -m 5 -o /dev/null "$1"; }
+elif command -v wget >/dev/null; then
+  answers() { http_proxy='' wget -q -T 5 -O /dev/null "$1" 2>/dev/null; }
+else
+  echo 'error: neither curl nor wget is there to see whether the registry answers' >&2
+  exit 1
+fi
 folder=$(mktemp -d)
 trap 'ssh -S "$folder/ssh" -O exit "$host" >/dev/null 2>&1 || true; rm -rf "$folder"' EXIT
 ssh -f -N -M -S "$folder/ssh" @{identity} \
@@ -6,13 +14,6 @@ ssh -f -N -M -S "$folder/ssh" @{identity} \
   -L "127.0.0.1:5000:$remote" "$host" || {
   echo "error: ssh does not get from here to $host, or port 5000 is taken here" >&2
   exit 1
-}
-answers() {
-  if command -v curl >/dev/null; then
-    curl -fs --noproxy '*' -m 5 -o /dev/null "$1"
-  else
-    http_proxy='' wget -q -T 5 -O /dev/null "$1" 2>/dev/null
-  fi
 }
 tries=30
 until answers http://127.0.0.1:5000/v2/; do

@@ -20,6 +20,7 @@ from localreg.errors import InternalError, LocalregError, UsageError
 
 _INTERRUPTED = 130
 _TERMINATED = 143
+_STDERR = 2
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 app = typer.Typer(
@@ -111,6 +112,10 @@ def _prepare_process() -> None:
     """End in order when asked to, and do without a stream that was closed before the start."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
+    # What is opened next is not to become one of them, which a process that is started gets anew.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(descriptor)
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 -- for as long as the process lasts
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from localreg.tunnels.threads import start_thread
@@ -31,7 +32,7 @@ def ask(path: Path, word: str) -> str | None:
 
 
 class ControlServer:
-    """Answers on a socket, on a thread of its own."""
+    """Answers on a socket, on threads of its own: who is slow holds up nobody else."""
 
     def __init__(self, path: Path, answer: Callable[[str], str]) -> None:
         self._path = path
@@ -55,8 +56,11 @@ class ControlServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            with connection, contextlib.suppress(OSError, UnicodeDecodeError):
-                connection.settimeout(_HEAR_SECONDS)
-                with connection.makefile("r", encoding="utf-8") as asked:
-                    word = asked.readline(_LONGEST).strip()
-                connection.sendall(f"{self._answer(word)}\n".encode())
+            start_thread(partial(self._talk, connection), "control")
+
+    def _talk(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError, UnicodeDecodeError):
+            connection.settimeout(_HEAR_SECONDS)
+            with connection.makefile("r", encoding="utf-8") as asked:
+                word = asked.readline(_LONGEST).strip()
+            connection.sendall(f"{self._answer(word)}\n".encode())

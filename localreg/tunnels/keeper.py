@@ -14,13 +14,17 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 
+from localreg.errors import TunnelError
 from localreg.tunnels.openssh import SshLink
 from localreg.tunnels.place import MARK, Place, place_of
 from localreg.tunnels.program import ProgramLink
 from localreg.tunnels.spec import TunnelSpec, TunnelStatus
 from localreg.tunnels.supervisor import Supervisor
+from localreg.tunnels.threads import start_thread
 
 _LONGEST_LOG = 1 << 20
 
@@ -31,7 +35,7 @@ def claim(spec: TunnelSpec) -> tuple[Place, int] | None:
     Returns:
         Where it is, and the descriptor that holds its lock; None where a process keeps it.
     """
-    place = place_of(spec.host, spec.remote_port)
+    place = place_of(spec)
     descriptor = place.claim()
     if descriptor is None:
         return None
@@ -64,6 +68,9 @@ def start(arguments: Sequence[str], place: Place, lock: int) -> int | None:
 
     Returns:
         None when it is open, else the exit code of the process, which has said why.
+
+    Raises:
+        TunnelError: somebody else ended it.
     """
     ready, done = os.pipe()
     process = subprocess.Popen(  # noqa: S603 -- this program
@@ -82,19 +89,27 @@ def start(arguments: Sequence[str], place: Place, lock: int) -> int | None:
                 # It outlives us: nothing is left to wait for.
                 process.returncode = 0
                 return None
-        return process.wait()
+        code = process.wait()
     except BaseException:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         process.wait()
         raise
+    if code <= 0:
+        how = "closed" if code == 0 else f"killed by signal {-code}"
+        raise TunnelError(f"the tunnel was {how} before it was open", hint="localreg tunnel ls")
+    return code
 
 
 def detach(ready: int, log: Path) -> None:
     """Tell the process that waits that the tunnel is open, and write what is left to say to the log."""
-    output = _open_log(log)
+    try:
+        output = _open_log(log)
+    except OSError:
+        output = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with suppress(BrokenPipeError):
+            stream.flush()
         os.dup2(output, stream.fileno())
     os.close(output)
     with suppress(BrokenPipeError):
@@ -104,22 +119,26 @@ def detach(ready: int, log: Path) -> None:
 
 def write_log(log: Path, text: str) -> None:
     """Write a line to the log of a process in the background; one that has grown too long begins anew."""
-    output = _open_log(log)
-    try:
-        if os.fstat(output).st_size > _LONGEST_LOG:
-            os.ftruncate(output, 0)
-        os.write(
-            output, f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}\n".encode(errors="backslashreplace")
-        )
-    finally:
-        os.close(output)
+    line = f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}\n"
+    # Where there is no room the tunnel goes on all the same.
+    with suppress(OSError), os.fdopen(_open_log(log), "wb") as output:
+        if os.fstat(output.fileno()).st_size > _LONGEST_LOG:
+            output.truncate(0)
+        output.write(line.encode(errors="backslashreplace"))
 
 
 def _open_log(log: Path) -> int:
     return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
-def keep(lock: int, *, background: bool, changed: Callable[[TunnelStatus], None], log: Callable[[str], None]) -> None:
+def keep(
+    lock: int,
+    *,
+    background: bool,
+    changed: Callable[[TunnelStatus], None],
+    log: Callable[[str], None],
+    stops: SimpleQueue[int],
+) -> int | None:
     """Keep a tunnel until it is to be closed.
 
     Args:
@@ -127,6 +146,10 @@ def keep(lock: int, *, background: bool, changed: Callable[[TunnelStatus], None]
         background: What happens is written to a log.
         changed: Told of each state.
         log: Told what happens, line by line.
+        stops: Signals that end it.
+
+    Returns:
+        The signal that ended it; None where it was closed otherwise.
 
     Raises:
         LocalregError: it could not be opened, or a person has to look at it.
@@ -141,21 +164,36 @@ def keep(lock: int, *, background: bool, changed: Callable[[TunnelStatus], None]
         changed=changed,
         log=log,
         log_file=str(place.log) if background else None,
+        is_lost=lambda: not place.is_locked_by(lock),
     )
+    stopped_by: list[int] = []
+
+    def heed() -> None:
+        while True:
+            stopped_by.append(stops.get())
+            supervisor.close()
+
+    start_thread(heed, "signals")
     keeps_log = True
     try:
         supervisor.run()
         keeps_log = False
     finally:
+        # Also what a program has started on its own; without the spec nobody would find it.
+        place.end_processes()
         # Why a tunnel ended that was open stands nowhere else.
         if not (keeps_log and supervisor.was_open):
             place.log.unlink(missing_ok=True)
-        place.remove()
+        if place.is_locked_by(lock):
+            place.remove()
+    return stopped_by[0] if stopped_by else None
 
 
+@cache
 def kept_place() -> Place:
     """Where the tunnel is that this process keeps."""
-    return Place(Path(os.environ[MARK]))
+    # Only what is started for the tunnel is to be marked, not for example a service of Podman.
+    return Place(Path(os.environ.pop(MARK)))
 
 
 def _command(arguments: Sequence[str], lock: int) -> list[str]:

@@ -15,6 +15,9 @@ Pause = Callable[[float], None]
 class Link(Protocol):
     """One way to the far side, which can be opened again after it has broken."""
 
+    notices_its_end: bool
+    """It ends by itself when the far side is gone: as long as it has not, silence means that the line is busy."""
+
     def establish(self, pause: Pause) -> None:
         """Open it, as far as it is not open.
 
@@ -37,6 +40,9 @@ class Link(Protocol):
 
     def is_busy(self) -> bool:
         """Whether somebody on the far side is connected now."""
+
+    def abort(self) -> None:
+        """Have what is under way end soon; any thread may ask for it."""
 
     def close(self) -> None:
         """Close it, however far it got."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 from localreg.errors import TunnelError
 from localreg.tunnels import control
 from localreg.tunnels.place import Place, iter_places, wait_for_end
-from localreg.tunnels.spec import TunnelStatus
+from localreg.tunnels.spec import TunnelSpec, TunnelStatus
 
 _CLOSE_SECONDS = 10.0
 """How long a process may take to end `ssh` and itself."""
@@ -32,7 +33,7 @@ def get_status(place: Place) -> TunnelStatus | None:
     """What the process that keeps a tunnel says; None where the tunnel has just gone."""
     spec = place.read()
     if spec is None:
-        return None
+        return _unreadable(place)
     answer = control.ask(place.control, control.STATUS)
     try:
         return TunnelStatus.from_json(spec, answer or "")
@@ -41,8 +42,19 @@ def get_status(place: Place) -> TunnelStatus | None:
 
 
 def fits(status: TunnelStatus, host: str) -> bool:
-    """Whether a tunnel is what a user calls `host`: with or without the name to log in with."""
-    return host in (status.spec.host, status.spec.host.rpartition("@")[2])
+    """Whether a tunnel is what a user calls `host`: with or without the name to log in with, or as a URL."""
+    given = status.spec.host
+    return host in (given, given.rpartition("@")[2], urlsplit(given).hostname if "://" in given else None)
+
+
+def _unreadable(place: Place) -> TunnelStatus | None:
+    """A tunnel that a process keeps, with a spec that says nothing to us; None where it has just gone, or begins."""
+    try:
+        begins = place.spec.stat().st_size == 0
+    except FileNotFoundError:
+        return None
+    spec = TunnelSpec(place.spec.stem, 0, registry="", location="", target="")
+    return None if begins else TunnelStatus(spec, None, "unknown", reason=f"`{place.spec}` cannot be read")
 
 
 def close_tunnels(found: Sequence[tuple[Place, TunnelStatus]]) -> None:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import signal
 import subprocess
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache
 
 from localreg.engines.base import Address
 from localreg.engines.unix_http import UnixHTTPConnection
@@ -27,7 +26,7 @@ from localreg.tunnels import ssh_words
 from localreg.tunnels.link import Pause, Sight
 from localreg.tunnels.place import MARK, Place
 from localreg.tunnels.spec import LOOPBACK, TunnelSpec
-from localreg.tunnels.threads import start_thread
+from localreg.tunnels.ssh_output import SshOutput
 
 _LOGIN_SECONDS = 60.0
 """How long a login may take, with a key that wants to be touched."""
@@ -39,8 +38,9 @@ _END_SECONDS = 3.0
 _POLL_SECONDS = 0.03
 _QUIET_SECONDS = 1.0
 """Between two looks at a login that says when it is done."""
-_MOST_LINES = 200
 _LAST_RESERVED_PORT = 1023
+_FORKS_SINCE = (8, 7)
+"""The OpenSSH that can be told so in its configuration."""
 
 OURS = {
     # Ours alone, without a shell that would wait for the user, and nothing forwarded that somebody else asked for.
@@ -49,6 +49,9 @@ OURS = {
     "ClearAllForwardings": "yes",
     # Nobody is there to answer when it comes back at night.
     "BatchMode": "yes",
+    "StrictHostKeyChecking": "yes",
+    # Nothing for a person who works there.
+    "PermitLocalCommand": "no",
     "ExitOnForwardFailure": "yes",
     "StreamLocalBindUnlink": "yes",
     "StreamLocalBindMask": "0177",
@@ -65,21 +68,18 @@ _DEFAULTS = {
 class SshLink:
     """A tunnel through `ssh`."""
 
+    notices_its_end = True
+
     def __init__(self, spec: TunnelSpec, place: Place, *, news: Callable[[], None], log: Callable[[str], None]) -> None:
         self._spec = spec
         self._place = place
-        self._news = news
-        self._log = log
+        self._listens = f"success for: listen {spec.remote_port},"
+        self._output = SshOutput(self._listens, *ssh_words.COUNTED, news=news, log=log)
         self._process: subprocess.Popen[bytes] | None = None
-        self._lines: deque[str] = deque(maxlen=_MOST_LINES)
-        self._reader: threading.Thread | None = None
-        self._told: set[str] = set()
         self._forwarded = False
+        self._was_forwarded = False
         self._is_allowed = False
-        self._connections = 0
         self._looks = 0
-        self._is_new = False
-        self._channels: set[str] = set()
 
     def establish(self, pause: Pause) -> None:
         """Log in where that is still to do, then have the far side listen.
@@ -98,12 +98,12 @@ class SshLink:
 
     def look(self) -> Sight:
         """Go through `ssh` to the far side's port, and so back to the registry of this machine."""
-        before = self._count(ssh_words.PROHIBITED)
+        before = self._output.count(ssh_words.PROHIBITED)
         self._looks += 1
         if is_registry(UnixHTTPConnection(str(self._place.back), timeout=_LOOK_SECONDS)):
             return "answers"
-        self._await(lambda: self._count(ssh_words.PROHIBITED) > before)
-        return "prohibited" if self._count(ssh_words.PROHIBITED) > before else "silent"
+        self._await(lambda: self._output.count(ssh_words.PROHIBITED) > before)
+        return "prohibited" if self._output.count(ssh_words.PROHIBITED) > before else "silent"
 
     def has_ended(self) -> bool:
         """Whether `ssh` ended."""
@@ -111,16 +111,23 @@ class SshLink:
 
     def ended_because(self) -> str:
         """The last that `ssh` said."""
-        said = [line for line in self._lines if ssh_words.spoken(line)]
+        said = [line for line in self._output.lines if ssh_words.spoken(line)]
         return said[-1].strip().rstrip(".") if said else "the connection is gone"
 
     def connections(self) -> int:
         """Connections from the far side, without those of a look."""
-        return self._connections - self._looks
+        return self._output.connections - self._looks
 
     def is_busy(self) -> bool:
         """Whether somebody on the far side is connected."""
-        return bool(self._channels)
+        return self._output.is_busy()
+
+    def abort(self) -> None:
+        """Have `ssh` end: whoever waits for it waits no more."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
 
     def close(self) -> None:
         """End `ssh`; the far side then listens no more."""
@@ -131,18 +138,16 @@ class SshLink:
         for stop, seconds in ((signal.SIGTERM, _END_SECONDS), (signal.SIGKILL, None)):
             if process.poll() is None:
                 # Also what it started to get through a jump host.
-                os.killpg(process.pid, stop)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, stop)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(seconds)
                 break
-        if self._reader is not None:
-            self._reader.join(_WORD_SECONDS)
+        self._output.join()
         self._place.remove_links()
 
     def _log_in(self, pause: Pause) -> None:
         self._place.remove_links()
-        self._lines.clear()
-        self._channels.clear()
         self._is_allowed = False
         environment = {**os.environ, MARK: str(self._place.spec)}
         try:
@@ -159,7 +164,7 @@ class SshLink:
             hint = "sudo apt install openssh-client" if isinstance(exc, FileNotFoundError) else None
             raise TunnelError(f"cannot run `ssh`: {(exc.strerror or str(exc)).lower()}", hint=hint) from exc
         self._process = process
-        self._reader = start_thread(partial(self._read, process), "ssh")
+        self._output.follow(process)
         deadline = time.monotonic() + _LOGIN_SECONDS
         while not self._place.master.exists():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -168,7 +173,7 @@ class SshLink:
 
     def _arguments(self) -> list[str]:
         spec = self._spec
-        options = {**OURS, "ControlPath": str(self._place.master)}
+        options = {**OURS, **_unforked(), "ControlPath": str(self._place.master)}
         identity = ["-i", spec.identity, "-o", "IdentitiesOnly=yes"] if spec.identity else []
         return [
             *("ssh", "-v", "-N", "-T"),
@@ -189,42 +194,7 @@ class SshLink:
                 f"{self._spec.host} did not let this user in within {_LOGIN_SECONDS:g} seconds",
                 hint=f"ssh {self._spec.host}",
             )
-        return ssh_words.explain(list(self._lines), self._spec.host)
-
-    def _read(self, process: subprocess.Popen[bytes]) -> None:
-        if process.stderr is None:
-            return
-        with process.stderr:
-            for line in process.stderr:
-                text = line.decode(errors="backslashreplace").rstrip()
-                self._lines.append(text)
-                if ssh_words.spoken(text) and not text.startswith("mux_") and text not in self._told:
-                    # Once, however often it is tried before it comes back.
-                    self._told.add(text)
-                    self._log(f"ssh: {text}")
-                if ssh_words.LOGGED_IN in text:
-                    self._told.clear()
-                    self._news()
-                self._follow_channels(text)
-        process.wait()
-        self._news()
-
-    def _follow_channels(self, line: str) -> None:
-        """Learn of a connection from the far side, and when it is over."""
-        if ssh_words.FORWARDED in line:
-            self._connections += 1
-            self._is_new = True
-        elif found := ssh_words.CHANNEL.match(line):
-            if found["what"] == "free":
-                self._channels.discard(found["number"])
-            elif self._is_new:
-                self._is_new = False
-                self._channels.add(found["number"])
-                if len(self._channels) == 1:
-                    self._news()
-
-    def _count(self, word: str) -> int:
-        return sum(word in line for line in tuple(self._lines))
+        return ssh_words.explain(self._output.lines, self._spec.host)
 
     def _await(self, heard: Callable[[], bool]) -> bool:
         """Wait until what `ssh` said on the way has been read."""
@@ -240,8 +210,8 @@ class SshLink:
         listens = Address(spec.bind, spec.remote_port)
         if not self._order("-R", f"{listens}:{spec.target}"):
             raise self._refusal()
-        self._await(lambda: self._count(f"success for: listen {spec.remote_port},") > 0)
-        if not spec.exposed and self._count(ssh_words.OVERRIDDEN):
+        self._await(lambda: self._output.count(self._listens) > 0)
+        if not spec.exposed and self._output.count(ssh_words.OVERRIDDEN):
             self.close()
             raise TunnelError(
                 f"{spec.host} would let everybody who reaches it push: its sshd has `GatewayPorts yes`",
@@ -250,7 +220,7 @@ class SshLink:
             )
         seen_from = Address(LOOPBACK if listens.is_wildcard else spec.bind, spec.remote_port)
         self._order("-L", f"{self._place.back}:{seen_from}")
-        self._forwarded = True
+        self._forwarded = self._was_forwarded = True
         if spec.exposed:
             self._check_exposure(listens)
 
@@ -260,15 +230,15 @@ class SshLink:
         Raises:
             TunnelError: it listens on loopback.
         """
-        address = ssh_words.far_address(list(self._lines)) if listens.is_wildcard else listens.host
+        address = ssh_words.far_address(self._output.lines) if listens.is_wildcard else listens.host
         if address is None:
             return
         self._order("-L", f"{self._place.outside}:{Address(address, listens.port)}")
-        before = self._count(ssh_words.REFUSED)
+        before = self._output.count(ssh_words.REFUSED)
         if is_registry(UnixHTTPConnection(str(self._place.outside), timeout=_LOOK_SECONDS)):
             self._looks += 1
             return
-        if self._await(lambda: self._count(ssh_words.REFUSED) > before):
+        if self._await(lambda: self._output.count(ssh_words.REFUSED) > before):
             self.close()
             raise TunnelError(
                 f"{self._spec.host} lets nobody but itself reach the port: its sshd has `GatewayPorts no`",
@@ -281,8 +251,9 @@ class SshLink:
         if self.has_ended():
             return self._failure()
         # What was allowed once stays so for as long as we are logged in.
-        self._is_allowed = self._is_allowed or self._may_listen() or self._is_taken()
-        if self._is_allowed:
+        self._is_allowed = self._is_allowed or self._may_listen()
+        taken = True if self._is_allowed else self._is_taken()
+        if taken or (taken is None and (self._was_forwarded or spec.resumes)):
             low = spec.remote_port <= _LAST_RESERVED_PORT
             return PortTakenError(
                 f"port {spec.remote_port} on {spec.bind} of {spec.host} is taken{', or for root only' if low else ''}",
@@ -293,7 +264,10 @@ class SshLink:
         return TunnelError(
             f"{spec.host} does not let this user forward port {spec.remote_port}",
             hint="`AllowTcpForwarding yes` in its sshd_config, and no `PermitListen` or `restrict` without this port",
-            details=["its sshd_config, or the key's line in authorized_keys, forbids it"],
+            details=[
+                "its sshd_config, or the key's line in authorized_keys, forbids it"
+                + (", or somebody has the port: it may not be looked at either" if taken is None else "")
+            ],
         )
 
     def _may_listen(self) -> bool:
@@ -304,20 +278,21 @@ class SshLink:
             self._order("-R", nowhere, cancel=True)
         return allowed
 
-    def _is_taken(self) -> bool:
-        """Whether somebody takes connections on the far side's port, where we may look."""
+    def _is_taken(self) -> bool | None:
+        """Whether somebody takes connections on the far side's port; None where we may not look."""
         listens = Address(self._spec.bind, self._spec.remote_port)
         seen_from = Address(LOOPBACK if listens.is_wildcard else listens.host, listens.port)
-        refused = self._count(ssh_words.REFUSED) + self._count(ssh_words.PROHIBITED)
+        words = (ssh_words.PROHIBITED, ssh_words.REFUSED)
+        before = [self._output.count(word) for word in words]
         self._order("-L", f"{self._place.back}:{seen_from}")
         connection = UnixHTTPConnection(str(self._place.back), timeout=_WORD_SECONDS)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/v2/")
             connection.getresponse()
-        self._await(lambda: self._count(ssh_words.REFUSED) + self._count(ssh_words.PROHIBITED) > refused)
-        taken = self._count(ssh_words.REFUSED) + self._count(ssh_words.PROHIBITED) == refused
+        self._await(lambda: [self._output.count(word) for word in words] != before)
         self._order("-L", f"{self._place.back}:{seen_from}", cancel=True)
-        return taken
+        prohibited, refused = (self._output.count(word) > count for word, count in zip(words, before, strict=True))
+        return None if prohibited else not refused
 
     def _order(self, *forward: str, cancel: bool = False) -> bool:
         """Tell the running `ssh` to forward something, or to do so no more; whether it, and the far side, did."""
@@ -332,9 +307,17 @@ class SshLink:
                 check=False,
                 timeout=_ORDER_SECONDS,
             )
-        except subprocess.TimeoutExpired:
+        except (OSError, subprocess.TimeoutExpired):
             return False
         return done.returncode == 0
+
+
+@cache
+def _unforked() -> Mapping[str, str]:
+    """What keeps `ssh` from going into the background by itself, where it knows that."""
+    said = subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=False).stderr  # noqa: S607 -- on PATH
+    found = re.match(r"OpenSSH_(\d+)\.(\d+)", said)
+    return {"ForkAfterAuthentication": "no"} if found and (int(found[1]), int(found[2])) >= _FORKS_SINCE else {}
 
 
 def _as_options(options: Mapping[str, str]) -> list[str]:

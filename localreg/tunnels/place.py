@@ -77,10 +77,16 @@ class Place:
                 os.close(descriptor)
                 return None
             # Whoever held it may have removed the file meanwhile.
-            with contextlib.suppress(FileNotFoundError):
-                if os.fstat(descriptor).st_ino == self.spec.stat().st_ino:
-                    return descriptor
+            if self.is_locked_by(descriptor):
+                return descriptor
             os.close(descriptor)
+
+    def is_locked_by(self, descriptor: int) -> bool:
+        """Whether a descriptor that holds the lock is still that of the file."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), self.spec.stat())
+        except FileNotFoundError:
+            return False
 
     def read(self) -> TunnelSpec | None:
         """What was asked for; None where nothing, or not all of it, was written."""
@@ -137,9 +143,10 @@ class Place:
         return found
 
 
-def place_of(host: str, remote_port: int) -> Place:
+def place_of(spec: TunnelSpec) -> Place:
     """Where the files of a tunnel are: the same for every process of this user."""
-    key = hashlib.sha256(f"{host}\0{remote_port}".encode()).hexdigest()[:8]
+    what = spec.probe_url or f"{spec.host}\0{spec.remote_port}"
+    key = hashlib.sha256(what.encode()).hexdigest()[:8]
     return Place(runtime_folder(_LONGEST_NAME) / f"tunnel-{key}.json")
 
 

@@ -113,12 +113,21 @@ def plan_program(registry: Registry, log: LogSource | None, *, command: str, pro
         raise UsageError(f"`{command}` is no command: {str(exc).lower()}", hint="localreg tunnel open --help") from exc
     if not words:
         raise UsageError("--command is empty", hint="localreg tunnel open --help")
-    parts = urlsplit(probe_url)
+    hint = "--probe-url https://NAME.ngrok.app"
+    try:
+        parts = urlsplit(probe_url)
+        port_there = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as exc:
+        raise UsageError(f"`{probe_url}` is no URL to look at: {exc}", hint=hint) from exc
+    if parts.query or parts.fragment:
+        raise UsageError(f"`{probe_url}` has more than a path: `/v2/` comes behind it", hint=hint)
+    if parts.username is not None or parts.password is not None:
+        raise UsageError("--probe-url has a name or a password in it, which others would see", hint=hint)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"`{probe_url}` is no URL to look at", hint="--probe-url https://NAME.ngrok.app")
+        raise UsageError(f"`{probe_url}` is no URL to look at", hint=hint)
     return TunnelSpec(
         host=Path(words[0]).name,
-        remote_port=parts.port or (443 if parts.scheme == "https" else 80),
+        remote_port=port_there,
         registry=registry.container.name,
         location=registry.get_location(),
         target=target,

@@ -28,11 +28,16 @@ _LOOK_SECONDS = 10.0
 _END_SECONDS = 3.0
 _POLL_SECONDS = 0.2
 _MOST_LINES = 20
-_READY = (200, 401)
+_LONGEST_LINE = 1 << 16
+_ASKS_FOR_LOGIN = 401
+_READY = (200, _ASKS_FOR_LOGIN)
+_API_VERSION = "Docker-Distribution-Api-Version"
 
 
 class ProgramLink:
     """A tunnel through a program that was given."""
+
+    notices_its_end = False
 
     def __init__(self, spec: TunnelSpec, place: Place, *, news: Callable[[], None], log: Callable[[str], None]) -> None:
         self._spec = spec
@@ -53,7 +58,7 @@ class ProgramLink:
             self.close()
             self._start()
         deadline = time.monotonic() + _START_SECONDS
-        while self.look() != "answers":
+        while self.look() == "silent":
             if self.has_ended():
                 raise self._failure(self.ended_because())
             if time.monotonic() > deadline:
@@ -70,10 +75,13 @@ class ProgramLink:
         except urllib.error.HTTPError as exc:
             status, headers = exc.code, exc.headers
             exc.close()
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException, ValueError):
             return "silent"
+        if status == _ASKS_FOR_LOGIN and _API_VERSION not in headers:
+            # Something before the registry, which shows it to those who have a password.
+            return "prohibited" if "WWW-Authenticate" in headers else "silent"
         # Some servers answer 200 to everything; only a registry says which API it speaks.
-        is_registry = status in _READY and "Docker-Distribution-Api-Version" in headers
+        is_registry = status in _READY and _API_VERSION in headers
         return "answers" if is_registry else "silent"
 
     def has_ended(self) -> bool:
@@ -92,6 +100,9 @@ class ProgramLink:
         """It does not say."""
         return False
 
+    def abort(self) -> None:
+        """Nothing waits for the program itself."""
+
     def close(self) -> None:
         """End the program, and what it started."""
         process, self._process = self._process, None
@@ -99,10 +110,13 @@ class ProgramLink:
             return
         for stop, seconds in ((signal.SIGTERM, _END_SECONDS), (signal.SIGKILL, None)):
             if process.poll() is None:
-                os.killpg(process.pid, stop)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, stop)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(seconds)
                 break
+        # Also what has made itself independent of it.
+        self._place.end_processes()
         if self._reader is not None:
             self._reader.join(1)
 
@@ -128,7 +142,7 @@ class ProgramLink:
         if process.stdout is None:
             return
         with process.stdout:
-            for line in process.stdout:
+            for line in iter(partial(process.stdout.readline, _LONGEST_LINE), b""):
                 text = line.decode(errors="backslashreplace").rstrip()
                 self._lines.append(text)
                 self._log(f"{self._spec.host}: {text}")

@@ -18,9 +18,14 @@ _MOST_LINES = 500
 """Of the log's end that are looked through."""
 
 _PUT = re.compile(
-    rb'\[(?P<time>[^]]+)\] "PUT /v2/(?P<repository>\S+)/manifests/(?P<tag>\S+) HTTP/[0-9.]+" 201 ', re.ASCII
+    rb'^\S+ - - \[(?P<time>[^]]+)\] "PUT /v2/(?P<repository>[a-z0-9._/-]+)/manifests/(?P<tag>[A-Za-z0-9._:-]+)'
+    rb' HTTP/[0-9.]+" 201 ',
+    re.MULTILINE,
 )
-"""A manifest that was taken in, in the combined log format that Distribution writes to its stdout."""
+"""A manifest that was taken in, in the combined log format that Distribution writes to its stdout.
+
+Whoever asks the registry can have it write what looks like one: it is shown to people, and nothing depends on it.
+"""
 _TIME = "%d/%b/%Y:%H:%M:%S %z"
 
 
@@ -48,10 +53,11 @@ def last_push(written: Iterable[bytes]) -> Push | None:
     Args:
         written: The log, cut anywhere.
     """
-    taken_in = list(_PUT.finditer(b"".join(written)))
-    if not taken_in:
-        return None
-    found = taken_in[-1]
-    at = datetime.strptime(found["time"].decode(), _TIME)  # noqa: DTZ007 -- the format has the zone
-    reference = f"{found['repository'].decode()}:{found['tag'].decode()}"
-    return Push(reference.replace(":sha256:", "@sha256:"), at.isoformat())
+    for found in reversed(list(_PUT.finditer(b"".join(written)))):
+        try:
+            at = datetime.strptime(found["time"].decode(), _TIME)  # noqa: DTZ007 -- the format has the zone
+        except ValueError:
+            continue
+        reference = f"{found['repository'].decode()}:{found['tag'].decode()}"
+        return Push(reference.replace(":sha256:", "@sha256:"), at.isoformat())
+    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ class LogSource:
     engine: EngineName
     endpoint: Endpoint
     container: str
-    """Its ID."""
+    """Its name: one that is made anew is the same registry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,11 @@ class TunnelSpec:
         return f"http://{self.target}"
 
     def as_typed(self) -> str:
-        """The command that asks `ssh` for it."""
-        words = ["localreg", "tunnel", "open", self.host]
+        """The command that asks for it."""
+        words = ["localreg", "tunnel", "open"]
+        if self.probe_url is not None:
+            return shlex.join([*words, "--command", shlex.join(self.command), "--probe-url", self.probe_url])
+        words.append(self.host)
         if self.remote_port != DEFAULT_REMOTE_PORT:
             words += ["--remote-port", str(self.remote_port)]
         if self.bind != LOOPBACK:
@@ -97,7 +100,9 @@ class TunnelSpec:
             values: dict[str, Any] = json.loads(text)
             log = values.pop("log")
             values |= {key: tuple(values[key]) for key in ("ssh_options", "command")}
-            return cls(**values, log=None if log is None else _log_source(log))
+            # Of another release it may say more.
+            known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+            return cls(**known, log=None if log is None else _log_source(log))
         except (TypeError, KeyError, AttributeError) as exc:
             raise ValueError("not a tunnel") from exc
 
@@ -117,6 +122,10 @@ TunnelState = Literal["connecting", "open", "not verified", "not answering", "wa
 """`connecting` until it is open for the first time; `open` when the registry answers from the far side; `not verified`
 when the far side does not let us look; `not answering` when it does, and no registry answers; `waiting` for the next
 attempt; `unknown` when the process that keeps it does not say."""
+
+
+UP: frozenset[TunnelState] = frozenset({"open", "not verified", "not answering"})
+"""The way to the far side is open."""
 
 
 @dataclass(frozen=True, slots=True)

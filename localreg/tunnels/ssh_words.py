@@ -20,10 +20,13 @@ REFUSED = "connect failed: Connection refused"
 """Nobody listens there."""
 OVERRIDDEN = "overridden by server GatewayPorts"
 """The far side listens on every address, whatever it was asked for."""
+COUNTED = (PROHIBITED, REFUSED, OVERRIDDEN)
 
 _NOISE = ("debug1: ", "debug2: ", "debug3: ", "OpenSSH_", "Authenticated to ", "Transferred: ", "Bytes per second")
 _AUTHENTICATED = re.compile(r"Authenticated to (?P<name>\S+) \((?:\[(?P<address>[^]]+)\]:\d+|via proxy)\)")
 _HOST_KEY = re.compile(r"Server host key: (?P<kind>\S+) (?P<fingerprint>\S+)")
+
+_KEYS_KNOWN = "SSH2_MSG_NEWKEYS sent"
 
 _CONNECT = re.compile(r"^connect to host \S+ port \d+: ")
 _LOST = (
@@ -62,11 +65,9 @@ def explain(lines: Sequence[str], host: str) -> LocalregError:
         host: As it was given.
     """
     said = [line.strip() for line in lines if spoken(line)]
-    for hears, explained in (
-        (_is_about_host_key, _host_key),
-        (_is_about_login, _login),
-        (_is_about_options, _options),
-    ):
+    if any(map(_is_about_host_key, _until_keys_are_known(lines))):
+        return _host_key(said, lines, host)
+    for hears, explained in ((_is_about_login, _login), (_is_about_options, _options)):
         if any(map(hears, said)):
             return explained(said, lines, host)
     last = next((line for line in reversed(said) if any(lost in line for lost in _LOST)), said[-1] if said else "")
@@ -74,6 +75,16 @@ def explain(lines: Sequence[str], host: str) -> LocalregError:
     return TunnelError(
         f"`ssh` does not get to {host}: {reason}", hint=f"ssh {shlex.quote(host)}", details=[*said[-5:-1], last]
     )
+
+
+def _until_keys_are_known(lines: Sequence[str]) -> Sequence[str]:
+    """What was said before the far side proved who it is: later it may say anything, in a banner.
+
+    A jump host has come so far before the far side begins.
+    """
+    known = [number for number, line in enumerate(lines) if _KEYS_KNOWN in line]
+    rest = lines[known[-1] :] if known else lines
+    return [] if known and not any(map(_HOST_KEY.search, rest)) else rest
 
 
 def _is_about_host_key(line: str) -> bool:

@@ -17,7 +17,7 @@ from localreg.tunnels.control import ControlServer
 from localreg.tunnels.link import Link
 from localreg.tunnels.place import Place
 from localreg.tunnels.pushes import find_last_push
-from localreg.tunnels.spec import TunnelSpec, TunnelState, TunnelStatus
+from localreg.tunnels.spec import UP, TunnelSpec, TunnelState, TunnelStatus
 
 _LOOK_EVERY = 60.0
 """Seconds between two looks at a tunnel that is open; `ssh` itself notices sooner when the far side is gone."""
@@ -41,8 +41,6 @@ _LEFT_PORT_SECONDS = 30.0
 """How long a first attempt waits for a port that a tunnel of ours may still hold, whose process was killed."""
 _PUSH_LULL = 2.0
 """Seconds between two looks at the log while somebody on the far side is connected."""
-_UP: frozenset[TunnelState] = frozenset({"open", "not verified", "not answering"})
-"""The way to the far side is open."""
 
 
 class ClosedError(Exception):
@@ -61,11 +59,13 @@ class Supervisor:
         changed: Callable[[TunnelStatus], None],
         log: Callable[[str], None],
         log_file: str | None = None,
+        is_lost: Callable[[], bool] = lambda: False,
     ) -> None:
         self._spec = spec
         self._place = place
         self._changed = changed
         self._log = log
+        self._is_lost = is_lost
         self._news = threading.Event()
         self._closing = threading.Event()
         self._asked = threading.Event()
@@ -88,6 +88,10 @@ class Supervisor:
             self._keep()
         except ClosedError:
             pass
+        except LocalregError:
+            # What was under way was ended for it.
+            if not self._closing.is_set():
+                raise
         finally:
             self._link.close()
             server.close()
@@ -101,6 +105,8 @@ class Supervisor:
         """Have `run` come to its end."""
         self._closing.set()
         self._news.set()
+        # What is under way waits for it.
+        self._link.abort()
 
     def _keep(self) -> None:
         while True:
@@ -169,8 +175,10 @@ class Supervisor:
                 f"{self._spec.host} takes the tunnel, but the registry does not answer from there",
                 hint=f"curl http://{self._spec.remote}/v2/ on {self._spec.host}",
             )
-        else:
+        elif not self._link.notices_its_end:
             return False
+        elif not (self._status.state in UP and self._link.is_busy()):
+            self._enter("not answering", "nothing comes back from the far side")
         return True
 
     def _watch(self) -> None:
@@ -178,11 +186,17 @@ class Supervisor:
 
         Raises:
             ClosedError: it is to be closed.
+            TunnelError: nobody could find it any more.
         """
         looked, clocks = time.monotonic(), _clock_difference()
         while not self._link.has_ended():
             every = _LOOK_EVERY if self._status.state in ("open", "not verified") else _AGAIN
             self._pause(_PUSH_LULL if self._link.is_busy() else min(_NAP, every), heed_news=True)
+            if self._is_lost():
+                raise TunnelError(
+                    f"the files of the tunnel in {self._place.spec.parent} were removed: nobody could find it any more",
+                    hint=self._spec.as_typed(),
+                )
             if self._link.connections() is not None:
                 self._read_log_where_new()
             slept = abs(_clock_difference() - clocks) > _CLOCK_JUMP
@@ -208,13 +222,13 @@ class Supervisor:
             before = self._status
             if (before.state, before.reason) == (state, reason):
                 return
-            reopened = state in _UP and before.state not in _UP and before.opened is not None
+            reopened = state in UP and before.state not in UP and before.opened is not None
             self._status = replace(
                 before,
                 state=state,
                 reason=reason,
                 since=before.since if state == before.state else _now(),
-                opened=before.opened or (_now() if state in _UP else None),
+                opened=before.opened or (_now() if state in UP else None),
                 reconnects=before.reconnects + reopened,
             )
         self._log(f"{state}{': ' + reason if reason else ''}")
@@ -244,12 +258,14 @@ class Supervisor:
     def _answer(self, word: str) -> str:
         if word == control.CLOSE:
             self.close()
-        elif self._status.state in _UP:
+        elif self._status.state in UP:
             # What was seen a minute ago is no answer.
             self._looked.clear()
             self._asked.set()
             self._news.set()
-            self._looked.wait(_ANSWER_SECONDS)
+            if not self._looked.wait(_ANSWER_SECONDS) and not self._link.is_busy():
+                reason = f"the far side does not answer within {_ANSWER_SECONDS:g} seconds"
+                return replace(self._status, state="not answering", reason=reason).to_json()
             self._read_log_where_new()
         return self._status.to_json()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -211,6 +212,93 @@ def test_in_the_background_it_survives_its_terminal(on_docker: Tunnels) -> None:
     assert on_docker.far.answers()
 
 
+def test_whatever_ends_it_nothing_is_left(on_docker: Tunnels) -> None:
+    # At the worst moment: `ssh` has just been started, and nobody has put down that it was.
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        with on_docker.bed.started("localreg", *on_docker.arguments) as process:
+            assert wait_until(lambda: on_docker.ssh_processes() != [], seconds=PATIENCE)
+            process.send_signal(number)
+            process.wait(10)
+        assert on_docker.ssh_processes() == []
+        assert list(Path("/run/localreg").glob("tunnel-*")) == []
+
+
+def test_under_nohup_it_survives_its_terminal(on_docker: Tunnels) -> None:
+    with on_docker.bed.started("nohup", "localreg", *on_docker.arguments) as process:
+        read_until(process, b"\n")
+        process.send_signal(signal.SIGHUP)
+        assert on_docker.status()["state"] == "open"
+        on_docker.bed.ok("tunnel", "close")
+        assert process.wait(10) == 0
+
+
+def test_with_no_stream_open_it_is_kept(on_docker: Tunnels) -> None:
+    bed = on_docker.bed
+    line = " ".join(["localreg", *on_docker.arguments, "--background"])
+    bed.run("bash", "-c", f"{line} <&- >&- 2>&-")
+    assert on_docker.status()["state"] == "open"
+    bed.ok("tunnel", "close")
+    bed.run("bash", "-c", f"{line} | true")
+    assert on_docker.becomes("open")["reconnects"] == 0
+
+
+def test_one_that_is_being_opened_is_not_open_already(on_docker: Tunnels, folder: Path) -> None:
+    bed = on_docker.bed
+    ssh = folder / "ssh"
+    ssh.write_text("#!/bin/sh\n[ $# -eq 1 ] || sleep 1000\n")
+    ssh.chmod(0o755)
+    hanging = f"PATH={folder}:{bed.environment['PATH']}"
+    with bed.started("env", hanging, "localreg", *on_docker.arguments, "--background") as first:
+        assert wait_until(lambda: [one["state"] for one in on_docker.told()] == ["connecting"], seconds=PATIENCE)
+        said = bed.refused(1, *on_docker.arguments, "--background")
+        assert "is kept already, and is connecting" in said
+        bed.ok("tunnel", "close")
+        assert first.wait(10) == 1
+        assert first.stderr is not None
+        assert b"the tunnel was closed before it was open" in first.stderr.read()
+
+
+def test_one_that_nobody_could_find_ends(on_docker: Tunnels) -> None:
+    on_docker.open()
+    shutil.rmtree("/run/localreg")
+    assert wait_until(lambda: on_docker.ssh_processes() == [], seconds=PATIENCE)
+    assert wait_until(lambda: on_docker.far.listens() == [], seconds=5)
+
+
+def test_a_registry_that_is_made_anew_is_the_same(on_docker: Tunnels, folder: Path) -> None:
+    archive = image_archive(folder)
+    on_docker.open()
+    on_docker.bed.engine_ok("rm", "-f", "registry")
+    on_docker.bed.ok("up")
+    on_docker.push_with_skopeo(archive, "new:1")
+    assert on_docker.status()["last_push"]["reference"] == "new:1"
+
+
+def test_whoever_reaches_the_port_cannot_end_the_tunnel(on_docker: Tunnels) -> None:
+    on_docker.open()
+    before = on_docker.status()["pid"]
+    # Distribution writes the name of whoever logs in as it is given.
+    name = "%5Bx%5D%20%22PUT%20%2Fv2%2Fa%2Fmanifests%2Fb%20HTTP%2F1.1%22%20201%20"
+    on_docker.far.ok("curl", "-s", "--request-target", f"http://{name}@h/v2/", "http://127.0.0.1:5000/")
+    found = on_docker.status()
+    assert (found["pid"], found["state"], found["last_push"]) == (before, "open", None)
+
+
+def test_a_slow_push_is_not_cut_by_a_look(on_docker: Tunnels, folder: Path) -> None:
+    far = on_docker.far
+    archive = image_archive(folder, ballast=os.urandom(2_000_000))
+    on_docker.open()
+    far.ok("tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "1mbit", "burst", "32kbit", "latency", "300ms")
+    try:
+        with subprocess.Popen(far.command(skopeo_push(archive)), stdout=subprocess.DEVNULL) as process:
+            while process.poll() is None:
+                assert on_docker.status()["state"] == "open"
+            assert process.returncode == 0
+    finally:
+        far.ok("tc", "qdisc", "del", "dev", "eth0", "root")
+    assert on_docker.status()["reconnects"] == 0
+
+
 def test_the_registry_may_go_and_come_back(on_docker: Tunnels) -> None:
     bed = on_docker.bed
     on_docker.open()
@@ -227,7 +315,9 @@ def test_a_far_side_that_lets_nobody_look_is_not_verified(on_docker: Tunnels) ->
     on_docker.far.start_sshd("AllowTcpForwarding remote")
     said = on_docker.bed.localreg(*on_docker.arguments, "--background")
     assert (said.returncode, said.stderr) == (0, "open, not verified: the far side does not let us look\n")
-    assert on_docker.status()["state"] == "not verified"
+    # However often it is looked.
+    for _ in range(25):
+        assert on_docker.status()["state"] == "not verified"
     assert on_docker.far.answers()
 
 
@@ -310,6 +400,28 @@ def test_a_program_makes_the_tunnel(on_docker: Tunnels, folder: Path) -> None:
     far.start_sshd()
     assert on_docker.becomes("open")["reconnects"] == 1
     bed.ok("tunnel", "close", "ssh")
+    assert wait_until(lambda: far.listens() == [], seconds=5)
+
+
+def test_what_a_program_started_ends_with_the_tunnel(on_docker: Tunnels, folder: Path) -> None:
+    bed, far = on_docker.bed, on_docker.far
+    ssh = f"ssh -N -i {on_docker.key} -R 127.0.0.1:5000:127.0.0.1:$1 -L 5600:127.0.0.1:5000 {far.host}"
+    program = folder / "program"
+    program.write_text(f"#!/bin/sh\ntrap '' TERM INT\nsetsid sleep 4321 &\n{ssh} &\nwhile :; do sleep 1; done\n")
+    program.chmod(0o755)
+    command = ("tunnel", "open", "--command", f"{program} {{port}}", "--probe-url", "http://127.0.0.1:5600")
+
+    def is_left() -> bool:
+        return any("4321" in one.info["cmdline"] for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"])
+
+    with bed.started("localreg", *command) as process:
+        read_until(process, b"\n")
+        assert is_left()
+        # Twice: who waits for a program that will not end tries again.
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert not is_left()
     assert wait_until(lambda: far.listens() == [], seconds=5)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -65,18 +66,18 @@ def test_a_status_is_read_as_it_was_written() -> None:
 
 
 def test_one_process_at_a_time_keeps_a_tunnel() -> None:
-    here = place_of("ci@far", 5000)
+    here = place_of(SPEC)
     lock = here.claim()
     assert lock is not None
     assert here.claim() is None
     assert stat.S_IMODE(here.spec.stat().st_mode) == 0o600
     os.close(lock)
     assert here.claim() is not None
-    assert place_of("ci@far", 5001) != here
+    assert place_of(replace(SPEC, remote_port=5001)) != here
 
 
 def test_a_lock_on_a_file_that_was_removed_counts_for_nothing() -> None:
-    here = place_of("ci@far", 5000)
+    here = place_of(SPEC)
     first = here.claim()
     assert first is not None
     here.remove()
@@ -86,12 +87,12 @@ def test_a_lock_on_a_file_that_was_removed_counts_for_nothing() -> None:
 
 
 def test_what_a_killed_process_left_is_ended_and_removed() -> None:
-    here = place_of("ci@far", 5000)
+    here = place_of(SPEC)
     here.spec.write_text(SPEC.to_json())
     for path in (here.control, here.master, here.back):
         path.touch()
     marked = {**os.environ, MARK: str(here.spec)}
-    foreign = {**os.environ, MARK: str(place_of("ci@other", 5000).spec)}
+    foreign = {**os.environ, MARK: str(place_of(replace(SPEC, host="ci@other")).spec)}
     command = [sys.executable, "-c", "import signal; signal.pause()"]
     with (
         subprocess.Popen(command, env=marked) as orphan,
@@ -110,7 +111,7 @@ def test_what_a_killed_process_left_is_ended_and_removed() -> None:
 
 def test_a_process_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, "_END_SECONDS", 0.2)
-    here = place_of("ci@far", 5000)
+    here = place_of(SPEC)
     code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
     with subprocess.Popen(
         [sys.executable, "-c", code], env={**os.environ, MARK: str(here.spec)}, stdout=subprocess.PIPE
@@ -125,7 +126,7 @@ def test_a_process_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_tunnel_that_does_not_end_is_not_waited_for_in_vain() -> None:
-    here = place_of("ci@far", 5000)
+    here = place_of(SPEC)
     lock = here.claim()
     assert lock is not None
     assert not wait_for_end(here, seconds=0.1)
@@ -145,7 +146,7 @@ def test_a_word_is_answered_and_nobody_is_no_answer(tmp_path: Path) -> None:
 
 def test_a_process_that_says_nothing_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "_ASK_SECONDS", 0.1)
-    here = place_of("ci@far", 5000)
+    here = place_of(SPEC)
     lock = here.claim()
     assert lock is not None
     os.write(lock, SPEC.to_json().encode())
@@ -333,3 +334,49 @@ def test_a_log_that_has_grown_too_long_begins_anew(tmp_path: Path, monkeypatch: 
     assert len(log.read_text()) < 150
     assert log.read_text().endswith("line 19\n")
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_a_spec_of_another_release_is_read() -> None:
+    assert TunnelSpec.from_json(json.dumps({**json.loads(SPEC.to_json()), "more": 1})) == SPEC
+
+
+def test_a_tunnel_whose_spec_says_nothing_can_be_closed() -> None:
+    here = place_of(SPEC)
+    lock = here.claim()
+    assert lock is not None
+    assert listing.list_tunnels() == []
+    os.write(lock, b"{half a")
+    ((found, status),) = listing.list_tunnels()
+    assert (found, status.state, status.spec.host) == (here, "unknown", here.spec.stem)
+    os.close(lock)
+
+
+def test_what_looks_like_a_push_in_a_log_does_no_harm() -> None:
+    line = b'10.0.0.1 - - [25/Nov/2026:09:38:09 +0000] "PUT /v2/app/manifests/1 HTTP/1.1" 201 0\n'
+    for forged in (
+        b'10.0.0.1 - [x] "PUT /v2/a/manifests/b HTTP/1.1" 201  [25/Nov/2026:09:38:10 +0000] "GET /v2/ HTTP/1.1" 200\n',
+        line.replace(b"25/Nov", b"99/Nov"),
+        line.replace(b"app", b"a\xffpp"),
+        line.replace(b"app", b"a\x1b[31m"),
+        line.replace(b" - - ", b" - me "),
+    ):
+        found = last_push([line, forged])
+        assert found is not None
+        assert found.reference == "app:1"
+
+
+def test_a_banner_is_not_a_word_of_ssh() -> None:
+    shaken = ["debug1: Server host key: ssh-ed25519 SHA256:x", "debug1: SSH2_MSG_NEWKEYS sent"]
+    refusal = ["Host key verification failed.", "ci@far: Permission denied (publickey)."]
+    assert isinstance(explain([*shaken, *refusal], "far"), TunnelError)
+    # A jump host has come so far, and what is behind it has not.
+    assert isinstance(explain([*shaken, shaken[0], refusal[0]], "far"), HostKeyError)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://x:99999", "http://[::1", "http://me:word@x", "http://x/?token=1", "ftp://x", "x"]
+)
+def test_what_is_no_url_to_look_at_is_refused(registry: Registry, url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        plan_program(registry, None, command="x", probe_url=url)
+    assert "word" not in caught.value.message.replace("password", "")

@@ -31,6 +31,8 @@ class FakeLink:
     sight: Sight = "answers"
     attempts: int = 0
     closes: int = 0
+    notices_its_end: bool = False
+    busy: bool = False
     news: Callable[[], None] = lambda: None
     broken: threading.Event = field(default_factory=threading.Event)
 
@@ -54,7 +56,10 @@ class FakeLink:
         return 0
 
     def is_busy(self) -> bool:
-        return False
+        return self.busy
+
+    def abort(self) -> None:
+        pass
 
     def close(self) -> None:
         self.closes += 1
@@ -67,7 +72,7 @@ class FakeLink:
 
 @pytest.fixture
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_FIRST_WAIT", "_PORT_WAIT", "_AGAIN", "_LEFT_PORT_SECONDS"):
+    for name in ("_FIRST_WAIT", "_PORT_WAIT", "_MOMENT", "_AGAIN", "_LEFT_PORT_SECONDS"):
         monkeypatch.setattr(supervisor, name, getattr(supervisor, name) / 50)
 
 
@@ -98,14 +103,16 @@ class Kept:
 
 
 @contextmanager
-def kept(spec: TunnelSpec, folder: Path, link: FakeLink) -> Iterator[Kept]:
+def kept(
+    spec: TunnelSpec, folder: Path, link: FakeLink, *, is_lost: Callable[[], bool] = lambda: False
+) -> Iterator[Kept]:
     found = Kept(link, Place(folder / "tunnel-1.json"))
 
     def make(news: Callable[[], None], _log: Callable[[str], None]) -> FakeLink:
         link.news = news
         return link
 
-    keeper = Supervisor(spec, found.place, make, changed=found.states.append, log=lambda _: None)
+    keeper = Supervisor(spec, found.place, make, changed=found.states.append, log=lambda _: None, is_lost=is_lost)
 
     def run() -> None:
         try:
@@ -221,3 +228,26 @@ def test_the_wait_grows_with_the_outage() -> None:
     refused, taken = TunnelError("refused"), PortTakenError("taken")
     assert [seconds_until_next(refused, outage) for outage in (0, 4, 60, 10_000)] == [1, 1, 15, 30]
     assert seconds_until_next(taken, 10_000) == 2
+
+
+@pytest.mark.parametrize(("busy", "state"), [(True, "open"), (False, "not answering")])
+def test_a_busy_line_is_not_cut(spec: TunnelSpec, tmp_path: Path, *, busy: bool, state: str) -> None:
+    with kept(spec, tmp_path, FakeLink(notices_its_end=True, busy=busy)) as found:
+        assert found.is_in("open")
+        found.link.sight = "silent"
+        told = TunnelStatus.from_json(spec, control.ask(found.place.control, control.STATUS) or "")
+        assert told.state == state
+        found.link.sight = "answers"
+        assert found.is_in("open")
+    assert found.link.closes == 1
+
+
+def test_a_tunnel_that_nobody_could_find_ends(
+    spec: TunnelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_NAP", 0.05)
+    with kept(spec, tmp_path, FakeLink(), is_lost=lambda: True) as found:
+        assert found.ended()
+    assert found.error is not None
+    assert "were removed" in found.error.message
+    assert found.error.hint == "localreg tunnel open ci@far"

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
+from queue import SimpleQueue
 from typing import Annotated
 
 import typer
 
-from localreg.cli.commands import Command, command_app
+from localreg.cli.commands import Command, ReaderGoneError, command_app
 from localreg.cli.session import Session, session_of
+from localreg.output.humane import printable
 from localreg.output.live_line import LiveLine
 from localreg.output.tunnels import live_line, render_open, render_state
 from localreg.tunnels import keeper
 from localreg.tunnels.spec import TunnelStatus
 
 app = command_app()
+
+_INTERRUPTED = 130
+_TERMINATED = 143
 
 
 @app.command(cls=Command, hidden=True)
@@ -26,13 +32,29 @@ def keep(
 ) -> None:
     """Keep a tunnel open."""
     session = session_of(context)
-    # The terminal closes: the tunnel ends in order, as after Ctrl-C.
-    signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
     display = _Display(session, ready)
+    stops = _stops()
     try:
-        keeper.keep(lock, background=ready is not None, changed=display.changed, log=display.log)
+        stopped_by = keeper.keep(
+            lock, background=ready is not None, changed=display.changed, log=display.log, stops=stops
+        )
     finally:
         display.end()
+    if stopped_by is not None:
+        raise typer.Exit(_INTERRUPTED if stopped_by == signal.SIGINT else _TERMINATED)
+
+
+def _stops() -> SimpleQueue[int]:
+    """Take in the signals that end the tunnel.
+
+    They are put down here, and nothing else: one that interrupted what is under way would leave `ssh` behind.
+    """
+    stops: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Under nohup the end of the terminal is not for it.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda received, _frame: stops.put(received))
+    return stops
 
 
 class _Display:
@@ -50,23 +72,30 @@ class _Display:
             self._was_open = True
             if self._line is not None:
                 self._line.clear()
-            self._session.streams.show(render_open(status))
-            if status.state != "open":
-                self._session.streams.note(f"open, {status.state}: {status.reason}")
-            if self._ready is not None:
+            if self._ready is None:
+                self._show_open(status)
+            else:
+                # Nobody has to read it.
+                with suppress(ReaderGoneError, BrokenPipeError):
+                    self._show_open(status)
                 keeper.detach(self._ready, keeper.kept_place().log)
         elif self._ready is None and self._line is None:
             self._session.streams.note(render_state(status))
         if self._line is not None:
             self._line.show(lambda width: live_line(status, width=width))
 
+    def _show_open(self, status: TunnelStatus) -> None:
+        self._session.streams.show(render_open(status))
+        if status.state != "open":
+            self._session.streams.note(f"open, {status.state}: {status.reason}")
+
     def log(self, text: str) -> None:
         """Write down what happens."""
         if self._ready is not None:
-            keeper.write_log(keeper.kept_place().log, text)
+            keeper.write_log(keeper.kept_place().log, printable(text))
         elif self._session.debug:
             self.end()
-            print(text, file=sys.stderr, flush=True)  # noqa: T201 -- asked for with --debug
+            print(printable(text), file=sys.stderr, flush=True)  # noqa: T201 -- asked for with --debug
 
     def end(self) -> None:
         """Leave the terminal as it was."""

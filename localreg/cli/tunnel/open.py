@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,16 +13,20 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import Session, session_of
 from localreg.engines.select import Selection
-from localreg.errors import ConflictError
+from localreg.errors import ConflictError, TunnelError
 from localreg.output.tunnels import close_command, render_open
 from localreg.registry_container import Registry, get_running_registry
 from localreg.tunnels import keeper
 from localreg.tunnels.listing import get_status
-from localreg.tunnels.place import place_of
+from localreg.tunnels.place import Place, place_of
 from localreg.tunnels.planning import check_request, plan_program, plan_ssh
-from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, LogSource, TunnelSpec
+from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, UP, LogSource, TunnelSpec, TunnelStatus
 
 app = command_app()
+
+_SETTLE_SECONDS = 10.0
+"""How long a tunnel that is neither open nor gone is waited for."""
+_POLL_SECONDS = 0.1
 
 
 @app.command(
@@ -94,13 +99,13 @@ def _log_source(selection: Selection, registry: Registry) -> LogSource | None:
     )
     if endpoint is None or endpoint.is_ssh:
         return None
-    return LogSource(info.name, endpoint, registry.container.id)
+    return LogSource(info.name, endpoint, registry.container.name)
 
 
 def _keep(session: Session, spec: TunnelSpec, *, background: bool) -> None:
-    claimed = keeper.claim(spec)
-    if claimed is None:
-        _show_open(session, spec)
+    claimed = _claim(spec)
+    if isinstance(claimed, TunnelStatus):
+        session.streams.show(render_open(claimed, already=True))
         return
     arguments = [*session.as_options(), "tunnel", "keep"]
     if not background:
@@ -110,16 +115,29 @@ def _keep(session: Session, spec: TunnelSpec, *, background: bool) -> None:
         raise typer.Exit(code)
 
 
-def _show_open(session: Session, spec: TunnelSpec) -> None:
-    """Show the tunnel that is there already.
+def _claim(spec: TunnelSpec) -> tuple[Place, int] | TunnelStatus:
+    """Make the tunnel ours, or find that it is open already; one that comes or goes is waited for.
 
     Raises:
         ConflictError: it is another than was asked for.
+        TunnelError: it does not get open.
     """
-    status = get_status(place_of(spec.host, spec.remote_port))
-    if status is None or replace(status.spec, log=None, resumes=False) != replace(spec, log=None):
-        raise ConflictError(
-            f"a tunnel to port {spec.remote_port} of {spec.host} is open already, with other options",
-            hint=close_command(spec),
-        )
-    session.streams.show(render_open(status, already=True))
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while (claimed := keeper.claim(spec)) is None:
+        status = get_status(place_of(spec))
+        if status is not None and replace(status.spec, log=None, resumes=False) != replace(spec, log=None):
+            raise ConflictError(
+                f"a tunnel to port {spec.remote_port} of {spec.host} is open already, with other options",
+                hint=close_command(spec),
+            )
+        if status is not None and status.state in UP:
+            return status
+        if time.monotonic() > deadline:
+            state = "does not say what it does" if status is None else f"is {status.state}"
+            reason = f": {status.reason}" if status is not None and status.reason else ""
+            raise TunnelError(
+                f"a tunnel to port {spec.remote_port} of {spec.host} is kept already, and {state}{reason}",
+                hint=close_command(spec),
+            )
+        time.sleep(_POLL_SECONDS)
+    return claimed

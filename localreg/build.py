@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,33 +24,32 @@ _KEPT_BYTES = 100_000
 """How much of what a builder said is shown when it failed and nobody saw it."""
 
 
-def check_request(request: BuildRequest, names: Sequence[str]) -> tuple[str, ...]:
+def check_request(request: BuildRequest) -> tuple[str, ...]:
     """Refuse what cannot be built before any engine is asked.
 
     Args:
         request: What is to be built.
-        names: What it is to be called; where there are none, as the folder is called.
 
     Returns:
-        The names.
+        Its names; where none was typed, that of the folder.
 
     Raises:
         UsageError: a folder or a file is not there, several platforms, or a folder whose name cannot be an image's.
         InvalidReferenceError: a name that the grammar does not accept, or a digest.
     """
-    for name in names:
+    for name in request.names:
         if parse_reference(name).digest is not None:
             raise InvalidReferenceError(f"`{name}` names a digest; an image that is built gets a tag")
     if request.platform is not None and "," in request.platform:
         raise UsageError(
             f"`{request.platform}` names several platforms; localreg builds for one at a time",
-            hint=f"localreg build --platform {request.platform.partition(',')[0]}",
+            hint=replace(request, platform=request.platform.partition(",")[0]).as_command(),
         )
     if _is_local(request):
-        _check_folder(request.context)
+        _check_folder(request)
         if request.file not in (None, _STDIN):
-            _check_file(request.context, str(request.file))
-    return tuple(names) or (_name_of(request),)
+            _check_file(request)
+    return request.names or (_name_of(request),)
 
 
 def _is_local(request: BuildRequest) -> bool:
@@ -59,26 +57,30 @@ def _is_local(request: BuildRequest) -> bool:
     return request.context != _STDIN and (_URL.match(request.context) is None or Path(request.context).is_dir())
 
 
-def _check_folder(context: str) -> None:
+def _check_folder(request: BuildRequest) -> None:
+    context = request.context
     try:
         is_folder = S_ISDIR(Path(context).stat().st_mode)
     except OSError as exc:
         raise UsageError(
-            f"cannot build `{context}`: {(exc.strerror or str(exc)).lower()}", hint="localreg build PATH"
+            f"cannot build `{context}`: {(exc.strerror or str(exc)).lower()}",
+            hint=replace(request, context="PATH").as_command(),
         ) from exc
     if not is_folder:
+        meant = replace(request, context=str(Path(context).parent), file=request.file or context)
         raise UsageError(
             f"`{context}` is no folder; a Dockerfile is named with --file",
-            hint=f"localreg build {shlex.quote(str(Path(context).parent))} --file {shlex.quote(context)}",
+            hint=meant.as_command(),
         )
 
 
-def _check_file(context: str, file: str) -> None:
+def _check_file(request: BuildRequest) -> None:
+    file = str(request.file)
     if _is_file(Path(file)):
         return
-    within = Path(context, file)
-    place = shlex.quote(str(within)) if _is_file(within) else "FILE"
-    raise UsageError(f"there is no file `{file}`", hint=f"localreg build {shlex.quote(context)} --file {place}")
+    within = Path(request.context, file)
+    meant = replace(request, file=str(within) if _is_file(within) else "FILE")
+    raise UsageError(f"there is no file `{file}`", hint=meant.as_command())
 
 
 def _is_file(path: Path) -> bool:
@@ -91,7 +93,7 @@ def _is_file(path: Path) -> bool:
 
 def _name_of(request: BuildRequest) -> str:
     """The name of the folder, in the letters that a repository may have."""
-    hint = f"localreg build {shlex.quote(request.context)} -t NAME"
+    hint = replace(request, names=("NAME",)).as_command()
     if not _is_local(request):
         raise UsageError(f"`{request.context}` does not say what the image is to be called", hint=hint)
     try:
@@ -121,7 +123,7 @@ def plan_build(
             hint="let the build read a key with --secret",
         )
     if _is_local(request) and request.file is None:
-        _check_recipe(builder, request.context)
+        _check_recipe(builder, request)
     location = registry.get_location()
     planned: dict[str, Transfer] = {}
     for name in names:
@@ -130,14 +132,15 @@ def plan_build(
     return tuple(planned.values())
 
 
-def _check_recipe(builder: Builder, context: str) -> None:
-    if any(_is_file(Path(context, name)) for name in builder.recipes):
+def _check_recipe(builder: Builder, request: BuildRequest) -> None:
+    folder = Path(request.context)
+    if any(_is_file(folder / name) for name in builder.recipes):
         return
-    similar = (path for pattern in ("*ockerfile*", "*ontainerfile*") for path in sorted(Path(context).glob(pattern)))
+    similar = (path for pattern in ("*ockerfile*", "*ontainerfile*") for path in sorted(folder.glob(pattern)))
     found = next((path for path in similar if _is_file(path) and path.suffix != ".dockerignore"), None)
     raise UsageError(
-        f"there is no Dockerfile in `{context}`",
-        hint=f"localreg build {shlex.quote(context)} --file {shlex.quote(str(found)) if found else 'FILE'}",
+        f"there is no Dockerfile in `{request.context}`",
+        hint=replace(request, file=str(found) if found else "FILE").as_command(),
     )
 
 

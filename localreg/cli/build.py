@@ -48,9 +48,18 @@ def build(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every step again.")] = False,
 ) -> None:
     """Build an image and push it into the registry, with the engine's own builder."""
-    lists = tuple(build_args or ()), tuple(ssh or ()), tuple(secrets or ())
-    request = BuildRequest(path, file, *lists, target=target, platform=platform, no_cache=no_cache)
-    names = check_request(request, tags or ())
+    request = BuildRequest(
+        path,
+        file,
+        tuple(build_args or ()),
+        tuple(ssh or ()),
+        tuple(secrets or ()),
+        target=target,
+        platform=platform,
+        no_cache=no_cache,
+        names=tuple(tags or ()),
+    )
+    names = check_request(request)
     session = session_of(context)
     with session.opened() as engine:
         registry = get_running_registry(engine, session.name)

@@ -51,6 +51,8 @@ class BuildRequest:
     target: str | None = None
     platform: str | None = None
     no_cache: bool = False
+    names: tuple[str, ...] = ()
+    """What it is to be called in the registry, as far as that was typed."""
 
     def arguments(self, tags: Sequence[str]) -> list[str]:
         """What stands on the builder's command line behind its name."""
@@ -65,6 +67,24 @@ class BuildRequest:
         )
         given = [f"--{option}={value}" for option, values in options for value in values if value is not None]
         return [*given, *(["--no-cache"] if self.no_cache else []), "--", self.context]
+
+    def as_command(self) -> str:
+        """How localreg is told."""
+        # What begins with `-` would be an option.
+        context = self.context if self.context == "-" or not self.context.startswith("-") else f"./{self.context}"
+        options = (
+            ("-t", self.names),
+            ("--file", (self.file,)),
+            ("--build-arg", self.build_args),
+            ("--target", (self.target,)),
+            ("--ssh", self.ssh),
+            ("--secret", self.secrets),
+            ("--platform", (self.platform,)),
+        )
+        words = ["localreg", "build", *([] if context == "." else [context])]
+        given = [(option, value) for option, values in options for value in values if value is not None]
+        words += [word for pair in given for word in pair]
+        return shlex.join([*words, *(["--no-cache"] if self.no_cache else [])])
 
 
 @dataclass(frozen=True, slots=True)

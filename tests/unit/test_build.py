@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def registry(engine: FakeEngine) -> Registry:
 
 def refusal(request: BuildRequest, *names: str) -> LocalregError:
     with pytest.raises(UsageError) as caught:
-        check_request(request, names)
+        check_request(replace(request, names=names))
     return caught.value
 
 
@@ -53,7 +54,7 @@ def refusal(request: BuildRequest, *names: str) -> LocalregError:
 )
 def test_the_name_is_that_of_the_folder(tmp_path: Path, folder: str, name: str) -> None:
     (tmp_path / folder).mkdir()
-    assert check_request(BuildRequest(str(tmp_path / folder)), ()) == (name,)
+    assert check_request(BuildRequest(str(tmp_path / folder))) == (name,)
 
 
 @pytest.mark.parametrize("folder", ["+", "übung", "a.-b", "0" * 64])
@@ -62,7 +63,7 @@ def test_a_folder_whose_name_cannot_be_an_images(tmp_path: Path, folder: str) ->
     error = refusal(BuildRequest(str(tmp_path / folder)))
     assert error.message == f"the folder's name, `{folder}`, cannot be an image's"
     assert str(error.hint).endswith(" -t NAME")
-    assert check_request(BuildRequest(str(tmp_path / folder)), ["app"]) == ("app",)
+    assert check_request(BuildRequest(str(tmp_path / folder), names=("app",))) == ("app",)
 
 
 @pytest.mark.parametrize("context", ["-", "https://example.com/app.git#main", "git@example.com:app.git"])
@@ -70,7 +71,7 @@ def test_what_is_no_folder_says_no_name(context: str) -> None:
     assert refusal(BuildRequest(context)).hint == f"localreg build {context} -t NAME".replace(
         "https://example.com/app.git#main", "'https://example.com/app.git#main'"
     )
-    assert check_request(BuildRequest(context), ["app"]) == ("app",)
+    assert check_request(BuildRequest(context, names=("app",))) == ("app",)
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     error = refusal(BuildRequest(str(tmp_path), file="Dockerfile"))
     assert error.hint == f"localreg build {tmp_path} --file {tmp_path}/Dockerfile"
     assert refusal(BuildRequest(str(tmp_path), file="nosuch")).message == "there is no file `nosuch`"
-    check_request(BuildRequest(str(tmp_path), file="-"), ["app"])
+    check_request(BuildRequest(str(tmp_path), file="-", names=("app",)))
 
 
 def test_a_current_folder_that_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +105,41 @@ def test_names_and_platforms_that_are_none(tmp_path: Path) -> None:
     assert "upper-case" in refusal(request, "App").message
     assert "names a digest" in refusal(request, f"app@sha256:{'0' * 64}").message
     error = refusal(BuildRequest(str(tmp_path), platform="linux/amd64,linux/arm64"), "app")
-    assert error.hint == "localreg build --platform linux/amd64"
+    assert error.hint == f"localreg build {tmp_path} -t app --platform linux/amd64"
+
+
+def everything(request: BuildRequest) -> BuildRequest:
+    """With each option that a command line may have."""
+    return replace(
+        request,
+        build_args=("A=b c", "B"),
+        target="base",
+        ssh=("default",),
+        secrets=("id=token",),
+        platform="linux/amd64",
+        no_cache=True,
+    )
+
+
+def test_hints_repeat_what_was_typed(registry: Registry, tmp_path: Path) -> None:
+    """As typed they build the same in another way, and nothing else."""
+    options = "--build-arg 'A=b c' --build-arg B --target base --ssh default --secret id=token"
+    request = everything(BuildRequest(f"{tmp_path}"))
+    start, end = f"localreg build {tmp_path} -t x:1 -t y", f"{options} --platform linux/amd64 --no-cache"
+    several = replace(request, platform="linux/amd64,linux/arm64")
+    assert refusal(several, "x:1", "y").hint == f"{start} {end}"
+    assert refusal(replace(request, file="no"), "x:1", "y").hint == f"{start} --file FILE {end}"
+    with pytest.raises(UsageError, match="there is no Dockerfile") as caught:
+        plan_build(BUILDER, registry, replace(request, names=("x:1", "y")), ["x:1", "y"])
+    assert caught.value.hint == f"{start} --file FILE {end}"
+    (tmp_path / "Dockerfile").touch()
+    file = replace(request, context=f"{tmp_path}/Dockerfile")
+    assert refusal(file, "x:1", "y").hint == f"{start} --file {tmp_path}/Dockerfile {end}"
+    gone = replace(request, context=f"{tmp_path}/gone", file="-")
+    assert refusal(gone, "x:1", "y").hint == f"localreg build PATH -t x:1 -t y --file - {end}"
+    assert refusal(replace(request, context="-")).hint == f"localreg build - -t NAME {end}"
+    assert BuildRequest(".", names=("x",)).as_command() == "localreg build -t x"
+    assert BuildRequest("-x").as_command() == "localreg build ./-x"
 
 
 def test_each_name_in_the_registry_comes_once(registry: Registry, tmp_path: Path) -> None:

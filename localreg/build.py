@@ -11,10 +11,10 @@ from stat import S_ISDIR
 
 from localreg import images
 from localreg.engines.base import Engine
-from localreg.engines.builder import Builder, BuildRequest
+from localreg.engines.builder import Builder, BuildRequest, Outcome
 from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, UsageError
 from localreg.images import OnProgress, Transfer, Transferred
-from localreg.reference import parse_reference, registry_reference
+from localreg.reference import looks_like_image_id, parse_reference, registry_reference
 from localreg.registry_container import Registry
 
 _STDIN = "-"
@@ -144,7 +144,7 @@ def _check_recipe(builder: Builder, request: BuildRequest) -> None:
     )
 
 
-def run_build(builder: Builder, request: BuildRequest, plan: Sequence[Transfer], *, output: int | None) -> None:
+def run_build(builder: Builder, request: BuildRequest, plan: Sequence[Transfer], *, output: int | None) -> str:
     """Build the image into the engine, under its names in the registry.
 
     Args:
@@ -153,38 +153,68 @@ def run_build(builder: Builder, request: BuildRequest, plan: Sequence[Transfer],
         plan: Its names.
         output: The file descriptor that the builder writes to; None where that is shown only if it fails.
 
+    Returns:
+        The image's ID, as the builder says it.
+
     Raises:
         BuildFailedError: the builder ended with another code than 0, or made no image.
     """
     tags = [str(transfer.reference) for transfer in plan]
     if output is not None:
-        _check_code(builder, builder.run(request, tags, output=output), ())
-        return
+        return _made(builder, builder.run(request, tags, output=output), ())
     with tempfile.TemporaryFile() as kept:
-        code = builder.run(request, tags, output=kept.fileno())
+        outcome = builder.run(request, tags, output=kept.fileno())
         kept.seek(max(kept.seek(0, 2) - _KEPT_BYTES, 0))
-        _check_code(builder, code, kept.read().decode(errors="backslashreplace").splitlines())
+        return _made(builder, outcome, kept.read().decode(errors="backslashreplace").splitlines())
 
 
-def _check_code(builder: Builder, code: int | None, said: Sequence[str]) -> None:
-    if code == 0:
-        return
-    how = "made no image" if code is None else f"ended with exit code {code}"
-    if code is not None and code < 0:
-        how = f"was ended by signal {-code}"
+def _made(builder: Builder, outcome: Outcome, said: Sequence[str]) -> str:
+    if outcome.image_id is not None:
+        return outcome.image_id
+    how = f"ended with exit code {outcome.code}" if outcome.code else "made no image"
+    if outcome.code < 0:
+        how = f"was ended by signal {-outcome.code}"
     raise BuildFailedError(f"the build failed: `{builder.name}` {how}", details=said)
 
 
-def push_built(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress: OnProgress) -> Transferred:
+def push_built(
+    engine: Engine, registry: Registry, transfer: Transfer, image_id: str, *, on_progress: OnProgress
+) -> Transferred:
     """Push an image that was built, to where the registry is by now.
 
+    Args:
+        engine: Where it was built.
+        registry: Where it goes.
+        transfer: Its name.
+        image_id: What the builder says that it made.
+        on_progress: Told each step.
+
     Raises:
-        EngineError: it was built, but not into this engine.
+        EngineError: it was built, but not into this engine, or the name is another image's.
         RegistryError: the push failed, or the registry has something else afterwards.
     """
     built = str(transfer.reference)
-    if engine.find_image(built) is None:
-        raise EngineError(f"the build ended well, but {engine.info().name.capitalize()} has no image `{built}`")
+    _check_built(engine, transfer, image_id)
     reference = registry_reference(transfer.reference, registry=registry.get_location())
     pushed = images.push(engine, registry, Transfer(built, reference), on_progress=on_progress)
     return replace(pushed, source=transfer.source)
+
+
+def _check_built(engine: Engine, transfer: Transfer, image_id: str) -> None:
+    """The name is that of the image that the builder made."""
+    reference = transfer.reference
+    name = engine.info().name.capitalize()
+    found = engine.find_image(str(reference))
+    if found is None:
+        raise EngineError(f"the build ended well, but {name} has no image `{reference}`")
+    if not looks_like_image_id(image_id):
+        return
+    made = engine.find_image(image_id)
+    # Builders name an image by its configuration, and by that an engine that names it by its manifest does not find it.
+    if found.is_manifest if made is None else made.id == found.id:
+        return
+    raise EngineError(
+        f"the build ended well, but `{reference}` is another image in {name}",
+        hint=f"localreg push {made.id} --as {reference.path}:{reference.tag}" if made else None,
+        details=[f"built: {image_id}", f"there: {found.id}"],
+    )

@@ -67,7 +67,7 @@ def build(
         plan = plan_build(builder, registry, request, names)
     for transfer in plan:
         session.streams.note(f"{path} -> {transfer.reference}, with {builder.name}")
-    run_build(builder, request, plan, output=session.streams.shared_stderr)
+    image_id = run_build(builder, request, plan, output=session.streams.shared_stderr)
     # A build may last longer than a private Podman service that nobody asks anything.
     with session.opened() as engine:
         registry = get_running_registry(engine, session.name)
@@ -75,7 +75,7 @@ def build(
 
         def move(name: str) -> Transferred:
             with session.transfer_display() as on_progress:
-                return push_built(engine, registry, planned[name], on_progress=on_progress)
+                return push_built(engine, registry, planned[name], image_id, on_progress=on_progress)
 
         moved, failures = do_each(session, list(planned), move)
     show_all(session, render(moved, failures) if moved else None, failures)

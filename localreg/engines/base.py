@@ -231,6 +231,8 @@ class Image:
     platform: str
     """`os/architecture`, with `/variant` where there is one."""
     labels: Mapping[str, str]
+    is_manifest: bool = False
+    """Its ID is the digest of its manifest, as with Docker's containerd image store, and not of its configuration."""
 
 
 @dataclass(frozen=True, slots=True)

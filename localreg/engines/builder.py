@@ -88,6 +88,16 @@ class BuildRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a build."""
+
+    code: int
+    """The exit code of the builder."""
+    image_id: str | None
+    """As the builder says it; None where it failed, or says that it is done and has made no image."""
+
+
+@dataclass(frozen=True, slots=True)
 class Builder:
     """A program that builds into one engine."""
 
@@ -101,16 +111,13 @@ class Builder:
     takes_ssh: bool = True
     """It can hand an ssh agent or a key to the build."""
 
-    def run(self, request: BuildRequest, tags: Sequence[str], *, output: int) -> int | None:
+    def run(self, request: BuildRequest, tags: Sequence[str], *, output: int) -> Outcome:
         """Build, and wait for the end; if that is forced, or an error, nothing of the builder is left.
 
         Args:
             request: What.
             tags: Complete references.
             output: The file descriptor that the builder writes to; a terminal stays one.
-
-        Returns:
-            The exit code of the builder; None where it says that it is done and has made no image.
 
         Raises:
             EngineError: it cannot be started.
@@ -128,17 +135,17 @@ class Builder:
                 )
             except OSError as exc:
                 raise EngineError(f"cannot run `{self.command[0]}`: {(exc.strerror or str(exc)).lower()}") from exc
-            is_done = False
+            made: str | None = None
             try:
                 code = process.wait()
-                is_done = code == 0 and image_id.exists()
+                made = image_id.read_text().strip() if code == 0 and image_id.exists() else None
             finally:
                 try:
                     _end(process)
                 finally:
-                    if not is_done:
+                    if made is None:
                         end_orphans()
-            return code if is_done or code else None
+            return Outcome(code, made)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

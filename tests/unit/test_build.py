@@ -13,13 +13,16 @@ from localreg.build import check_request, plan_build, push_built, run_build
 from localreg.cli.build import app
 from localreg.engines.base import Address, AnonymousMount, ContainerSpec
 from localreg.engines.builder import Builder, BuildRequest
-from localreg.errors import BuildFailedError, EngineError, LocalregError, UsageError
+from localreg.engines.compat_values import read_image
+from localreg.errors import BuildFailedError, EngineError, LocalregError, RegistryError, UsageError
 from localreg.images import Transfer
 from localreg.reference import Reference
 from localreg.registry_container import Registry
 from localreg.settings import SETTINGS
 
 BUILDER = Builder("docker build", ("docker", "build"), {}, recipes=("Dockerfile",))
+TRANSFER = Transfer("app", Reference("localhost:5000", "app", "latest"))
+OTHER_ID = f"sha256:{'0' * 64}"
 
 
 @pytest.fixture
@@ -185,6 +188,41 @@ def test_a_build_that_fails_unseen_says_what_was_said(script: str, says: str) ->
 
 
 def test_an_image_that_was_built_elsewhere_is_not_pushed(engine: FakeEngine, registry: Registry) -> None:
-    transfer = Transfer("app", Reference("localhost:5000", "app", "latest"))
     with pytest.raises(EngineError, match="Docker has no image `localhost:5000/app:latest`"):
-        push_built(engine, registry, transfer, on_progress=lambda _step: None)
+        push_built(engine, registry, TRANSFER, OTHER_ID, on_progress=lambda _step: None)
+
+
+def test_an_old_image_of_that_name_is_not_pushed(engine: FakeEngine, registry: Registry) -> None:
+    """The builder made another, here or elsewhere."""
+    old = engine.add_image("localhost:5000/app:latest")
+    made = engine.add_image("made")
+    for image_id, hint in ((made.id, f"localreg push {made.id} --as app:latest"), (OTHER_ID, None)):
+        with pytest.raises(EngineError, match="`localhost:5000/app:latest` is another image in Docker") as caught:
+            push_built(engine, registry, TRANSFER, image_id, on_progress=lambda _step: None)
+        assert caught.value.details == (f"built: {image_id}", f"there: {old.id}")
+        assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("says", ["sha256:0", ""])
+def test_what_is_no_id_is_not_compared(engine: FakeEngine, registry: Registry, says: str) -> None:
+    engine.add_image("localhost:5000/app:latest")
+    # There is no registry to push to.
+    with pytest.raises(RegistryError):
+        push_built(engine, registry, TRANSFER, says, on_progress=lambda _step: None)
+
+
+def test_an_engine_that_names_images_by_their_manifests(
+    engine: FakeEngine, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = replace(engine.add_image("localhost:5000/app:latest"), is_manifest=True)
+    monkeypatch.setattr(engine, "find_image", lambda name: None if name == OTHER_ID else image)
+    with pytest.raises(RegistryError):
+        push_built(engine, registry, TRANSFER, OTHER_ID, on_progress=lambda _step: None)
+
+
+def test_an_id_that_is_a_manifests_is_seen() -> None:
+    """Docker's containerd image store gives even what was never pushed a digest, which is the ID."""
+    found = {"Id": OTHER_ID, "Os": "linux", "Architecture": "amd64", "RepoDigests": [f"localhost:5000/app@{OTHER_ID}"]}
+    assert read_image(found).is_manifest
+    assert not read_image({**found, "RepoDigests": [f"localhost:5000/app@sha256:{'1' * 64}"]}).is_manifest
+    assert not read_image({**found, "RepoDigests": None}).is_manifest

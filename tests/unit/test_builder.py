@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from localreg.engines.base import EngineInfo
-from localreg.engines.builder import BuildRequest, find_builder
+from localreg.engines.builder import BuildRequest, Outcome, find_builder
 from localreg.errors import BuilderMissingError, EngineError
 
 STAND_IN = """#!{python}
@@ -61,7 +61,7 @@ def ran(
     """The command line and the environment of a build, without what is another in each."""
     with Path(os.devnull).open("w") as nowhere:
         builder = find_builder(info, environ=environ)
-        assert builder.run(request, ["localhost:5000/app:1"], output=nowhere.fileno()) == 0
+        assert builder.run(request, ["localhost:5000/app:1"], output=nowhere.fileno()) == Outcome(0, "sha256:0")
     arguments, environment = json.loads(program.with_name(f"{program.name}.json").read_text())
     return [word for word in arguments if not word.startswith("--iidfile=")], environment
 
@@ -205,7 +205,7 @@ def test_a_builder_that_cannot_be_run(install: Install, environ: dict[str, str])
 
 def test_a_builder_that_made_no_image_did_not_succeed(install: Install, environ: dict[str, str]) -> None:
     install("podman", "podman version 4.3.1").write_text("#!/bin/sh\n")
-    assert find_builder(PODMAN, environ=environ).run(REQUEST, [], output=1) is None
+    assert find_builder(PODMAN, environ=environ).run(REQUEST, [], output=1) == Outcome(0, None)
 
 
 LEAVING = """#!{python}
@@ -224,7 +224,7 @@ def test_what_a_failed_builder_leaves_behind_is_ended(
 ) -> None:
     install("podman", "podman version 4.3.1").write_text(LEAVING.format(python=sys.executable))
     with (tmp_path / "output").open("w") as output:
-        assert find_builder(PODMAN, environ=environ).run(REQUEST, [], output=output.fileno()) == 3
+        assert find_builder(PODMAN, environ=environ).run(REQUEST, [], output=output.fileno()) == Outcome(3, None)
     ended, spared = map(int, (tmp_path / "output").read_text().split())
     assert not Path(f"/proc/{ended}").exists()
     os.kill(spared, signal.SIGKILL)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from stat import S_ISDIR
@@ -12,7 +13,7 @@ from stat import S_ISDIR
 from localreg import images
 from localreg.engines.base import Engine
 from localreg.engines.builder import Builder, BuildRequest, Outcome
-from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, UsageError
+from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError
 from localreg.images import OnProgress, Transfer, Transferred
 from localreg.reference import looks_like_image_id, parse_reference, registry_reference
 from localreg.registry_container import Registry
@@ -175,6 +176,22 @@ def _made(builder: Builder, outcome: Outcome, said: Sequence[str]) -> str:
     if outcome.code < 0:
         how = f"was ended by signal {-outcome.code}"
     raise BuildFailedError(f"the build failed: `{builder.name}` {how}", details=said)
+
+
+@contextlib.contextmanager
+def told_that_it_is_built(plan: Sequence[Transfer], *, command: str) -> Iterator[None]:
+    """Where the engine or the registry went away during a build, the error says that it need not be done again.
+
+    Args:
+        plan: The names of the image.
+        command: How the user calls localreg for the registry.
+    """
+    try:
+        yield
+    except LocalregError as exc:
+        push = f"{command} push {' '.join(str(transfer.reference) for transfer in plan)}"
+        exc.details = (*exc.details, f"the image is built: when the registry is back, `{push}` is enough")
+        raise
 
 
 def push_built(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from localreg.build import check_request, plan_build, push_built, run_build
+from localreg.build import check_request, plan_build, push_built, run_build, told_that_it_is_built
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
@@ -69,7 +69,7 @@ def build(
         session.streams.note(f"{path} -> {transfer.reference}, with {builder.name}")
     image_id = run_build(builder, request, plan, output=session.streams.shared_stderr)
     # A build may last longer than a private Podman service that nobody asks anything.
-    with session.opened() as engine:
+    with told_that_it_is_built(plan, command=session.command), session.opened() as engine:
         registry = get_running_registry(engine, session.name)
         planned = {transfer.source: transfer for transfer in plan}
 

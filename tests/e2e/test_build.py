@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
 import pytest
-from beds import Bed
+from beds import Bed, free_port
 from benches import engine_socket
 from builders import builder_path, write_dockerfile, write_step
 from screens import View, seen
@@ -161,6 +161,52 @@ def test_a_dockerfile_is_read_from_stdin(either: Bed, site: Path, env: dict[str,
         result = either.run("sh", "-c", f"{text} | localreg --engine {either.engine} build {place} -t app", env=env)
         assert result.returncode == 0, result.stderr
         assert labels(either, "app:latest") == {"number": str(number)}
+
+
+def built_while(bed: Bed, site: Path, env: Mapping[str, str], do: Callable[[], object]) -> tuple[int, str, str]:
+    """Build, and do something before the builder has got its Dockerfile; returns the exit code and both streams."""
+    with subprocess.Popen(
+        bed.command(["localreg", "--engine", bed.engine, "build", str(site), "--file", "-"]),
+        env={**bed.environment, **env},
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        # Podman opens it by its name.
+        os.fchown(process.stdin.fileno(), bed.uid, bed.uid)
+        # From here on localreg waits for the builder.
+        said = process.stderr.readline()
+        assert said.startswith(f"{site} -> localhost:5000/site:latest, with "), said + process.stderr.read()
+        do()
+        out, err = process.communicate("FROM scratch\nLABEL who=me\n", timeout=60)
+    return process.returncode, out, err
+
+
+def test_the_push_goes_to_where_the_registry_is_by_then(either: Bed, site: Path, env: dict[str, str]) -> None:
+    either.ok("up")
+    port = free_port()
+    code, out, err = built_while(either, site, env, lambda: either.ok("up", "--recreate", "--port", str(port)))
+    assert (code, out.partition("@")[0]) == (0, f"localhost:{port}/site:latest"), err
+    assert either.ok("ls", "-q") == f"localhost:{port}/site:latest\n"
+
+
+def test_what_is_built_can_be_pushed_when_the_registry_is_back(either: Bed, site: Path, env: dict[str, str]) -> None:
+    either.ok("up")
+    code, out, err = built_while(either, site, env, lambda: either.engine_ok("stop", "registry"))
+    error, *said = err.splitlines()[-3:]
+    assert (code, out, error) == (6, "", "error: registry `registry` does not run: it is exited")
+    enough = "localreg push localhost:5000/site:latest"
+    assert said == [
+        f"  the image is built: when the registry is back, `{enough}` is enough",
+        f"hint: localreg --engine {either.engine} up",
+    ]
+    either.ok("up")
+    assert either.run(*enough.split()).returncode == 0
+    assert either.ok("ls", "-q") == "localhost:5000/site:latest\n"
 
 
 def test_a_podman_on_a_socket_is_built_in_through_it(rootless: Bed, site: Path) -> None:

@@ -84,11 +84,11 @@ class Streams:
 
     def note(self, text: str) -> None:
         """Say something on stderr that the user should know; nothing when quiet, nor to a script."""
-        self._say_aside(_folded(text))
+        self._say_aside(_folded(printable(text)))
 
     def hint(self, text: str) -> None:
         """Offer a command on stderr, as `note` does."""
-        self._say_aside(_labelled("hint:", "36", text))
+        self._say_aside(_labelled("hint:", "36", printable(text)))
 
     def _say_aside(self, text: str) -> None:
         if not self.quiet and self.format is not Format.JSON:
@@ -99,7 +99,7 @@ class Streams:
         if self.format is Format.JSON:
             _say(json.dumps({"warning": text}))
             return
-        _say(_labelled("warning:", "33", text))
+        _say(_labelled("warning:", "33", printable(text)))
 
     def fail(self, error: LocalregError) -> None:
         """Report an error on stderr, in the form that the format asks for."""

@@ -169,6 +169,14 @@ def test_what_a_script_reads_on_stderr_is_json_throughout(
     assert error["error"]["code"] == "not-ours"
 
 
+def test_nothing_that_is_said_aside_moves_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """The name of a folder, and what an engine or ssh says, is somebody else's."""
+    streams = Streams(format=Format.PLAIN, quiet=False)
+    for say in (streams.note, streams.hint, streams.warn):
+        say("a\x1b[2Jb\nc")
+    assert capsys.readouterr().err == "a\\x1b[2Jb\\nc\nhint: a\\x1b[2Jb\\nc\nwarning: a\\x1b[2Jb\\nc\n"
+
+
 def test_shared_options_stand_on_either_side(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
     add_registry(engine, "other")
     before = run(capsys, "--name", "other", "--json", "status")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,8 @@ def check_request(request: BuildRequest) -> tuple[str, ...]:
         Its names; where none was typed, that of the folder.
 
     Raises:
-        UsageError: a folder or a file is not there, several platforms, or a folder whose name cannot be an image's.
+        UsageError: a folder or a file is not there, or may not be read, several platforms, or a folder whose name
+            cannot be an image's.
         InvalidReferenceError: a name that the grammar does not accept, or a digest.
     """
     for name in request.names:
@@ -60,13 +62,16 @@ def _is_local(request: BuildRequest) -> bool:
 
 def _check_folder(request: BuildRequest) -> None:
     context = request.context
+    other = replace(request, context="PATH").as_command()
+    if not context:
+        # For Python that is the current folder.
+        raise UsageError("the folder to build has no name", hint=other)
     try:
         is_folder = S_ISDIR(Path(context).stat().st_mode)
     except OSError as exc:
-        raise UsageError(
-            f"cannot build `{context}`: {(exc.strerror or str(exc)).lower()}",
-            hint=replace(request, context="PATH").as_command(),
-        ) from exc
+        raise UsageError(f"cannot build `{context}`: {(exc.strerror or str(exc)).lower()}", hint=other) from exc
+    if is_folder and not os.access(context, os.R_OK | os.X_OK):
+        raise UsageError(f"cannot build `{context}`: permission denied", hint=other)
     if not is_folder:
         meant = replace(request, context=str(Path(context).parent), file=request.file or context)
         raise UsageError(

@@ -44,7 +44,9 @@ def build(
     secrets: Annotated[
         list[str] | None, typer.Option("--secret", metavar="id=ID[,src=FILE]", help="Let it read a secret.")
     ] = None,
-    platform: Annotated[str | None, typer.Option(metavar="OS/ARCH", help="Build for this platform.")] = None,
+    platforms: Annotated[
+        list[str] | None, typer.Option("--platform", metavar="OS/ARCH", help="Build for this platform.")
+    ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every step again.")] = False,
 ) -> None:
     """Build an image and push it into the registry, with the engine's own builder."""
@@ -55,7 +57,8 @@ def build(
         tuple(ssh or ()),
         tuple(secrets or ()),
         target=target,
-        platform=platform,
+        # Of several, however they are typed, none is chosen in silence.
+        platform=",".join(platforms) if platforms else None,
         no_cache=no_cache,
         names=tuple(tags or ()),
     )

@@ -19,16 +19,35 @@ def site(folder: Path) -> Path:
 
 
 @fault("the folder to build is not there", "build nosuch", code=2, says="cannot build `nosuch`: no such file")
+@fault("the folder to build is named by an empty variable", "build ''", code=2, says="the folder to build has no name")
 @fault("what is to be built is a file", "build site/Dockerfile", code=2, says="`site/Dockerfile` is no folder")
 @fault("the Dockerfile that is named is not there", "build site -f nosuch", code=2, says="there is no file `nosuch`")
 @fault("the folder's name cannot be that of an image", "build ü", code=2, says="the folder's name, `ü`, cannot be")
 @fault("a build for several platforms", "build --platform linux/amd64,linux/arm64", code=2, says="several platforms")
+@fault(
+    "the same, with the option given twice",
+    "build --platform linux/amd64 --platform linux/arm64",
+    code=2,
+    says="several platforms",
+)
 @fault("a build from stdin without a name", "build -", code=2, says="does not say what the image is to be called")
 @fault("a build without a registry", "build site", code=4, says="there is no registry `registry`")
 def test_what_cannot_be_built(either: Bed, folder: Path, site: Path, faults: tuple[Fault, ...]) -> None:
     (folder / "ü").mkdir()
     for shown in faults:
         shown.by(either, cwd=site.parent)
+
+
+@fault(
+    "the folder to build may not be read",
+    "build site",
+    code=2,
+    says="cannot build `site`: permission denied",
+    kept="podman-rootless",
+)
+def test_a_folder_that_may_not_be_read(rootless: Bed, site: Path, shown: Fault) -> None:
+    site.chmod(0o700)
+    shown.by(rootless, cwd=site.parent)
 
 
 @fault("the folder has no Dockerfile", "build site", code=2, says="there is no Dockerfile in `site`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,19 @@ def test_what_is_no_folder_says_no_name(context: str) -> None:
         "https://example.com/app.git#main", "'https://example.com/app.git#main'"
     )
     assert check_request(BuildRequest(context, names=("app",))) == ("app",)
+
+
+def test_a_folder_without_a_name_is_not_the_current_one() -> None:
+    """As where a variable of a script is empty."""
+    error = refusal(BuildRequest("", no_cache=True), "app")
+    assert error.message == "the folder to build has no name"
+    assert error.hint == "localreg build PATH -t app --no-cache"
+
+
+def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whoever runs the tests may read everything.
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (str(tmp_path), os.R_OK | os.X_OK))
+    assert refusal(BuildRequest(str(tmp_path))).message == f"cannot build `{tmp_path}`: permission denied"
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:

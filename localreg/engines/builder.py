@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localreg.engines.base import EngineInfo
-from localreg.engines.orphans import adopted_orphans
+from localreg.engines.orphans import adopted_orphans, ending_with_us
 from localreg.engines.packages import install_command
 from localreg.engines.select import usual_podman_sockets
 from localreg.errors import BuilderMissingError, EngineError
@@ -132,6 +132,7 @@ class Builder:
                     stdout=output,
                     stderr=output,
                     env=dict(self.environment),
+                    preexec_fn=ending_with_us(),  # noqa: PLW1509 -- it waits for no other thread
                 )
             except OSError as exc:
                 raise EngineError(f"cannot run `{self.command[0]}`: {(exc.strerror or str(exc)).lower()}") from exc

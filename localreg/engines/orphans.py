@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PROC = Path("/proc")
 
@@ -31,6 +32,23 @@ def adopted_orphans() -> Iterator[Callable[[], None]]:
         yield lambda: _end_all(before)
     finally:
         library.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def ending_with_us() -> Callable[[], None] | None:
+    """What a child does before it becomes another program, so that it is told to end when we are killed.
+
+    The kernel tells it when the thread that started it is gone: that has to be one that lasts.
+    """
+    if sys.platform != "linux":
+        return None
+    library, parent = ctypes.CDLL(None), os.getpid()
+
+    def follow() -> None:
+        library.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM.value, 0, 0, 0)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return follow
 
 
 def _end_all(spared: set[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -122,6 +123,34 @@ def test_no_builder_is_left_when_it_is_told_to_end(bed: Bed, site: Path, env: di
         # Docker's daemon ends what its client no longer waits for.
         assert wait_until(lambda: builders() == [], seconds=10), builders()
     assert bed.ok("ls") == ""
+
+
+def test_no_builder_is_left_when_localreg_alone_is_told_to_end(bed: Bed, site: Path, env: dict[str, str]) -> None:
+    bed.ok("up")
+    write_step(site, "exec /bin/busybox sleep 4321")
+    for number, code in ((signal.SIGHUP, 143), (signal.SIGKILL, -signal.SIGKILL)):
+        with started(bed, site, env) as process:
+            assert wait_until(is_at_the_step, seconds=30, is_alive=lambda: process.poll() is None)
+            process.send_signal(number)
+            # Nothing holds its streams any more.
+            process.communicate(timeout=30)
+        assert process.returncode == code
+        # Podman leaves the step, and after a kill nobody is there to end it.
+        left = [] if number != signal.SIGKILL or bed.engine == "docker" else ["/bin/busybox sleep 4321"]
+        assert is_left(left), builders()
+    end_steps()
+
+
+def is_left(expected: list[str]) -> bool:
+    """Before long nothing else of a build is left."""
+    return wait_until(lambda: builders() == expected, seconds=10)
+
+
+def end_steps() -> None:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cmdline()[-2:] == ["sleep", "4321"]:
+                process.kill()
 
 
 def started(bed: Bed, site: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:

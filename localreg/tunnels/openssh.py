@@ -174,7 +174,7 @@ class SshLink:
     def _arguments(self) -> list[str]:
         spec = self._spec
         options = {**OURS, **_unforked(), "ControlPath": str(self._place.master)}
-        identity = ["-i", spec.identity, "-o", "IdentitiesOnly=yes"] if spec.identity else []
+        identity = ["-i", spec.identity.replace("%", "%%"), "-o", "IdentitiesOnly=yes"] if spec.identity else []
         return [
             *("ssh", "-v", "-N", "-T"),
             # The first that `ssh` is told counts.

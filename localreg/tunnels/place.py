@@ -152,7 +152,7 @@ def place_of(spec: TunnelSpec) -> Place:
 
 def iter_places() -> Iterator[Place]:
     """Every tunnel that a process keeps; what one that was killed has left is removed, its processes ended."""
-    for spec in sorted(runtime_folder(_LONGEST_NAME).glob("tunnel-*.json")):
+    for spec in sorted(filter(Path.is_file, runtime_folder(_LONGEST_NAME).glob("tunnel-*.json"))):
         place = Place(spec)
         descriptor = place.claim()
         if descriptor is None:

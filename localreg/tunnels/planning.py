@@ -29,7 +29,7 @@ def check_request(host: str | None, command: str | None, probe_url: str | None) 
         raise UsageError("a tunnel needs a host to log in to", hint="localreg tunnel open USER@HOST")
     if host is not None and command is not None:
         raise UsageError("a host and --command do not go together", hint="localreg tunnel open --help")
-    if host is not None and (host.startswith("-") or not host.strip() or any(map(str.isspace, host))):
+    if host is not None and (host.startswith("-") or not host or " " in host or not host.isprintable()):
         raise UsageError(f"`{host}` is no host to log in to", hint="localreg tunnel open USER@HOST")
     if (command is None) != (probe_url is None):
         raise UsageError(

@@ -47,6 +47,8 @@ class ProgramLink:
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: deque[str] = deque(maxlen=_MOST_LINES)
         self._reader: threading.Thread | None = None
+        self._asking: threading.Thread | None = None
+        self._answered = threading.Event()
 
     def establish(self, pause: Pause) -> None:
         """Start the program, and wait until the registry answers through it.
@@ -67,7 +69,21 @@ class ProgramLink:
             pause(_POLL_SECONDS)
 
     def look(self) -> Sight:
-        """Ask at the URL that was given, as anybody would."""
+        """Ask at the URL that was given, as anybody would; an answer that drips in is none."""
+        if self._asking is not None and self._asking.is_alive():
+            return "silent"
+        sights: list[Sight] = []
+        self._answered.clear()
+
+        def ask() -> None:
+            sights.append(self._ask())
+            self._answered.set()
+
+        self._asking = start_thread(ask, "look")
+        self._answered.wait(_LOOK_SECONDS)
+        return sights[0] if sights else "silent"
+
+    def _ask(self) -> Sight:
         url = f"{(self._spec.probe_url or '').rstrip('/')}/v2/"
         try:
             with urllib.request.urlopen(url, timeout=_LOOK_SECONDS) as answer:  # noqa: S310 -- http or https: checked
@@ -101,7 +117,8 @@ class ProgramLink:
         return False
 
     def abort(self) -> None:
-        """Nothing waits for the program itself."""
+        """Wait for no answer any more."""
+        self._answered.set()
 
     def close(self) -> None:
         """End the program, and what it started."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +22,14 @@ from localreg.engines.base import Container, ContainerState, Endpoint, TlsFiles
 from localreg.engines.published import published_port
 from localreg.errors import HostKeyError, TunnelError, UsageError
 from localreg.registry_container import Registry
-from localreg.tunnels import control, keeper, listing, place
+from localreg.tunnels import control, keeper, listing, place, program
 from localreg.tunnels.control import ControlServer
 from localreg.tunnels.place import MARK, iter_places, place_of, wait_for_end
 from localreg.tunnels.planning import check_request, plan_program, plan_ssh
 from localreg.tunnels.pushes import last_push
 from localreg.tunnels.spec import LogSource, Push, TunnelSpec, TunnelStatus
 from localreg.tunnels.ssh_words import explain, far_address, spoken
+from localreg.tunnels.threads import start_thread
 from localreg.waiting import wait_until
 
 SPEC = TunnelSpec("ci@far", 5000, "registry", "localhost:5000", "127.0.0.1:5000")
@@ -135,13 +139,13 @@ def test_a_tunnel_that_does_not_end_is_not_waited_for_in_vain() -> None:
 
 
 def test_a_word_is_answered_and_nobody_is_no_answer(tmp_path: Path) -> None:
-    socket = tmp_path / "x.sock"
-    assert control.ask(socket, "status") is None
-    server = ControlServer(socket, lambda word: f"you said {word}")
-    assert control.ask(socket, "status") == "you said status\n"
+    path = tmp_path / "x.sock"
+    assert control.ask(path, "status") is None
+    server = ControlServer(path, lambda word: f"you said {word}")
+    assert control.ask(path, "status") == "you said status\n"
     server.close()
-    assert control.ask(socket, "status") is None
-    assert not socket.exists()
+    assert control.ask(path, "status") is None
+    assert not path.exists()
 
 
 def test_a_process_that_says_nothing_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,3 +384,22 @@ def test_what_is_no_url_to_look_at_is_refused(registry: Registry, url: str) -> N
     with pytest.raises(UsageError) as caught:
         plan_program(registry, None, command="x", probe_url=url)
     assert "word" not in caught.value.message.replace("password", "")
+
+
+def test_an_answer_that_drips_in_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "_LOOK_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                wait_until(lambda: connection.send(b"x") == 0, seconds=1)
+
+        start_thread(drip, "drip")
+        spec = replace(SPEC, command=("x",), probe_url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        link = program.ProgramLink(spec, place_of(spec), news=lambda: None, log=lambda _: None)
+        began = time.monotonic()
+        # The second does not wait for the first.
+        assert [link.look(), link.look()] == ["silent", "silent"]
+        assert time.monotonic() - began < 0.9

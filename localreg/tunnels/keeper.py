@@ -27,6 +27,8 @@ from localreg.tunnels.supervisor import Supervisor
 from localreg.tunnels.threads import start_thread
 
 _LONGEST_LOG = 1 << 20
+_STOPPED = (130, 143)
+"""How it exits after a signal, without a word."""
 
 
 def claim(spec: TunnelSpec) -> tuple[Place, int] | None:
@@ -95,9 +97,8 @@ def start(arguments: Sequence[str], place: Place, lock: int) -> int | None:
             process.send_signal(signal.SIGTERM)
         process.wait()
         raise
-    if code <= 0:
-        how = "closed" if code == 0 else f"killed by signal {-code}"
-        raise TunnelError(f"the tunnel was {how} before it was open", hint="localreg tunnel ls")
+    if code < 0 or code in _STOPPED:
+        raise TunnelError("the process of the tunnel was ended before it was open", hint="localreg tunnel ls")
     return code
 
 
@@ -152,7 +153,7 @@ def keep(
         The signal that ended it; None where it was closed otherwise.
 
     Raises:
-        LocalregError: it could not be opened, or a person has to look at it.
+        LocalregError: it could not be opened, was closed before that, or a person has to look at it.
     """
     place = kept_place()
     spec = TunnelSpec.from_json(os.pread(lock, os.fstat(lock).st_size, 0).decode())
@@ -179,13 +180,14 @@ def keep(
         supervisor.run()
         keeps_log = False
     finally:
-        # Also what a program has started on its own; without the spec nobody would find it.
-        place.end_processes()
-        # Why a tunnel ended that was open stands nowhere else.
-        if not (keeps_log and supervisor.was_open):
-            place.log.unlink(missing_ok=True)
+        # Where the files were removed, what stands there by now is another's.
         if place.is_locked_by(lock):
+            # Why a tunnel ended that was open stands nowhere else.
+            if not (keeps_log and supervisor.was_open):
+                place.log.unlink(missing_ok=True)
             place.remove()
+    if not supervisor.was_open and not stopped_by:
+        raise TunnelError("the tunnel was closed before it was open", hint=spec.as_typed())
     return stopped_by[0] if stopped_by else None
 
 

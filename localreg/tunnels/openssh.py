@@ -282,17 +282,18 @@ class SshLink:
         """Whether somebody takes connections on the far side's port; None where we may not look."""
         listens = Address(self._spec.bind, self._spec.remote_port)
         seen_from = Address(LOOPBACK if listens.is_wildcard else listens.host, listens.port)
-        words = (ssh_words.PROHIBITED, ssh_words.REFUSED)
+        words = (ssh_words.REFUSED, ssh_words.OPEN_FAILED)
         before = [self._output.count(word) for word in words]
-        self._order("-L", f"{self._place.back}:{seen_from}")
+        if not self._order("-L", f"{self._place.back}:{seen_from}"):
+            return None
         connection = UnixHTTPConnection(str(self._place.back), timeout=_WORD_SECONDS)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/v2/")
             connection.getresponse()
         self._await(lambda: [self._output.count(word) for word in words] != before)
         self._order("-L", f"{self._place.back}:{seen_from}", cancel=True)
-        prohibited, refused = (self._output.count(word) > count for word, count in zip(words, before, strict=True))
-        return None if prohibited else not refused
+        refused, failed = (self._output.count(word) > count for word, count in zip(words, before, strict=True))
+        return None if failed and not refused else not refused
 
     def _order(self, *forward: str, cancel: bool = False) -> bool:
         """Tell the running `ssh` to forward something, or to do so no more; whether it, and the far side, did."""

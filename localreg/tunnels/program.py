@@ -49,6 +49,7 @@ class ProgramLink:
         self._reader: threading.Thread | None = None
         self._asking: threading.Thread | None = None
         self._answered = threading.Event()
+        self._aborted = False
 
     def establish(self, pause: Pause) -> None:
         """Start the program, and wait until the registry answers through it.
@@ -70,7 +71,7 @@ class ProgramLink:
 
     def look(self) -> Sight:
         """Ask at the URL that was given, as anybody would; an answer that drips in is none."""
-        if self._asking is not None and self._asking.is_alive():
+        if self._aborted or (self._asking is not None and self._asking.is_alive()):
             return "silent"
         sights: list[Sight] = []
         self._answered.clear()
@@ -80,7 +81,8 @@ class ProgramLink:
             self._answered.set()
 
         self._asking = start_thread(ask, "look")
-        self._answered.wait(_LOOK_SECONDS)
+        if not self._aborted:
+            self._answered.wait(_LOOK_SECONDS)
         return sights[0] if sights else "silent"
 
     def _ask(self) -> Sight:
@@ -117,12 +119,18 @@ class ProgramLink:
         return False
 
     def abort(self) -> None:
-        """Wait for no answer any more."""
+        """Wait for no answer any more, and have the program end."""
+        self._aborted = True
         self._answered.set()
+        process = self._process
+        if process is not None and process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
 
     def close(self) -> None:
         """End the program, and what it started."""
         process, self._process = self._process, None
+        self._asking = None
         if process is None:
             return
         for stop, seconds in ((signal.SIGTERM, _END_SECONDS), (signal.SIGKILL, None)):

@@ -28,6 +28,7 @@ class SshOutput:
         self._lines: deque[str] = deque(maxlen=_MOST_LINES)
         self._heard: Counter[str] = Counter()
         self._told: set[str] = set()
+        self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
         self._is_new = False
         self._channels: set[str] = set()
@@ -37,7 +38,9 @@ class SshOutput:
         self._lines.clear()
         self._heard.clear()
         self._channels.clear()
+        self._process = process
         self._reader = start_thread(partial(self._read, process), "ssh")
+        start_thread(partial(self._wait_for, process), "ssh ends")
 
     def join(self) -> None:
         """Wait until all of it has been read, from a process that has ended."""
@@ -62,7 +65,11 @@ class SshOutput:
             return
         with process.stderr:
             for line in iter(partial(process.stderr.readline, _LONGEST_LINE), b""):
-                self._take_in(line.decode(errors="backslashreplace").rstrip())
+                # What holds the stream longer than `ssh`, such as the master of a jump host, says nothing of the next.
+                if process is self._process:
+                    self._take_in(line.decode(errors="backslashreplace").rstrip())
+
+    def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
         process.wait()
         self._news()
 

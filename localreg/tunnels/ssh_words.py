@@ -20,7 +20,9 @@ REFUSED = "connect failed: Connection refused"
 """Nobody listens there."""
 OVERRIDDEN = "overridden by server GatewayPorts"
 """The far side listens on every address, whatever it was asked for."""
-COUNTED = (PROHIBITED, REFUSED, OVERRIDDEN)
+OPEN_FAILED = "open failed: "
+"""The same, or another reason why a connection to the far side's port was not made."""
+COUNTED = (PROHIBITED, REFUSED, OPEN_FAILED, OVERRIDDEN)
 
 _NOISE = ("debug1: ", "debug2: ", "debug3: ", "OpenSSH_", "Authenticated to ", "Transferred: ", "Bytes per second")
 _AUTHENTICATED = re.compile(r"Authenticated to (?P<name>\S+) \((?:\[(?P<address>[^]]+)\]:\d+|via proxy)\)")
@@ -65,8 +67,9 @@ def explain(lines: Sequence[str], host: str) -> LocalregError:
         host: As it was given.
     """
     said = [line.strip() for line in lines if spoken(line)]
-    if any(map(_is_about_host_key, _until_keys_are_known(lines))):
-        return _host_key(said, lines, host)
+    at_exchange = _until_keys_are_known(lines)
+    if any(map(_is_about_host_key, at_exchange)):
+        return _host_key([line.strip() for line in at_exchange], at_exchange, host)
     for hears, explained in ((_is_about_login, _login), (_is_about_options, _options)):
         if any(map(hears, said)):
             return explained(said, lines, host)

@@ -70,7 +70,7 @@ class Supervisor:
         self._closing = threading.Event()
         self._asked = threading.Event()
         self._looked = threading.Event()
-        self._reading = threading.Lock()
+        self._log_was_read = threading.Event()
         self._changing = threading.Lock()
         self._log_seen: tuple[int | None, bool] = (0, False)
         self._log_read_at = time.time()
@@ -93,8 +93,12 @@ class Supervisor:
             if not self._closing.is_set():
                 raise
         finally:
-            self._link.close()
-            server.close()
+            if self._is_lost():
+                # What stands at its paths by now is another's.
+                self._link.abort()
+            else:
+                self._link.close()
+                server.close()
 
     @property
     def was_open(self) -> bool:
@@ -125,6 +129,7 @@ class Supervisor:
         """
         began = time.monotonic()
         while True:
+            self._check_found()
             try:
                 self._link.establish(partial(self._pause, heed_news=True))
             except LocalregError as exc:
@@ -192,11 +197,7 @@ class Supervisor:
         while not self._link.has_ended():
             every = _LOOK_EVERY if self._status.state in ("open", "not verified") else _AGAIN
             self._pause(_PUSH_LULL if self._link.is_busy() else min(_NAP, every), heed_news=True)
-            if self._is_lost():
-                raise TunnelError(
-                    f"the files of the tunnel in {self._place.spec.parent} were removed: nobody could find it any more",
-                    hint=self._spec.as_typed(),
-                )
+            self._check_found()
             if self._link.connections() is not None:
                 self._read_log_where_new()
             slept = abs(_clock_difference() - clocks) > _CLOCK_JUMP
@@ -206,7 +207,20 @@ class Supervisor:
                     return
                 self._looked.set()
                 self._read_log_where_new()
+                self._log_was_read.set()
                 looked, clocks = time.monotonic(), _clock_difference()
+
+    def _check_found(self) -> None:
+        """End where nobody could find the tunnel any more.
+
+        Raises:
+            TunnelError: its files are gone.
+        """
+        if self._is_lost():
+            raise TunnelError(
+                f"the files of the tunnel in {self._place.spec.parent} were removed: nobody could find it any more",
+                hint=self._spec.as_typed(),
+            )
 
     def _pause(self, seconds: float, *, heed_news: bool = False) -> None:
         if heed_news:
@@ -239,15 +253,14 @@ class Supervisor:
         source = self._spec.log
         if source is None:
             return
-        with self._reading:
-            # Before it is read: what comes in meanwhile is for the next time.
-            seen = (self._link.connections(), self._link.is_busy())
-            if seen == self._log_seen and seen[0] is not None and not seen[1]:
-                return
-            self._log_seen = seen
-            now = time.time()
-            push = find_last_push(source, since=self._log_read_at - _CLOCK_JUMP)
-            self._log_read_at = now
+        # Before it is read: what comes in meanwhile is for the next time.
+        seen = (self._link.connections(), self._link.is_busy())
+        if seen == self._log_seen and seen[0] is not None and not seen[1]:
+            return
+        self._log_seen = seen
+        now = time.time()
+        push = find_last_push(source, since=self._log_read_at - _CLOCK_JUMP)
+        self._log_read_at = now
         if push is None or push == self._status.last_push:
             return
         with self._changing:
@@ -261,12 +274,13 @@ class Supervisor:
         elif self._status.state in UP:
             # What was seen a minute ago is no answer.
             self._looked.clear()
+            self._log_was_read.clear()
             self._asked.set()
             self._news.set()
             if not self._looked.wait(_ANSWER_SECONDS) and not self._link.is_busy():
                 reason = f"the far side does not answer within {_ANSWER_SECONDS:g} seconds"
                 return replace(self._status, state="not answering", reason=reason).to_json()
-            self._read_log_where_new()
+            self._log_was_read.wait(_ANSWER_SECONDS)
         return self._status.to_json()
 
 

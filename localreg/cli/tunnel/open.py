@@ -115,6 +115,10 @@ def _keep(session: Session, spec: TunnelSpec, *, background: bool) -> None:
         raise typer.Exit(code)
 
 
+def _is_asked_for(kept: TunnelSpec, asked: TunnelSpec) -> bool:
+    return replace(kept, log=None, resumes=False) == replace(asked, log=None)
+
+
 def _claim(spec: TunnelSpec) -> tuple[Place, int] | TunnelStatus:
     """Make the tunnel ours, or find that it is open already; one that comes or goes is waited for.
 
@@ -125,7 +129,11 @@ def _claim(spec: TunnelSpec) -> tuple[Place, int] | TunnelStatus:
     deadline = time.monotonic() + _SETTLE_SECONDS
     while (claimed := keeper.claim(spec)) is None:
         status = get_status(place_of(spec))
-        if status is not None and replace(status.spec, log=None, resumes=False) != replace(spec, log=None):
+        if (
+            status is not None
+            and status.state != "unknown"
+            and replace(status.spec, log=None, resumes=False) != replace(spec, log=None)
+        ):
             raise ConflictError(
                 f"a tunnel to port {spec.remote_port} of {spec.host} is open already, with other options",
                 hint=close_command(spec),

@@ -31,6 +31,7 @@ class FakeLink:
     sight: Sight = "answers"
     attempts: int = 0
     closes: int = 0
+    aborts: int = 0
     notices_its_end: bool = False
     busy: bool = False
     news: Callable[[], None] = lambda: None
@@ -59,7 +60,7 @@ class FakeLink:
         return self.busy
 
     def abort(self) -> None:
-        pass
+        self.aborts += 1
 
     def close(self) -> None:
         self.closes += 1
@@ -248,6 +249,9 @@ def test_a_tunnel_that_nobody_could_find_ends(
     monkeypatch.setattr(supervisor, "_NAP", 0.05)
     with kept(spec, tmp_path, FakeLink(), is_lost=lambda: True) as found:
         assert found.ended()
+        # What stands at its paths by now is another's.
+        assert (found.link.closes, found.link.aborts) == (0, 1)
     assert found.error is not None
     assert "were removed" in found.error.message
     assert found.error.hint == "localreg tunnel open ci@far"
+    assert found.place.control.exists()

@@ -38,6 +38,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C; nothing is said then."""
+TERMINATED = 143
+"""The exit code after SIGTERM, and where SIGHUP is heeded after that, too."""
+
 
 class LocalregError(Exception):
     """The root: a message in the user's words, and what to do about it.

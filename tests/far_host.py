@@ -112,6 +112,11 @@ class FarHost:
             self._sshd.wait()
         self._sshd = None
 
+    def restart_sshd(self, *lines: str) -> None:
+        """Down, and up again with these lines of configuration."""
+        self.kill_sshd()
+        self.start_sshd(*lines)
+
     def cut(self) -> None:
         """Cut the link: what is under way is lost without a word."""
         self.ok("ip", "link", "set", "eth0", "down")

@@ -20,6 +20,9 @@ from localreg.waiting import wait_until
 
 PATIENCE = 30.0
 
+NOTICING_SOON = ("--ssh-option", "ServerAliveInterval=1", "--ssh-option", "ServerAliveCountMax=2")
+"""What has a tunnel notice soon that the far side is gone."""
+
 
 @dataclass(frozen=True)
 class Tunnels:
@@ -68,9 +71,31 @@ class Tunnels:
                     found.append(process)
         return found
 
+    @contextlib.contextmanager
+    def dead_session(self) -> Iterator[None]:
+        """The session does not notice that its client has gone, and holds the port until the end."""
+        (session,) = self.far.sessions()
+        session.suspend()
+        found = self.becomes("waiting")
+        assert wait_until(lambda: "is taken" in (self.status()["reason"] or ""), seconds=PATIENCE), found
+        yield
+        session.kill()
+        assert wait_until(lambda: self.far.listens() == [], seconds=5)
+
     def push_with_skopeo(self, archive: Path, name: str = "app:1", *, port: int = 5000) -> None:
         """Push from the far side."""
         self.far.ok(*skopeo_push(archive, name, port=port))
+
+
+@contextlib.contextmanager
+def ssh_config(text: str) -> Iterator[None]:
+    """What every user's `ssh` of this machine is told for a while."""
+    config = Path("/etc/ssh/ssh_config.d/test.conf")
+    config.write_text(text)
+    try:
+        yield
+    finally:
+        config.unlink()
 
 
 def skopeo_push(archive: Path, name: str = "app:1", *, port: int = 5000) -> list[str]:

@@ -16,10 +16,8 @@ import typer
 from localreg import __version__
 from localreg.cli import commands, help_page
 from localreg.cli.session import Session, session_of
-from localreg.errors import InternalError, LocalregError, UsageError
+from localreg.errors import INTERRUPTED, TERMINATED, InternalError, LocalregError, UsageError
 
-_INTERRUPTED = 130
-_TERMINATED = 143
 _STDERR = 2
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -93,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _forget_closed_pipes()
         return 0
     except (KeyboardInterrupt, typer.Abort, _TerminatedError) as exc:
-        return _TERMINATED if isinstance(exc, _TerminatedError) else _INTERRUPTED
+        return TERMINATED if isinstance(exc, _TerminatedError) else INTERRUPTED
     except Exception as exc:  # noqa: BLE001 -- a bug must not end in a traceback
         full = _no_room(exc)
         return _fail(session, full) if full else _report_bug(session, exc)

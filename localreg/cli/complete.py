@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,7 +18,9 @@ from localreg.engines.probe import Answer
 from localreg.errors import LocalregError
 from localreg.registry_container import default_volume
 from localreg.settings import resolve
-from localreg.tunnels.spec import TunnelSpec
+
+if TYPE_CHECKING:
+    from localreg.tunnels.spec import TunnelSpec
 
 _MOST_REPOSITORIES = 50
 """Of more than these the names are offered, without their tags."""

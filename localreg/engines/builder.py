@@ -56,6 +56,20 @@ class BuildRequest:
 
     def arguments(self, tags: Sequence[str]) -> list[str]:
         """What stands on the builder's command line behind its name."""
+        given = [f"--{option}={value}" for option, value in self._options(tags)]
+        return [*given, *self._flags(), "--", self.context]
+
+    def as_command(self) -> str:
+        """How localreg is told."""
+        # What begins with `-` would be an option.
+        context = self.context if self.context == "-" or not self.context.startswith("-") else f"./{self.context}"
+        words = ["localreg", "build", *([] if context == "." else [context])]
+        for option, value in self._options(self.names):
+            words += ["-t" if option == "tag" else f"--{option}", value]
+        return shlex.join([*words, *self._flags()])
+
+    def _options(self, tags: Sequence[str]) -> list[tuple[str, str]]:
+        """What was asked for, by the names that all builders and localreg itself have for it."""
         options = (
             ("tag", tags),
             ("file", (self.file,)),
@@ -65,26 +79,10 @@ class BuildRequest:
             ("secret", self.secrets),
             ("platform", (self.platform,)),
         )
-        given = [f"--{option}={value}" for option, values in options for value in values if value is not None]
-        return [*given, *(["--no-cache"] if self.no_cache else []), "--", self.context]
+        return [(option, value) for option, values in options for value in values if value is not None]
 
-    def as_command(self) -> str:
-        """How localreg is told."""
-        # What begins with `-` would be an option.
-        context = self.context if self.context == "-" or not self.context.startswith("-") else f"./{self.context}"
-        options = (
-            ("-t", self.names),
-            ("--file", (self.file,)),
-            ("--build-arg", self.build_args),
-            ("--target", (self.target,)),
-            ("--ssh", self.ssh),
-            ("--secret", self.secrets),
-            ("--platform", (self.platform,)),
-        )
-        words = ["localreg", "build", *([] if context == "." else [context])]
-        given = [(option, value) for option, values in options for value in values if value is not None]
-        words += [word for pair in given for word in pair]
-        return shlex.join([*words, *(["--no-cache"] if self.no_cache else [])])
+    def _flags(self) -> list[str]:
+        return ["--no-cache"] if self.no_cache else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from email.message import Message
 from urllib.parse import urlsplit
 
 from localreg.deadline import with_deadline
@@ -39,7 +40,14 @@ def is_registry(connection: http.client.HTTPConnection) -> bool:
     except (OSError, http.client.HTTPException):
         return False
     else:
-        # Some servers answer 200 to everything; only a registry says which API it speaks.
-        return answer.status in _READY and "Docker-Distribution-Api-Version" in answer.headers
+        return is_answer_of_registry(answer.status, answer.headers)
     finally:
         connection.close()
+
+
+def is_answer_of_registry(status: int, headers: Message) -> bool:
+    """Whether this is what a registry answers to `/v2/`: some servers answer 200 to everything.
+
+    Only a registry says which API it speaks.
+    """
+    return status in _READY and "Docker-Distribution-Api-Version" in headers

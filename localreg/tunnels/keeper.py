@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 
-from localreg.errors import TunnelError
+from localreg.errors import INTERRUPTED, TERMINATED, TunnelError
 from localreg.tunnels.openssh import SshLink
 from localreg.tunnels.place import MARK, Place, place_of
 from localreg.tunnels.program import ProgramLink
@@ -27,8 +27,6 @@ from localreg.tunnels.supervisor import Supervisor
 from localreg.tunnels.threads import start_thread
 
 _LONGEST_LOG = 1 << 20
-_STOPPED = (130, 143)
-"""How it exits after a signal, without a word."""
 
 
 def claim(spec: TunnelSpec) -> tuple[Place, int] | None:
@@ -97,7 +95,7 @@ def start(arguments: Sequence[str], place: Place, lock: int) -> int | None:
             process.send_signal(signal.SIGTERM)
         process.wait()
         raise
-    if code < 0 or code in _STOPPED:
+    if code < 0 or code in (INTERRUPTED, TERMINATED):
         raise TunnelError("the process of the tunnel was ended before it was open", hint="localreg tunnel ls")
     return code
 

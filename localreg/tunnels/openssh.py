@@ -22,7 +22,7 @@ from localreg.engines.base import Address
 from localreg.engines.unix_http import UnixHTTPConnection
 from localreg.errors import LocalregError, PortTakenError, TunnelError
 from localreg.lifecycle.readiness import is_registry
-from localreg.tunnels import ssh_words
+from localreg.tunnels import processes, ssh_words
 from localreg.tunnels.link import Pause, Sight
 from localreg.tunnels.place import MARK, Place
 from localreg.tunnels.spec import LOOPBACK, TunnelSpec
@@ -34,7 +34,6 @@ _ORDER_SECONDS = 15.0
 """How long the far side may take to answer one request."""
 _LOOK_SECONDS = 5.0
 _WORD_SECONDS = 1.0
-_END_SECONDS = 3.0
 _POLL_SECONDS = 0.03
 _QUIET_SECONDS = 1.0
 """Between two looks at a login that says when it is done."""
@@ -125,9 +124,8 @@ class SshLink:
     def abort(self) -> None:
         """Have `ssh` end: whoever waits for it waits no more."""
         process = self._process
-        if process is not None and process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
+        if process is not None:
+            processes.send(process, signal.SIGTERM)
 
     def close(self) -> None:
         """End `ssh`; the far side then listens no more."""
@@ -135,14 +133,7 @@ class SshLink:
         self._forwarded = False
         if process is None:
             return
-        for stop, seconds in ((signal.SIGTERM, _END_SECONDS), (signal.SIGKILL, None)):
-            if process.poll() is None:
-                # Also what it started to get through a jump host.
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, stop)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(seconds)
-                break
+        processes.end(process)
         self._output.join()
         self._place.remove_links()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import os
 import shlex
@@ -17,6 +16,8 @@ from collections.abc import Callable
 from functools import partial
 
 from localreg.errors import TunnelError
+from localreg.lifecycle.readiness import is_answer_of_registry
+from localreg.tunnels import processes
 from localreg.tunnels.link import Pause, Sight
 from localreg.tunnels.place import MARK, Place
 from localreg.tunnels.spec import TunnelSpec
@@ -25,13 +26,9 @@ from localreg.tunnels.threads import start_thread
 _START_SECONDS = 30.0
 """How long a program may take until the registry answers through it."""
 _LOOK_SECONDS = 10.0
-_END_SECONDS = 3.0
 _POLL_SECONDS = 0.2
 _MOST_LINES = 20
-_LONGEST_LINE = 1 << 16
 _ASKS_FOR_LOGIN = 401
-_READY = (200, _ASKS_FOR_LOGIN)
-_API_VERSION = "Docker-Distribution-Api-Version"
 
 
 class ProgramLink:
@@ -95,12 +92,10 @@ class ProgramLink:
             exc.close()
         except (OSError, http.client.HTTPException, ValueError):
             return "silent"
-        if status == _ASKS_FOR_LOGIN and _API_VERSION not in headers:
-            # Something before the registry, which shows it to those who have a password.
-            return "prohibited" if "WWW-Authenticate" in headers else "silent"
-        # Some servers answer 200 to everything; only a registry says which API it speaks.
-        is_registry = status in _READY and _API_VERSION in headers
-        return "answers" if is_registry else "silent"
+        if is_answer_of_registry(status, headers):
+            return "answers"
+        # Something before the registry, which shows it to those who have a password.
+        return "prohibited" if status == _ASKS_FOR_LOGIN and "WWW-Authenticate" in headers else "silent"
 
     def has_ended(self) -> bool:
         """Whether the program ended."""
@@ -123,9 +118,8 @@ class ProgramLink:
         self._aborted = True
         self._answered.set()
         process = self._process
-        if process is not None and process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
+        if process is not None:
+            processes.send(process, signal.SIGTERM)
 
     def close(self) -> None:
         """End the program, and what it started."""
@@ -133,13 +127,7 @@ class ProgramLink:
         self._asking = None
         if process is None:
             return
-        for stop, seconds in ((signal.SIGTERM, _END_SECONDS), (signal.SIGKILL, None)):
-            if process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, stop)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(seconds)
-                break
+        processes.end(process)
         # Also what has made itself independent of it.
         self._place.end_processes()
         if self._reader is not None:
@@ -166,11 +154,9 @@ class ProgramLink:
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         if process.stdout is None:
             return
-        with process.stdout:
-            for line in iter(partial(process.stdout.readline, _LONGEST_LINE), b""):
-                text = line.decode(errors="backslashreplace").rstrip()
-                self._lines.append(text)
-                self._log(f"{self._spec.host}: {text}")
+        for line in processes.lines_of(process.stdout):
+            self._lines.append(line)
+            self._log(f"{self._spec.host}: {line}")
         process.wait()
         self._news()
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from functools import partial
 
 from localreg.tunnels import ssh_words
+from localreg.tunnels.processes import lines_of
 from localreg.tunnels.threads import start_thread
 
 _MOST_LINES = 200
-_LONGEST_LINE = 1 << 16
 _END_SECONDS = 1.0
 
 
@@ -63,11 +63,10 @@ class SshOutput:
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         if process.stderr is None:
             return
-        with process.stderr:
-            for line in iter(partial(process.stderr.readline, _LONGEST_LINE), b""):
-                # What holds the stream longer than `ssh`, such as the master of a jump host, says nothing of the next.
-                if process is self._process:
-                    self._take_in(line.decode(errors="backslashreplace").rstrip())
+        for line in lines_of(process.stderr):
+            # What holds the stream longer than `ssh`, such as the master of a jump host, says nothing of the next.
+            if process is self._process:
+                self._take_in(line)
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
         process.wait()

@@ -69,10 +69,10 @@ def explain(lines: Sequence[str], host: str) -> LocalregError:
     said = [line.strip() for line in lines if spoken(line)]
     at_exchange = _until_keys_are_known(lines)
     if any(map(_is_about_host_key, at_exchange)):
-        return _host_key([line.strip() for line in at_exchange], at_exchange, host)
+        return _host_key(at_exchange, host)
     for hears, explained in ((_is_about_login, _login), (_is_about_options, _options)):
         if any(map(hears, said)):
-            return explained(said, lines, host)
+            return explained(said, host)
     last = next((line for line in reversed(said) if any(lost in line for lost in _LOST)), said[-1] if said else "")
     reason = _CONNECT.sub("", last.removeprefix("ssh: ")) or "it ended without a word"
     return TunnelError(
@@ -102,11 +102,11 @@ def _is_about_options(line: str) -> bool:
     return "Bad configuration option" in line or line.startswith("command-line")
 
 
-def _host_key(said: Sequence[str], lines: Sequence[str], host: str) -> LocalregError:
+def _host_key(lines: Sequence[str], host: str) -> LocalregError:
     key = next((found for line in lines if (found := _HOST_KEY.search(line))), None)
     details = [f"it shows a key of type {key['kind']}: {key['fingerprint']}"] if key else []
-    if any("HOST IDENTIFICATION HAS CHANGED" in line for line in said):
-        offending = [line for line in said if line.startswith("Offending")]
+    if any("HOST IDENTIFICATION HAS CHANGED" in line for line in lines):
+        offending = [line for line in lines if line.startswith("Offending")]
         return HostKeyError(
             f"the key of {host} is not the one that is known: another machine may answer in its place",
             hint="ask who runs it; if the new key is right, `ssh-keygen -R` forgets the old one",
@@ -119,7 +119,7 @@ def _host_key(said: Sequence[str], lines: Sequence[str], host: str) -> LocalregE
     )
 
 
-def _login(said: Sequence[str], _: Sequence[str], host: str) -> LocalregError:
+def _login(said: Sequence[str], host: str) -> LocalregError:
     about_keys = [line for line in said if "key" in line.lower() and "Permission denied (" not in line]
     methods = next((line.partition("(")[2].rstrip(").") for line in said if "Permission denied (" in line), "")
     return TunnelError(
@@ -129,6 +129,6 @@ def _login(said: Sequence[str], _: Sequence[str], host: str) -> LocalregError:
     )
 
 
-def _options(said: Sequence[str], _: Sequence[str], __: str) -> LocalregError:
+def _options(said: Sequence[str], _: str) -> LocalregError:
     line = next(filter(_is_about_options, said))
     return UsageError(f"`ssh` does not take an option: {line}", hint="man ssh_config")

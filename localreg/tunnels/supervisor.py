@@ -71,7 +71,6 @@ class Supervisor:
         self._asked = threading.Event()
         self._looked = threading.Event()
         self._log_was_read = threading.Event()
-        self._changing = threading.Lock()
         self._log_seen: tuple[int | None, bool] = (0, False)
         self._log_read_at = time.time()
         self._link = make_link(self._news.set, log)
@@ -232,19 +231,18 @@ class Supervisor:
             raise ClosedError
 
     def _enter(self, state: TunnelState, reason: str | None) -> None:
-        with self._changing:
-            before = self._status
-            if (before.state, before.reason) == (state, reason):
-                return
-            reopened = state in UP and before.state not in UP and before.opened is not None
-            self._status = replace(
-                before,
-                state=state,
-                reason=reason,
-                since=before.since if state == before.state else _now(),
-                opened=before.opened or (_now() if state in UP else None),
-                reconnects=before.reconnects + reopened,
-            )
+        before = self._status
+        if (before.state, before.reason) == (state, reason):
+            return
+        reopened = state in UP and before.state not in UP and before.opened is not None
+        self._status = replace(
+            before,
+            state=state,
+            reason=reason,
+            since=before.since if state == before.state else _now(),
+            opened=before.opened or (_now() if state in UP else None),
+            reconnects=before.reconnects + reopened,
+        )
         self._log(f"{state}{': ' + reason if reason else ''}")
         self._changed(self._status)
 
@@ -263,8 +261,7 @@ class Supervisor:
         self._log_read_at = now
         if push is None or push == self._status.last_push:
             return
-        with self._changing:
-            self._status = replace(self._status, last_push=push)
+        self._status = replace(self._status, last_push=push)
         self._log(f"pushed: {push.reference}")
         self._changed(self._status)
 

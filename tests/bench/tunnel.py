@@ -16,7 +16,7 @@ from archives import write_image
 from beds import Bed
 from bench.compare import Limit, Row, Target, compare
 from far_host import far_host
-from tunnels import PATIENCE, Tunnels, opened_tunnels, skopeo_push
+from tunnels import NOTICING_SOON, PATIENCE, Tunnels, opened_tunnels, skopeo_push
 
 from localreg.waiting import wait_until
 
@@ -28,15 +28,13 @@ _ROUNDS_BACK = 5
 _BACK_SECONDS = 3.0
 _IDLE_SECONDS = 60
 _IDLE_CPU_SECONDS = 0.1
-_IDLE_BYTES = 60_000_000
-_SOON = ("--ssh-option", "ServerAliveInterval=1", "--ssh-option", "ServerAliveCountMax=2")
-"""A far side that is gone is noticed soon."""
+_IDLE_MEGABYTES = 60
 
 
 def measure(bed: Bed, folder: Path) -> Iterator[Row]:
     """All of it; the engine has no part in it."""
     with far_host(folder) as far, opened_tunnels(bed, far) as tunnels:
-        tunnels.open(*_SOON)
+        tunnels.open(*NOTICING_SOON)
         yield _pushes(tunnels, folder)
         yield from _at_rest(tunnels, "open")
         yield _back(tunnels)
@@ -87,9 +85,8 @@ def _by_hand(tunnels: Tunnels) -> Iterator[None]:
 
 def _back(tunnels: Tunnels) -> Row:
     def seconds() -> float:
-        with _dead_session(tunnels):
+        with tunnels.dead_session():
             pass
-        _expect(lambda: tunnels.far.listens() == [])
         freed = time.perf_counter()
         _expect(tunnels.far.answers)
         passed = time.perf_counter() - freed
@@ -100,16 +97,6 @@ def _back(tunnels: Tunnels) -> Row:
     return Limit(case, [seconds() for _ in range(_ROUNDS_BACK)], _BACK_SECONDS, "s")
 
 
-@contextlib.contextmanager
-def _dead_session(tunnels: Tunnels) -> Iterator[None]:
-    """A session that does not notice that its client has gone, and holds the port until then."""
-    (session,) = tunnels.far.sessions()
-    session.suspend()
-    _expect(lambda: "is taken" in (tunnels.status()["reason"] or ""))
-    yield
-    session.kill()
-
-
 def _at_rest(tunnels: Tunnels, state: str) -> Iterator[Row]:
     process = psutil.Process(tunnels.status()["pid"])
     before = _cpu_seconds(process)
@@ -118,7 +105,7 @@ def _at_rest(tunnels: Tunnels, state: str) -> Iterator[Row]:
     used = _cpu_seconds(process) - before
     resident = sum(one.memory_info().rss for one in (process, *process.children()))
     case = f"`tunnel`, a minute of being {state}"
-    yield Limit(f"{case}: memory, with `ssh`", [resident / 1e6], _IDLE_BYTES / 1e6, "MB")
+    yield Limit(f"{case}: memory, with `ssh`", [resident / 1e6], _IDLE_MEGABYTES, "MB")
     yield Limit(f"{case}: CPU, with `ssh`", [used], _IDLE_CPU_SECONDS, "s")
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -21,6 +21,8 @@ from screens import View, seen
 from localreg.waiting import wait_until
 
 SECRET = "a word that nobody else knows"
+STEP = ["sleep", "4321"]
+"""The end of the command line of a step that goes on until somebody ends it."""
 
 
 @pytest.fixture
@@ -147,19 +149,21 @@ def is_left(expected: list[str]) -> bool:
 
 
 def end_steps() -> None:
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.cmdline()[-2:] == ["sleep", "4321"]:
+    for process, line in command_lines():
+        if line[-2:] == STEP:
+            with contextlib.suppress(psutil.Error):
                 process.kill()
 
 
-def started(bed: Bed, site: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def started(
+    bed: Bed, site: Path, env: Mapping[str, str], *more: str, stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     """A build in a session of its own."""
     return subprocess.Popen(
-        bed.command(["localreg", "--engine", bed.engine, "build", str(site)]),
+        bed.command(["localreg", "--engine", bed.engine, "build", str(site), *more]),
         env={**bed.environment, **env},
         cwd="/",
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
@@ -172,15 +176,20 @@ def is_at_the_step() -> bool:
 
 def builders() -> list[str]:
     """What builds, and the step that it runs."""
-    found = []
+    return [
+        " ".join(line)
+        for _, line in command_lines()
+        if line[-2:] == STEP or "--iidfile" in " ".join(line) or line[:1] == ["buildah-oci-runtime"]
+    ]
+
+
+def command_lines() -> Iterator[tuple[psutil.Process, list[str]]]:
     for process in psutil.process_iter():
         try:
             line = process.cmdline()
         except psutil.Error:
             continue
-        if line[-2:] == ["sleep", "4321"] or "--iidfile" in " ".join(line) or line[:1] == ["buildah-oci-runtime"]:
-            found.append(" ".join(line))
-    return found
+        yield process, line
 
 
 def test_a_dockerfile_is_read_from_stdin(either: Bed, site: Path, env: dict[str, str]) -> None:
@@ -194,25 +203,17 @@ def test_a_dockerfile_is_read_from_stdin(either: Bed, site: Path, env: dict[str,
 
 def built_while(bed: Bed, site: Path, env: Mapping[str, str], do: Callable[[], object]) -> tuple[int, str, str]:
     """Build, and do something before the builder has got its Dockerfile; returns the exit code and both streams."""
-    with subprocess.Popen(
-        bed.command(["localreg", "--engine", bed.engine, "build", str(site), "--file", "-"]),
-        env={**bed.environment, **env},
-        cwd="/",
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with started(bed, site, env, "--file", "-", stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stderr is not None
         # Podman opens it by its name.
         os.fchown(process.stdin.fileno(), bed.uid, bed.uid)
         # From here on localreg waits for the builder.
-        said = process.stderr.readline()
-        assert said.startswith(f"{site} -> localhost:5000/site:latest, with "), said + process.stderr.read()
+        said = process.stderr.readline().decode()
+        assert said.startswith(f"{site} -> localhost:5000/site:latest, with "), said + process.stderr.read().decode()
         do()
-        out, err = process.communicate("FROM scratch\nLABEL who=me\n", timeout=60)
-    return process.returncode, out, err
+        out, err = process.communicate(b"FROM scratch\nLABEL who=me\n", timeout=60)
+    return process.returncode, out.decode(), err.decode()
 
 
 def test_the_push_goes_to_where_the_registry_is_by_then(either: Bed, site: Path, env: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from beds import Bed
 from far_host import ADDRESS, FarHost
 from screens import FOLDER, PICTURED, VIEWS, View, check, check_picture, seen, steady
 from terminal import Screen, Terminal
-from tunnels import opened_tunnels
+from tunnels import opened_tunnels, ssh_config
 
 EVERY_COMMAND = {
     "help": "",
@@ -148,8 +148,5 @@ def test_podman(rootless: Bed, folder: Path) -> None:
 
 
 def test_tunnels(docker: Bed, far: FarHost) -> None:
-    with opened_tunnels(docker, far) as tunnels:
-        config = Path("/etc/ssh/ssh_config.d/test.conf")
-        config.write_text(f"IdentityFile {tunnels.key}\n")
+    with opened_tunnels(docker, far) as tunnels, ssh_config(f"IdentityFile {tunnels.key}\n"):
         walk("tunnels", docker, OF_TUNNELS, lambda _: "open since")
-        config.unlink()

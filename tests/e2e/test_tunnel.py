@@ -15,7 +15,17 @@ import schemas
 from beds import Bed
 from e2e.test_logs import read_until
 from far_host import ADDRESS, FarHost
-from tunnels import PATIENCE, Tunnels, far_docker, far_podman, image_archive, opened_tunnels, skopeo_push
+from tunnels import (
+    NOTICING_SOON,
+    PATIENCE,
+    Tunnels,
+    far_docker,
+    far_podman,
+    image_archive,
+    opened_tunnels,
+    skopeo_push,
+    ssh_config,
+)
 
 from localreg.waiting import wait_until
 
@@ -94,12 +104,8 @@ def test_a_tunnel_comes_back_when_sshd_does(tunnels: Tunnels, folder: Path) -> N
     assert tunnels.bed.ok("ls", "-q") == "localhost:5000/app:1\n"
 
 
-QUICK = ("--ssh-option", "ServerAliveInterval=1", "--ssh-option", "ServerAliveCountMax=2")
-"""A far side that is gone is noticed soon."""
-
-
 def test_a_tunnel_comes_back_when_the_link_does(on_docker: Tunnels) -> None:
-    on_docker.open(*QUICK)
+    on_docker.open(*NOTICING_SOON)
     on_docker.far.cut()
     on_docker.becomes("waiting")
     on_docker.far.mend()
@@ -109,14 +115,9 @@ def test_a_tunnel_comes_back_when_the_link_does(on_docker: Tunnels) -> None:
 
 def test_the_port_that_a_dead_session_holds_is_waited_for(on_docker: Tunnels) -> None:
     far = on_docker.far
-    on_docker.open(*QUICK)
-    (session,) = far.sessions()
-    # It does not notice that its client has gone.
-    session.suspend()
-    found = on_docker.becomes("waiting")
-    assert wait_until(lambda: "is taken" in (on_docker.status()["reason"] or ""), seconds=PATIENCE), found
-    session.kill()
-    assert wait_until(lambda: far.listens() == [], seconds=5)
+    on_docker.open(*NOTICING_SOON)
+    with on_docker.dead_session():
+        pass
     assert wait_until(far.answers, seconds=PATIENCE)
     assert on_docker.becomes("open")["reconnects"] == 1
 
@@ -311,8 +312,7 @@ def test_the_registry_may_go_and_come_back(on_docker: Tunnels) -> None:
 
 
 def test_a_far_side_that_lets_nobody_look_is_not_verified(on_docker: Tunnels) -> None:
-    on_docker.far.kill_sshd()
-    on_docker.far.start_sshd("AllowTcpForwarding remote")
+    on_docker.far.restart_sshd("AllowTcpForwarding remote")
     said = on_docker.bed.localreg(*on_docker.arguments, "--background")
     assert (said.returncode, said.stderr) == (0, "open, not verified: the far side does not let us look\n")
     # However often it is looked.
@@ -323,8 +323,7 @@ def test_a_far_side_that_lets_nobody_look_is_not_verified(on_docker: Tunnels) ->
 
 @pytest.mark.parametrize("address", ["0.0.0.0", ADDRESS])
 def test_an_exposed_port_is_reached_from_outside(on_docker: Tunnels, address: str) -> None:
-    on_docker.far.kill_sshd()
-    on_docker.far.start_sshd("GatewayPorts clientspecified")
+    on_docker.far.restart_sshd("GatewayPorts clientspecified")
     said = on_docker.bed.localreg(*on_docker.arguments, "--background", "--bind", address, "--expose")
     assert said.returncode == 0
     assert f"whoever reaches {address} of {on_docker.far.host} can push" in said.stderr
@@ -345,28 +344,25 @@ def test_another_machine_in_its_place_ends_a_tunnel(on_docker: Tunnels) -> None:
 
 def test_the_users_ssh_configuration_counts(on_docker: Tunnels) -> None:
     far, bed = on_docker.far, on_docker.bed
-    config = Path("/etc/ssh/ssh_config.d/test.conf")
-    config.write_text(
+    config = (
         f"Host near\n  HostName {ADDRESS}\n  User root\n  IdentityFile {on_docker.key}\n"
         f"Host build\n  HostName localhost\n  HostKeyAlias {ADDRESS}\n  ProxyJump near\n  User root\n"
         f"  IdentityFile {on_docker.key}\n"
         # What is not for a tunnel is left out, and does not keep it from being opened.
         "  LocalForward 22 localhost:1\n  RemoteCommand date\n  ControlMaster auto\n  ControlPersist yes\n"
     )
-    try:
+    with ssh_config(config):
         bed.ok("tunnel", "open", "build", "--background")
         assert far.answers()
         bed.ok("tunnel", "close", "build")
         assert far.listens() == []
         assert on_docker.ssh_processes() == []
-    finally:
-        config.unlink()
 
 
 def test_a_push_that_was_cut_is_whole_the_second_time(on_docker: Tunnels, folder: Path) -> None:
     bed, far = on_docker.bed, on_docker.far
     archive = image_archive(folder, ballast=os.urandom(500_000_000))
-    on_docker.open(*QUICK)
+    on_docker.open(*NOTICING_SOON)
     with subprocess.Popen(
         far.command(skopeo_push(archive)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:

@@ -76,8 +76,7 @@ FORBIDDEN = "does not let this user forward port 5000"
 def test_what_is_forbidden_there(tunnels: Tunnels, faults: tuple[Fault, ...]) -> None:
     lines = ("AllowTcpForwarding no", "DisableForwarding yes", "PermitListen 5099")
     for line, shown in zip(lines, faults, strict=True):
-        tunnels.far.kill_sshd()
-        tunnels.far.start_sshd(line)
+        tunnels.far.restart_sshd(line)
         shown_by(tunnels, shown)
         assert tunnels.far.listens() == []
 
@@ -89,8 +88,7 @@ def test_what_is_forbidden_there(tunnels: Tunnels, faults: tuple[Fault, ...]) ->
     says="would let everybody who reaches it push: its sshd has `GatewayPorts yes`",
 )
 def test_a_machine_that_exposes_what_is_forwarded(tunnels: Tunnels, shown: Fault) -> None:
-    tunnels.far.kill_sshd()
-    tunnels.far.start_sshd("GatewayPorts yes")
+    tunnels.far.restart_sshd("GatewayPorts yes")
     shown_by(tunnels, shown)
     assert tunnels.far.listens() == []
 

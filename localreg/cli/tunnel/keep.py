@@ -12,6 +12,7 @@ import typer
 
 from localreg.cli.commands import Command, ReaderGoneError, command_app
 from localreg.cli.session import Session, session_of
+from localreg.errors import INTERRUPTED, TERMINATED
 from localreg.output.humane import printable
 from localreg.output.live_line import LiveLine
 from localreg.output.tunnels import live_line, render_open, render_state
@@ -19,9 +20,6 @@ from localreg.tunnels import keeper
 from localreg.tunnels.spec import TunnelStatus
 
 app = command_app()
-
-_INTERRUPTED = 130
-_TERMINATED = 143
 
 
 @app.command(cls=Command, hidden=True)
@@ -41,7 +39,7 @@ def keep(
     finally:
         display.end()
     if stopped_by is not None:
-        raise typer.Exit(_INTERRUPTED if stopped_by == signal.SIGINT else _TERMINATED)
+        raise typer.Exit(INTERRUPTED if stopped_by == signal.SIGINT else TERMINATED)
 
 
 def _stops() -> SimpleQueue[int]:

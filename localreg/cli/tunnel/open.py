@@ -129,11 +129,7 @@ def _claim(spec: TunnelSpec) -> tuple[Place, int] | TunnelStatus:
     deadline = time.monotonic() + _SETTLE_SECONDS
     while (claimed := keeper.claim(spec)) is None:
         status = get_status(place_of(spec))
-        if (
-            status is not None
-            and status.state != "unknown"
-            and replace(status.spec, log=None, resumes=False) != replace(spec, log=None)
-        ):
+        if status is not None and status.state != "unknown" and not _is_asked_for(status.spec, spec):
             raise ConflictError(
                 f"a tunnel to port {spec.remote_port} of {spec.host} is open already, with other options",
                 hint=close_command(spec),

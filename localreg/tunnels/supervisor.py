@@ -31,7 +31,7 @@ _AGAIN = 2.0
 """Seconds until a look that failed is taken again."""
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 30.0
-_SHARE_OF_OUTAGE = 0.25
+_SHARE_OF_OUTAGE = 0.5
 """The longer it lasts, the longer the next wait: what comes back is found within this share of the outage."""
 _PORT_WAIT = 2.0
 """Seconds between two attempts at a port that is taken: they cost the far side no login."""

@@ -29,8 +29,10 @@ settings.load_profile("testbed")
 # These need the package index, which the sandbox does not reach: tests/testbed/packaging runs them.
 collect_ignore = ["packaging"] if os.environ.get("LOCALREG_TESTBED") else []
 
-# What runs in the background of a script ignores Ctrl-C, and so would all that the tests start.
+# What runs in the background of a script ignores Ctrl-C, what nohup started the end of a terminal, and so would all
+# that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _exercised: set[str] = set()
 

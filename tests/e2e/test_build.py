@@ -155,11 +155,12 @@ def end_steps() -> None:
                 process.kill()
 
 
+@contextlib.contextmanager
 def started(
     bed: Bed, site: Path, env: Mapping[str, str], *more: str, stdin: int = subprocess.DEVNULL
-) -> subprocess.Popen[bytes]:
-    """A build in a session of its own."""
-    return subprocess.Popen(
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A build in a session of its own; killed at the end if it still runs."""
+    with subprocess.Popen(
         bed.command(["localreg", "--engine", bed.engine, "build", str(site), *more]),
         env={**bed.environment, **env},
         cwd="/",
@@ -167,7 +168,11 @@ def started(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def is_at_the_step() -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 from archives import CREATED, SCRIPT, write_image
 
@@ -81,17 +82,38 @@ class Bed:
         self, *arguments: str, env: dict[str, str] | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
         """Run a program to its end as the bed's user."""
-        return subprocess.run(
-            self.command(arguments),
-            env={**self.environment, **(env or {})},
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=timeout,
-            check=False,
-        )
+        try:
+            return subprocess.run(
+                self.command(arguments),
+                env={**self.environment, **(env or {})},
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="surrogateescape",
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as exc:
+            exc.add_note(self._last_words())
+            raise
+
+    def _last_words(self) -> str:
+        """Where each Podman service and the registry stood: what a command hung in is seen nowhere else.
+
+        Programs made with Go say it when they are told to quit.
+        """
+        said = ""
+        for process in _running("system", "service"):
+            log = Path(f"/proc/{process.pid}/fd/2").resolve()
+            _quit(process)
+            said += log.read_text(errors="replace")
+        # Only then: without it a service would not stand where it stood.
+        for process in _running("serve"):
+            _quit(process)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                said += self.run(self.program, "logs", "registry", timeout=10).stderr
+        return said
 
     def localreg(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run localreg on this engine as a stranger would: the installed program, with the engine named."""
@@ -195,6 +217,22 @@ class Bed:
             self.run(self.program, "rmi", "-f", *surplus)
         shutil.rmtree(self.home / ".config", ignore_errors=True)
         Path("/etc/containers/registries.conf.d/50-localreg.conf").unlink(missing_ok=True)
+
+
+def _running(*words: str) -> list[psutil.Process]:
+    """The processes whose arguments begin with these words."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if tuple(process.cmdline()[1 : 1 + len(words)]) == words:
+                found.append(process)
+    return found
+
+
+def _quit(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.Error):
+        process.send_signal(signal.SIGQUIT)
+        process.wait(timeout=10)
 
 
 BEDS = {

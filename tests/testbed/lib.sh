@@ -109,6 +109,8 @@ make_testbed() {
     # shellcheck disable=SC2046
     install_missing $(buildx)
     make_venv dev
+    # An installed package has its bytecode; what is edited in place has it after the first run, and in a sandbox never.
+    "$venv/bin/python" -m compileall -q "$root/localreg"
     get_distribution
     get_busybox
 }

@@ -78,7 +78,11 @@ def test_a_key_that_no_schema_names_is_found() -> None:
         schemas.check("tag", json.dumps({**known, "new": 1}))
 
 
-def test_up(engine: FakeEngine, location: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_up(
+    engine: FakeEngine, location: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root's entries are for all users of this machine, and stand outside the folder of the test.
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     port = location.rpartition(":")[2]
     assert engine.list_containers() == []
     actions = [

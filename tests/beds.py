@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,11 +108,12 @@ class Bed:
 
         Programs made with Go say it when they are told to quit.
         """
-        said = ""
-        for process in _running("system", "service"):
-            log = Path(f"/proc/{process.pid}/fd/2").resolve()
+        services = _running("system", "service")
+        # A rootless one is two processes with one log.
+        logs = {Path(f"/proc/{process.pid}/fd/2").resolve() for process in services}
+        for process in services:
             _quit(process)
-            said += log.read_text(errors="replace")
+        said = "".join(log.read_text(errors="replace") for log in logs if log.is_file())
         if _BUG_OF_PODMAN in said:
             return said
         # Only then: without it a service would not stand where it stood.
@@ -148,15 +149,22 @@ class Bed:
         return result.stdout
 
     @contextlib.contextmanager
-    def started(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    def started(
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
+        start_new_session: bool = False,
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """Run a program in the background as the bed's user; killed at the end if it still runs."""
         with subprocess.Popen(
             self.command(arguments),
-            env=self.environment,
+            env={**self.environment, **(env or {})},
             cwd="/",
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=start_new_session,
         ) as process:
             try:
                 yield process

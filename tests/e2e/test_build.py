@@ -155,24 +155,12 @@ def end_steps() -> None:
                 process.kill()
 
 
-@contextlib.contextmanager
 def started(
     bed: Bed, site: Path, env: Mapping[str, str], *more: str, stdin: int = subprocess.DEVNULL
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A build in a session of its own; killed at the end if it still runs."""
-    with subprocess.Popen(
-        bed.command(["localreg", "--engine", bed.engine, "build", str(site), *more]),
-        env={**bed.environment, **env},
-        cwd="/",
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    """A build in a session of its own."""
+    command = ("localreg", "--engine", bed.engine, "build", str(site), *more)
+    return bed.started(*command, env=env, stdin=stdin, start_new_session=True)
 
 
 def is_at_the_step() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +13,6 @@ from http import HTTPStatus
 from localreg.engines.base import Engine, Image, Progress, TransferState
 from localreg.engines.published import DISK_FULL
 from localreg.errors import (
-    EngineLostError,
     ImageNotFoundError,
     InvalidReferenceError,
     LocalregError,
@@ -21,12 +20,11 @@ from localreg.errors import (
     RegistryUnreachableError,
     UsageError,
 )
-from localreg.lifecycle.readiness import is_ready
 from localreg.lifecycle.startup import find_cause
 from localreg.reference import Reference, looks_like_image_id, parse_reference, registry_reference
 from localreg.registry.client import RegistryClient
 from localreg.registry_container import Registry
-from localreg.stalls import watched
+from localreg.transfers import pull_steps, push_steps
 
 _PAUSES = (0.05, 0.1, 0.2)
 """Seconds until a registry is asked again that answered 500, as it does while somebody else pushes to the same tag."""
@@ -144,7 +142,7 @@ def push(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress:
     tag(engine, transfer)
     said: str | None = None
     try:
-        for step in _steps(engine, registry, engine.push_image(str(transfer.reference), plain_http=True)):
+        for step in push_steps(engine, registry, transfer.reference):
             said = step.digest or said
             on_progress(step)
             if step.state is TransferState.RETRYING and DISK_FULL.search(
@@ -165,22 +163,6 @@ def push(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress:
             hint=f"localreg push {transfer.source}",
         )
     return Transferred(transfer.source, str(transfer.reference), digest)
-
-
-def _steps(engine: Engine, registry: Registry, steps: Iterator[Progress]) -> Iterator[Progress]:
-    """The steps of a transfer, given up when the registry or the engine hangs."""
-
-    def find_silence() -> LocalregError | None:
-        if not engine.is_answering():
-            return EngineLostError(f"{engine.info().name.capitalize()} does not answer any more, and nothing moves")
-        published = registry.published
-        if published is None or published.from_host is None or is_ready(f"http://{published.from_host}"):
-            return None
-        return RegistryUnreachableError(
-            f"the registry at {registry.location} does not answer any more, and nothing moves", hint="localreg logs"
-        )
-
-    return watched(steps, find_silence)
 
 
 def _explained(error: LocalregError, transfer: Transfer, registry: Registry, cause: str) -> LocalregError:
@@ -230,7 +212,7 @@ def pull(
     """
     extra = None if name is None else _complete(parse_reference(name))
     digest = _digest_in_registry(registry, transfer.reference)
-    for step in _steps(engine, registry, engine.pull_image(str(transfer.reference), plain_http=True)):
+    for step in pull_steps(engine, registry, transfer.reference):
         digest = digest or step.digest
         on_progress(step)
     if extra is not None:

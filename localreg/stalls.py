@@ -60,12 +60,13 @@ class _Worker(Generic[_T]):
         return found[0]
 
 
-def watched(items: Iterator[_T], find_silence: Callable[[], LocalregError | None]) -> Iterator[_T]:
+def watched(items: Iterator[_T], find_silence: Callable[[float], LocalregError | None]) -> Iterator[_T]:
     """Hand on what an iterator yields, and give up when it hangs.
 
     Args:
         items: The steps of a transfer, which may be far apart.
-        find_silence: Asked when nothing came for a while: the error for an end that does not answer, None when both do.
+        find_silence: Told for how many seconds nothing came: the error for an end that does not answer, None when all
+            is well.
 
     Raises:
         LocalregError: what `find_silence` said all the time.
@@ -77,7 +78,8 @@ def watched(items: Iterator[_T], find_silence: Callable[[], LocalregError | None
         worker.give_up()
 
 
-def _watched(worker: _Worker[_T], find_silence: Callable[[], LocalregError | None]) -> Iterator[_T]:
+def _watched(worker: _Worker[_T], find_silence: Callable[[float], LocalregError | None]) -> Iterator[_T]:
+    moved = time.monotonic()
     silent_since: float | None = None
     while True:
         try:
@@ -85,7 +87,7 @@ def _watched(worker: _Worker[_T], find_silence: Callable[[], LocalregError | Non
         except StopIteration:
             return
         except queue.Empty:
-            error = find_silence()
+            error = find_silence(time.monotonic() - moved)
             if error is None:
                 silent_since = None
                 continue
@@ -93,5 +95,6 @@ def _watched(worker: _Worker[_T], find_silence: Callable[[], LocalregError | Non
             if time.monotonic() - silent_since >= PATIENCE_SECONDS:
                 raise error from None
         else:
-            silent_since = None
             yield item
+            moved = time.monotonic()
+            silent_since = None

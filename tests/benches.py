@@ -89,12 +89,25 @@ class CuttingProxy:
         server: Where it listens.
         target: The engine's socket.
         cut_at: A request with these bytes is the last that goes through.
+        hold_at: The first request with these bytes goes nowhere: whoever made it waits for an answer.
+        on_hold: Called when it came.
     """
 
-    def __init__(self, server: socket.socket, target: Path, *, cut_at: bytes | None = None) -> None:
+    def __init__(
+        self,
+        server: socket.socket,
+        target: Path,
+        *,
+        cut_at: bytes | None = None,
+        hold_at: bytes | None = None,
+        on_hold: Callable[[], object] = lambda: None,
+    ) -> None:
         self._server = server
         self._target = target
         self._cut_at = cut_at
+        self._hold_at = hold_at
+        self._on_hold = on_hold
+        self._hold_lock = threading.Lock()
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._is_cut = False
@@ -140,8 +153,18 @@ class CuttingProxy:
     def _copy(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if self._is_held(data):
+                    continue
                 sink.sendall(data)
                 if self._cut_at is not None and self._cut_at in data:
                     self.cut()
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
+
+    def _is_held(self, data: bytes) -> bool:
+        with self._hold_lock:
+            if self._hold_at is None or self._hold_at not in data:
+                return False
+            self._hold_at = None
+        self._on_hold()
+        return True

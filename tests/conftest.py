@@ -107,6 +107,13 @@ def docker(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[B
 
 
 @pytest.fixture
+def rootful(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
+    """Rootful Podman, for what happens on the way to its containers."""
+    with _made(BEDS["podman-rootful"], request, registry_archive) as found:
+        yield found
+
+
+@pytest.fixture
 def rootless(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
     """Rootless Podman, for what only a Podman has and every one the same."""
     with _made(BEDS["podman-rootless"], request, registry_archive) as found:

@@ -25,6 +25,8 @@ LAYERS = [
         "removal",
         "settings",
         "stalls",
+        "standstills",
+        "transfers",
         "images",
         "build",
         "clients",

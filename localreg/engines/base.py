@@ -434,6 +434,12 @@ class ImageStore(Protocol):
 class Engine(ContainerRuntime, ImageStore, Protocol):
     """Both ports over one connection; a context manager that closes it."""
 
+    def abandon_transfer(self) -> None:
+        """Leave a push to itself that hangs in the engine, which may be for ever.
+
+        Others go on over the same connection. A service that localreg started for the engine ends after it was closed.
+        """
+
     def close(self) -> None:
         """Close the connection; closing again does nothing."""
 

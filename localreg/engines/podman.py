@@ -30,6 +30,7 @@ from localreg.engines.log_frames import iter_log_chunks
 from localreg.engines.podman_connection import NEVER, REQUEST_SECONDS, Connection, podman_errors, quoted, said
 from localreg.engines.podman_images import PodmanImages
 from localreg.engines.published import PORT_TAKEN, is_anonymous
+from localreg.engines.service import end_private_service
 from localreg.errors import (
     ContainerNotFoundError,
     EngineError,
@@ -53,6 +54,7 @@ class PodmanEngine(PodmanImages):
     def __init__(self, connection: Connection, endpoint: Endpoint, info: EngineInfo) -> None:
         super().__init__(connection, info)
         self._endpoint = endpoint
+        self._service_is_spent = False
 
     @classmethod
     def open(cls, endpoint: Endpoint) -> Self:
@@ -79,9 +81,16 @@ class PodmanEngine(PodmanImages):
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
+    def abandon_transfer(self) -> None:
+        """Leave a push to itself; a private service that it hangs in would never be idle, and never end."""
+        self._service_is_spent = self._endpoint.private
+
     def close(self) -> None:
         """Close the connections: an idle service counts them."""
         self._connection.close()
+        if self._service_is_spent:
+            self._service_is_spent = False
+            end_private_service(self._endpoint)
 
     def info(self) -> EngineInfo:
         """What this engine is."""

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from localreg.engines.base import Endpoint
-from localreg.engines.unix_http import UnixHTTPConnection
+from localreg.engines.unix_http import UnixHTTPConnection, listener
 from localreg.errors import EngineError
 from localreg.runtime_folder import possible_folders, runtime_folder
 
@@ -75,6 +75,16 @@ def private_service(program: str, *, idle_seconds: int = _IDLE_SECONDS) -> Endpo
     except OSError as exc:
         raise EngineError(f"cannot start `{program} system service`", details=[str(exc)]) from exc
     return Endpoint(f"unix://{socket}", private=True)
+
+
+def end_private_service(endpoint: Endpoint) -> None:
+    """Have a service end that would not by itself, since something hangs in it.
+
+    It takes nobody new, so that the next localreg starts another, and waits for those that it serves, at most for its
+    idle time.
+    """
+    with contextlib.suppress(OSError):
+        os.kill(listener(str(endpoint.socket), seconds=_PING_SECONDS), signal.SIGTERM)
 
 
 def find_private_socket() -> Path | None:

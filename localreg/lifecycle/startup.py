@@ -39,7 +39,7 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
             return False
         if published.from_host is None:
             # A remote engine's loopback cannot be asked from here: its own word has to do.
-            return b"listening on" in _read_log(engine, container.id, since=container.started_at)
+            return b"listening on" in read_log(engine, container.id, since=container.started_at)
         return is_ready(f"http://{published.from_host}")
 
     def is_alive() -> bool:
@@ -75,13 +75,20 @@ def _not_ready(
 
 def read_last_lines(engine: ContainerRuntime, container_id: str) -> list[str]:
     """The last lines of a container's log; none where it cannot be read any more."""
-    return last_lines(_read_log(engine, container_id, tail=_LOG_LINES))
+    return last_lines(read_log(engine, container_id, tail=_LOG_LINES))
 
 
-def _read_log(
+def read_log(
     engine: ContainerRuntime, container_id: str, *, tail: int | None = None, since: datetime | None = None
 ) -> bytes:
-    """A part of a container's log; empty where it cannot be read."""
+    """A part of a container's log; empty where it cannot be read.
+
+    Args:
+        engine: Where the container is.
+        container_id: Name or ID.
+        tail: Only so many last lines.
+        since: Aware; only what was written at or after it.
+    """
     try:
         return b"".join(chunk.data for chunk in engine.read_logs(container_id, tail=tail, since=since))
     except LocalregError:
@@ -122,7 +129,7 @@ def find_cause(engine: ContainerRuntime, registry: Registry, *, since: datetime)
         registry: Whose log is read.
         since: Aware; what is older has another cause.
     """
-    log = _read_log(engine, registry.container.id, tail=_CAUSE_LINES, since=since).decode(errors="backslashreplace")
+    log = read_log(engine, registry.container.id, tail=_CAUSE_LINES, since=since).decode(errors="backslashreplace")
     causes = [
         found.group(1) for line in log.splitlines() if "err.code=unknown" in line and (found := _CAUSE.search(line))
     ]

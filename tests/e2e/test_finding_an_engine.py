@@ -65,6 +65,32 @@ def test_a_service_of_localregs_own_ends_when_nobody_is_connected(podman: Bed) -
     assert wait_until(lambda: not socket_path.exists(), seconds=30)
 
 
+WHERE_SOMETHING_HANGS = """
+import contextlib
+import http.client
+from localreg.engines.podman import PodmanEngine
+from localreg.engines.service import private_service
+from localreg.engines.unix_http import UnixHTTPConnection
+
+endpoint = private_service("podman", idle_seconds=2)
+hanging = UnixHTTPConnection(endpoint.socket, timeout=60)
+hanging.request("GET", "/v4.0.0/libpod/events?stream=true")
+with PodmanEngine.open(endpoint) as engine:
+    engine.abandon_transfer()
+    engine.list_images()
+# Until the service ends.
+with contextlib.suppress(http.client.IncompleteRead):
+    hanging.getresponse().read()
+print(endpoint.socket)
+"""
+
+
+def test_a_service_of_localregs_own_ends_where_something_hangs_in_it(podman: Bed) -> None:
+    result = podman.run("python", "-c", WHERE_SOMETHING_HANGS, env={"CONTAINERS_LOCALREG_TEST": "something hangs"})
+    assert result.returncode == 0, result.stderr
+    assert not Path(result.stdout.strip()).exists()
+
+
 def test_it_works_without_a_runtime_folder() -> None:
     environment = {key: value for key, value in TESTER.environment.items() if key != "XDG_RUNTIME_DIR"}
     result = subprocess.run(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from beds import Bed
+from benches import CuttingProxy, at, engine_socket, listen
 from fault_table import Fault, fault
 
 from localreg.archive.write import ImageFile, written_archive
@@ -50,6 +54,53 @@ def test_a_push_to_a_registry_that_is_stopped_in_its_tracks_is_given_up(bed: Bed
     assert bed.images() == before
     bed.engine_ok("kill", "-s", "CONT", "registry")
     bed.ok("push", "localhost/app:1")
+
+
+@fault(
+    "the engine goes no further with a push, and answers",
+    "push localhost/app:1",
+    code=0,
+    says="/app:1@sha256:",
+    seconds=PATIENCE_SECONDS,
+)
+def test_a_push_that_stands_still_is_made_once_more(pair: tuple[Bed, Bed], folder: Path, shown: Fault) -> None:
+    began = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        showings = []
+        for bed in pair:
+            add_random_image(bed, folder, 1 << 20)
+            port = bed.ok("up", "--quiet").strip().rpartition(":")[2]
+            path = folder / f"{bed.name}.sock"
+            # As an engine asks before it sends a blob.
+            ask = functools.partial(bed.run, "curl", "-sI", f"http://localhost:{port}/v2/app/blobs/sha256:{'0' * 64}")
+            target = stack.enter_context(engine_socket(bed))
+            stack.enter_context(CuttingProxy(listen(path, bed.uid), target, hold_at=b"/push?", on_hold=ask))
+            showings.append(shown.begin(bed, env=at(bed, f"unix://{path}")))
+        for bed, showing in zip(pair, showings, strict=True):
+            showing.end()
+            assert time.monotonic() - began > PATIENCE_SECONDS
+            bed.ok("down", "--volumes")
+
+
+@contextlib.contextmanager
+def narrowed(device: str) -> Iterator[None]:
+    """A network device lets no more than 1 MB a second through."""
+    shape = ["root", "tbf", "rate", "8mbit", "burst", "64kb", "latency", "400ms"]
+    subprocess.run(["tc", "qdisc", "add", "dev", device, *shape], check=True)
+    yield
+    subprocess.run(["tc", "qdisc", "delete", "dev", device, "root"], check=True)
+
+
+def test_a_push_that_is_slow_is_left_alone(rootful: Bed, folder: Path) -> None:
+    """Podman says nothing of a layer on its way."""
+    add_random_image(rootful, folder, 30 * 10**6)
+    rootful.ok("up")
+    with narrowed("podman0"):
+        began = time.monotonic()
+        rootful.ok("push", "localhost/app:1")
+    assert time.monotonic() - began > PATIENCE_SECONDS + 2 * LOOK_SECONDS
+    # A layer and a configuration.
+    assert rootful.ok("logs").count('"POST /v2/app/blobs/uploads/ ') == 2
 
 
 @pytest.fixture

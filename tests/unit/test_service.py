@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from localreg.engines.service import private_service
+from localreg.engines.service import end_private_service, private_service
 from localreg.errors import EngineError, LocalregError
 from localreg.waiting import wait_until
 
@@ -101,6 +101,16 @@ def test_a_socket_that_nobody_listens_on_is_replaced(podman: Path) -> None:
     assert second != first
     assert first.socket is not None
     assert not Path(first.socket).exists()
+
+
+def test_one_that_is_ended_is_not_used_again(podman: Path) -> None:
+    first = private_service(str(podman))
+    end_private_service(first)
+    assert os.waitstatus_to_exitcode(os.waitpid(started(podman)[0], 0)[1]) == -signal.SIGTERM
+    # Nothing happens where it has ended already.
+    end_private_service(first)
+    podman.with_name("podman.started").unlink()
+    assert private_service(str(podman)) != first
 
 
 def test_a_program_that_fails_is_quoted(podman: Path) -> None:

@@ -18,7 +18,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stalls, "PATIENCE_SECONDS", 0.1)
 
 
-def both_answer() -> LocalregError | None:
+def both_answer(_seconds: float) -> LocalregError | None:
     return None
 
 
@@ -40,7 +40,7 @@ def test_an_error_comes_where_it_happened() -> None:
 def test_what_takes_long_is_waited_for_while_both_ends_answer() -> None:
     asked = threading.Semaphore(0)
 
-    def look() -> LocalregError | None:
+    def look(_seconds: float) -> LocalregError | None:
         asked.release()
         return None
 
@@ -59,7 +59,7 @@ def test_an_end_that_stays_silent_is_given_up() -> None:
         yield 1
         never.wait()
 
-    found = watched(items(), lambda: RegistryUnreachableError("silent"))
+    found = watched(items(), lambda _seconds: RegistryUnreachableError("silent"))
     assert next(found) == 1
     with pytest.raises(RegistryUnreachableError, match="silent"):
         next(found)
@@ -70,7 +70,7 @@ def test_an_end_that_answers_now_and_then_is_not() -> None:
     answers = iter([RegistryUnreachableError("a hiccup"), None] * 100)
     asked = threading.Semaphore(0)
 
-    def look() -> LocalregError | None:
+    def look(_seconds: float) -> LocalregError | None:
         asked.release()
         return next(answers)
 
@@ -80,6 +80,30 @@ def test_an_end_that_answers_now_and_then_is_not() -> None:
         yield 1
 
     assert list(watched(items(), look)) == [1]
+
+
+def test_whoever_is_asked_is_told_since_when_nothing_came() -> None:
+    told: list[float] = []
+    asked = threading.Semaphore(0)
+
+    def look(seconds: float) -> LocalregError | None:
+        told.append(seconds)
+        asked.release()
+        return None
+
+    def items() -> Iterator[int]:
+        for _ in range(2):
+            for _ in range(10):
+                asked.acquire()
+            yield 1
+
+    found = watched(items(), look)
+    next(found)
+    first = len(told)
+    next(found)
+    assert told[:first] == sorted(told[:first])
+    assert told[first:] == sorted(told[first:])
+    assert 0 < told[first] < told[first - 1]
 
 
 def test_what_is_given_up_is_closed_after_its_next_item() -> None:

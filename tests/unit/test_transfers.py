@@ -1,0 +1,137 @@
+"""A push that stands still is made once more, and only once."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from fake_registry import FakeRegistry
+from fakes import FakeEngine
+
+from localreg import stalls
+from localreg.engines.base import (
+    Address,
+    AnonymousMount,
+    ContainerSpec,
+    LogChunk,
+    Progress,
+    TransferState,
+)
+from localreg.reference import parse_reference, registry_reference
+from localreg.registry_container import Registry
+from localreg.transfers import push_steps
+
+ASKED = b'10.88.0.1 - - [26/Nov/2026:04:57:29 +0000] "HEAD /v2/app/blobs/sha256:aa HTTP/1.1" 404 0 "" "x"\n'
+BEGUN = b'10.88.0.1 - - [26/Nov/2026:04:57:29 +0000] "POST /v2/app/blobs/uploads/ HTTP/1.1" 202 0 "" "x"\n'
+
+
+LAYER = "0123456789ab"
+
+
+class StandingEngine(FakeEngine):
+    """An engine that goes no further with its first pushes than to ask the registry for a blob."""
+
+    def __init__(self, *, times: int, log: bytes) -> None:
+        super().__init__()
+        self._left = times
+        self._log = log
+        self._looks = threading.Semaphore(0)
+        self.pushes = 0
+        self.may_go_on = threading.Event()
+
+    def close(self) -> None:
+        self.may_go_on.set()
+
+    def await_looks(self, times: int) -> None:
+        """Wait until it was asked so often whether it still answers."""
+        for _ in range(times):
+            assert self._looks.acquire(timeout=20)
+
+    def is_answering(self) -> bool:
+        self._looks.release()
+        return super().is_answering()
+
+    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+        self.pushes += 1
+        if self._left:
+            self._left -= 1
+            yield Progress(LAYER)
+            self.may_go_on.wait()
+        yield from super().push_image(reference, plain_http=plain_http)
+
+    def read_logs(
+        self,
+        container_id: str,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: datetime | None = None,
+        timestamps: bool = False,
+    ) -> Iterator[LogChunk]:
+        del container_id, follow, tail, since, timestamps
+        yield LogChunk("stdout", self._log)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stalls, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(stalls, "PATIENCE_SECONDS", 0.1)
+
+
+def steps_of(engine: StandingEngine, fake: FakeRegistry) -> Iterator[Progress]:
+    """The steps of a push of `app:1` to a registry that answers."""
+    address = Address("127.0.0.1", int(fake.base_url.rpartition(":")[2]))
+    engine.add_image("registry:2.8.3")
+    container = engine.create_container(
+        ContainerSpec("registry", "registry:2.8.3", 5000, address, AnonymousMount("/data"))
+    )
+    registry = Registry(container)
+    reference = registry_reference(parse_reference("app:1"), registry=registry.get_location())
+    engine.add_image(str(reference))
+    engine.registries[registry.get_location()] = {}
+    return push_steps(engine, registry, reference)
+
+
+def test_one_that_stands_still_is_made_once_more(registry: FakeRegistry) -> None:
+    with contextlib.closing(StandingEngine(times=1, log=ASKED)) as engine:
+        steps = list(steps_of(engine, registry))
+    assert engine.pushes == 2
+    assert engine.abandoned == 1
+    assert [(step.layer, step.state) for step in steps[:2]] == [
+        (LAYER, TransferState.RUNNING),
+        (LAYER, TransferState.RETRYING),
+    ]
+    assert steps[-1].digest
+
+
+def test_the_second_is_waited_for(registry: FakeRegistry) -> None:
+    with contextlib.closing(StandingEngine(times=2, log=ASKED)) as engine:
+        steps = steps_of(engine, registry)
+        for state in (TransferState.RUNNING, TransferState.RETRYING, TransferState.RUNNING):
+            assert next(steps) == Progress(LAYER, state)
+        waiter = threading.Thread(target=lambda: ended.extend(steps))
+        ended: list[Progress] = []
+        waiter.start()
+        engine.await_looks(50)
+        assert (waiter.is_alive(), engine.pushes, engine.abandoned) == (True, 2, 1)
+        engine.may_go_on.set()
+        waiter.join()
+    assert ended[-1].digest
+
+
+@pytest.mark.parametrize("log", [ASKED + BEGUN, b""], ids=["on its way", "no log"])
+def test_one_of_which_that_is_not_certain_is_waited_for(registry: FakeRegistry, log: bytes) -> None:
+    with contextlib.closing(StandingEngine(times=1, log=log)) as engine:
+        steps = steps_of(engine, registry)
+        assert next(steps) == Progress(LAYER)
+        waiter = threading.Thread(target=lambda: ended.extend(steps))
+        ended: list[Progress] = []
+        waiter.start()
+        engine.await_looks(50)
+        assert (waiter.is_alive(), engine.pushes, engine.abandoned) == (True, 1, 0)
+        engine.may_go_on.set()
+        waiter.join()
+    assert ended[-1].digest

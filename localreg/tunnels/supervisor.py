@@ -31,8 +31,6 @@ _AGAIN = 2.0
 """Seconds until a look that failed is taken again."""
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 30.0
-_SHARE_OF_OUTAGE = 0.5
-"""The longer it lasts, the longer the next wait: what comes back is found within this share of the outage."""
 _PORT_WAIT = 2.0
 """Seconds between two attempts at a port that is taken: they cost the far side no login."""
 _MOMENT = 1.0
@@ -282,7 +280,7 @@ class Supervisor:
 
 
 def seconds_until_next(error: LocalregError, outage: float) -> float:
-    """How long to wait after an attempt.
+    """How long to wait after an attempt: as long as the outage has lasted, so that it doubles until the next.
 
     Args:
         error: What it ended with.
@@ -290,7 +288,7 @@ def seconds_until_next(error: LocalregError, outage: float) -> float:
     """
     if isinstance(error, PortTakenError):
         return _PORT_WAIT
-    return min(max(_FIRST_WAIT, outage * _SHARE_OF_OUTAGE), _LONGEST_WAIT)
+    return min(max(_FIRST_WAIT, outage), _LONGEST_WAIT)
 
 
 def _now() -> str:

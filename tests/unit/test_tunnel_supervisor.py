@@ -227,7 +227,7 @@ def test_a_machine_that_slept_looks_at_once(spec: TunnelSpec, tmp_path: Path, mo
 
 def test_the_wait_grows_with_the_outage() -> None:
     refused, taken = TunnelError("refused"), PortTakenError("taken")
-    assert [seconds_until_next(refused, outage) for outage in (0, 2, 30, 10_000)] == [1, 1, 15, 30]
+    assert [seconds_until_next(refused, outage) for outage in (0, 2, 15, 10_000)] == [1, 2, 15, 30]
     assert seconds_until_next(taken, 10_000) == 2
 
 

@@ -1,4 +1,4 @@
-"""Measures every case, writes the page, and fails when a target is missed: run by `make bench`, in the sandbox."""
+"""Measures cases, writes each into the page, and fails when a target is missed: run by `make bench`, in the sandbox."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ from bench.compare import Row
 
 from localreg.registry_program import RegistryProgram, image_around
 
-_CASES = ("start-up", "ls", "push", "up", "tunnel")
-
 
 def main() -> int:
     """The exit code: 1 when a target is missed."""
     parser = argparse.ArgumentParser(description="Compare localreg with the engines' own programs and with skopeo.")
-    parser.add_argument("page", type=Path, help="where the page is written, of all cases only")
-    parser.add_argument("cases", nargs="*", choices=[*_CASES, []], help="only these")
+    parser.add_argument("page", type=Path, help="what is measured is written into it")
+    parser.add_argument("cases", nargs="*", choices=[*page.SECTIONS, []], help="only these")
     options = parser.parse_args()
     if not os.environ.get("LOCALREG_TESTBED"):
         parser.error("this needs real engines: run `make bench`")
-    rows = []
+    missed = []
     print(page.line(page.HEADINGS), flush=True)
     with TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
         _add_registry_image(folder)
-        for row in chain.from_iterable(_measure(case, folder) for case in options.cases or _CASES):
-            print(page.line(row.cells()), flush=True)
-            rows.append(row)
-    if not options.cases:
-        options.page.write_text(page.render(rows))
-    missed = [row.cells()[0] for row in rows if not row.is_met]
+        for case in options.cases or page.SECTIONS:
+            rows = []
+            for row in _measure(case, folder):
+                print(page.line(row.cells()), flush=True)
+                rows.append(row)
+            options.page.write_text(page.update(options.page.read_text(), case, rows))
+            missed += [row.cells()[0] for row in rows if not row.is_met]
     for case in missed:
         print(f"missed: {case}", file=sys.stderr)
     return 1 if missed else 0

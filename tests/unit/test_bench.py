@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from bench import page
 from bench.compare import Comparison, Limit, Target, compare
 
 
@@ -53,3 +54,13 @@ def test_both_take_turns_after_a_turn_that_does_not_count() -> None:
     row = compare("a case", lambda: take("ours"), "a peer", lambda: take("peer"), Target(1), rounds=2)
     assert turns == ["ours", "peer"] * 3
     assert (row.ours, row.peer) == ([3, 5], [4, 6])
+
+
+def test_only_the_section_of_what_was_measured_is_written_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "_versions", lambda: {"localreg": "1.0"})
+    first = page.update("", "up", [comparison(1.2, 1, Target(2))])
+    both = page.update(first, "push", [comparison(1.3, 1, Target(2))])
+    again = page.update(both, "up", [comparison(1.4, 1, Target(2))])
+    assert both.index("## Push") < both.index("## Up")
+    assert [f"{ours} s" in again for ours in ("1.20", "1.30", "1.40")] == [False, True, True]
+    assert page.update(again, "up", [comparison(1.4, 1, Target(2))]) == again

@@ -133,8 +133,10 @@ def picture(name: str, commands: Mapping[str, str], screens: Mapping[str, Screen
 
 def test_docker(docker: Bed, folder: Path) -> None:
     add_images(docker, folder)
-    # With the speed where there is room.
-    screens = walk("docker", docker, EVERY_COMMAND, lambda view: "MB/s" if view.columns >= 80 else r"[\d.]+/[\d.]+ MB")
+    # With the speed where there is room, and a part of the bar.
+    screens = walk(
+        "docker", docker, EVERY_COMMAND, lambda view: "[╸╺].*MB/s" if view.columns >= 80 else r"[\d.]+/[\d.]+ MB"
+    )
     picture("session", EVERY_COMMAND, screens, ["up", "push", "ls", "status", "down"])
     picture("rm", EVERY_COMMAND, screens, ["push-as", "ls-pattern", "rm"])
     picture("config", EVERY_COMMAND, screens, ["config"])

@@ -69,7 +69,7 @@ def watched(items: Iterator[_T], find_silence: Callable[[float], LocalregError |
             is well.
 
     Raises:
-        LocalregError: what `find_silence` said all the time.
+        LocalregError: the last of those that `find_silence` said all the time, all of one type.
     """
     worker = _Worker(items)
     try:
@@ -80,7 +80,8 @@ def watched(items: Iterator[_T], find_silence: Callable[[float], LocalregError |
 
 def _watched(worker: _Worker[_T], find_silence: Callable[[float], LocalregError | None]) -> Iterator[_T]:
     moved = time.monotonic()
-    silent_since: float | None = None
+    silence: type[LocalregError] | None = None
+    silent_since = 0.0
     while True:
         try:
             item = worker.next(seconds=LOOK_SECONDS)
@@ -89,12 +90,14 @@ def _watched(worker: _Worker[_T], find_silence: Callable[[float], LocalregError 
         except queue.Empty:
             error = find_silence(time.monotonic() - moved)
             if error is None:
-                silent_since = None
+                silence = None
                 continue
-            silent_since = silent_since if silent_since is not None else time.monotonic() - LOOK_SECONDS
+            # The silence of one end says nothing of the other's.
+            if type(error) is not silence:
+                silence, silent_since = type(error), time.monotonic() - LOOK_SECONDS
             if time.monotonic() - silent_since >= PATIENCE_SECONDS:
                 raise error from None
         else:
             yield item
             moved = time.monotonic()
-            silent_since = None
+            silence = None

@@ -20,39 +20,48 @@ class StandstillDetector:
 
     Args:
         repository: Where it goes.
-        find_size: How many bytes the image has.
-        read_log: The registry's log since the push began; empty where it cannot be read.
+        find_size: How many bytes the image has; None where that cannot be told.
+        read_log: The registry's log since the push began; None where it cannot be read now.
     """
 
-    def __init__(self, repository: str, *, find_size: Callable[[], int], read_log: Callable[[], bytes]) -> None:
-        self._repository = f"{repository}/".encode()
+    def __init__(
+        self, repository: str, *, find_size: Callable[[], int | None], read_log: Callable[[], bytes | None]
+    ) -> None:
+        self._blobs = f"{repository}/blobs/".encode()
+        self._uploads = self._blobs + b"uploads/"
         self._find_size = find_size
         self._read_log = read_log
         self._before: list[tuple[bytes, bytes, bytes]] = []
+        self._has_lost_lines = False
 
     def stands_still(self, silent_seconds: float) -> bool:
-        """Whether nothing came since the last time that this was asked, and the registry is not about to take a blob.
+        """Whether no blob was asked for since the last time, and the registry is not about to take one.
 
         No push stands still whose requests are not in the log: then neither are those that it may be about to make.
 
         Args:
             silent_seconds: For so long the engine has said nothing.
         """
-        requests = [found for found in _REQUEST.findall(self._read_log()) if found[1].startswith(self._repository)]
+        size = self._find_size()
+        if size is None or silent_seconds < size / _BYTES_PER_SECOND:
+            return False
+        log = self._read_log()
+        if log is None:
+            return False
+        requests = [found for found in _REQUEST.findall(log) if found[1].startswith(self._blobs)]
+        # The engine throws away what is old where a log is long: then the beginning of an upload may be missing.
+        self._has_lost_lines |= requests[: len(self._before)] != self._before
         moves, self._before = requests != self._before, requests
-        return (
-            bool(requests)
-            and not moves
-            and not self._is_uploading(requests)
-            and silent_seconds >= self._find_size() / _BYTES_PER_SECOND
-        )
+        return bool(requests) and not moves and not self._has_lost_lines and not self._is_uploading(requests)
 
     def _is_uploading(self, requests: list[tuple[bytes, bytes, bytes]]) -> bool:
-        """More uploads were begun than ended."""
-        uploads = self._repository + b"blobs/uploads/"
-        begun = ended = 0
+        """An upload was begun that has not ended."""
+        under_way = 0
         for method, path, status in requests:
-            if path.startswith(uploads):
-                begun += (method, status) == (b"POST", b"202")
-                ended += method in (b"PUT", b"DELETE")
-        return begun > ended
+            if path.startswith(self._uploads):
+                if (method, status) == (b"POST", b"202"):
+                    under_way += 1
+                elif method in (b"PUT", b"DELETE"):
+                    # Somebody else's may have begun before the log does.
+                    under_way = max(0, under_way - 1)
+        return under_way > 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from localreg.engines.base import Engine, Progress, TransferState
 from localreg.errors import EngineError, EngineLostError, LocalregError, RegistryUnreachableError
 from localreg.lifecycle.readiness import is_ready
-from localreg.lifecycle.startup import read_log
 from localreg.reference import Reference
 from localreg.registry_container import Registry
 from localreg.stalls import watched
@@ -32,32 +32,37 @@ def push_steps(engine: Engine, registry: Registry, reference: Reference) -> Iter
         RegistryUnreachableError: the registry does not answer any more.
         LocalregError: what the engine says.
     """
-    began = datetime.now(UTC)
-    detector = StandstillDetector(
-        reference.path,
-        find_size=lambda: _size(engine, reference),
-        read_log=lambda: read_log(engine, registry.container.id, since=began),
-    )
+    stands_still = _standstills(engine, registry, reference) if engine.info().may_stand_still else None
     under_way: set[str] = set()
     try:
         for step in _watched(
-            engine, registry, engine.push_image(str(reference), plain_http=True), stands_still=detector.stands_still
+            engine, registry, engine.push_image(str(reference), plain_http=True), stands_still=stands_still
         ):
             if step.layer is not None:
                 (under_way.add if step.state is TransferState.RUNNING else under_way.discard)(step.layer)
             yield step
     except _StandstillError:
-        engine.abandon_transfer()
-    else:
-        return
-    for layer in sorted(under_way):
-        yield Progress(layer, TransferState.RETRYING)
-    yield from _watched(engine, registry, engine.push_image(str(reference), plain_http=True))
+        for layer in sorted(under_way):
+            yield Progress(layer, TransferState.RETRYING)
+        yield from _watched(engine, registry, engine.push_image(str(reference), plain_http=True))
 
 
-def _size(engine: Engine, reference: Reference) -> int:
-    image = engine.find_image(str(reference))
-    return 0 if image is None else image.size
+def _standstills(engine: Engine, registry: Registry, reference: Reference) -> Callable[[float], bool]:
+    """What tells that a push that begins now stands still."""
+    began = datetime.now(UTC)
+
+    def find_size() -> int | None:
+        with contextlib.suppress(LocalregError):
+            image = engine.find_image(str(reference))
+            return None if image is None else image.size
+        return None
+
+    def read_log() -> bytes | None:
+        with contextlib.suppress(LocalregError):
+            return b"".join(chunk.data for chunk in engine.read_logs(registry.container.id, since=began))
+        return None
+
+    return StandstillDetector(reference.path, find_size=find_size, read_log=read_log).stands_still
 
 
 def pull_steps(engine: Engine, registry: Registry, reference: Reference) -> Iterator[Progress]:
@@ -81,7 +86,7 @@ def _watched(
     registry: Registry,
     steps: Iterator[Progress],
     *,
-    stands_still: Callable[[float], bool] = lambda _seconds: False,
+    stands_still: Callable[[float], bool] | None = None,
 ) -> Iterator[Progress]:
     """The steps of a transfer, given up when the registry or the engine hangs.
 
@@ -97,7 +102,7 @@ def _watched(
             return EngineLostError(f"{engine.info().name.capitalize()} does not answer any more, and nothing moves")
         published = registry.published
         if published is None or published.from_host is None or is_ready(f"http://{published.from_host}"):
-            return _StandstillError("nothing moves") if stands_still(seconds) else None
+            return _StandstillError("nothing moves") if stands_still is not None and stands_still(seconds) else None
         return RegistryUnreachableError(
             f"the registry at {registry.location} does not answer any more, and nothing moves", hint="localreg logs"
         )

@@ -64,7 +64,6 @@ class FakeEngine:
         registries: What each reachable registry has: location to reference to image.
         exits: An image that is in here ends at once with this code.
         lost: Every stream breaks, and every call fails, as when the engine is killed.
-        abandoned: So many transfers were left to themselves.
     """
 
     def __init__(self, info: EngineInfo | None = None) -> None:
@@ -77,7 +76,6 @@ class FakeEngine:
         self.registries: dict[str, dict[str, Image]] = {}
         self.exits: dict[str, int] = {}
         self.lost = threading.Event()
-        self.abandoned = 0
 
     def __enter__(self) -> Self:
         return self
@@ -93,9 +91,6 @@ class FakeEngine:
 
     def is_answering(self) -> bool:
         return not self.lost.is_set()
-
-    def abandon_transfer(self) -> None:
-        self.abandoned += 1
 
     def add_image(self, *references: str, labels: Mapping[str, str] | None = None) -> Image:
         """Put an image into the store."""

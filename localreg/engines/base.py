@@ -89,6 +89,8 @@ class EngineInfo:
     """It starts a container with a restart policy again by itself when it comes up after a reboot."""
     loads_oci_archives: bool = False
     """`load_archive` takes an OCI archive as well as a docker-archive."""
+    may_stand_still: bool = False
+    """A push may go no further, for ever, although the engine answers."""
 
 
 LAST_PORT = 65535
@@ -433,12 +435,6 @@ class ImageStore(Protocol):
 
 class Engine(ContainerRuntime, ImageStore, Protocol):
     """Both ports over one connection; a context manager that closes it."""
-
-    def abandon_transfer(self) -> None:
-        """Leave a push to itself that hangs in the engine, which may be for ever.
-
-        Others go on over the same connection. A service that localreg started for the engine ends after it was closed.
-        """
 
     def close(self) -> None:
         """Close the connection; closing again does nothing."""

@@ -83,9 +83,6 @@ class DockerEngine(DockerImages):
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def abandon_transfer(self) -> None:
-        """Leave a push to itself: the daemon is not localreg's."""
-
     def close(self) -> None:
         """Close the connections."""
         self._connection.close()

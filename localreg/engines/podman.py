@@ -30,7 +30,7 @@ from localreg.engines.log_frames import iter_log_chunks
 from localreg.engines.podman_connection import NEVER, REQUEST_SECONDS, Connection, podman_errors, quoted, said
 from localreg.engines.podman_images import PodmanImages
 from localreg.engines.published import PORT_TAKEN, is_anonymous
-from localreg.engines.service import end_private_service
+from localreg.engines.service import end_hanging_service
 from localreg.errors import (
     ContainerNotFoundError,
     EngineError,
@@ -54,7 +54,6 @@ class PodmanEngine(PodmanImages):
     def __init__(self, connection: Connection, endpoint: Endpoint, info: EngineInfo) -> None:
         super().__init__(connection, info)
         self._endpoint = endpoint
-        self._service_is_spent = False
 
     @classmethod
     def open(cls, endpoint: Endpoint) -> Self:
@@ -71,6 +70,7 @@ class PodmanEngine(PodmanImages):
                 remote=endpoint.is_remote,
                 private=endpoint.private,
                 loads_oci_archives=True,
+                may_stand_still=True,
             )
             undo.pop_all()
         return cls(connection, endpoint, info)
@@ -81,16 +81,11 @@ class PodmanEngine(PodmanImages):
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def abandon_transfer(self) -> None:
-        """Leave a push to itself; a private service that it hangs in would never be idle, and never end."""
-        self._service_is_spent = self._endpoint.private
-
     def close(self) -> None:
         """Close the connections: an idle service counts them."""
         self._connection.close()
-        if self._service_is_spent:
-            self._service_is_spent = False
-            end_private_service(self._endpoint)
+        if self._endpoint.private:
+            end_hanging_service(self._endpoint)
 
     def info(self) -> EngineInfo:
         """What this engine is."""

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import podman
 import podman.errors
+import requests.adapters
 import requests.exceptions
 import urllib3.exceptions
 
@@ -53,7 +54,11 @@ class Connection:
             self.client.api.delete(path, **options).raise_for_status()
 
     def close(self) -> None:
-        """Close the connections: an idle service counts them."""
+        """Close the connections: an idle service counts them, and so does whoever ends it."""
+        # urllib3 2 leaves idle ones open while another of the same pool is in use, as by a push that hangs.
+        for adapter in self.client.api.adapters.values():
+            if isinstance(adapter, requests.adapters.HTTPAdapter):
+                adapter.poolmanager.pools.dispose_func = lambda pool: pool.close()
         self.client.close()  # type: ignore[no-untyped-call]  # podman-py has no types
 
 

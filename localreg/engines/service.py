@@ -20,15 +20,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from localreg.engines.base import Endpoint
-from localreg.engines.unix_http import UnixHTTPConnection, listener
+from localreg.engines.unix_http import UnixHTTPConnection, count_connections, count_own_connections, find_listener
 from localreg.errors import EngineError
 from localreg.runtime_folder import possible_folders, runtime_folder
+from localreg.waiting import wait_until
 
 _IDLE_SECONDS = 60
 START_SECONDS = 15.0
 """How long a service may take to answer."""
 _POLL_SECONDS = 0.02
 _PING_SECONDS = 5.0
+_CLOSING_SECONDS = 1.0
 _LONGEST_NAME = "podman-01234567-01234567.sock"
 _LOG_LINES = 5
 
@@ -77,14 +79,23 @@ def private_service(program: str, *, idle_seconds: int = _IDLE_SECONDS) -> Endpo
     return Endpoint(f"unix://{socket}", private=True)
 
 
-def end_private_service(endpoint: Endpoint) -> None:
-    """Have a service end that would not by itself, since something hangs in it.
+def end_hanging_service(endpoint: Endpoint) -> None:
+    """Have a service end in which a request of this process hangs, which perhaps never ends; not if others use it.
 
-    It takes nobody new, so that the next localreg starts another, and waits for those that it serves, at most for its
-    idle time.
+    It takes nobody new, so that the next localreg starts another.
+
+    Args:
+        endpoint: Where it listens. What could be closed of this process's connections to it has been closed.
     """
+    socket = str(endpoint.socket)
+
+    def is_ours_alone() -> bool:
+        return count_connections(socket) == count_own_connections(socket)
+
     with contextlib.suppress(OSError):
-        os.kill(listener(str(endpoint.socket), seconds=_PING_SECONDS), signal.SIGTERM)
+        # The service takes a moment to let go of what has just been closed.
+        if count_own_connections(socket) and wait_until(is_ours_alone, seconds=_CLOSING_SECONDS):
+            os.kill(find_listener(socket, seconds=_PING_SECONDS), signal.SIGTERM)
 
 
 def find_private_socket() -> Path | None:

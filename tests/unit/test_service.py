@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,23 +13,25 @@ from pathlib import Path
 
 import pytest
 
-from localreg.engines.service import end_private_service, private_service
+from localreg.engines.base import Endpoint
+from localreg.engines.service import end_hanging_service, private_service
 from localreg.errors import EngineError, LocalregError
 from localreg.waiting import wait_until
 
 STAND_IN = f"""#!{sys.executable}
-import os, socket, sys
+import os, socket, sys, threading
 open(sys.argv[0] + ".started", "a").write(f"{{os.getpid()}}\\n")
 open(sys.argv[0] + ".arguments", "w").write(" ".join(sys.argv[1:]))
 path = sys.argv[-1].removeprefix("unix://")
 server = socket.socket(socket.AF_UNIX)
 server.bind(path)
 server.listen()
-while True:
-    connection, _ = server.accept()
-    connection.recv(4096)
-    connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nOK")
+def answer(connection):
+    if connection.recv(4096):
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nOK")
     connection.close()
+while True:
+    threading.Thread(target=answer, args=server.accept()[:1]).start()
 """
 
 
@@ -103,14 +106,53 @@ def test_a_socket_that_nobody_listens_on_is_replaced(podman: Path) -> None:
     assert not Path(first.socket).exists()
 
 
-def test_one_that_is_ended_is_not_used_again(podman: Path) -> None:
-    first = private_service(str(podman))
-    end_private_service(first)
+OTHER = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as connection:
+    connection.connect(sys.argv[1])
+    print("connected", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def hanging(podman: Path) -> Iterator[Endpoint]:
+    """A service in which a request of this process hangs."""
+    endpoint = private_service(str(podman))
+    assert endpoint.socket is not None
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(endpoint.socket)
+        yield endpoint
+
+
+def test_one_in_which_a_request_hangs_is_ended(podman: Path, hanging: Endpoint) -> None:
+    end_hanging_service(hanging)
     assert os.waitstatus_to_exitcode(os.waitpid(started(podman)[0], 0)[1]) == -signal.SIGTERM
     # Nothing happens where it has ended already.
-    end_private_service(first)
+    end_hanging_service(hanging)
     podman.with_name("podman.started").unlink()
-    assert private_service(str(podman)) != first
+    assert private_service(str(podman)) != hanging
+
+
+def test_one_that_somebody_else_uses_goes_on(podman: Path, hanging: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-c", OTHER, str(hanging.socket)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"connected\n"
+        with monkeypatch.context() as impatient:
+            impatient.setattr("localreg.engines.service._CLOSING_SECONDS", 0.1)
+            end_hanging_service(hanging)
+        assert private_service(str(podman)) == hanging
+        other.communicate()
+    end_hanging_service(hanging)
+    assert os.waitstatus_to_exitcode(os.waitpid(started(podman)[0], 0)[1]) == -signal.SIGTERM
+    podman.with_name("podman.started").unlink()
+
+
+def test_one_in_which_nothing_of_ours_hangs_is_left_to_its_idle_time(podman: Path) -> None:
+    endpoint = private_service(str(podman))
+    end_hanging_service(endpoint)
+    assert private_service(str(podman)) == endpoint
 
 
 def test_a_program_that_fails_is_quoted(podman: Path) -> None:

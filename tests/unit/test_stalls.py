@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from localreg import stalls
-from localreg.errors import EngineError, LocalregError, RegistryUnreachableError
+from localreg.errors import EngineError, EngineLostError, LocalregError, RegistryUnreachableError
 from localreg.stalls import watched
 
 
@@ -80,6 +80,24 @@ def test_an_end_that_answers_now_and_then_is_not() -> None:
         yield 1
 
     assert list(watched(items(), look)) == [1]
+
+
+def test_each_end_has_its_own_patience() -> None:
+    never = threading.Event()
+    told: list[float] = []
+
+    def items() -> Iterator[int]:
+        never.wait()
+        yield 1
+
+    def look(seconds: float) -> LocalregError | None:
+        told.append(seconds)
+        return EngineLostError("silent") if seconds < 0.05 else RegistryUnreachableError("silent")
+
+    with pytest.raises(RegistryUnreachableError):
+        next(watched(items(), look))
+    assert told[-1] > 0.12
+    never.set()
 
 
 def test_whoever_is_asked_is_told_since_when_nothing_came() -> None:

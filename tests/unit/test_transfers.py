@@ -16,10 +16,13 @@ from localreg.engines.base import (
     Address,
     AnonymousMount,
     ContainerSpec,
+    EngineInfo,
+    Image,
     LogChunk,
     Progress,
     TransferState,
 )
+from localreg.errors import EngineError
 from localreg.reference import parse_reference, registry_reference
 from localreg.registry_container import Registry
 from localreg.transfers import push_steps
@@ -34,12 +37,14 @@ LAYER = "0123456789ab"
 class StandingEngine(FakeEngine):
     """An engine that goes no further with its first pushes than to ask the registry for a blob."""
 
-    def __init__(self, *, times: int, log: bytes) -> None:
-        super().__init__()
+    def __init__(self, *, times: int, log: bytes, may_stand_still: bool = True) -> None:
+        super().__init__(EngineInfo("podman", "0.0.0", "fake:", may_stand_still=may_stand_still))
         self._left = times
         self._log = log
         self._looks = threading.Semaphore(0)
         self.pushes = 0
+        self.hides_images: list[EngineError | None] = []
+        """What is said instead of an image."""
         self.may_go_on = threading.Event()
 
     def close(self) -> None:
@@ -49,6 +54,13 @@ class StandingEngine(FakeEngine):
         """Wait until it was asked so often whether it still answers."""
         for _ in range(times):
             assert self._looks.acquire(timeout=20)
+
+    def find_image(self, reference: str) -> Image | None:
+        for answer in self.hides_images:
+            if answer is not None:
+                raise answer
+            return None
+        return super().find_image(reference)
 
     def is_answering(self) -> bool:
         self._looks.release()
@@ -99,7 +111,6 @@ def test_one_that_stands_still_is_made_once_more(registry: FakeRegistry) -> None
     with contextlib.closing(StandingEngine(times=1, log=ASKED)) as engine:
         steps = list(steps_of(engine, registry))
     assert engine.pushes == 2
-    assert engine.abandoned == 1
     assert [(step.layer, step.state) for step in steps[:2]] == [
         (LAYER, TransferState.RUNNING),
         (LAYER, TransferState.RETRYING),
@@ -116,22 +127,47 @@ def test_the_second_is_waited_for(registry: FakeRegistry) -> None:
         ended: list[Progress] = []
         waiter.start()
         engine.await_looks(50)
-        assert (waiter.is_alive(), engine.pushes, engine.abandoned) == (True, 2, 1)
+        assert (waiter.is_alive(), engine.pushes) == (True, 2)
         engine.may_go_on.set()
         waiter.join()
     assert ended[-1].digest
 
 
-@pytest.mark.parametrize("log", [ASKED + BEGUN, b""], ids=["on its way", "no log"])
-def test_one_of_which_that_is_not_certain_is_waited_for(registry: FakeRegistry, log: bytes) -> None:
-    with contextlib.closing(StandingEngine(times=1, log=log)) as engine:
+@pytest.mark.parametrize(
+    ("log", "may_stand_still"),
+    [(ASKED + BEGUN, True), (b"", True), (ASKED, False)],
+    ids=["on its way", "no log", "an engine that does not do that"],
+)
+def test_one_of_which_that_is_not_certain_is_waited_for(
+    registry: FakeRegistry, log: bytes, *, may_stand_still: bool
+) -> None:
+    with contextlib.closing(StandingEngine(times=1, log=log, may_stand_still=may_stand_still)) as engine:
         steps = steps_of(engine, registry)
         assert next(steps) == Progress(LAYER)
         waiter = threading.Thread(target=lambda: ended.extend(steps))
         ended: list[Progress] = []
         waiter.start()
         engine.await_looks(50)
-        assert (waiter.is_alive(), engine.pushes, engine.abandoned) == (True, 1, 0)
+        assert (waiter.is_alive(), engine.pushes) == (True, 1)
+        engine.may_go_on.set()
+        waiter.join()
+    assert ended[-1].digest
+
+
+@pytest.mark.parametrize("answer", [None, EngineError("no answer")], ids=["gone", "no answer"])
+def test_one_of_an_image_whose_size_is_not_told_is_waited_for(
+    registry: FakeRegistry, answer: EngineError | None
+) -> None:
+    with contextlib.closing(StandingEngine(times=1, log=ASKED)) as engine:
+        steps = steps_of(engine, registry)
+        next(steps)
+        engine.hides_images = [answer]
+        waiter = threading.Thread(target=lambda: ended.extend(steps))
+        ended: list[Progress] = []
+        waiter.start()
+        engine.await_looks(50)
+        assert (waiter.is_alive(), engine.pushes) == (True, 1)
+        engine.hides_images = []
         engine.may_go_on.set()
         waiter.join()
     assert ended[-1].digest

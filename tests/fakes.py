@@ -136,6 +136,7 @@ class FakeEngine:
             ports=(published_port(spec.container_port, spec.publish.host, spec.publish.port, Endpoint("unix://fake")),),
             mounts=(spec.mount,),
             started_at=None,
+            finished_at=None,
             exit_code=None,
             removes_itself=spec.remove_when_stopped,
         )
@@ -170,7 +171,9 @@ class FakeEngine:
             self._end(running, 0)
 
     def _end(self, running: _Running, code: int) -> None:
-        running.container = replace(running.container, state=ContainerState.EXITED, exit_code=code)
+        running.container = replace(
+            running.container, state=ContainerState.EXITED, exit_code=code, finished_at=datetime.now(UTC)
+        )
         running.stopped.set()
         if running.spec.remove_when_stopped:
             self.remove_container(running.container.id)

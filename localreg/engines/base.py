@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Protocol, Self
@@ -182,6 +182,11 @@ class ContainerSpec:
     """The engine removes it, with its anonymous volumes, when it stops. Excludes `restart`."""
 
 
+_START_TAKES = timedelta(seconds=30)
+"""A container may write for so long before its engine counts it as started. Of one that ended with the machine, Podman
+does not know when that was."""
+
+
 class ContainerState(StrEnum):
     """What a container is doing, in the engines' own words."""
 
@@ -207,7 +212,9 @@ class Container:
     ports: tuple[PublishedPort, ...]
     mounts: tuple[Mount, ...]
     started_at: datetime | None
-    """Aware; None when it never ran."""
+    """Aware; None when it never ran. It may have begun to write its log a moment before."""
+    finished_at: datetime | None
+    """Aware; when it last ended, as far as its engine knows, also while it runs again; None when it never did."""
     exit_code: int | None
     """None while it runs and when it never ran."""
     removes_itself: bool = False
@@ -217,6 +224,17 @@ class Container:
     def is_running(self) -> bool:
         """It runs, or is about to again."""
         return self.state in (ContainerState.RUNNING, ContainerState.RESTARTING)
+
+    @property
+    def log_began_at(self) -> datetime | None:
+        """Aware; since when the log is of this run, not of the one before; None where it never ran.
+
+        An engine may put down the last lines of the run before as late as this.
+        """
+        if self.started_at is None:
+            return None
+        earliest = self.started_at - _START_TAKES
+        return earliest if self.finished_at is None else max(self.finished_at, earliest)
 
 
 @dataclass(frozen=True, slots=True)

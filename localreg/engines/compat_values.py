@@ -43,6 +43,7 @@ def read_container(found: Mapping[str, Any], endpoint: Endpoint) -> Container:
         ports=tuple(_ports(found, endpoint)),
         mounts=tuple(_mount(mount) for mount in found.get("Mounts") or ()),
         started_at=read_time(state.get("StartedAt")),
+        finished_at=read_time(state.get("FinishedAt")),
         exit_code=state.get("ExitCode") if is_over else None,
         removes_itself=bool(found["HostConfig"].get("AutoRemove")),
     )

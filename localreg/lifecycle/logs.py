@@ -48,7 +48,7 @@ def iter_log(
             break
         container = restarted
         try:
-            yield from engine.read_logs(container.id, follow=True, since=container.started_at, timestamps=timestamps)
+            yield from engine.read_logs(container.id, follow=True, since=container.log_began_at, timestamps=timestamps)
         except ContainerNotFoundError:
             break
     if follow:

@@ -39,7 +39,7 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
             return False
         if published.from_host is None:
             # A remote engine's loopback cannot be asked from here: its own word has to do.
-            return b"listening on" in read_log(engine, container.id, since=container.started_at)
+            return b"listening on" in read_log(engine, container.id, since=container.log_began_at)
         return is_ready(f"http://{published.from_host}")
 
     def is_alive() -> bool:

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -99,13 +100,15 @@ def test_a_container_is_what_was_asked_for(loaded: Bench) -> None:
     assert created.labels["who"] == "contract"
     assert created.mounts == (VolumeMount("contract", "/data"),)
     assert re.fullmatch(r"[0-9a-f]{64}", created.id)
-    assert (created.started_at, created.exit_code, created.removes_itself) == (None, None, False)
+    assert (created.started_at, created.finished_at, created.exit_code) == (None, None, None)
+    assert not created.removes_itself
     loaded.engine.start_container(created.id)
     running = loaded.engine.find_container("speaker")
     assert running is not None
     assert running.state is ContainerState.RUNNING
     (port,) = running.ports
     assert (port.container_port, port.bound, port.from_host) == (5000, wanted.publish, wanted.publish)
+    assert running.finished_at is None
     assert running.started_at is not None
     assert abs(running.started_at - datetime.now(UTC)) < timedelta(minutes=1)
     assert [found.id for found in loaded.engine.list_containers()] == [created.id]
@@ -219,6 +222,24 @@ def test_the_log_is_cut_as_asked(loaded: Bench) -> None:
     assert said(loaded.engine.read_logs(created.id, since=future)) == {"stdout": b"", "stderr": b""}
     stamped = said(loaded.engine.read_logs(created.id, timestamps=True))["stderr"]
     assert re.fullmatch(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* to stderr\n", stamped)
+
+
+def has_said_all(bench: Bench, container: Container) -> bool:
+    """It has in this run said all it has to say, and said it once."""
+    return said(bench.engine.read_logs(container.id, since=container.log_began_at)) == EXPECTED
+
+
+def test_what_a_run_writes_comes_after_the_end_of_the_one_before(loaded: Bench) -> None:
+    created = started(loaded)
+    for _ in range(2):
+        loaded.engine.stop_container(created.id, grace_seconds=0)
+        loaded.engine.start_container(created.id)
+        again = loaded.engine.find_container(created.id)
+        assert again is not None
+        assert again.finished_at is not None
+        assert again.started_at is not None
+        assert again.finished_at <= again.started_at
+        assert wait_until(partial(has_said_all, loaded, again), seconds=20)
 
 
 def test_following_ends_when_the_container_stops(loaded: Bench) -> None:

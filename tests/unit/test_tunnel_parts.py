@@ -246,7 +246,7 @@ def test_where_ssh_got_to_is_in_what_it_says(line: str, address: str | None) -> 
 def registry() -> Registry:
     ports = (published_port(5000, "0.0.0.0", 5001, Endpoint("unix:///x")),)
     return Registry(
-        Container("c0ffee", "registry", "registry:2.8.3", ContainerState.RUNNING, {}, ports, (), None, None)
+        Container("c0ffee", "registry", "registry:2.8.3", ContainerState.RUNNING, {}, ports, (), None, None, None)
     )
 
 

@@ -1,0 +1,72 @@
+"""When a registry that was started counts as one that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from fakes import FakeEngine
+
+from localreg.engines.base import Address, AnonymousMount, ContainerSpec, Endpoint, LogChunk
+from localreg.engines.published import published_port
+from localreg.errors import RegistryNotReadyError
+from localreg.lifecycle.startup import await_registry
+from localreg.registry_container import Registry
+
+IMAGE = "registry:2.8.3"
+NOW = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
+MOMENT = timedelta(milliseconds=5)
+DAY = timedelta(days=1)
+
+
+class WritingEngine(FakeEngine):
+    """Its registry wrote that it listens, at one moment."""
+
+    def __init__(self, written: datetime) -> None:
+        super().__init__()
+        self.add_image(IMAGE)
+        self._written = written
+
+    def read_logs(self, container_id: str, *, since: datetime | None = None, **_options: Any) -> Iterator[LogChunk]:
+        del container_id
+        if since is None or since <= self._written:
+            yield LogChunk("stderr", b'msg="listening on [::]:5000"\n')
+
+
+def is_believed(*, written: datetime, finished: datetime | None) -> bool:
+    """Whether a registry that was started now, and that this machine cannot ask, counts as ready."""
+    engine = WritingEngine(written)
+    address = Address("127.0.0.1", 5000)
+    created = engine.create_container(ContainerSpec("registry", IMAGE, 5000, address, AnonymousMount("/data")))
+    engine.start_container(created.id)
+    there = published_port(5000, "127.0.0.1", 5000, Endpoint("ssh://there"))
+    try:
+        await_registry(
+            engine, Registry(replace(created, ports=(there,), started_at=NOW, finished_at=finished)), seconds=0
+        )
+    except RegistryNotReadyError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("finished", [None, NOW - DAY, NOW - 2 * MOMENT])
+@pytest.mark.parametrize("written", [NOW - MOMENT, NOW + MOMENT])
+def test_one_out_of_reach_is_believed_its_log(written: datetime, finished: datetime | None) -> None:
+    """Also what it wrote a moment before its engine put down that it was started."""
+    assert is_believed(written=written, finished=finished)
+
+
+@pytest.mark.parametrize(
+    ("written", "finished"),
+    [
+        (NOW - 2 * MOMENT, NOW - MOMENT),
+        # It ended with the machine, and nobody put down when.
+        (NOW - DAY, None),
+        (NOW - DAY, NOW - 2 * DAY),
+    ],
+)
+def test_what_it_wrote_when_it_ran_before_does_not_count(written: datetime, finished: datetime | None) -> None:
+    assert not is_believed(written=written, finished=finished)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-
-from localreg.tunnels.threads import start_thread
 
 STATUS = "status"
 CLOSE = "close"
@@ -41,7 +39,7 @@ class ControlServer:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(path))
         self._listener.listen()
-        start_thread(self._serve, "control")
+        threading.Thread(target=self._serve, name="control", daemon=True).start()
 
     def close(self) -> None:
         """Listen no more."""
@@ -56,7 +54,7 @@ class ControlServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            start_thread(partial(self._talk, connection), "control")
+            threading.Thread(target=self._talk, args=(connection,), name="control", daemon=True).start()
 
     def _talk(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError, UnicodeDecodeError):

@@ -10,13 +10,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from queue import SimpleQueue
 
 from localreg.errors import INTERRUPTED, TERMINATED, TunnelError
 from localreg.tunnels.openssh import SshLink
@@ -24,7 +24,6 @@ from localreg.tunnels.place import MARK, Place, place_of
 from localreg.tunnels.program import ProgramLink
 from localreg.tunnels.spec import TunnelSpec, TunnelStatus
 from localreg.tunnels.supervisor import Supervisor
-from localreg.tunnels.threads import start_thread
 
 _LONGEST_LOG = 1 << 20
 
@@ -136,7 +135,7 @@ def keep(
     background: bool,
     changed: Callable[[TunnelStatus], None],
     log: Callable[[str], None],
-    stops: SimpleQueue[int],
+    stops: Iterator[int],
 ) -> int | None:
     """Keep a tunnel until it is to be closed.
 
@@ -145,7 +144,7 @@ def keep(
         background: What happens is written to a log.
         changed: Told of each state.
         log: Told what happens, line by line.
-        stops: Signals that end it.
+        stops: Signals that end it, as they come.
 
     Returns:
         The signal that ended it; None where it was closed otherwise.
@@ -168,11 +167,11 @@ def keep(
     stopped_by: list[int] = []
 
     def heed() -> None:
-        while True:
-            stopped_by.append(stops.get())
+        for number in stops:
+            stopped_by.append(number)
             supervisor.close()
 
-    start_thread(heed, "signals")
+    threading.Thread(target=heed, name="signals", daemon=True).start()
     keeps_log = True
     try:
         supervisor.run()

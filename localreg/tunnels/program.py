@@ -13,7 +13,6 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 
 from localreg.errors import TunnelError
 from localreg.lifecycle.readiness import is_answer_of_registry
@@ -21,7 +20,6 @@ from localreg.tunnels import processes
 from localreg.tunnels.link import Pause, Sight
 from localreg.tunnels.place import MARK, Place
 from localreg.tunnels.spec import TunnelSpec
-from localreg.tunnels.threads import start_thread
 
 _START_SECONDS = 30.0
 """How long a program may take until the registry answers through it."""
@@ -77,7 +75,8 @@ class ProgramLink:
             sights.append(self._ask())
             self._answered.set()
 
-        self._asking = start_thread(ask, "look")
+        self._asking = threading.Thread(target=ask, name="look", daemon=True)
+        self._asking.start()
         if not self._aborted:
             self._answered.wait(_LOOK_SECONDS)
         return sights[0] if sights else "silent"
@@ -149,7 +148,8 @@ class ProgramLink:
                 f"cannot run `{self._spec.command[0]}`: {(exc.strerror or str(exc)).lower()}",
                 hint=f"command -v {shlex.quote(self._spec.command[0])}",
             ) from exc
-        self._reader = start_thread(partial(self._read, self._process), "program")
+        self._reader = threading.Thread(target=self._read, args=(self._process,), name="program", daemon=True)
+        self._reader.start()
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         if process.stdout is None:

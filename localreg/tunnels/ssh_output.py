@@ -6,11 +6,9 @@ import subprocess
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
-from functools import partial
 
 from localreg.tunnels import ssh_words
 from localreg.tunnels.processes import lines_of
-from localreg.tunnels.threads import start_thread
 
 _MOST_LINES = 200
 _END_SECONDS = 1.0
@@ -39,8 +37,9 @@ class SshOutput:
         self._heard.clear()
         self._channels.clear()
         self._process = process
-        self._reader = start_thread(partial(self._read, process), "ssh")
-        start_thread(partial(self._wait_for, process), "ssh ends")
+        self._reader = threading.Thread(target=self._read, args=(process,), name="ssh", daemon=True)
+        self._reader.start()
+        threading.Thread(target=self._wait_for, args=(process,), name="ssh ends", daemon=True).start()
 
     def join(self) -> None:
         """Wait until all of it has been read, from a process that has ended."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,7 +31,6 @@ from localreg.tunnels.planning import check_request, plan_program, plan_ssh
 from localreg.tunnels.pushes import last_push
 from localreg.tunnels.spec import LogSource, Push, TunnelSpec, TunnelStatus
 from localreg.tunnels.ssh_words import explain, far_address, spoken
-from localreg.tunnels.threads import start_thread
 from localreg.waiting import wait_until
 
 SPEC = TunnelSpec("ci@far", 5000, "registry", "localhost:5000", "127.0.0.1:5000")
@@ -398,10 +399,43 @@ def test_an_answer_that_drips_in_is_none(monkeypatch: pytest.MonkeyPatch) -> Non
                 connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
                 wait_until(lambda: connection.send(b"x") == 0, seconds=1)
 
-        start_thread(drip, "drip")
+        threading.Thread(target=drip, daemon=True).start()
         spec = replace(SPEC, command=("x",), probe_url=f"http://127.0.0.1:{listener.getsockname()[1]}")
         link = program.ProgramLink(spec, place_of(spec), news=lambda: None, log=lambda _: None)
         began = time.monotonic()
         # The second does not wait for the first.
         assert [link.look(), link.look()] == ["silent", "silent"]
         assert time.monotonic() - began < 0.9
+
+
+SIGNALLED_ELSEWHERE = """
+import os, signal, sys, threading
+from localreg.cli.tunnel.keep import _stops
+
+stops = _stops()
+main = threading.get_ident()
+never = threading.Lock()
+never.acquire()
+
+def listen():
+    print(next(stops), flush=True)
+    os._exit(0)
+
+def send():
+    # Its last line: it waits, and has no more to do before that.
+    while sys._current_frames()[main].f_lineno != int(sys.argv[1]):
+        pass
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    never.acquire()
+
+for work in (listen, send):
+    threading.Thread(target=work, daemon=True).start()
+never.acquire(timeout=60)
+"""
+
+
+def test_a_signal_is_heard_though_the_main_thread_waits_and_is_not_woken() -> None:
+    last_line = str(len(SIGNALLED_ELSEWHERE.splitlines()))
+    command = [sys.executable, "-c", SIGNALLED_ELSEWHERE, last_line]
+    heard = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    assert heard.stdout == f"{signal.SIGTERM.value}\n"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
-from queue import SimpleQueue
 from typing import Annotated
 
 import typer
@@ -42,17 +43,20 @@ def keep(
         raise typer.Exit(INTERRUPTED if stopped_by == signal.SIGINT else TERMINATED)
 
 
-def _stops() -> SimpleQueue[int]:
-    """Take in the signals that end the tunnel.
+def _stops() -> Iterator[int]:
+    """Take in the signals that end the tunnel, and hand them on as they come.
 
-    They are put down here, and nothing else: one that interrupted what is under way would leave `ssh` behind.
+    They are put down here, and nothing else: one that interrupted what is under way would leave `ssh` behind. A handler
+    in Python may run only when the main thread has waited to the end, if the signal came as it was about to wait.
     """
-    stops: SimpleQueue[int] = SimpleQueue()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Under nohup the end of the terminal is not for it.
         if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda received, _frame: stops.put(received))
-    return stops
+            signal.signal(number, lambda _number, _frame: None)
+    return iter(lambda: os.read(reading, 1)[0], None)
 
 
 class _Display:

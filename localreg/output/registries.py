@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from localreg.engines.base import EngineInfo
+from localreg.output.humane import ago
 from localreg.registry_container import Registry
 
 _DEFAULT_CONTEXT = "unix:///var/run/docker.sock"
@@ -40,6 +41,12 @@ def reach_line(registry: Registry) -> str:
 def title(version: str | None) -> str:
     """What a headline calls a registry."""
     return f"Registry {version}" if version else "Registry"
+
+
+def started(registry: Registry) -> str:
+    """What a headline adds of when a registry was started; empty when it never was."""
+    when = ago(registry.container.started_at, now=datetime.now(UTC))
+    return when and f", started {when}"
 
 
 def engine_json(info: EngineInfo) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from localreg.lifecycle.status import Health, SeenRegistry, Status
 from localreg.output.block import block
-from localreg.output.humane import ago, duration
-from localreg.output.registries import engine_json, engine_line, reach_line, registry_json, title
+from localreg.output.humane import ago
+from localreg.output.registries import engine_json, engine_line, reach_line, registry_json, started, title
 from localreg.output.streams import Renderings
 from localreg.output.table import columns
 from localreg.registry_container import start_command
@@ -66,9 +66,7 @@ def _headline(result: Status) -> str:
     place = f" at {result.registry.location}" if result.registry.location else ""
     if result.health is Health.STOPPED:
         return f"{what}: {result.registry.container.state}, not running"
-    started = result.registry.container.started_at
-    since = f", since {duration(datetime.now(UTC) - started)}" if started else ""
-    return f"{what}{place}: running, {result.health}{since}"
+    return f"{what}{place}: running, {result.health}{started(result.registry)}"
 
 
 def _facts(result: Status) -> list[tuple[str, str]]:

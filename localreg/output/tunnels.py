@@ -47,8 +47,8 @@ def close_command(spec: TunnelSpec) -> str:
 
 def _headline(status: TunnelStatus, *, already: bool) -> str:
     spec = status.spec
-    since = f", since {duration(_age(status.opened))}" if already and status.opened else ""
-    return f"Tunnel{' already' if already else ''} open: {spec.host} reaches registry {spec.location}{since}"
+    opened = f", opened {duration(_age(status.opened))} ago" if already and status.opened else ""
+    return f"Tunnel{' already' if already else ''} open: {spec.host} reaches registry {spec.location}{opened}"
 
 
 def _there(spec: TunnelSpec) -> str:

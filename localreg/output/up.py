@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from localreg.engines.base import EngineInfo, VolumeMount
 from localreg.lifecycle.up import UpAction, UpResult
 from localreg.output.block import block
-from localreg.output.humane import duration
-from localreg.output.registries import engine_json, engine_line, reach_line, registry_json, title
+from localreg.output.registries import engine_json, engine_line, reach_line, registry_json, started, title
 from localreg.output.streams import Renderings
 
 
@@ -63,12 +60,7 @@ def _storage(result: UpResult, command: str) -> str:
 
 def _headline(result: UpResult, what: str, location: str) -> str:
     if result.action is UpAction.ALREADY:
-        return f"{what} is already up at {location}{_since(result)}"
+        return f"{what} is already up at {location}{started(result.registry)}"
     if result.action is UpAction.ADOPTED:
-        return f"{what} is up at {location}{_since(result)}; localreg did not start it and uses it as it is"
+        return f"{what} is up at {location}{started(result.registry)}; localreg did not start it and uses it as it is"
     return f"{what} is up at {location} ({result.seconds:.1f} s)"
-
-
-def _since(result: UpResult) -> str:
-    started = result.registry.container.started_at
-    return "" if started is None else f", since {duration(datetime.now(UTC) - started)}"

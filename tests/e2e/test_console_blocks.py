@@ -19,7 +19,6 @@ _VARYING = [
     (r"\(\d+\.\d s\)", "(SECONDS)"),
     (r"(Docker|Podman) \d+\.\d+\.\d+\S*?(?=[,\s]|$)", r"\1 RELEASE"),
     (r"\d+(\.\d+)? [kMG]?B\b", "SIZE"),
-    (r"since (a few seconds|\d+ \w+)", "since THEN"),
     (r"(a few seconds|\d+ \w+) ago", "THEN"),
     (r" +", " "),
 ]

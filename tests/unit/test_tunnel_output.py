@@ -56,7 +56,7 @@ def test_what_a_tunnel_leads_to_is_said() -> None:
         "  close  Ctrl-C",
     ]
     again = render_open(replace(OPEN, log="/run/x.log"), already=True)
-    assert again.table(200).splitlines()[0].endswith("localhost:5001, since 2 hours")
+    assert again.table(200).splitlines()[0].endswith("localhost:5001, opened 2 hours ago")
     assert "  close  localreg tunnel close ci@build.example.com" in again.table(80)
     assert again.json()["action"] == "already open"
 

@@ -74,12 +74,15 @@ class Tunnels:
     @contextlib.contextmanager
     def dead_session(self) -> Iterator[None]:
         """The session does not notice that its client has gone, and holds the port until the end."""
-        (session,) = self.far.sessions()
-        session.suspend()
+        sessions = self.far.sessions()
+        assert sessions
+        for process in sessions:
+            process.suspend()
         found = self.becomes("waiting")
         assert wait_until(lambda: "is taken" in (self.status()["reason"] or ""), seconds=PATIENCE), found
         yield
-        session.kill()
+        for process in sessions:
+            process.kill()
         assert wait_until(lambda: self.far.listens() == [], seconds=5)
 
     def push_with_skopeo(self, archive: Path, name: str = "app:1", *, port: int = 5000) -> None:

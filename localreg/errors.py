@@ -41,7 +41,7 @@ from typing import ClassVar
 INTERRUPTED = 130
 """The exit code after Ctrl-C; nothing is said then."""
 TERMINATED = 143
-"""The exit code after SIGTERM, and where SIGHUP is heeded after that, too."""
+"""The exit code after SIGTERM, and after SIGHUP."""
 
 
 class LocalregError(Exception):

@@ -106,10 +106,19 @@ def _terminate(_signal: int, _frame: object) -> None:
     raise _TerminatedError
 
 
+def _hang_up(_signal: int, _frame: object) -> None:
+    # A shell says it as well, while what was begun is being undone.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    raise _TerminatedError
+
+
 def _prepare_process() -> None:
     """End in order when asked to, and do without a stream that was closed before the start."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
+        # Under nohup the end of the terminal is not for it.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, _hang_up)
     # What is opened next is not to become one of them, which a process that is started gets anew.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Annotated
 
 import typer
@@ -65,9 +64,6 @@ def build(
     )
     names = check_request(request)
     session = session_of(context)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        # The terminal closes: the builder ends in order, as after Ctrl-C.
-        signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
     with session.opened() as engine:
         registry = get_running_registry(engine, session.name)
         builder = find_builder(engine.info())

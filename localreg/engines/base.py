@@ -229,12 +229,14 @@ class Container:
     def log_began_at(self) -> datetime | None:
         """Aware; since when the log is of this run, not of the one before; None where it never ran.
 
-        An engine may put down the last lines of the run before as late as this.
+        Engines put down the last lines of a run a little after its end, and the first a little before its start.
         """
-        if self.started_at is None:
-            return None
-        earliest = self.started_at - _START_TAKES
-        return earliest if self.finished_at is None else max(self.finished_at, earliest)
+        started, ended = self.started_at, self.finished_at
+        if started is None or (ended is not None and ended > started):
+            # Of a run that has ended it is not known when the one before it did.
+            return started
+        earliest = started - _START_TAKES
+        return earliest if ended is None else max(ended + (started - ended) / 2, earliest)
 
 
 @dataclass(frozen=True, slots=True)

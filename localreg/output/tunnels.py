@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from localreg.output.block import block
-from localreg.output.humane import ago, duration, printable
+from localreg.output.humane import ago, printable
 from localreg.output.streams import Renderings
 from localreg.output.table import columns
 from localreg.tunnels.spec import TunnelSpec, TunnelStatus
@@ -47,7 +47,7 @@ def close_command(spec: TunnelSpec) -> str:
 
 def _headline(status: TunnelStatus, *, already: bool) -> str:
     spec = status.spec
-    opened = f", opened {duration(_age(status.opened))} ago" if already and status.opened else ""
+    opened = f", opened {_ago(status.opened)}" if already and status.opened else ""
     return f"Tunnel{' already' if already else ''} open: {spec.host} reaches registry {spec.location}{opened}"
 
 
@@ -105,16 +105,15 @@ def render_list(found: Sequence[TunnelStatus]) -> Renderings:
     def table(width: int) -> str:
         if not found:
             return "No tunnel is open"
-        now = datetime.now(UTC)
         rows = [
             (
                 status.spec.host,
                 status.spec.remote,
                 status.spec.location,
                 _state(status),
-                duration(_age(status.since)) if status.since else "",
+                _ago(status.since),
                 str(status.reconnects),
-                _push(status, now),
+                _push(status),
             )
             for status in found
         ]
@@ -180,11 +179,10 @@ def _plain(status: TunnelStatus) -> tuple[str, ...]:
     )
 
 
-def _push(status: TunnelStatus, now: datetime) -> str:
+def _push(status: TunnelStatus) -> str:
     push = status.last_push
-    return f"{printable(push.reference)}, {ago(datetime.fromisoformat(push.at), now=now)}" if push else ""
+    return f"{printable(push.reference)}, {_ago(push.at)}" if push else ""
 
 
-def _age(moment: str | None) -> timedelta:
-    then = datetime.fromisoformat(moment) if moment else datetime.now(UTC)
-    return datetime.now(UTC) - then
+def _ago(moment: str | None) -> str:
+    return ago(datetime.fromisoformat(moment) if moment else None, now=datetime.now(UTC))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -174,7 +175,8 @@ def test_another_loopback_address_is_called_by_itself(bed: Bed, folder: Path) ->
     assert bed.ok("ls", "-q") == "127.0.0.2:5000/app:1\n"
 
 
-def test_an_end_that_is_asked_for_undoes_what_was_begun(bed: Bed, folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_end_that_is_asked_for_undoes_what_was_begun(bed: Bed, folder: Path, number: signal.Signals) -> None:
     bed.add_image("localhost/app:1", folder)
     command = ("localreg", "--engine", bed.engine, "up", "--image", "localhost/app:1", "--wait", "60")
     with bed.started(*command) as process:
@@ -183,7 +185,12 @@ def test_an_end_that_is_asked_for_undoes_what_was_begun(bed: Bed, folder: Path) 
             seconds=20,
             is_alive=lambda: process.poll() is None,
         )
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
+        while number == signal.SIGHUP and process.poll() is None:
+            # The kernel hangs up, and so does a shell, once it has heard of it.
+            process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.01)
         assert process.wait(timeout=30) == 143
     assert not bed.exists("container", "registry")
     assert not bed.exists("volume", "localreg-registry")

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from beds import Bed
 
+from localreg.waiting import wait_until
+
 PATIENCE = 30.0
 
 
@@ -99,6 +101,27 @@ def test_following_shows_what_comes_and_goes_on_after_a_restart(bed: Bed) -> Non
         assert process.wait(timeout=PATIENCE) == 0
         assert process.stderr is not None
         assert b"was removed: the log ends here" in process.stderr.read()
+
+
+def test_following_shows_every_run_of_one_that_is_started_again_and_again(bed: Bed, folder: Path) -> None:
+    # When it is: each line is another.
+    tell = "/bin/busybox cat /proc/uptime"
+    bed.add_image("localhost/broken:1", folder, command=f"{tell}; /bin/busybox sleep 1; {tell}; exit 3")
+    bed.engine_ok("run", "-d", "--restart", "always", "--name", "registry", "localhost/broken:1")
+
+    def written() -> list[str]:
+        return bed.engine_ok("logs", "registry").splitlines()
+
+    with bed.started("localreg", "--engine", bed.engine, "logs", "-f") as process:
+        assert wait_until(lambda: len(written()) > 6, seconds=PATIENCE)
+        expected = written()
+        bed.engine_ok("rm", "-f", "registry")
+        shown, _ = process.communicate(timeout=PATIENCE)
+    lines = shown.decode().splitlines()
+    if bed.program == "podman":
+        # It follows a log for a moment longer than the run: what the next one begins with comes twice.
+        lines = [line for line, _ in itertools.groupby(lines)]
+    assert lines[: len(expected)] == expected
 
 
 def test_ctrl_c_ends_following_with_130(bed: Bed) -> None:

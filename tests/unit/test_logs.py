@@ -1,0 +1,68 @@
+"""The log of a registry that is followed while its engine starts it again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from fakes import FakeEngine
+
+from localreg.engines.base import Container, ContainerState, LogChunk
+from localreg.lifecycle.logs import iter_log
+
+IMAGE = "registry:2.8.3"
+NOW = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+MOMENT = timedelta(milliseconds=5)
+
+
+class CrashingEngine(FakeEngine):
+    """Each time that it is asked for the container, that has run once more; then it is removed."""
+
+    def __init__(self, runs: Sequence[Container]) -> None:
+        super().__init__()
+        self._left = iter(runs)
+        self._lines: list[tuple[datetime, bytes]] = []
+
+    def find_container(self, name: str) -> Container | None:
+        del name
+        now = next(self._left, None)
+        if now is not None and now.started_at is not None:
+            number = len(self._lines) // 3
+            # A moment before the engine counts it as started, and a moment after it counts it as ended.
+            for after, word in ((-MOMENT, b"begins"), (SECOND / 2, b"works"), (SECOND + MOMENT, b"ends")):
+                self._lines.append((now.started_at + after, b"%s %d\n" % (word, number)))
+        return now
+
+    def read_logs(self, container_id: str, *, since: datetime | None = None, **_options: Any) -> Iterator[LogChunk]:
+        del container_id
+        yield from (LogChunk("stderr", text) for at, text in self._lines if since is None or at >= since)
+
+
+def a_run(started: datetime, ended: datetime | None, state: ContainerState) -> Container:
+    """What the engine says of the container at one time."""
+    return Container("c" * 64, "registry", IMAGE, state, {}, (), (), started, ended, None)
+
+
+def followed(runs: Sequence[Container]) -> list[bytes]:
+    """The lines of `logs -f`."""
+    options: dict[str, Any] = {"follow": True, "tail": None, "since": None, "timestamps": False}
+    chunks = iter_log(CrashingEngine(runs), "registry", notify=lambda _text: None, **options)
+    return [chunk.data for chunk in chunks]
+
+
+@pytest.mark.parametrize("gap", [timedelta(milliseconds=90), SECOND, 3600 * SECOND])
+def test_each_line_is_shown_once(gap: timedelta) -> None:
+    begins = [NOW + number * (SECOND + gap) for number in range(3)]
+    ends = [None, *(begin + SECOND for begin in begins[:-1])]
+    runs = [a_run(begin, end, ContainerState.RUNNING) for begin, end in zip(begins, ends, strict=True)]
+    assert followed(runs) == [b"%s %d\n" % (word, run) for run in range(3) for word in (b"begins", b"works", b"ends")]
+
+
+def test_what_a_run_said_is_shown_also_where_it_has_ended_already() -> None:
+    begins = [NOW + number * 2 * SECOND for number in range(3)]
+    lines = followed([a_run(begin, begin + SECOND, ContainerState.RESTARTING) for begin in begins])
+    # When the one before it ended nobody knows any more: what came before its start is left out, not shown twice.
+    assert lines[1:] == [b"works 0\n", b"ends 0\n", b"works 1\n", b"ends 1\n", b"works 2\n", b"ends 2\n"]

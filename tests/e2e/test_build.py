@@ -123,7 +123,7 @@ def test_no_builder_is_left_when_it_is_told_to_end(bed: Bed, site: Path, env: di
             out, _ = process.communicate(timeout=30)
         assert (process.returncode, out) == (code, b"")
         # Docker's daemon ends what its client no longer waits for.
-        assert wait_until(lambda: builders() == [], seconds=10), builders()
+        assert nothing_is_left(), builders()
     assert bed.ok("ls") == ""
 
 
@@ -138,12 +138,12 @@ def test_no_builder_is_left_when_localreg_alone_is_told_to_end(bed: Bed, site: P
             process.communicate(timeout=30)
         assert process.returncode == code
         # Podman does not always end the step, and after a kill nobody else is there to.
-        may_stay = set() if number != signal.SIGKILL or bed.engine == "docker" else {"/bin/busybox sleep 4321"}
-        assert nothing_is_left(but=may_stay), builders()
+        may_stay = [] if number != signal.SIGKILL or bed.engine == "docker" else ["/bin/busybox sleep 4321"]
+        assert nothing_is_left(but=frozenset(may_stay)), builders()
     end_steps()
 
 
-def nothing_is_left(*, but: set[str]) -> bool:
+def nothing_is_left(*, but: frozenset[str] = frozenset()) -> bool:
     """Before long nothing of a build is left that may not stay."""
     return wait_until(lambda: set(builders()) <= but, seconds=10)
 

@@ -88,7 +88,7 @@ class CuttingProxy:
     Args:
         server: Where it listens.
         target: The engine's socket.
-        cut_at: A request with these bytes is the last that goes through.
+        cut_at: A request with these bytes is the last that goes through; no answer to it comes back.
         hold_at: The first request with these bytes goes nowhere: whoever made it waits for an answer.
         on_hold: Called when it came.
     """
@@ -141,12 +141,12 @@ class CuttingProxy:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._server.accept()
-                if self._is_cut:
-                    near.close()
-                    continue
                 far = socket.socket(socket.AF_UNIX)
-                far.connect(str(self._target))
                 self._ends += [near, far]
+                if self._is_cut:
+                    self.cut()
+                    continue
+                far.connect(str(self._target))
                 self._begin(self._copy, near, far)
                 self._begin(self._copy, far, near)
 
@@ -155,9 +155,15 @@ class CuttingProxy:
             while data := source.recv(65536):
                 if self._is_held(data):
                     continue
-                sink.sendall(data)
+                if self._is_cut:
+                    break
                 if self._cut_at is not None and self._cut_at in data:
+                    # Set before the request is sent: on a busy machine the engine may answer before `cut` runs.
+                    self._is_cut = True
+                    sink.sendall(data)
                     self.cut()
+                    break
+                sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
 

@@ -13,18 +13,22 @@ from localreg.output.live_line import LiveLine
 from localreg.output.tunnels import live_line, render_closed, render_list, render_open, render_state
 from localreg.tunnels.spec import Push, TunnelSpec, TunnelStatus
 
-NOW = datetime.now(UTC).replace(microsecond=0)
 SPEC = TunnelSpec("ci@build.example.com", 5000, "registry", "localhost:5001", "127.0.0.1:5001")
 OPEN = TunnelStatus(
     SPEC,
     42,
     "open",
-    opened=(NOW - timedelta(hours=2)).isoformat(),
-    since=(NOW - timedelta(minutes=5)).isoformat(),
+    opened="2026-11-26T12:00:00+00:00",
+    since="2026-11-26T13:55:00+00:00",
     reconnects=3,
-    last_push=Push("ansible-playbook:latest", (NOW - timedelta(days=3)).isoformat()),
+    last_push=Push("ansible-playbook:latest", "2026-11-23T14:00:00+00:00"),
 )
 WAITING = replace(OPEN, state="waiting", reason="Connection refused")
+
+
+def before_now(span: timedelta) -> str:
+    """A moment relative to the test's run, not to its collection, which may be hours earlier."""
+    return (datetime.now(UTC) - span).isoformat()
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +45,8 @@ def test_a_live_line_stays_one_line(status: TunnelStatus, width: int) -> None:
 
 
 def test_of_a_live_line_the_least_important_goes_first() -> None:
-    since, pushed = f"open since {NOW - timedelta(minutes=5):%H:%M}", f"at {NOW - timedelta(days=3):%H:%M}"
-    whole = f"{since} · last push ansible-playbook:latest {pushed} · 3 reconnects"
+    since = "open since 13:55"
+    whole = f"{since} · last push ansible-playbook:latest at 14:00 · 3 reconnects"
     assert live_line(OPEN, width=200) == whole
     assert live_line(OPEN, width=len(whole)) == whole.removesuffix(" · 3 reconnects")
     assert live_line(OPEN, width=40) == since
@@ -55,7 +59,7 @@ def test_what_a_tunnel_leads_to_is_said() -> None:
         "  reach  ci@build.example.com only (127.0.0.1)",
         "  close  Ctrl-C",
     ]
-    again = render_open(replace(OPEN, log="/run/x.log"), already=True)
+    again = render_open(replace(OPEN, opened=before_now(timedelta(hours=2)), log="/run/x.log"), already=True)
     assert again.table(200).splitlines()[0].endswith("localhost:5001, opened 2 hours ago")
     assert "  close  localreg tunnel close ci@build.example.com" in again.table(80)
     assert again.json()["action"] == "already open"
@@ -71,7 +75,8 @@ def test_a_program_and_an_exposed_port_say_who_reaches_them() -> None:
 
 
 def test_a_list_has_every_tunnel() -> None:
-    found = render_list([OPEN, WAITING, TunnelStatus(SPEC, None, "unknown", "its process does not say")])
+    pushed = replace(OPEN, last_push=Push("ansible-playbook:latest", before_now(timedelta(days=3))))
+    found = render_list([pushed, WAITING, TunnelStatus(SPEC, None, "unknown", "its process does not say")])
     head, *rows = found.table(200).splitlines()
     assert head.split() == ["HOST", "THERE", "REGISTRY", "STATE", "SINCE", "RECONNECTS", "LAST", "PUSH"]
     assert "ansible-playbook:latest, 3 days ago" in rows[0]

@@ -391,13 +391,14 @@ def test_what_is_no_url_to_look_at_is_refused(registry: Registry, url: str) -> N
 
 def test_an_answer_that_drips_in_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "_LOOK_SECONDS", 0.3)
+    given_up = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def drip() -> None:
             connection, _ = listener.accept()
             with connection, contextlib.suppress(OSError):
                 connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-                wait_until(lambda: connection.send(b"x") == 0, seconds=1)
+                wait_until(lambda: given_up.is_set() or connection.send(b"x") == 0, seconds=30)
 
         threading.Thread(target=drip, daemon=True).start()
         spec = replace(SPEC, command=("x",), probe_url=f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -405,7 +406,9 @@ def test_an_answer_that_drips_in_is_none(monkeypatch: pytest.MonkeyPatch) -> Non
         began = time.monotonic()
         # The second does not wait for the first.
         assert [link.look(), link.look()] == ["silent", "silent"]
-        assert time.monotonic() - began < 0.9
+        # Far less than the answer takes, and enough for a busy machine.
+        assert time.monotonic() - began < 15
+        given_up.set()
 
 
 SIGNALLED_ELSEWHERE = """

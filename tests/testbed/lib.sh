@@ -172,21 +172,20 @@ get_distribution() {
     }
 }
 
-is_static() {
-    case $(LC_ALL=C ldd "$1" 2>&1) in *"not a dynamic executable"* | *"statically linked"*) ;; *) return 1 ;; esac
-}
+is_busybox_1_37() { case $("$1" 2>/dev/null) in "BusyBox v1.37."*) ;; *) return 1 ;; esac }
 
-# A static busybox, for images without a library: the machine's own, else Debian's in $cache/busybox/busybox. Only the
-# program is taken: the package excludes that of the other busybox, which a machine may need to boot.
+# Debian 13's static busybox in $cache/busybox/busybox, for images without a library. Never the machine's own: the wget of
+# Debian 12's crashes on `-T`. Only the program is taken: the package excludes the other busybox, which a machine may
+# need to boot.
 get_busybox() {
-    local target=$cache/busybox/busybox program
-    if program=$(command -v busybox) && is_static "$program"; then
-        rm -rf "$cache/busybox"
-        return 0
-    fi
-    [ ! -x "$target" ] || return 0
+    local target=$cache/busybox/busybox
+    ! is_busybox_1_37 "$target" || return 0
     mkdir -p "$(dirname "$target")"
     take_from_debian busybox-static usr/bin/busybox "$target"
+    is_busybox_1_37 "$target" || {
+        echo "error: Debian's busybox-static does not run here, or is not 1.37" >&2
+        exit 1
+    }
 }
 
 # take_from_debian PACKAGE FILE TARGET: a file of a package of Debian 13, which is not installed.

@@ -6,6 +6,7 @@ Beside it is a job as GitLab has it: in a namespace that leads nowhere, with the
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -160,10 +161,14 @@ def runner(folder: Path, far: FarHost) -> Iterator[Runner]:
             subprocess.run(["ip", "netns", "delete", _NAMESPACE], check=False)
 
 
-def write_client_image(archive: Path) -> None:
+def write_client_image(archive: Path, *, wget: str | None = None) -> None:
     """The root file system of an image with this machine's `ssh`, and busybox for the rest.
 
     It stands in for `docker:NN-cli`, which cannot be pulled here and has both.
+
+    Args:
+        archive: Where to write it.
+        wget: A script in place of busybox's wget.
     """
     ssh = shutil.which("ssh") or "/usr/bin/ssh"
     listed = subprocess.run(["ldd", ssh], capture_output=True, text=True, check=True).stdout
@@ -175,7 +180,11 @@ def write_client_image(archive: Path) -> None:
         passwd = archive.with_name("passwd")
         passwd.write_text("root:x:0:0:root:/root:/bin/sh\n")
         tar.add(passwd, arcname="etc/passwd")
-        for applet in ("sh", "wget"):
+        if wget is not None:
+            program = tarfile.TarInfo("bin/wget")
+            program.size, program.mode = len(wget), 0o755
+            tar.addfile(program, io.BytesIO(wget.encode()))
+        for applet in ("sh", "wget") if wget is None else ("sh",):
             link = tarfile.TarInfo(f"bin/{applet}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)

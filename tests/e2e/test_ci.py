@@ -187,16 +187,63 @@ def test_the_script_for_any_machine_asks_the_agent_where_there_is_no_key(far: Fa
     assert "no ssh-agent runs: set LOCALREG_SSH_KEY" in without.stderr
 
 
+CRASH = "#!/bin/sh\nkill -SEGV $$\n"
+"""A program that dies of a signal, as the wget of Debian 12's busybox does on `-T`."""
+
+
+def with_only(ci: Runner, folder: Path, *applets: str) -> dict[str, str]:
+    """The environment of a machine that has ssh, docker and these parts of busybox."""
+    for name in applets:
+        (folder / name).symlink_to(ci.programs / "busybox")
+    for name in ("ssh", "docker"):
+        (folder / name).symlink_to(f"/usr/bin/{name}")
+    return {"PATH": str(folder), "LOCALREG_TAG": "1", "LOCALREG_SSH_KEY": str(ci.key)}
+
+
+def write_crashing_wget(folder: Path) -> None:
+    (folder / "wget").write_text(CRASH)
+    (folder / "wget").chmod(0o755)
+
+
 @pytest.mark.usefixtures("tunnel")
 def test_the_script_for_any_machine_needs_little_of_it(far: FarHost, ci: Runner, tmp_path: Path) -> None:
-    busybox = ci.programs / "busybox"
-    for name in ("mktemp", "rm", "sh", "sleep", "wget"):
-        (tmp_path / name).symlink_to(busybox)
-    for name in ("ssh", "docker"):
-        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
-    env = {"PATH": str(tmp_path), "LOCALREG_TAG": "1", "LOCALREG_SSH_KEY": str(ci.key)}
-    played = ci.play(snippet(far, "shell"), shell=(str(busybox), "ash"), env=env)
+    env = with_only(ci, tmp_path, "mktemp", "rm", "sh", "sleep", "wget")
+    played = ci.play(snippet(far, "shell"), shell=(str(ci.programs / "busybox"), "ash"), env=env)
     assert played.returncode == 0, played.stdout + played.stderr
+
+
+@pytest.mark.usefixtures("tunnel")
+@pytest.mark.parametrize("shell", ["/bin/bash", "/bin/sh"])
+def test_a_wget_that_crashes_ends_the_script_at_once(far: FarHost, ci: Runner, tmp_path: Path, shell: str) -> None:
+    # Without `sleep`, a second attempt would fail with another error.
+    env = with_only(ci, tmp_path, "mktemp", "rm")
+    write_crashing_wget(tmp_path)
+    played = ci.play(snippet(far, "shell"), shell=(shell,), env=env)
+    assert played.returncode == 1
+    assert played.stderr.endswith("error: wget crashed when it checked the registry\nhint: install a working curl\n")
+    assert ci.is_clean()
+
+
+@pytest.mark.usefixtures("tunnel")
+def test_a_wget_that_crashes_is_not_used_if_there_is_curl(far: FarHost, ci: Runner, tmp_path: Path) -> None:
+    env = with_only(ci, tmp_path, "mktemp", "rm", "sleep")
+    write_crashing_wget(tmp_path)
+    (tmp_path / "curl").symlink_to("/usr/bin/curl")
+    played = ci.play(snippet(far, "shell"), shell=("/bin/sh",), env=env)
+    assert played.returncode == 0, played.stdout + played.stderr
+
+
+@pytest.mark.usefixtures("tunnel")
+def test_a_wget_that_crashes_in_the_container_of_ssh_is_named(far: FarHost, ci: Runner, tmp_path: Path) -> None:
+    write_client_image(tmp_path / "client.tar", wget=CRASH)
+    ci.docker("import", str(tmp_path / "client.tar"), "docker:crashing")
+    text = snippet(far, "gitlab").replace("docker:28-cli", "docker:crashing").replace("tries=30", "tries=3")
+    played = play(ci, "gitlab", text)
+    assert played.returncode == 1
+    assert played.stderr.endswith(
+        "error: wget of the image docker:crashing crashed when it checked the registry\n"
+        "hint: use another release of that image\n"
+    )
 
 
 @pytest.mark.parametrize("system", ["bitbucket", "gitlab"])
@@ -297,5 +344,5 @@ def test_the_script_says_what_it_cannot_do_without(far: FarHost, ci: Runner, tmp
     played = ci.play(snippet(far, "shell"), shell=("/bin/sh",), env=env)
     assert (played.returncode, played.stderr) == (
         1,
-        "error: neither curl nor wget is there to see whether the registry answers\n",
+        "error: neither curl nor wget is installed\nhint: install curl; it checks that the registry is ready\n",
     )

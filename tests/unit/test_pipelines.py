@@ -87,7 +87,7 @@ def test_a_hint_in_a_pipeline_is_what_opens_that_tunnel() -> None:
 def test_what_is_put_in_is_quoted() -> None:
     pipeline = planned(Request("shell", "docker", "ssh://ci@[::1]:2222"))
     assert "\nhost='ssh://ci@[::1]:2222'\n" in pipeline_text(pipeline)
-    (said,) = [line for line in pipeline_text(pipeline).splitlines() if "echo 'hint:" in line]
+    (said,) = [line for line in pipeline_text(pipeline).splitlines() if "tunnel open" in line]
     hint = shlex.split(said)[1]
     assert shlex.split(hint.partition("registry: ")[2])[-1] == "ssh://ci@[::1]:2222"
 

@@ -1,9 +1,12 @@
 if command -v curl >/dev/null; then
+  client=curl
   answers() { curl -fs --noproxy '*' -m 5 -o /dev/null "$1"; }
 elif command -v wget >/dev/null; then
+  client=wget
   answers() { http_proxy='' wget -q -T 5 -O /dev/null "$1" 2>/dev/null; }
 else
-  echo 'error: neither curl nor wget is there to see whether the registry answers' >&2
+  echo 'error: neither curl nor wget is installed' >&2
+  echo 'hint: install curl; it checks that the registry is ready' >&2
   exit 1
 fi
 folder=$(mktemp -d)
@@ -17,6 +20,11 @@ ssh -f -N -M -S "$folder/ssh" @{identity} \
 }
 tries=30
 until answers http://127.0.0.1:5000/v2/; do
+  if [ $? -gt 128 ]; then
+    echo "error: $client crashed when it checked the registry" >&2
+    echo 'hint: install a working curl' >&2
+    exit 1
+  fi
   tries=$((tries - 1))
   if [ "$tries" -eq 0 ]; then
     @{no_registry}

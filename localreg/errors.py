@@ -21,7 +21,8 @@
     │   ├── NotOursError            5   localreg did not create it
     │   ├── OptionsDifferError      5   the registry runs with other options
     │   ├── InUseError              5   a volume that a container still uses
-    │   └── AmbiguousEngineError    5   two engines hold the registry
+    │   ├── AmbiguousEngineError    5   two engines hold the registry
+    │   └── OtherRegistryError      5   a reference that names another registry of this machine
     ├── RegistryError               6   the registry answered an error, or something that is no answer
     │   ├── RegistryUnreachableError 6
     │   ├── DeleteDisabledError     6   the registry was started without the permission to delete
@@ -222,6 +223,12 @@ class AmbiguousEngineError(ConflictError):
     """Two engines hold a container of that name."""
 
     code = "ambiguous-engine"
+
+
+class OtherRegistryError(ConflictError):
+    """A reference names a registry that exists, and the command is for another one."""
+
+    code = "other-registry"
 
 
 class RegistryError(LocalregError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 import sys
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ _KNOWN = {
     "docker-registry": "Debian's docker-registry.service; sudo systemctl stop docker-registry stops it",
 }
 
+
+_IPV6 = 6
 
 _FORWARDERS = frozenset({"docker-proxy", "rootlessport", "rootlessport-child", "exe", "pasta", "conmon", "podman"})
 """What engines start to forward a port; Podman's own calls itself after the link that it runs itself by."""
@@ -52,6 +55,20 @@ def find_namesake(address: Address) -> Holder | None:
         return None
     other = Address("127.0.0.1" if ":" in address.host else "::1", address.port)
     return find_holder(other)
+
+
+def is_own_address(host: str) -> bool:
+    """This machine has that IP address, or that name; no name is looked up."""
+    try:
+        family = socket.AF_INET6 if ipaddress.ip_address(host).version == _IPV6 else socket.AF_INET
+    except ValueError:
+        return host.lower() == socket.gethostname().lower()
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as candidate:
+            candidate.bind((host, 0))
+    except OSError:
+        return False
+    return True
 
 
 def _is_taken(address: Address) -> bool:

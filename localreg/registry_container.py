@@ -20,6 +20,7 @@ from localreg.engines.base import (
     PublishedPort,
     VolumeMount,
 )
+from localreg.engines.published import LOCALHOST, leads_to
 from localreg.errors import (
     ConflictError,
     ContainerNotFoundError,
@@ -27,14 +28,13 @@ from localreg.errors import (
     RegistryUnreachableError,
     UsageError,
 )
-from localreg.reference import parse_reference, qualified
+from localreg.reference import Reference, parse_reference, qualified
 
 CONTAINER_PORT = 5000
 DATA_FOLDER = "/var/lib/registry"
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", re.ASCII)
 """What Docker takes as a container's name; Podman takes that too."""
-_LOCALHOST = frozenset({"127.0.0.1", "::1", "localhost"})
 
 SCHEMA = "1"
 SCHEMA_LABEL = "localreg.schema"
@@ -174,6 +174,14 @@ class Registry:
             )
         return self.location
 
+    def is_named_by(self, host: str) -> bool:
+        """References that begin with this host and port, such as `127.0.0.1:5000`, lead to this registry."""
+        return self.published is not None and any(
+            leads_to(host, port)
+            for port in self.container.ports
+            if port.container_port == self.published.container_port
+        )
+
     @property
     def is_within_reach(self) -> bool:
         """This machine can ask it; not so where it listens on the loopback of an engine on another machine."""
@@ -209,9 +217,27 @@ def storage_of(mount: Mount) -> str | None:
 
 def location_of(published: PublishedPort) -> str:
     """How references spell a published port: `localhost` wherever that name leads to it."""
-    if published.bound.host in _LOCALHOST or published.bound.is_wildcard:
+    if published.bound.host in LOCALHOST or published.bound.is_wildcard:
         return f"localhost:{published.bound.port}"
     return str(published.bound)
+
+
+def host_of(registry: Registry, reference: Reference) -> str:
+    """The registry's part of a reference to this registry: the one that it names, else the registry's location.
+
+    Raises:
+        UsageError: it names another registry.
+        ConflictError: no port is published.
+    """
+    location = registry.get_location()
+    if reference.domain is None:
+        return location
+    if registry.is_named_by(reference.domain):
+        return reference.domain
+    raise UsageError(
+        f"`{reference}` names registry `{reference.domain}`, but registry `{registry.container.name}` is `{location}`",
+        hint=f"localreg ls {reference.path}",
+    )
 
 
 def is_ours(labels: Mapping[str, str]) -> bool:

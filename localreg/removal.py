@@ -22,9 +22,9 @@ from localreg.errors import (
     UsageError,
 )
 from localreg.oci import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, OCI_MANIFEST, Index, parse_manifest
-from localreg.reference import Reference, parse_reference, registry_reference
+from localreg.reference import Reference, parse_reference
 from localreg.registry.client import RegistryClient, StoredManifest
-from localreg.registry_container import Registry
+from localreg.registry_container import Registry, host_of
 
 THROWN_AWAY = "localreg.thrown-away"
 """The annotation of a manifest that a tag was moved to in order to remove the tag; its value is the tag."""
@@ -61,7 +61,7 @@ def plan_removal(registry: Registry, name: str) -> Removal:
 
     Raises:
         InvalidReferenceError: a name that the grammar does not accept.
-        UsageError: a digest without a tag, which would be every tag of it.
+        UsageError: a digest without a tag, which would be every tag of it; or it names another registry.
         ConflictError: the registry publishes no port.
     """
     named = parse_reference(name)
@@ -70,8 +70,7 @@ def plan_removal(registry: Registry, name: str) -> Removal:
             f"`{name}` names a digest, and with it every tag that has it: name the tag",
             hint=f"localreg ls {named.path}",
         )
-    tagged = Reference(named.domain, named.path, named.tag)
-    return Removal(name, registry_reference(tagged, registry=registry.get_location()), named.digest)
+    return Removal(name, Reference(host_of(registry, named), named.path, named.tag or "latest"), named.digest)
 
 
 def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: bool) -> Removed:

@@ -9,6 +9,7 @@ import typer
 from localreg import removal
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
+from localreg.cli.other_registry import refuse_other_registries
 from localreg.cli.session import session_of
 from localreg.cli.several import do_each, show_all
 from localreg.output.rm import render
@@ -30,8 +31,10 @@ def rm(
     for name in reference:
         parse_reference(name)
     session = session_of(context)
-    with session.opened() as engine:
+    with session.selection() as selection:
+        engine = selection.engine
         registry = get_running_registry(engine, session.name)
+        refuse_other_registries(selection, registry, reference, command="rm")
         removed, failures = do_each(
             session,
             reference,

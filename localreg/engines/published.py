@@ -6,8 +6,11 @@ import re
 from urllib.parse import urlsplit
 
 from localreg.engines.base import Address, Endpoint, PublishedPort
+from localreg.ports import is_own_address
 
 _ANONYMOUS_VOLUME = re.compile(r"[0-9a-f]{64}")
+
+LOCALHOST = frozenset({"127.0.0.1", "::1", "localhost"})
 
 PORT_TAKEN = re.compile(
     r"port is already allocated|address already in use|ports are not available|proxy already running", re.IGNORECASE
@@ -38,6 +41,19 @@ def _from_host(bound: Address, near: Address, endpoint: Endpoint) -> Address | N
     if bound.is_loopback:
         return None
     return Address(urlsplit(endpoint.url).hostname or "", bound.port) if bound.is_wildcard else bound
+
+
+def leads_to(host_and_port: str, published: PublishedPort) -> bool:
+    """A reference that begins with this host and port leads to a published port; no name is looked up."""
+    host, _, port = host_and_port.rpartition(":")
+    host, bound, near = host.strip("[]").lower(), published.bound, published.from_host
+    if port != str(bound.port):
+        return False
+    if not bound.is_wildcard:
+        return host == bound.host or (host == "localhost" and bound.host in LOCALHOST)
+    if host == bound.host or host in LOCALHOST:
+        return True
+    return near is not None and (is_own_address(host) if near.is_loopback else host == near.host.lower())
 
 
 def is_anonymous(volume: str) -> bool:

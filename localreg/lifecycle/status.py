@@ -108,5 +108,11 @@ def list_registries(engine: Engine) -> list[SeenRegistry]:
     ]
 
 
+def find_registry_named_by(engine: Engine, host: str) -> SeenRegistry | None:
+    """The registry that references with this host and port lead to; one that runs comes first."""
+    found = [seen for seen in list_registries(engine) if seen.registry.is_named_by(host)]
+    return min(found, key=lambda seen: seen.health is not Health.HEALTHY, default=None)
+
+
 def _has_registrys_image(registry: Registry) -> bool:
     return registry.container.image.partition("@")[0].rpartition("/")[2].partition(":")[0] == "registry"

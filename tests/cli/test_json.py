@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -16,7 +17,7 @@ from fakes import FakeEngine
 from localreg.cli import status as status_command
 from localreg.cli.app import main
 from localreg.engines import select
-from localreg.engines.base import Endpoint, EngineInfo
+from localreg.engines.base import Address, Endpoint, EngineInfo, EngineName
 from localreg.engines.probe import Answer
 from localreg.engines.select import Selection, Survey
 
@@ -152,6 +153,47 @@ def test_rm(up: FakeEngine, location: str, registry: FakeRegistry, capsys: pytes
     up.tag_image("app:1", f"{location}/app:1")
     out, _ = result(capsys, "rm", "app:1", "nosuch:1", code=4)
     assert schemas.check("rm", out)["results"][0]["removed_from"] == ["docker"]
+
+
+@pytest.mark.parametrize(
+    ("host", "engine_name", "code", "hint"),
+    [
+        ("localhost:5077", "docker", 5, "localreg --name other rm app:1"),
+        ("127.0.0.1:5077", "podman", 5, "localreg --engine podman --name other rm app:1"),
+        ("localhost:5078", "docker", 2, "localreg ls app"),
+        ("ghcr.io", "docker", 2, "localreg ls app"),
+    ],
+)
+def test_rm_of_a_reference_that_names_another_registry(
+    *,
+    up: FakeEngine,
+    location: str,
+    registry: FakeRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    host: str,
+    engine_name: EngineName,
+    code: int,
+    hint: str,
+) -> None:
+    registry.put_image("mine:1")
+    registry.put_image("app:1")
+    up.tag_image("app:1", f"{location}/mine:1")
+    elsewhere = FakeEngine(EngineInfo(engine_name, "1.0.0", "fake:"))
+    elsewhere.add_image("registry:2.8.3")
+    spec = up.spec_of("registry")
+    elsewhere.create_container(replace(spec, name="other", image="registry:2.8.3", publish=Address("127.0.0.1", 5077)))
+    answers = tuple(Answer(name, Endpoint(f"unix:///{name}"), (), has_volume=False) for name in ("docker", "podman"))
+    selection = Selection(up, Survey(answers, ()), holds_registry=True)
+    monkeypatch.setattr(select, "select_engine", lambda *_args, **_kwargs: selection)
+    monkeypatch.setattr(select, "open_engine", lambda answer: elsewhere if answer.engine == engine_name else up)
+    registry.requests.clear()
+    out, err = result(capsys, "rm", "mine:1", f"{host}/app:1", code=code)
+    error = schemas.check("stderr", err)["error"]
+    assert (out, error["code"], error["hint"]) == ("", "other-registry" if code == 5 else "usage", hint)
+    assert ("`other`" in error["message"]) is (code == 5)
+    assert [path for path in registry.requests if "manifests" in path] == []
+    assert up.find_image(f"{location}/mine:1") is not None
 
 
 def test_ls(up: FakeEngine, registry: FakeRegistry, capsys: pytest.CaptureFixture[str]) -> None:

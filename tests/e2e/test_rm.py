@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from beds import REGISTRY_IMAGE, Bed
+from beds import REGISTRY_IMAGE, Bed, free_port
 
 from localreg.lifecycle.readiness import is_ready
 from localreg.waiting import wait_until
@@ -56,6 +56,26 @@ def test_a_pinned_reference_is_removed_only_if_it_still_is_that(filled: Bed) -> 
     assert filled.ok("ls", "-q", "app:1") == "localhost:5000/app:1\n"
     filled.ok("rm", pinned)
     assert "names a digest" in filled.refused(2, "rm", "app@sha256:" + "0" * 64)
+
+
+def test_a_reference_that_names_another_registry_removes_nothing(filled: Bed) -> None:
+    port = free_port()
+    filled.ok("--name", "other", "up", "--port", str(port))
+    filled.ok("--name", "other", "push", "localhost/app:1")
+    before = filled.images(), filled.ok("ls"), filled.ok("--name", "other", "ls")
+
+    error = filled.refused(5, "rm", "app:2", f"localhost:{port}/app:1")
+    assert "`other`" in error
+    meant = f"localreg --engine {filled.engine} --name other rm app:1"
+    assert f"hint: {meant}\n" in error
+    for reference in (f"localhost:{free_port()}/app:1", "ghcr.io/team/app:1"):
+        assert f"`{reference}`" in filled.refused(2, "rm", "app:2", reference)
+    assert (filled.images(), filled.ok("ls"), filled.ok("--name", "other", "ls")) == before
+
+    assert filled.run(*meant.split()).returncode == 0
+    assert filled.ok("--name", "other", "ls") == ""
+    assert filled.ok("rm", "127.0.0.1:5000/app:1") == "registry 127.0.0.1:5000/app:1\n"
+    assert filled.ok("ls", "-q") == "localhost:5000/app:2\n"
 
 
 def test_an_image_that_a_container_uses_keeps_its_name_in_the_engine(bed: Bed, folder: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 
 import pytest
 from fakes import FakeEngine
 
-from localreg.engines.base import Address, AnonymousMount, ContainerSpec
-from localreg.errors import ConflictError
+from localreg.engines.base import Address, AnonymousMount, Container, ContainerSpec, Endpoint, PublishedPort
+from localreg.engines.published import published_port
+from localreg.errors import ConflictError, UsageError
 from localreg.images import plan_push
-from localreg.registry_container import Registry, RegistryOptions
+from localreg.reference import parse_reference
+from localreg.registry_container import Registry, RegistryOptions, host_of
 
 OPTIONS = RegistryOptions(port=5000, host="127.0.0.1", image="registry:2.8.3", volume="localreg-registry")
 
@@ -39,10 +42,65 @@ def test_labels_keep_the_options() -> None:
         assert RegistryOptions.from_json(garbage) == RegistryOptions()
 
 
-def test_a_container_that_publishes_nothing_gives_no_image_a_name() -> None:
-    engine = FakeEngine()
+def container_with(engine: FakeEngine, *ports: PublishedPort) -> Container:
     engine.add_image("localhost/app:1")
     spec = ContainerSpec("registry", "localhost/app:1", 5000, Address("127.0.0.1", 5000), AnonymousMount("/data"))
-    registry = Registry(replace(engine.create_container(spec), ports=()))
+    return replace(engine.create_container(spec), ports=ports)
+
+
+def test_a_container_that_publishes_nothing_gives_no_image_a_name() -> None:
+    engine = FakeEngine()
+    registry = Registry(container_with(engine))
     with pytest.raises(ConflictError, match="publishes no port"):
         plan_push(engine, registry, "localhost/app:1")
+    assert not registry.is_named_by("localhost:5000")
+
+
+LOCAL = Endpoint("unix:///run/engine.sock")
+FAR = Endpoint("tcp://Build.example:2375")
+
+
+@pytest.mark.parametrize(
+    ("host", "endpoint", "names", "others"),
+    [
+        (
+            "127.0.0.1",
+            LOCAL,
+            ["localhost:5000", "127.0.0.1:5000", "LOCALHOST:5000"],
+            ["localhost:5001", "127.0.0.2:5000", "[::1]:5000", "localhost", "ghcr.io", "docker.io", "example.com:5000"],
+        ),
+        ("::1", LOCAL, ["localhost:5000", "[::1]:5000"], ["127.0.0.1:5000"]),
+        ("127.0.0.2", LOCAL, ["127.0.0.2:5000"], ["localhost:5000", "127.0.0.1:5000"]),
+        ("192.0.2.7", LOCAL, ["192.0.2.7:5000"], ["localhost:5000", "192.0.2.8:5000"]),
+        (
+            "",
+            LOCAL,
+            ["localhost:5000", "127.0.0.1:5000", "[::1]:5000", "127.0.0.9:5000", f"{socket.gethostname()}:5000"],
+            ["localhost:5001", "192.0.2.1:5001", "203.0.113.1:5000", "[2001:db8::1]:5000", "example.com:5000"],
+        ),
+        ("0.0.0.0", FAR, ["localhost:5000", "build.example:5000"], ["127.0.0.9:5000", f"{socket.gethostname()}:5000"]),
+        ("127.0.0.1", FAR, ["localhost:5000"], ["build.example:5000"]),
+    ],
+)
+def test_a_reference_names_a_registry_by_each_of_its_own_addresses(
+    host: str, endpoint: Endpoint, names: list[str], others: list[str]
+) -> None:
+    registry = Registry(container_with(FakeEngine(), published_port(5000, host, 5000, endpoint)))
+    assert [name for name in (*names, *others) if registry.is_named_by(name)] == names
+
+
+def test_each_port_that_the_registry_is_published_on_names_it() -> None:
+    ports = [published_port(5000, "127.0.0.1", 5007, LOCAL), published_port(5000, "::1", 5008, LOCAL)]
+    debug = published_port(5001, "127.0.0.1", 5009, LOCAL)
+    registry = Registry(container_with(FakeEngine(), *ports, debug))
+    numbers = [number for number in range(5000, 5010) if registry.is_named_by(f"localhost:{number}")]
+    assert numbers == [5007, 5008]
+
+
+def test_a_reference_keeps_the_address_that_it_names_this_registry_by() -> None:
+    registry = Registry(container_with(FakeEngine(), published_port(5000, "127.0.0.1", 5000, LOCAL)))
+    assert host_of(registry, parse_reference("app:1")) == "localhost:5000"
+    assert host_of(registry, parse_reference("127.0.0.1:5000/app:1")) == "127.0.0.1:5000"
+    for other in ("localhost:5001/app:1", "ghcr.io/app", "localhost/app"):
+        with pytest.raises(UsageError, match="`localhost:5000`"):
+            host_of(registry, parse_reference(other))

@@ -1,0 +1,56 @@
+"""References that name another registry than the one a command is for: never taken for its own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from localreg.engines import select
+from localreg.engines.select import Selection
+from localreg.errors import LocalregError, OtherRegistryError
+from localreg.lifecycle.status import SeenRegistry, find_registry_named_by
+from localreg.reference import parse_reference
+from localreg.registry_container import Registry, host_of
+
+
+def refuse_other_registries(
+    selection: Selection, registry: Registry, references: Sequence[str], *, command: str
+) -> None:
+    """Refuse references that name another registry, before anything is done for the others.
+
+    Args:
+        selection: The engine of this command; the other registry may be on any engine that answered.
+        registry: The registry that the command is for.
+        references: As the user typed them.
+        command: The command's name, for the hint.
+
+    Raises:
+        OtherRegistryError: a registry has that address; the hint is the command for it.
+        UsageError: no registry on these engines has that address.
+        InvalidReferenceError: the grammar does not accept one.
+        ConflictError: the registry publishes no port.
+    """
+    for text in references:
+        named = parse_reference(text)
+        if named.domain is not None and not registry.is_named_by(named.domain):
+            other = _find_other(selection, named.domain)
+            if other is not None:
+                name, engine = other.registry.container.name, other.engine.name
+                elsewhere = "" if engine == selection.engine.info().name else f"--engine {engine} "
+                short = text.removeprefix(f"{named.domain}/")
+                raise OtherRegistryError(
+                    f"`{text}` names registry `{name}` ({engine.capitalize()}), not registry"
+                    f" `{registry.container.name}` (`{registry.location}`)",
+                    hint=f"localreg {elsewhere}--name {name} {command} {short}",
+                )
+        host_of(registry, named)
+
+
+def _find_other(selection: Selection, host: str) -> SeenRegistry | None:
+    for answer in selection.survey.answers:
+        # An engine that fails now cannot tell; the reference is refused all the same.
+        with contextlib.suppress(LocalregError), select.open_engine(answer) as engine:
+            found = find_registry_named_by(engine, host)
+            if found is not None:
+                return found
+    return None

@@ -139,6 +139,7 @@ class FakeEngine:
             finished_at=None,
             exit_code=None,
             removes_itself=spec.remove_when_stopped,
+            environment=dict(spec.environment),
         )
         self._containers[container.id] = _Running(spec, container)
         return container

@@ -175,7 +175,8 @@ class ContainerSpec:
     """Where on the engine's machine the port is published; a numeric IP and a port above 0."""
     mount: VolumeMount | HostPathMount | AnonymousMount
     labels: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """May hold secrets, so it is in no `repr`."""
     restart: bool = False
     """Start it again with the engine and after a crash, until it is stopped by hand (`unless-stopped`)."""
     remove_when_stopped: bool = False
@@ -219,6 +220,8 @@ class Container:
     """None while it runs and when it never ran."""
     removes_itself: bool = False
     """The engine removes it, with its anonymous volumes, when it stops."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """With the variables of its image. May hold secrets, so it is in no `repr`."""
 
     @property
     def is_running(self) -> bool:

@@ -46,7 +46,13 @@ def read_container(found: Mapping[str, Any], endpoint: Endpoint) -> Container:
         finished_at=read_time(state.get("FinishedAt")),
         exit_code=state.get("ExitCode") if is_over else None,
         removes_itself=bool(found["HostConfig"].get("AutoRemove")),
+        environment=dict(_variable(entry) for entry in found["Config"].get("Env") or ()),
     )
+
+
+def _variable(entry: str) -> tuple[str, str]:
+    name, _, value = entry.partition("=")
+    return name, value
 
 
 def _ports(found: Mapping[str, Any], endpoint: Endpoint) -> Iterator[PublishedPort]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -27,7 +28,13 @@ _ENVIRONMENT = {
     "REGISTRY_STORAGE_DELETE_ENABLED": "true",
     # Relative locations keep uploads working through a forwarded port or a proxy.
     "REGISTRY_HTTP_RELATIVEURLS": "true",
+    # With a cache, a running registry would go on offering blobs that garbage collection has removed. Distribution has
+    # no word for "no cache": one that it does not know turns the cache off.
+    "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR": "none",
 }
+_SECRET = "REGISTRY_HTTP_SECRET"  # noqa: S105 -- the name of a variable
+"""The registry signs the addresses of uploads with it: one that stays lets an upload go on after a restart."""
+_SECRET_BYTES = 32
 
 
 def ensure_image(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> RegistryImage:
@@ -43,7 +50,13 @@ def ensure_image(engine: Engine, request: UpRequest, *, notify: Notify, on_progr
 
 
 def create_registry(
-    engine: Engine, request: UpRequest, image: RegistryImage, *, asked: RegistryOptions, notify: Notify
+    engine: Engine,
+    request: UpRequest,
+    image: RegistryImage,
+    *,
+    asked: RegistryOptions,
+    notify: Notify,
+    secret: str | None = None,
 ) -> Registry:
     """Create, start and await a container; on any failure nothing of it is left.
 
@@ -53,6 +66,7 @@ def create_registry(
         image: What it is created from.
         asked: What its label says was asked for.
         notify: Told which port was taken, and by whom.
+        secret: The one of the registry whose place it takes; None for a new one.
 
     Raises:
         NameTakenError: a container of that name is there.
@@ -60,13 +74,14 @@ def create_registry(
         RegistryNotReadyError: it did not answer in time.
     """
     claims = request.claims
+    secret = secret or secrets.token_hex(_SECRET_BYTES)
     with contextlib.ExitStack() as undo:
         mount = _mount(engine, request, undo, notify)
         while True:
             choice = choose_port(request.asked, claims, command=request.command)
             options = _effective(request, choice.address, mount, image)
             labels = container_of.labels_of(request.name, asked=asked, options=options)
-            spec = _spec(request, choice.address, mount, image, labels)
+            spec = _spec(request, choice.address, mount, image, labels, secret=secret)
             try:
                 container = engine.create_container(spec)
             except NameTakenError:
@@ -92,6 +107,11 @@ def create_registry(
                 removal.pop_all()
             undo.pop_all()
             return registry
+
+
+def find_secret(registry: Registry) -> str | None:
+    """The secret that a registry was created with; None if it has none."""
+    return registry.container.environment.get(_SECRET)
 
 
 def _await(engine: Engine, registry: Registry, request: UpRequest, spec: ContainerSpec) -> None:
@@ -140,7 +160,13 @@ def _effective(request: UpRequest, address: Address, mount: Mount, image: Regist
 
 
 def _spec(
-    request: UpRequest, address: Address, mount: Mount, image: RegistryImage, labels: Mapping[str, str]
+    request: UpRequest,
+    address: Address,
+    mount: Mount,
+    image: RegistryImage,
+    labels: Mapping[str, str],
+    *,
+    secret: str,
 ) -> ContainerSpec:
     ephemeral = isinstance(mount, AnonymousMount)
     return ContainerSpec(
@@ -150,7 +176,7 @@ def _spec(
         publish=address,
         mount=mount,
         labels=labels,
-        environment=_ENVIRONMENT,
+        environment={**_ENVIRONMENT, _SECRET: secret},
         restart=not ephemeral,
         remove_when_stopped=ephemeral,
     )

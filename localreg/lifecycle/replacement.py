@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from localreg.engines.base import Engine
 from localreg.errors import LocalregError
-from localreg.lifecycle.creation import create_registry, ensure_image
+from localreg.lifecycle.creation import create_registry, ensure_image, find_secret
 from localreg.lifecycle.port_choice import choose_port
 from localreg.lifecycle.up_request import Notify, OnProgress, UpRequest
 from localreg.registry_container import Registry, replaced_name
@@ -20,7 +20,7 @@ from localreg.registry_container import Registry, replaced_name
 def replace_registry(
     engine: Engine, registry: Registry, request: UpRequest, *, notify: Notify, on_progress: OnProgress
 ) -> Registry:
-    """Replace a registry's container; the data stays, and so does every option that was not asked for anew.
+    """Replace a registry's container; the data, the secret and every option that was not asked for anew stay.
 
     Raises:
         PortTakenError: the new port is somebody else's; the old container goes on.
@@ -35,9 +35,11 @@ def replace_registry(
     image = ensure_image(engine, replace(request, asked=options), notify=notify, on_progress=on_progress)
     if request.asked.port not in (None, registry.options.port):
         choose_port(request.asked, request.claims, command=request.command)
-    asked = request.asked.over(registry.asked)
+    asked, secret = request.asked.over(registry.asked), find_secret(registry)
     with _aside(engine, registry, notify):
-        return create_registry(engine, replace(request, asked=options), image, asked=asked, notify=notify)
+        return create_registry(
+            engine, replace(request, asked=options), image, asked=asked, notify=notify, secret=secret
+        )
 
 
 @contextlib.contextmanager

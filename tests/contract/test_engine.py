@@ -43,6 +43,7 @@ from localreg.waiting import wait_until
 IMAGE = "localhost/speaker:1"
 LARGE = 64 << 20
 """Bytes of a layer that no engine has moved when its first word about it comes."""
+ENVIRONMENT = {"KEY": "value", "SIGNED": "a=b c=", "EMPTY": ""}
 EXPECTED = {"stdout": b"to stdout\nraw \xff byte\n", "stderr": b"to stderr\n"}
 
 
@@ -73,7 +74,7 @@ def spec(name: str = "speaker", *, port: int | None = None, throw_away: bool = F
         publish=Address("127.0.0.1", port or free_port()),
         mount=AnonymousMount("/data") if throw_away else VolumeMount("contract", "/data"),
         labels={"localreg.schema": "1", "who": "contract"},
-        environment={"KEY": "value"},
+        environment=ENVIRONMENT,
         restart=not throw_away,
         remove_when_stopped=throw_away,
     )
@@ -120,6 +121,16 @@ def test_a_container_is_what_was_asked_for(loaded: Bench) -> None:
     assert running.started_at is not None
     assert abs(running.started_at - datetime.now(UTC)) < timedelta(minutes=1)
     assert [found.id for found in loaded.engine.list_containers()] == [created.id]
+
+
+def test_a_container_tells_its_environment_and_does_not_show_it(loaded: Bench) -> None:
+    created = loaded.engine.create_container(spec())
+    loaded.engine.start_container(created.id)
+    running = loaded.engine.find_container("speaker")
+    assert running is not None
+    for container in (created, running, *loaded.engine.list_containers()):
+        assert container.environment.items() >= ENVIRONMENT.items()
+        assert "SIGNED" not in repr(container)
 
 
 def test_only_the_exact_name_finds_a_container(loaded: Bench) -> None:

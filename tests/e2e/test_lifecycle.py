@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 from beds import REGISTRY_IMAGE, Bed, free_port, is_free
 from fault_table import Fault, fault
 
@@ -258,6 +260,66 @@ def test_what_was_asked_for_is_in_the_labels_and_no_secret(bed: Bed) -> None:
     assert labels["localreg.name"] == "registry"
     assert json.loads(labels["localreg.asked"]) == {"port": 5011}
     assert json.loads(labels["localreg.options"])["volume"] == "localreg-registry"
+
+
+def environment(bed: Bed) -> dict[str, str]:
+    config = bed.inspect("registry")["Config"]
+    assert isinstance(config, dict)
+    return dict(entry.split("=", 1) for entry in config["Env"])
+
+
+def test_the_secret_is_kept_by_every_new_start_and_shown_nowhere(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    results = [bed.localreg("up", "--debug")]
+    secret = environment(bed)["REGISTRY_HTTP_SECRET"]
+    assert len(secret) == 64
+    bed.engine_ok("stop", "registry")
+    results.append(bed.localreg("up", "--json"))
+    assert environment(bed)["REGISTRY_HTTP_SECRET"] == secret
+    results.append(bed.localreg("up", "--recreate", "--json", "--debug"))
+    assert environment(bed)["REGISTRY_HTTP_SECRET"] == secret
+    assert [result.returncode for result in results] == [0, 0, 0]
+    failed = bed.localreg("up", "--recreate", "--image", "localhost/app:1", "--wait", "1", "--debug", "--json")
+    assert failed.returncode == 6
+    differing = bed.localreg("up", "--port", str(free_port()), "--debug")
+    assert differing.returncode == 5
+    assert environment(bed)["REGISTRY_HTTP_SECRET"] == secret
+
+    log = bed.localreg("logs")
+    results += [failed, differing, log, *(bed.localreg(name, "--json") for name in ("status", "ls", "config"))]
+    assert "listening on" in log.stderr
+    assert secret not in "".join(result.stdout + result.stderr for result in results)
+    config = bed.inspect("registry")["Config"]
+    assert isinstance(config, dict)
+    assert secret not in json.dumps(config["Labels"])
+    assert secret not in bed.engine_ok("volume", "inspect", "localreg-registry")
+
+
+def test_the_registry_has_a_secret_and_no_cache_of_blobs(bed: Bed) -> None:
+    bed.ok("up")
+    log = bed.localreg("logs").stderr
+    assert "caching disabled" in log
+    assert "blob descriptor cache" not in log
+    assert "No HTTP secret provided" not in log
+
+
+def test_an_upload_goes_on_after_a_restart_and_in_a_new_container(bed: Bed) -> None:
+    bed.ok("up")
+    parts = [os.urandom(100_000) for _ in range(3)]
+    digest = f"sha256:{hashlib.sha256(b''.join(parts)).hexdigest()}"
+    url = "http://127.0.0.1:5000"
+    place = urllib3.request("POST", f"{url}/v2/app/blobs/uploads/").headers["Location"]
+    for part, command in zip(parts, ("up --recreate", "up", "up --recreate"), strict=True):
+        headers = {"Content-Type": "application/octet-stream"}
+        sent = urllib3.request("PATCH", f"{url}{place}", body=part, headers=headers)
+        assert sent.status == 202, sent.data
+        place = sent.headers["Location"]
+        if command == "up":
+            bed.engine_ok("stop", "registry")
+        bed.ok(*command.split())
+    finished = urllib3.request("PUT", f"{url}{place}&digest={digest}")
+    assert finished.status == 201, finished.data
+    assert urllib3.request("GET", f"{url}/v2/app/blobs/{digest}").data == b"".join(parts)
 
 
 @pytest.mark.parametrize("kind", ["garbage", "empty"])

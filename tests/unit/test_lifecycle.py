@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,57 @@ def test_a_replacement_keeps_what_was_not_asked_for_anew(engine: FakeEngine, por
     assert now is not None
     assert now[1:] == (port, "mine", True)
     assert len(engine.list_containers()) == 1
+
+
+def secret(engine: FakeEngine) -> str | None:
+    found = engine.find_container("registry")
+    assert found is not None
+    return found.environment.get("REGISTRY_HTTP_SECRET")
+
+
+def test_a_registry_keeps_its_secret_as_long_as_it_exists(engine: FakeEngine, port: int) -> None:
+    created = up(engine, port=port).registry.container
+    first = secret(engine)
+    assert first is not None
+    assert re.fullmatch("[0-9a-f]{64}", first)
+    engine.stop_container(created.id)
+    assert up(engine).action is UpAction.STARTED
+    assert up(engine, recreate=True).action is UpAction.RECREATED
+    assert secret(engine) == first
+    bring_down(engine, "registry", volumes=False, force=False)
+    up(engine, port=port)
+    assert secret(engine) not in (None, first)
+
+
+def test_a_throw_away_registry_keeps_its_secret_when_it_is_replaced(engine: FakeEngine, port: int) -> None:
+    up(engine, port=port, ephemeral=True)
+    first = secret(engine)
+    assert first is not None
+    up(engine, recreate=True)
+    assert secret(engine) == first
+
+
+def test_the_secret_is_in_the_environment_alone(engine: FakeEngine, port: int) -> None:
+    result = up(engine, port=port)
+    made = str(secret(engine))
+    spec = engine.spec_of("registry")
+    assert spec.environment["REGISTRY_HTTP_SECRET"] == made
+    assert made not in "".join(spec.labels.values())
+    assert made not in f"{spec!r}{result!r}"
+
+
+def test_a_registry_that_was_created_without_these_settings_gets_them_with_a_new_container(
+    engine: FakeEngine, port: int
+) -> None:
+    old = up(engine, port=port).registry.container
+    spec = engine.spec_of(old.id)
+    engine.remove_container(old.id)
+    engine.create_container(replace(spec, environment={}))
+    assert up(engine).action is UpAction.STARTED
+    assert secret(engine) is None
+    up(engine, recreate=True)
+    assert len(str(secret(engine))) == 64
+    assert engine.spec_of("registry").environment["REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR"] == "none"
 
 
 def test_a_replacement_that_does_not_start_leaves_the_old_one_running(

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localreg.engines.base import LAST_PORT
 from localreg.errors import ConfigError, LocalregError, UsageError
 from localreg.lifecycle.up_options import check_image, read_host, read_volume
 from localreg.pull_policy import PullPolicy
 from localreg.registry_container import check_name
+from localreg.system.address import LAST_PORT
 
 FLAG = "flag"
 DEFAULT = "default"

@@ -17,7 +17,7 @@ from fakes import FakeEngine
 from localreg.engines.base import Endpoint, Engine
 from localreg.engines.docker import DockerEngine
 from localreg.engines.podman import PodmanEngine
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 
 @dataclass(frozen=True)

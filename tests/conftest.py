@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 
 from localreg.lifecycle.readiness import is_ready
 from localreg.registry_program import RegistryProgram, image_around
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 # A machine that is busy with engines is no reason to fail: how long an example takes is not what is tested.
 settings.register_profile("testbed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,8 +11,8 @@ from typing import Any
 
 from beds import TESTER_RUNTIME, Bed
 
-from localreg.engines.unix_http import UnixHTTPConnection
-from localreg.waiting import wait_until
+from localreg.system.unix_socket import UnixHTTPConnection
+from localreg.system.waiting import wait_until
 
 _SECONDS = 60
 

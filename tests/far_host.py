@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 from beds import Bed
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 NAMESPACE = "far"
 ADDRESS = "10.77.0.2"

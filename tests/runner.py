@@ -18,7 +18,7 @@ from pathlib import Path
 from archives import static_busybox
 from far_host import ADDRESS, FarHost, make_key
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 _NAMESPACE = "runner"
 _JOB = "job"

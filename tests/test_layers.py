@@ -13,9 +13,10 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "localreg"
 
 LAYERS = [
-    {"errors", "waiting", "deadline"},
-    {"reference", "oci", "pull_policy", "runtime_folder", "engines.base", "engines.unix_http"},
-    {"engines", "registry", "ports"},
+    {"errors"},
+    {"system"},
+    {"reference", "oci", "pull_policy", "engines.base"},
+    {"engines", "registry"},
     {
         "registry_container",
         "registry_image",
@@ -43,7 +44,7 @@ OWNERS = {
     "podman": ("engines.podman",),
     "requests": ("engines.docker", "engines.podman", "engines.lost"),
     "urllib3": ("engines.docker", "engines.podman", "engines.lost", "registry."),
-    "psutil": ("ports", "tunnels.place"),
+    "psutil": ("system.ports", "tunnels.place"),
     "tomlkit": ("clients.",),
     "typer": ("cli.",),
     "rich": ("output.",),

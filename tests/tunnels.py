@@ -16,7 +16,7 @@ from archives import write_image
 from beds import Bed
 from far_host import FarHost
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 PATIENCE = 30.0
 

@@ -10,7 +10,6 @@ or the engine fell silent), and nothing of an SDK.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +17,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Protocol, Self
 from urllib.parse import urlsplit
+
+from localreg.system.address import Address
 
 EngineName = Literal["docker", "podman"]
 
@@ -91,37 +92,6 @@ class EngineInfo:
     """`load_archive` takes an OCI archive as well as a docker-archive."""
     may_stand_still: bool = False
     """A push may go no further, for ever, although the engine answers."""
-
-
-LAST_PORT = 65535
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A numeric IP address or a host name, and a TCP port."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Only the machine itself reaches it."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-    @property
-    def is_wildcard(self) -> bool:
-        """Every interface: `0.0.0.0`, `::`, or nothing named."""
-        return self.host in ("", "0.0.0.0", "::")  # noqa: S104 -- compared with, not bound to
-
-    def overlaps(self, other: Address) -> bool:
-        """Nobody else can listen on the other while somebody listens on this."""
-        return self.port == other.port and (self.host == other.host or self.is_wildcard or other.is_wildcard)
 
 
 @dataclass(frozen=True, slots=True)

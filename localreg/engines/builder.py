@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localreg.engines.base import EngineInfo
-from localreg.engines.orphans import adopted_orphans, ending_with_us
-from localreg.engines.packages import install_command
 from localreg.engines.select import usual_podman_sockets
 from localreg.errors import BuilderMissingError, EngineError
+from localreg.system.orphans import adopted_orphans, ending_with_us
+from localreg.system.packages import install_command
 
 _FIRST_WITHOUT_BUILDKIT = 23
 """The first release of the `docker` program that has BuildKit no longer inside, but in the plugin buildx."""

@@ -40,7 +40,7 @@ from localreg.errors import (
     NameTakenError,
     PortTakenError,
 )
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 _NAME_TAKEN = re.compile(r"already in use|UNIQUE constraint failed: ContainerConfig\.Name")
 """How releases before and since 5 say of a new name that it is taken."""

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from localreg.engines.base import Address, Endpoint, EngineName, TlsFiles
-from localreg.engines.unix_http import UnixHTTPConnection
+from localreg.engines.base import Endpoint, EngineName, TlsFiles
 from localreg.errors import Unavailable
+from localreg.system.address import Address
+from localreg.system.unix_socket import UnixHTTPConnection
 
 ANSWER_SECONDS = 10.0
 """How long an engine may take for one answer before it counts as silent."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from localreg.engines.base import Address, Endpoint, PublishedPort
-from localreg.ports import is_own_address
+from localreg.engines.base import Endpoint, PublishedPort
+from localreg.system.address import Address
+from localreg.system.ports import is_own_address
 
 _ANONYMOUS_VOLUME = re.compile(r"[0-9a-f]{64}")
 

@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from localreg.engines.base import Endpoint
-from localreg.engines.unix_http import UnixHTTPConnection, count_connections, count_own_connections, find_listener
 from localreg.errors import EngineError
-from localreg.runtime_folder import possible_folders, runtime_folder
-from localreg.waiting import wait_until
+from localreg.system.runtime_folder import possible_folders, runtime_folder
+from localreg.system.unix_socket import UnixHTTPConnection, count_connections, count_own_connections, find_listener
+from localreg.system.waiting import wait_until
 
 _IDLE_SECONDS = 60
 START_SECONDS = 15.0

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from localreg import ports
-from localreg.engines.base import LAST_PORT, Address
 from localreg.engines.probe import Answer, SeenContainer
 from localreg.errors import PortTakenError
 from localreg.registry_container import NAME_LABEL, OPTIONS_LABEL, RegistryOptions, is_ours
-from localreg.waiting import wait_until
+from localreg.system import ports
+from localreg.system.address import LAST_PORT, Address
+from localreg.system.waiting import wait_until
 
 DEFAULT_PORT = 5000
 DEFAULT_HOST = "127.0.0.1"

@@ -6,7 +6,7 @@ import http.client
 from email.message import Message
 from urllib.parse import urlsplit
 
-from localreg.deadline import with_deadline
+from localreg.system.deadline import with_deadline
 
 ASK_SECONDS = 2.0
 """How long a registry may take to say that it is one."""

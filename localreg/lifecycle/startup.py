@@ -10,7 +10,7 @@ from localreg.engines.base import Container, ContainerRuntime, ContainerSpec, Co
 from localreg.errors import LocalregError, RegistryNotReadyError
 from localreg.lifecycle.readiness import is_ready
 from localreg.registry_container import Registry
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 _LOG_LINES = 10
 _CAUSE_LINES = 50

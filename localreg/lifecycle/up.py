@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
-from localreg.engines.base import Address, ContainerState, Engine
+from localreg.engines.base import ContainerState, Engine
 from localreg.errors import (
     ConflictError,
     NameTakenError,
@@ -23,7 +23,8 @@ from localreg.lifecycle.replacement import replace_registry
 from localreg.lifecycle.startup import await_registry
 from localreg.lifecycle.up_request import Notify, OnProgress, UpRequest
 from localreg.registry_container import Registry, RegistryOptions, find_registry, start_command
-from localreg.waiting import wait_until
+from localreg.system.address import Address
+from localreg.system.waiting import wait_until
 
 _RIVAL_SECONDS = 5.0
 _FOREIGN_SECONDS = 5.0

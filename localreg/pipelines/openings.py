@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 
-from localreg.engines.base import Address
+from localreg.system.address import Address
 from localreg.tunnels.listing import list_tunnels
 from localreg.tunnels.spec import LOOPBACK, TunnelSpec
 

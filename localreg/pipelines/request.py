@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from localreg.engines.base import Address, EngineName
+from localreg.engines.base import EngineName
 from localreg.errors import InvalidReferenceError, UsageError
 from localreg.pipelines.openings import Opening
 from localreg.reference import parse_reference, registry_reference
+from localreg.system.address import Address
 from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, LOOPBACK
 
 System = Literal["bitbucket", "github", "gitlab", "shell"]

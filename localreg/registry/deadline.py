@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib3.connection import HTTPConnection
 
-from localreg.deadline import with_deadline
+from localreg.system.deadline import with_deadline
 
 
 class DeadlineConnection(HTTPConnection):

@@ -18,11 +18,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 
-from localreg.engines.base import Address
-from localreg.engines.unix_http import UnixHTTPConnection
 from localreg.errors import LocalregError, PortTakenError, TunnelError
 from localreg.lifecycle.readiness import is_registry
-from localreg.tunnels import processes, ssh_words
+from localreg.system import processes
+from localreg.system.address import Address
+from localreg.system.unix_socket import UnixHTTPConnection
+from localreg.tunnels import ssh_words
 from localreg.tunnels.link import Pause, Sight
 from localreg.tunnels.place import MARK, Place
 from localreg.tunnels.spec import LOOPBACK, TunnelSpec

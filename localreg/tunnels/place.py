@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localreg.runtime_folder import runtime_folder
+from localreg.system.runtime_folder import runtime_folder
 from localreg.tunnels.spec import TunnelSpec
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from localreg.engines.base import LAST_PORT, Address
 from localreg.errors import UsageError
 from localreg.registry_container import Registry
+from localreg.system.address import LAST_PORT, Address
 from localreg.tunnels.openssh import OURS
 from localreg.tunnels.spec import LOOPBACK, LogSource, TunnelSpec
 

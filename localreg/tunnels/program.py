@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from localreg.errors import TunnelError
 from localreg.lifecycle.readiness import is_answer_of_registry
-from localreg.tunnels import processes
+from localreg.system import processes
 from localreg.tunnels.link import Pause, Sight
 from localreg.tunnels.place import MARK, Place
 from localreg.tunnels.spec import TunnelSpec

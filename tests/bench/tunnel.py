@@ -18,7 +18,7 @@ from bench.compare import Limit, Row, Target, compare
 from far_host import far_host
 from tunnels import NOTICING_SOON, PATIENCE, Tunnels, opened_tunnels, skopeo_push
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 _TARGET = Target(1 / 0.9)
 _LAYER_BYTES = 250_000_000

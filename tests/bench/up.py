@@ -8,7 +8,7 @@ from beds import Bed, is_free
 from bench.compare import Row, Target, compare
 from bench.timed import localreg, run
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 _PORT = 5000
 _IMAGE = "docker.io/library/registry:2.8.3"

@@ -11,11 +11,12 @@ from fakes import FakeEngine
 from localreg.cli import session
 from localreg.cli.app import main
 from localreg.engines import select
-from localreg.engines.base import Address, ContainerSpec, VolumeMount
+from localreg.engines.base import ContainerSpec, VolumeMount
 from localreg.engines.select import Selection, Survey
 from localreg.output.streams import Format, Streams
 from localreg.registry_container import RegistryOptions, default_volume, labels_of, volume_labels
 from localreg.settings import SETTINGS
+from localreg.system.address import Address
 
 IMAGE = "docker.io/library/registry:2.8.3"
 

@@ -17,9 +17,10 @@ from fakes import FakeEngine
 from localreg.cli import status as status_command
 from localreg.cli.app import main
 from localreg.engines import select
-from localreg.engines.base import Address, Endpoint, EngineInfo, EngineName
+from localreg.engines.base import Endpoint, EngineInfo, EngineName
 from localreg.engines.probe import Answer
 from localreg.engines.select import Selection, Survey
+from localreg.system.address import Address
 
 WITHOUT_JSON = {"logs", "completion", "ci"}
 """Commands whose result is what somebody else reads or wrote."""

@@ -17,15 +17,7 @@ from archives import write_image
 from beds import free_port
 from benches import Bench
 
-from localreg.engines.base import (
-    Address,
-    AnonymousMount,
-    Container,
-    ContainerSpec,
-    ContainerState,
-    LogChunk,
-    VolumeMount,
-)
+from localreg.engines.base import AnonymousMount, Container, ContainerSpec, ContainerState, LogChunk, VolumeMount
 from localreg.errors import (
     ContainerNotFoundError,
     EngineLostError,
@@ -37,8 +29,9 @@ from localreg.errors import (
     RegistryError,
     RegistryUnreachableError,
 )
-from localreg.ports import find_holder
-from localreg.waiting import wait_until
+from localreg.system.address import Address
+from localreg.system.ports import find_holder
+from localreg.system.waiting import wait_until
 
 IMAGE = "localhost/speaker:1"
 LARGE = 64 << 20

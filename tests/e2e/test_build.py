@@ -18,7 +18,7 @@ from benches import engine_socket
 from builders import builder_path, write_dockerfile, write_step
 from screens import View, seen
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 SECRET = "a word that nobody else knows"
 STEP = ["sleep", "4321"]

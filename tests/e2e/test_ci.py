@@ -16,7 +16,7 @@ from far_host import FarHost, far_host
 from runner import Runner, runner, write_client_image
 from snippets import steps, with_values
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "team/ansible-playbook"

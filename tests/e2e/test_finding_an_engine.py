@@ -15,7 +15,7 @@ import pytest
 from beds import BEDS, REGISTRY_IMAGE, TESTER_RUNTIME, TESTER_UID, Bed, require_testbed
 from fault_table import Fault, fault
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 ROOT = BEDS["docker"]
 ROOTFUL = BEDS["podman-rootful"]

@@ -35,7 +35,7 @@ from yards import (
     the_other_port,
 )
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 
 @dataclass(frozen=True)

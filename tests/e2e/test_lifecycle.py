@@ -18,7 +18,7 @@ from beds import REGISTRY_IMAGE, Bed, free_port, is_free
 from fault_table import Fault, fault
 
 from localreg.lifecycle.readiness import is_ready
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from beds import Bed
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 PATIENCE = 30.0
 

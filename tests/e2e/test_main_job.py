@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from beds import Bed, free_port
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 
 def test_a_registry_is_started_filled_listed_emptied_into_the_engine_and_removed(bed: Bed, folder: Path) -> None:

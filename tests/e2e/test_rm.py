@@ -9,7 +9,7 @@ import pytest
 from beds import REGISTRY_IMAGE, Bed, free_port
 
 from localreg.lifecycle.readiness import is_ready
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 
 @pytest.fixture

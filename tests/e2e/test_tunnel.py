@@ -27,7 +27,7 @@ from tunnels import (
     ssh_config,
 )
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import psutil
 from beds import Bed, free_port, is_free
 from fault_table import Fault, fault
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 LISTEN = "import socket; server = socket.create_server(('127.0.0.1', {port}))\nwhile True: server.accept()"
 

@@ -9,7 +9,7 @@ from fault_table import Fault, fault
 
 from localreg.lifecycle.readiness import ASK_SECONDS
 from localreg.registry.client import REQUEST_SECONDS
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 
 @fault("the registry does not run", "ls", code=6, says="registry `registry` does not run: it is exited")

@@ -11,7 +11,7 @@ from far_host import ADDRESS, FarHost
 from fault_table import Fault, fault
 from tunnels import PATIENCE, Tunnels, opened_tunnels
 
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 OPEN = f"tunnel open root@{ADDRESS} --identity {{key}}"
 EXPOSED = f"{OPEN} --bind {{address}} --expose"

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from localreg.build import check_request, plan_build, push_built, run_build
 from localreg.cli.build import app
-from localreg.engines.base import Address, AnonymousMount, ContainerSpec
+from localreg.engines.base import AnonymousMount, ContainerSpec
 from localreg.engines.builder import Builder, BuildRequest
 from localreg.engines.compat_values import read_image
 from localreg.errors import BuildFailedError, EngineError, LocalregError, RegistryError, UsageError
@@ -20,6 +20,7 @@ from localreg.images import Transfer
 from localreg.reference import Reference
 from localreg.registry_container import Registry
 from localreg.settings import SETTINGS
+from localreg.system.address import Address
 
 BUILDER = Builder("docker build", ("docker", "build"), {}, recipes=("Dockerfile",))
 TRANSFER = Transfer("app", Reference("localhost:5000", "app", "latest"))

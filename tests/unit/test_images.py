@@ -6,10 +6,11 @@ import pytest
 from fake_registry import FakeRegistry
 from fakes import FakeEngine
 
-from localreg.engines.base import Address, AnonymousMount, ContainerSpec
+from localreg.engines.base import AnonymousMount, ContainerSpec
 from localreg.errors import RegistryError
 from localreg.images import Transferred, plan_pull, pull
 from localreg.registry_container import Registry
+from localreg.system.address import Address
 
 
 def pull_from(fake: FakeRegistry) -> Transferred:

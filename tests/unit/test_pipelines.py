@@ -14,11 +14,11 @@ import jsonschema
 import pytest
 from snippets import HOST, KINDS, parsed, steps
 
-from localreg.engines.base import Address
 from localreg.errors import UsageError
 from localreg.pipelines.openings import Opening, login_of
 from localreg.pipelines.request import Pipeline, Request, System, plan_pipeline
 from localreg.pipelines.snippets import pipeline_text
+from localreg.system.address import Address
 from localreg.tunnels.spec import TunnelSpec
 
 SCHEMAS = {"bitbucket": "bitbucket-pipelines", "github": "github-workflows", "gitlab": "gitlab-ci"}

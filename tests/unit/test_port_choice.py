@@ -7,12 +7,13 @@ import socket
 
 import pytest
 
-from localreg import ports
-from localreg.engines.base import Address, Endpoint
+from localreg.engines.base import Endpoint
 from localreg.engines.probe import Answer, SeenContainer
 from localreg.errors import PortTakenError
 from localreg.lifecycle.port_choice import PortClaims, choose_port
 from localreg.registry_container import RegistryOptions, labels_of
+from localreg.system import ports
+from localreg.system.address import Address
 
 LOCAL = Endpoint("unix:///var/run/docker.sock")
 REMOTE = Endpoint("tcp://192.0.2.7:2375")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from localreg.engines.base import Address
-from localreg.ports import Holder, find_holder, find_namesake
+from localreg.system.address import Address
+from localreg.system.ports import Holder, find_holder, find_namesake
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 from fakes import FakeEngine
 
-from localreg.engines.base import Address, AnonymousMount, Container, ContainerSpec, Endpoint, PublishedPort
+from localreg.engines.base import AnonymousMount, Container, ContainerSpec, Endpoint, PublishedPort
 from localreg.engines.published import published_port
 from localreg.errors import ConflictError, UsageError
 from localreg.images import plan_push
 from localreg.reference import parse_reference
 from localreg.registry_container import Registry, RegistryOptions, host_of
+from localreg.system.address import Address
 
 OPTIONS = RegistryOptions(port=5000, host="127.0.0.1", image="registry:2.8.3", volume="localreg-registry")
 

@@ -16,7 +16,7 @@ import pytest
 from localreg.engines.base import Endpoint
 from localreg.engines.service import end_hanging_service, private_service
 from localreg.errors import EngineError, LocalregError
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 STAND_IN = f"""#!{sys.executable}
 import os, socket, sys, threading
@@ -195,7 +195,7 @@ def test_another_users_runtime_folder_is_left_alone(
         os.chown(theirs, 4242, 4242)
     else:
         theirs = Path("/")
-    monkeypatch.setattr("localreg.runtime_folder._runtime_parents", lambda: iter([theirs]))
+    monkeypatch.setattr("localreg.system.runtime_folder._runtime_parents", lambda: iter([theirs]))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     endpoint = private_service(str(podman))
     assert endpoint.socket is not None

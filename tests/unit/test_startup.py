@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from fakes import FakeEngine
 
-from localreg.engines.base import Address, AnonymousMount, ContainerSpec, Endpoint, LogChunk
+from localreg.engines.base import AnonymousMount, ContainerSpec, Endpoint, LogChunk
 from localreg.engines.published import published_port
 from localreg.errors import RegistryNotReadyError
 from localreg.lifecycle.startup import await_registry
 from localreg.registry_container import Registry
+from localreg.system.address import Address
 
 IMAGE = "registry:2.8.3"
 NOW = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)

@@ -24,6 +24,7 @@ from localreg.engines.base import Container, ContainerState, Endpoint, TlsFiles
 from localreg.engines.published import published_port
 from localreg.errors import HostKeyError, TunnelError, UsageError
 from localreg.registry_container import Registry
+from localreg.system.waiting import wait_until
 from localreg.tunnels import control, keeper, listing, place, program
 from localreg.tunnels.control import ControlServer
 from localreg.tunnels.place import MARK, iter_places, place_of, wait_for_end
@@ -31,7 +32,6 @@ from localreg.tunnels.planning import check_request, plan_program, plan_ssh
 from localreg.tunnels.pushes import last_push
 from localreg.tunnels.spec import LogSource, Push, TunnelSpec, TunnelStatus
 from localreg.tunnels.ssh_words import explain, far_address, spoken
-from localreg.waiting import wait_until
 
 SPEC = TunnelSpec("ci@far", 5000, "registry", "localhost:5000", "127.0.0.1:5000")
 

@@ -12,12 +12,12 @@ import pytest
 from fake_registry import FakeRegistry
 
 from localreg.errors import HostKeyError, LocalregError, PortTakenError, TunnelError
+from localreg.system.waiting import wait_until
 from localreg.tunnels import control, supervisor
 from localreg.tunnels.link import Pause, Sight
 from localreg.tunnels.place import Place
 from localreg.tunnels.spec import TunnelSpec, TunnelStatus
 from localreg.tunnels.supervisor import Supervisor, seconds_until_next
-from localreg.waiting import wait_until
 
 PATIENCE = 10
 

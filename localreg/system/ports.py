@@ -8,7 +8,7 @@ import socket
 import sys
 from dataclasses import dataclass
 
-from localreg.engines.base import Address
+from localreg.system.address import Address
 
 _KNOWN = {
     "ControlCe": "macOS AirPlay Receiver; System Settings, General, AirDrop & Handoff turns it off",

@@ -1,0 +1,1 @@
+"""This machine: addresses, ports, processes, sockets. Knows nothing of registries."""

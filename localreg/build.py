@@ -16,7 +16,7 @@ from localreg.engines.base import Engine
 from localreg.engines.builder import Builder, BuildRequest, Outcome
 from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError
 from localreg.images import OnProgress, Transfer, Transferred
-from localreg.reference import looks_like_image_id, parse_reference, registry_reference
+from localreg.oci.reference import looks_like_image_id, parse_reference, registry_reference
 from localreg.registry_container import Registry
 
 _STDIN = "-"

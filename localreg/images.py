@@ -21,8 +21,8 @@ from localreg.errors import (
     UsageError,
 )
 from localreg.lifecycle.startup import find_cause
-from localreg.reference import Reference, looks_like_image_id, parse_reference, registry_reference
-from localreg.registry.client import RegistryClient
+from localreg.oci.api import RegistryClient
+from localreg.oci.reference import Reference, looks_like_image_id, parse_reference, registry_reference
 from localreg.registry_container import Registry
 from localreg.transfers import pull_steps, push_steps
 

@@ -28,7 +28,7 @@ from localreg.errors import (
     RegistryUnreachableError,
     UsageError,
 )
-from localreg.reference import Reference, parse_reference, qualified
+from localreg.oci.reference import Reference, parse_reference, qualified
 
 CONTAINER_PORT = 5000
 DATA_FOLDER = "/var/lib/registry"

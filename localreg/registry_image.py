@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from localreg.archive.describe import ArchiveKind, describe_archive
-from localreg.archive.files import as_plain_archive
-from localreg.archive.write import as_docker_archive
 from localreg.engines.base import Engine, Image, Progress
 from localreg.errors import EngineLostError, ImageNotFoundError, LocalregError
+from localreg.oci.archive.describe import ArchiveKind, describe_archive
+from localreg.oci.archive.files import as_plain_archive
+from localreg.oci.archive.write import as_docker_archive
+from localreg.oci.reference import looks_like_image_id, parse_reference, qualified
 from localreg.pull_policy import PullPolicy
-from localreg.reference import looks_like_image_id, parse_reference, qualified
 from localreg.system.address import Address
 
 DEFAULT_IMAGE = "registry:2.8.3"

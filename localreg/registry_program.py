@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from localreg.archive.write import ImageFile, written_archive
+from localreg.oci.archive.write import ImageFile, written_archive
 
 REPOSITORY = "localhost/localreg-registry"
 VERSION_LABEL = "org.opencontainers.image.version"

@@ -21,9 +21,9 @@ from localreg.errors import (
     RepositoryNotFoundError,
     UsageError,
 )
-from localreg.oci import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, OCI_MANIFEST, Index, parse_manifest
-from localreg.reference import Reference, parse_reference
-from localreg.registry.client import RegistryClient, StoredManifest
+from localreg.oci.api import RegistryClient, StoredManifest
+from localreg.oci.manifest import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, OCI_MANIFEST, Index, parse_manifest
+from localreg.oci.reference import Reference, parse_reference
 from localreg.registry_container import Registry, host_of
 
 THROWN_AWAY = "localreg.thrown-away"

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from localreg.engines.base import Engine, Progress, TransferState
 from localreg.errors import EngineError, EngineLostError, LocalregError, RegistryUnreachableError
-from localreg.lifecycle.readiness import is_ready
-from localreg.reference import Reference
+from localreg.oci.ping import is_ready
+from localreg.oci.reference import Reference
 from localreg.registry_container import Registry
 from localreg.stalls import watched
 from localreg.standstills import StandstillDetector

@@ -18,7 +18,7 @@ from far_host import FarHost, far_host
 from fault_table import Fault, faults_of
 from hypothesis import HealthCheck, settings
 
-from localreg.lifecycle.readiness import is_ready
+from localreg.oci.ping import is_ready
 from localreg.registry_program import RegistryProgram, image_around
 from localreg.system.waiting import wait_until
 

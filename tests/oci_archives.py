@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from localreg.archive.describe import architecture
-from localreg.oci import OCI_INDEX, OCI_MANIFEST
+from localreg.oci.archive.describe import architecture
+from localreg.oci.manifest import OCI_INDEX, OCI_MANIFEST
 
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import urllib3
 
-from localreg.oci import DOCKER_MANIFEST, OCI_MANIFEST
+from localreg.oci.manifest import DOCKER_MANIFEST, OCI_MANIFEST
 
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"

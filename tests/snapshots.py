@@ -14,7 +14,7 @@ from typing import Any
 from beds import TESTER_RUNTIME, Bed
 from engine_api import EngineApi
 
-from localreg.oci import DOCKER_MANIFEST, OCI_MANIFEST
+from localreg.oci.manifest import DOCKER_MANIFEST, OCI_MANIFEST
 
 Snapshot = dict[str, Any]
 

@@ -14,7 +14,7 @@ import psutil
 from beds import REGISTRY_IMAGE, TESTER_RUNTIME, Bed
 from engine_api import EngineApi, opened_api
 
-from localreg.oci import DOCKER_MANIFEST, OCI_MANIFEST
+from localreg.oci.manifest import DOCKER_MANIFEST, OCI_MANIFEST
 
 KEPT = "localhost/kept:1"
 """One more name of the registry's image: not localreg's, and what makes it quick to load again."""

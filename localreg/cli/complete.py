@@ -108,7 +108,7 @@ def _stored(command: str, typed: dict[str, str], word: str) -> Iterator[Candidat
 
 
 def _references(answer: Answer, name: str, word: str) -> Iterator[str]:
-    from localreg.registry.client import RegistryClient  # noqa: PLC0415 -- loads urllib3
+    from localreg.oci.api import RegistryClient  # noqa: PLC0415 -- loads urllib3
 
     container = answer.find(name)
     if container is None or not container.published or answer.endpoint.is_remote:

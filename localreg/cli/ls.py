@@ -12,8 +12,8 @@ from localreg.cli.session import session_of
 from localreg.cli.several import Failures, show_all
 from localreg.errors import RepositoryNotFoundError
 from localreg.listing import list_images
+from localreg.oci.api import RegistryClient
 from localreg.output.ls import render
-from localreg.registry.client import RegistryClient
 from localreg.registry_container import get_running_registry
 
 app = command_app()

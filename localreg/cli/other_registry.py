@@ -9,7 +9,7 @@ from localreg.engines import select
 from localreg.engines.select import Selection
 from localreg.errors import LocalregError, OtherRegistryError
 from localreg.lifecycle.status import SeenRegistry, find_registry_named_by
-from localreg.reference import parse_reference
+from localreg.oci.reference import parse_reference
 from localreg.registry_container import Registry, host_of
 
 

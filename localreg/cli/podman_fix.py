@@ -13,9 +13,9 @@ from localreg.cli.help_page import examples
 from localreg.cli.session import Session, session_of
 from localreg.clients.podman import Plan, Scope, apply_plan, ask_podman, fix_machine, plan_fix
 from localreg.errors import EngineUnavailableError, InvalidReferenceError, UsageError
+from localreg.oci.reference import parse_reference
 from localreg.output.podman_fix import render
 from localreg.output.streams import Renderings
-from localreg.reference import parse_reference
 from localreg.registry_container import CONTAINER_PORT, Registry, find_registry
 from localreg.system.address import LAST_PORT
 

@@ -12,8 +12,8 @@ from localreg.cli.help_page import examples
 from localreg.cli.other_registry import refuse_other_registries
 from localreg.cli.session import session_of
 from localreg.cli.several import do_each, show_all
+from localreg.oci.reference import parse_reference
 from localreg.output.rm import render
-from localreg.reference import parse_reference
 from localreg.registry_container import get_running_registry
 
 app = command_app()

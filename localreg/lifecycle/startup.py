@@ -8,7 +8,7 @@ from datetime import datetime
 
 from localreg.engines.base import Container, ContainerRuntime, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
-from localreg.lifecycle.readiness import is_ready
+from localreg.oci.ping import is_ready
 from localreg.registry_container import Registry
 from localreg.system.waiting import wait_until
 

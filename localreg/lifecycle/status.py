@@ -12,7 +12,7 @@ from localreg.engines.base import (
     Image,
 )
 from localreg.errors import LocalregError
-from localreg.lifecycle.readiness import is_ready
+from localreg.oci.ping import is_ready
 from localreg.registry_container import Registry, find_registry
 
 
@@ -80,7 +80,7 @@ def _health(registry: Registry) -> Health:
 
 
 def _count_repositories(registry: Registry) -> int | None:
-    from localreg.registry.client import RegistryClient  # noqa: PLC0415 -- loads urllib3, only for a healthy one
+    from localreg.oci.api import RegistryClient  # noqa: PLC0415 -- loads urllib3, only for a healthy one
 
     try:
         with RegistryClient(registry.base_url()) as client:

@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 
 from localreg.errors import UsageError
-from localreg.reference import looks_like_image_id, parse_reference
+from localreg.oci.reference import looks_like_image_id, parse_reference
 from localreg.registry_container import RegistryOptions
 
 _VERSION = 4

@@ -10,8 +10,8 @@ from typing import Literal
 
 from localreg.engines.base import EngineName
 from localreg.errors import InvalidReferenceError, UsageError
+from localreg.oci.reference import parse_reference, registry_reference
 from localreg.pipelines.openings import Opening
-from localreg.reference import parse_reference, registry_reference
 from localreg.system.address import Address
 from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, LOOPBACK
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 from functools import cache
 
 from localreg.errors import LocalregError, PortTakenError, TunnelError
-from localreg.lifecycle.readiness import is_registry
+from localreg.oci.ping import is_registry
 from localreg.system import processes
 from localreg.system.address import Address
 from localreg.system.unix_socket import UnixHTTPConnection

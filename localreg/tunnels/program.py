@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 
 from localreg.errors import TunnelError
-from localreg.lifecycle.readiness import is_answer_of_registry
+from localreg.oci.ping import is_answer_of_registry
 from localreg.system import processes
 from localreg.tunnels.link import Pause, Sight
 from localreg.tunnels.place import MARK, Place

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from localreg.errors import HostKeyError, LocalregError, PortTakenError, TunnelError
-from localreg.lifecycle.readiness import is_ready
+from localreg.oci.ping import is_ready
 from localreg.tunnels import control
 from localreg.tunnels.control import ControlServer
 from localreg.tunnels.link import Link

@@ -12,7 +12,7 @@ from bench.compare import Limit, Row, Target, compare
 from bench.timed import Run, localreg, run
 from registry_writer import LAYER, OCI_CONFIG, Writer
 
-from localreg.oci import OCI_MANIFEST
+from localreg.oci.manifest import OCI_MANIFEST
 
 REPOSITORIES = 300
 TAGS = 10

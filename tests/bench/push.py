@@ -13,7 +13,7 @@ from beds import Bed
 from bench.compare import Row, Target, compare
 from bench.timed import localreg, run
 
-from localreg.archive.write import ImageFile, written_archive
+from localreg.oci.archive.write import ImageFile, written_archive
 
 _REGISTRY = "localhost:5000"
 _UNCHANGED = Target(1, plus=0.3)

@@ -17,7 +17,7 @@ import urllib3
 from beds import REGISTRY_IMAGE, Bed, free_port, is_free
 from fault_table import Fault, fault
 
-from localreg.lifecycle.readiness import is_ready
+from localreg.oci.ping import is_ready
 from localreg.system.waiting import wait_until
 
 

@@ -11,7 +11,7 @@ import pytest
 from beds import REGISTRY_IMAGE, Bed, Distribution, free_port
 from oci_archives import docker_archive
 
-from localreg.archive.describe import architecture
+from localreg.oci.archive.describe import architecture
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from beds import REGISTRY_IMAGE, Bed, free_port
 
-from localreg.lifecycle.readiness import is_ready
+from localreg.oci.ping import is_ready
 from localreg.system.waiting import wait_until
 
 

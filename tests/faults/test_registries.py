@@ -7,8 +7,8 @@ from pathlib import Path
 from beds import Bed, free_port, is_free
 from fault_table import Fault, fault
 
-from localreg.lifecycle.readiness import ASK_SECONDS
-from localreg.registry.client import REQUEST_SECONDS
+from localreg.oci.api import REQUEST_SECONDS
+from localreg.oci.ping import ASK_SECONDS
 from localreg.system.waiting import wait_until
 
 

@@ -7,8 +7,8 @@ from beds import Distribution
 from registry_writer import Writer
 
 from localreg.listing import ListedImage, list_images
-from localreg.oci import DOCKER_INDEX, OCI_INDEX, OCI_MANIFEST
-from localreg.registry.client import RegistryClient
+from localreg.oci.api import RegistryClient
+from localreg.oci.manifest import DOCKER_INDEX, OCI_INDEX, OCI_MANIFEST
 
 
 def linux(architecture: str) -> dict[str, str]:

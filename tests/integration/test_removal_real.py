@@ -10,8 +10,8 @@ from registry_writer import Writer
 
 from localreg.errors import ConflictError, RegistryError, RepositoryNotFoundError
 from localreg.listing import list_images
-from localreg.oci import OCI_INDEX
-from localreg.registry.client import RegistryClient
+from localreg.oci.api import RegistryClient
+from localreg.oci.manifest import OCI_INDEX
 from localreg.removal import THROWN_AWAY, untag
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from oci_archives import OciArchive, docker_archive, oci_archive, write_tar
 
-from localreg.archive.describe import Archive, ArchiveKind, architecture, describe_archive
-from localreg.archive.files import as_plain_archive
-from localreg.archive.write import ImageFile, as_docker_archive, written_archive
 from localreg.errors import InvalidArchiveError, LocalregError
+from localreg.oci.archive.describe import Archive, ArchiveKind, architecture, describe_archive
+from localreg.oci.archive.files import as_plain_archive
+from localreg.oci.archive.write import ImageFile, as_docker_archive, written_archive
 
 
 def converted(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -17,7 +17,7 @@ from localreg.engines.builder import Builder, BuildRequest
 from localreg.engines.compat_values import read_image
 from localreg.errors import BuildFailedError, EngineError, LocalregError, RegistryError, UsageError
 from localreg.images import Transfer
-from localreg.reference import Reference
+from localreg.oci.reference import Reference
 from localreg.registry_container import Registry
 from localreg.settings import SETTINGS
 from localreg.system.address import Address

@@ -9,8 +9,8 @@ from fake_registry import CONFIG, FakeRegistry, child
 
 from localreg.errors import InvalidReferenceError, RegistryError, RegistryUnreachableError
 from localreg.listing import ListedImage, Listing, list_images
-from localreg.oci import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
-from localreg.registry.client import RegistryClient
+from localreg.oci.api import RegistryClient
+from localreg.oci.manifest import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 
 
 def listing(registry: FakeRegistry, *patterns: str) -> Listing:

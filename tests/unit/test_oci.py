@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localreg.errors import RegistryError
-from localreg.oci import (
+from localreg.oci.manifest import (
     DOCKER_INDEX,
     DOCKER_MANIFEST,
     OCI_INDEX,

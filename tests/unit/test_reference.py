@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from localreg.errors import InvalidReferenceError
-from localreg.reference import Reference, looks_like_image_id, parse_reference, registry_reference
+from localreg.oci.reference import Reference, looks_like_image_id, parse_reference, registry_reference
 
 F64 = "f" * 64
 F128 = "f" * 128

@@ -11,7 +11,7 @@ import pytest
 from fake_registry import FakeRegistry
 
 from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
-from localreg.registry.client import RegistryClient
+from localreg.oci.api import RegistryClient
 
 T = TypeVar("T")
 

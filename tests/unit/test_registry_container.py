@@ -12,7 +12,7 @@ from localreg.engines.base import AnonymousMount, Container, ContainerSpec, Endp
 from localreg.engines.published import published_port
 from localreg.errors import ConflictError, UsageError
 from localreg.images import plan_push
-from localreg.reference import parse_reference
+from localreg.oci.reference import parse_reference
 from localreg.registry_container import Registry, RegistryOptions, host_of
 from localreg.system.address import Address
 

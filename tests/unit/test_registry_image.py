@@ -10,10 +10,10 @@ from fakes import FakeEngine
 from oci_archives import OciArchive, docker_archive, oci_archive
 from programs import DISTRIBUTION, write_program
 
-from localreg.archive.describe import ArchiveKind, describe_archive
-from localreg.archive.write import written_archive
 from localreg.engines.base import EngineInfo, Image, Progress
 from localreg.errors import EngineLostError, ImageNotFoundError, InvalidArchiveError, RegistryUnreachableError
+from localreg.oci.archive.describe import ArchiveKind, describe_archive
+from localreg.oci.archive.write import written_archive
 from localreg.pull_policy import PullPolicy
 from localreg.registry_image import DEFAULT_IMAGE, ImageSource, RegistryImage, ensure_registry_image
 from localreg.registry_program import PROGRAM_LABEL, REPOSITORY, RegistryProgram

@@ -14,7 +14,7 @@ from fakes import FakeEngine
 from localreg import stalls
 from localreg.engines.base import AnonymousMount, ContainerSpec, EngineInfo, Image, LogChunk, Progress, TransferState
 from localreg.errors import EngineError
-from localreg.reference import parse_reference, registry_reference
+from localreg.oci.reference import parse_reference, registry_reference
 from localreg.registry_container import Registry
 from localreg.system.address import Address
 from localreg.transfers import push_steps

@@ -12,8 +12,8 @@ import urllib3
 import urllib3.exceptions
 
 from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
-from localreg.oci import UNREADABLE
-from localreg.registry.deadline import DeadlineConnection
+from localreg.oci.deadline import DeadlineConnection
+from localreg.oci.manifest import UNREADABLE
 
 _CHUNK = 64 << 10
 _SHOWN = 200

@@ -14,8 +14,8 @@ from typing import Any, Self
 from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
 from localreg.errors import DeleteDisabledError, RegistryError
-from localreg.oci import MANIFEST_TYPES
-from localreg.registry.transport import Answer, Transport
+from localreg.oci.manifest import MANIFEST_TYPES
+from localreg.oci.transport import Answer, Transport
 
 REQUEST_SECONDS = 30.0
 """How long one request may take in all."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from localreg.archive.files import HOW_TO_SAVE, blob_path, opened_tar, read_member
 from localreg.errors import InvalidArchiveError, InvalidReferenceError, RegistryError
-from localreg.oci import UNREADABLE, Descriptor, Index, Manifest, Platform, parse_manifest
-from localreg.reference import parse_reference
+from localreg.oci.archive.files import HOW_TO_SAVE, blob_path, opened_tar, read_member
+from localreg.oci.manifest import UNREADABLE, Descriptor, Index, Manifest, Platform, parse_manifest
+from localreg.oci.reference import parse_reference
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 # Docker and containerd write the whole name into the first; the second may hold a tag alone.

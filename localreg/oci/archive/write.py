@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from localreg.archive.describe import architecture, get_image
-from localreg.archive.files import blob_path, get_member, opened_tar, path_to, read_member, temporary_file, writing
 from localreg.errors import InvalidArchiveError
-from localreg.oci import Manifest
+from localreg.oci.archive.describe import architecture, get_image
+from localreg.oci.archive.files import blob_path, get_member, opened_tar, path_to, read_member, temporary_file, writing
+from localreg.oci.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The OCI and Distribution standards: references, manifests, archives, the API. Knows no engine."""

@@ -1,1 +1,0 @@
-"""The registry's side: the HTTP API of Distribution, version 2."""

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 
-from localreg.engines.base import Engine, Image, Progress, TransferState
-from localreg.engines.published import DISK_FULL
+from localreg.engines.common.ports import DISK_FULL
+from localreg.engines.port import Engine, Image, Progress, TransferState
 from localreg.errors import (
     ImageNotFoundError,
     InvalidReferenceError,

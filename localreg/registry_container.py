@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from localreg.engines.base import (
+from localreg.engines.common.ports import LOCALHOST, leads_to
+from localreg.engines.port import (
     AnonymousMount,
     Container,
     ContainerRuntime,
@@ -20,7 +21,6 @@ from localreg.engines.base import (
     PublishedPort,
     VolumeMount,
 )
-from localreg.engines.published import LOCALHOST, leads_to
 from localreg.errors import (
     ConflictError,
     ContainerNotFoundError,

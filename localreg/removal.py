@@ -12,7 +12,7 @@ import json
 import secrets
 from dataclasses import dataclass
 
-from localreg.engines.base import Engine
+from localreg.engines.port import Engine
 from localreg.errors import (
     ConflictError,
     InUseError,

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from localreg.engines.base import Engine, Progress, TransferState
+from localreg.engines.port import Engine, Progress, TransferState
 from localreg.errors import EngineError, EngineLostError, LocalregError, RegistryUnreachableError
 from localreg.oci.ping import is_ready
 from localreg.oci.reference import Reference

@@ -14,9 +14,9 @@ from typing import Self
 from beds import BEDS, TESTER_RUNTIME, Bed
 from fakes import FakeEngine
 
-from localreg.engines.base import Endpoint, Engine
-from localreg.engines.docker import DockerEngine
-from localreg.engines.podman import PodmanEngine
+from localreg.engines.docker.engine import DockerEngine
+from localreg.engines.podman.engine import PodmanEngine
+from localreg.engines.port import Endpoint, Engine
 from localreg.system.waiting import wait_until
 
 

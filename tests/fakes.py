@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from localreg.engines.base import (
+from localreg.engines.common.ports import published_port
+from localreg.engines.common.transfer_errors import transfer_error
+from localreg.engines.port import (
     AnonymousMount,
     Container,
     ContainerSpec,
@@ -27,8 +29,6 @@ from localreg.engines.base import (
     Volume,
     VolumeMount,
 )
-from localreg.engines.published import published_port
-from localreg.engines.transfer_errors import transfer_error
 from localreg.errors import (
     ContainerNotFoundError,
     EngineLostError,

@@ -1,4 +1,4 @@
-"""The arrows between the layers: cli -> use cases -> engines.base, registry, oci, reference -> errors."""
+"""The arrows between the layers: cli -> use cases -> engines, oci, system -> errors."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ LAYERS = [
     {"errors"},
     {"system"},
     {"oci"},
-    {"engines.base", "pull_policy"},
     {"engines"},
     {
+        "pull_policy",
         "registry_container",
         "registry_image",
         "registry_program",
@@ -42,8 +42,8 @@ LAYERS = [
 OWNERS = {
     "docker": ("engines.docker",),
     "podman": ("engines.podman",),
-    "requests": ("engines.docker", "engines.podman", "engines.lost"),
-    "urllib3": ("engines.docker", "engines.podman", "engines.lost", "oci."),
+    "requests": ("engines.docker", "engines.podman", "engines.common.reasons"),
+    "urllib3": ("engines.docker", "engines.podman", "engines.common.reasons", "oci."),
     "psutil": ("system.ports", "tunnels.place"),
     "tomlkit": ("clients.",),
     "typer": ("cli.",),
@@ -114,10 +114,12 @@ def test_what_others_wrote_is_imported_by_its_owner_alone(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_select_imports_the_adapters(path: Path) -> None:
     module = name_of(path)
-    if module.startswith(("engines.select", "engines.docker", "engines.podman")):
+    if module.startswith(("engines.discovery.select", "engines.docker", "engines.podman")):
         return
     adapters = {
-        name for name in imports_of(path) if name.startswith(("localreg.engines.docker", "localreg.engines.podman"))
+        name
+        for name in imports_of(path)
+        if name.startswith(("localreg.engines.docker.engine", "localreg.engines.podman.engine"))
     }
     assert not adapters
 

@@ -11,7 +11,7 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.cli.several import do_each, show_all
-from localreg.engines.builder import BuildRequest, find_builder
+from localreg.engines.discovery.builder import BuildRequest, find_builder
 from localreg.images import Transferred
 from localreg.output.transfers import render
 from localreg.registry_container import get_running_registry

@@ -10,7 +10,7 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.engines.base import EngineName
+from localreg.engines.port import EngineName
 from localreg.pipelines.openings import list_openings
 from localreg.pipelines.request import Request, System, plan_pipeline
 from localreg.pipelines.snippets import pipeline_text

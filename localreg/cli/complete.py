@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from localreg.cli.commands import Commands
-from localreg.engines.glance import SECONDS, glance, list_image_names
-from localreg.engines.probe import Answer
+from localreg.engines.discovery.probe import Answer
+from localreg.engines.discovery.quick_look import SECONDS, glance, list_image_names
 from localreg.errors import LocalregError
 from localreg.registry_container import default_volume
 from localreg.settings import resolve

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-from localreg.engines import select
-from localreg.engines.select import Selection
+from localreg.engines.discovery import select
+from localreg.engines.discovery.select import Selection
 from localreg.errors import LocalregError, OtherRegistryError
 from localreg.lifecycle.status import SeenRegistry, find_registry_named_by
 from localreg.oci.reference import parse_reference

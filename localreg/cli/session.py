@@ -14,8 +14,8 @@ from localreg.output.streams import Format, Streams
 
 if TYPE_CHECKING:
     # What talks to engines takes as long to load as all else; help and version have no use for it.
-    from localreg.engines.base import Engine, Progress
-    from localreg.engines.select import EngineChoice, Selection, Survey
+    from localreg.engines.discovery.select import EngineChoice, Selection, Survey
+    from localreg.engines.port import Engine, Progress
     from localreg.settings import Value
 
 DEFAULT_NAME = "registry"
@@ -75,7 +75,7 @@ class Session:
     @contextlib.contextmanager
     def selection(self) -> Iterator[Selection]:
         """Choose the engine, and close it afterwards."""
-        from localreg.engines import select  # noqa: PLC0415 -- not for what needs no engine
+        from localreg.engines.discovery import select  # noqa: PLC0415 -- not for what needs no engine
         from localreg.registry_container import default_volume  # noqa: PLC0415
 
         selection = select.select_engine(self.engine, name=self.name, volume=default_volume(self.name))
@@ -92,7 +92,7 @@ class Session:
 
     def survey(self) -> Survey:
         """Ask every engine that may be there."""
-        from localreg.engines import select  # noqa: PLC0415 -- not for what needs no engine
+        from localreg.engines.discovery import select  # noqa: PLC0415 -- not for what needs no engine
         from localreg.registry_container import default_volume  # noqa: PLC0415
 
         return select.survey_engines(self.engine, volume=default_volume(self.name))

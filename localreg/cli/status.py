@@ -10,7 +10,7 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.podman_hint import find_plain_http
 from localreg.cli.session import Session, session_of
-from localreg.engines.select import open_engine
+from localreg.engines.discovery.select import open_engine
 from localreg.errors import EngineUnavailableError, LocalregError
 from localreg.lifecycle.status import Health, SeenRegistry, get_status, list_registries
 from localreg.output.status import render, render_all

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from localreg import registry_container as container_of
-from localreg.engines.base import AnonymousMount, ContainerSpec, Engine, HostPathMount, Mount, VolumeMount
+from localreg.engines.port import AnonymousMount, ContainerSpec, Engine, HostPathMount, Mount, VolumeMount
 from localreg.errors import LocalregError, NameTakenError, PortTakenError, RegistryNotReadyError
 from localreg.lifecycle.port_choice import choose_port, port_taken
 from localreg.lifecycle.startup import await_registry, last_words

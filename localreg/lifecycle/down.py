@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from localreg.engines.base import AnonymousMount, ContainerState, Engine, HostPathMount, Volume, VolumeMount
+from localreg.engines.port import AnonymousMount, ContainerState, Engine, HostPathMount, Volume, VolumeMount
 from localreg.errors import ContainerNotFoundError, NotOursError
 from localreg.lifecycle.recovery import recover
 from localreg.registry_container import NAME_LABEL, Registry, find_registry, is_ours

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from localreg.engines.base import Container, ContainerRuntime, LogChunk
+from localreg.engines.port import Container, ContainerRuntime, LogChunk
 from localreg.errors import ContainerNotFoundError, UsageError
 from localreg.registry_container import get_registry
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from localreg.engines.probe import Answer, SeenContainer
+from localreg.engines.discovery.probe import Answer, SeenContainer
 from localreg.errors import PortTakenError
 from localreg.registry_container import NAME_LABEL, OPTIONS_LABEL, RegistryOptions, is_ours
 from localreg.system import ports

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localreg.engines.base import ContainerRuntime
+from localreg.engines.port import ContainerRuntime
 from localreg.registry_container import find_registry, replaced_name
 
 

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from localreg.engines.base import Engine
+from localreg.engines.port import Engine
 from localreg.errors import LocalregError
 from localreg.lifecycle.creation import create_registry, ensure_image, find_secret
 from localreg.lifecycle.port_choice import choose_port

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from localreg.engines.base import Container, ContainerRuntime, ContainerSpec, ContainerState
+from localreg.engines.port import Container, ContainerRuntime, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
 from localreg.oci.ping import is_ready
 from localreg.registry_container import Registry

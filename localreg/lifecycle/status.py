@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from localreg.engines.base import (
+from localreg.engines.port import (
     ContainerState,
     Engine,
     EngineInfo,

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
-from localreg.engines.base import ContainerState, Engine
+from localreg.engines.port import ContainerState, Engine
 from localreg.errors import (
     ConflictError,
     NameTakenError,

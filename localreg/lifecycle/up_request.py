@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localreg.engines.base import Progress
+from localreg.engines.port import Progress
 from localreg.lifecycle.port_choice import PortClaims
 from localreg.pull_policy import PullPolicy
 from localreg.registry_container import RegistryOptions

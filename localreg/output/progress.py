@@ -20,7 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column
 from rich.text import Text
 
-from localreg.engines import base
+from localreg.engines import port as base
 from localreg.output.humane import size
 
 _NARROW = 72

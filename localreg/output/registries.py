@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from localreg.engines.base import EngineInfo
+from localreg.engines.port import EngineInfo
 from localreg.output.humane import ago
 from localreg.registry_container import Registry
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from localreg.engines.base import EngineName
+from localreg.engines.port import EngineName
 from localreg.errors import InvalidReferenceError, UsageError
 from localreg.oci.reference import parse_reference, registry_reference
 from localreg.pipelines.openings import Opening

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from localreg.engines import probe
-from localreg.engines.log_frames import iter_log_chunks
-from localreg.engines.service import private_service
+from localreg.engines.common.log_frames import iter_log_chunks
+from localreg.engines.discovery import probe
+from localreg.engines.podman.service import private_service
 from localreg.errors import LocalregError
 from localreg.tunnels.spec import LogSource, Push
 

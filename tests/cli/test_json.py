@@ -16,10 +16,10 @@ from fakes import FakeEngine
 
 from localreg.cli import status as status_command
 from localreg.cli.app import main
-from localreg.engines import select
-from localreg.engines.base import Endpoint, EngineInfo, EngineName
-from localreg.engines.probe import Answer
-from localreg.engines.select import Selection, Survey
+from localreg.engines.discovery import select
+from localreg.engines.discovery.probe import Answer
+from localreg.engines.discovery.select import Selection, Survey
+from localreg.engines.port import Endpoint, EngineInfo, EngineName
 from localreg.system.address import Address
 
 WITHOUT_JSON = {"logs", "completion", "ci"}

@@ -13,9 +13,9 @@ from beds import BEDS, TESTER_UID, Bed
 from benches import CuttingProxy, at, engine_socket, listen
 from fault_table import Fault, fault
 
-from localreg.engines.probe import ANSWER_SECONDS
-from localreg.engines.service import START_SECONDS
-from localreg.engines.ssh import SSH_SECONDS
+from localreg.engines.discovery.probe import ANSWER_SECONDS
+from localreg.engines.discovery.ssh import SSH_SECONDS
+from localreg.engines.podman.service import START_SECONDS
 
 ADDRESS = "192.0.2.1"
 """Of the sandbox's second interface: this machine's own, and no loopback."""

@@ -12,9 +12,9 @@ from typer.main import get_command
 
 from localreg.build import check_request, plan_build, push_built, run_build
 from localreg.cli.build import app
-from localreg.engines.base import AnonymousMount, ContainerSpec
-from localreg.engines.builder import Builder, BuildRequest
-from localreg.engines.compat_values import read_image
+from localreg.engines.common.values import read_image
+from localreg.engines.discovery.builder import Builder, BuildRequest
+from localreg.engines.port import AnonymousMount, ContainerSpec
 from localreg.errors import BuildFailedError, EngineError, LocalregError, RegistryError, UsageError
 from localreg.images import Transfer
 from localreg.oci.reference import Reference

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from localreg.engines.base import EngineInfo
-from localreg.engines.builder import BuildRequest, Outcome, find_builder
+from localreg.engines.discovery.builder import BuildRequest, Outcome, find_builder
+from localreg.engines.port import EngineInfo
 from localreg.errors import BuilderMissingError, EngineError
 
 STAND_IN = """#!{python}

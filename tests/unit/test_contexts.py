@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from localreg.engines.base import Endpoint, TlsFiles
-from localreg.engines.contexts import BrokenContextError, context_endpoint, current_context, variable_endpoint
-from localreg.engines.select import named_endpoints
+from localreg.engines.discovery.contexts import BrokenContextError, context_endpoint, current_context, variable_endpoint
+from localreg.engines.discovery.select import named_endpoints
+from localreg.engines.port import Endpoint, TlsFiles
 
 
 def write_context(folder: Path, name: str, host: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from fake_registry import FakeRegistry
 from fakes import FakeEngine
 
-from localreg.engines.base import AnonymousMount, ContainerSpec
+from localreg.engines.port import AnonymousMount, ContainerSpec
 from localreg.errors import RegistryError
 from localreg.images import Transferred, plan_pull, pull
 from localreg.registry_container import Registry

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fakes import FakeEngine
 
-from localreg.engines.base import Container, ContainerState, LogChunk
+from localreg.engines.port import Container, ContainerState, LogChunk
 from localreg.lifecycle.logs import iter_log
 
 IMAGE = "registry:2.8.3"

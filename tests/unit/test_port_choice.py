@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from localreg.engines.base import Endpoint
-from localreg.engines.probe import Answer, SeenContainer
+from localreg.engines.discovery.probe import Answer, SeenContainer
+from localreg.engines.port import Endpoint
 from localreg.errors import PortTakenError
 from localreg.lifecycle.port_choice import PortClaims, choose_port
 from localreg.registry_container import RegistryOptions, labels_of

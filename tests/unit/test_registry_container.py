@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from fakes import FakeEngine
 
-from localreg.engines.base import AnonymousMount, Container, ContainerSpec, Endpoint, PublishedPort
-from localreg.engines.published import published_port
+from localreg.engines.common.ports import published_port
+from localreg.engines.port import AnonymousMount, Container, ContainerSpec, Endpoint, PublishedPort
 from localreg.errors import ConflictError, UsageError
 from localreg.images import plan_push
 from localreg.oci.reference import parse_reference

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from localreg.engines.base import Endpoint
-from localreg.engines.service import end_hanging_service, private_service
+from localreg.engines.podman.service import end_hanging_service, private_service
+from localreg.engines.port import Endpoint
 from localreg.errors import EngineError, LocalregError
 from localreg.system.waiting import wait_until
 
@@ -140,7 +140,7 @@ def test_one_that_somebody_else_uses_goes_on(podman: Path, hanging: Endpoint, mo
         assert other.stdout is not None
         assert other.stdout.readline() == b"connected\n"
         with monkeypatch.context() as impatient:
-            impatient.setattr("localreg.engines.service._CLOSING_SECONDS", 0.1)
+            impatient.setattr("localreg.engines.podman.service._CLOSING_SECONDS", 0.1)
             end_hanging_service(hanging)
         assert private_service(str(podman)) == hanging
         other.communicate()
@@ -170,7 +170,7 @@ def test_a_program_that_is_none_is_an_error_of_ours(podman: Path) -> None:
 
 
 def test_one_that_never_answers_is_ended_with_its_children(podman: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("localreg.engines.service.START_SECONDS", 0.5)
+    monkeypatch.setattr("localreg.engines.podman.service.START_SECONDS", 0.5)
     podman.write_text('#!/bin/sh\nsleep 1000 &\necho $! > "$0.child"\nwait\n')
     with pytest.raises(EngineError, match="did not come up in time"):
         private_service(str(podman))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from fakes import FakeEngine
 
-from localreg.engines.base import AnonymousMount, ContainerSpec, Endpoint, LogChunk
-from localreg.engines.published import published_port
+from localreg.engines.common.ports import published_port
+from localreg.engines.port import AnonymousMount, ContainerSpec, Endpoint, LogChunk
 from localreg.errors import RegistryNotReadyError
 from localreg.lifecycle.startup import await_registry
 from localreg.registry_container import Registry

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from localreg.engines.base import Progress, TransferState
-from localreg.engines.compat_events import iter_load, iter_pull, iter_push
-from localreg.engines.podman_events import iter_pull_with_bytes, iter_transfer
+from localreg.engines.common.events import iter_load, iter_pull, iter_push
+from localreg.engines.podman.events import iter_pull_with_bytes, iter_transfer
+from localreg.engines.port import Progress, TransferState
 from localreg.errors import (
     EngineError,
     ImageNotFoundError,

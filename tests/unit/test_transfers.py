@@ -12,7 +12,7 @@ from fake_registry import FakeRegistry
 from fakes import FakeEngine
 
 from localreg import stalls
-from localreg.engines.base import AnonymousMount, ContainerSpec, EngineInfo, Image, LogChunk, Progress, TransferState
+from localreg.engines.port import AnonymousMount, ContainerSpec, EngineInfo, Image, LogChunk, Progress, TransferState
 from localreg.errors import EngineError
 from localreg.oci.reference import parse_reference, registry_reference
 from localreg.registry_container import Registry

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from localreg.engines.base import Container, ContainerState, Endpoint, TlsFiles
-from localreg.engines.published import published_port
+from localreg.engines.common.ports import published_port
+from localreg.engines.port import Container, ContainerState, Endpoint, TlsFiles
 from localreg.errors import HostKeyError, TunnelError, UsageError
 from localreg.registry_container import Registry
 from localreg.system.waiting import wait_until

@@ -12,7 +12,7 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import Session, session_of
-from localreg.engines.select import Selection
+from localreg.engines.discovery.select import Selection
 from localreg.errors import ConflictError, TunnelError
 from localreg.output.tunnels import close_command, render_open
 from localreg.registry_container import Registry, get_running_registry

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from localreg.engines.base import (
+from localreg.engines.common.ports import is_anonymous, published_port
+from localreg.engines.port import (
     AnonymousMount,
     Container,
     ContainerState,
@@ -17,7 +18,6 @@ from localreg.engines.base import (
     PublishedPort,
     VolumeMount,
 )
-from localreg.engines.published import is_anonymous, published_port
 
 _STATES = {state.value: state for state in ContainerState} | {
     "dead": ContainerState.EXITED,

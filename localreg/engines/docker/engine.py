@@ -11,7 +11,12 @@ import docker
 import docker.errors
 import requests
 
-from localreg.engines.base import (
+from localreg.engines.common.log_frames import iter_log_chunks
+from localreg.engines.common.ports import PORT_TAKEN
+from localreg.engines.common.values import read_container
+from localreg.engines.docker.connection import Connection, docker_errors, said
+from localreg.engines.docker.images import DockerImages
+from localreg.engines.port import (
     PING_SECONDS,
     AnonymousMount,
     Container,
@@ -23,11 +28,6 @@ from localreg.engines.base import (
     Volume,
     VolumeMount,
 )
-from localreg.engines.compat_values import read_container
-from localreg.engines.docker_connection import Connection, docker_errors, said
-from localreg.engines.docker_images import DockerImages
-from localreg.engines.log_frames import iter_log_chunks
-from localreg.engines.published import PORT_TAKEN
 from localreg.errors import (
     ContainerNotFoundError,
     EngineError,

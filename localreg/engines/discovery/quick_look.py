@@ -7,11 +7,17 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from localreg.engines import probe
-from localreg.engines.base import Endpoint, EngineName
-from localreg.engines.contexts import BrokenContextError
-from localreg.engines.select import EngineChoice, choose, named_endpoints, usual_docker_endpoints, usual_podman_sockets
-from localreg.engines.service import find_private_socket
+from localreg.engines.discovery import probe
+from localreg.engines.discovery.contexts import BrokenContextError
+from localreg.engines.discovery.select import (
+    EngineChoice,
+    choose,
+    named_endpoints,
+    usual_docker_endpoints,
+    usual_podman_sockets,
+)
+from localreg.engines.podman.service import find_private_socket
+from localreg.engines.port import Endpoint, EngineName
 from localreg.errors import AmbiguousEngineError
 
 SECONDS = 1.0

@@ -11,8 +11,8 @@ import docker.tls
 import requests.exceptions
 import urllib3.exceptions
 
-from localreg.engines.base import Endpoint
-from localreg.engines.lost import reason_of
+from localreg.engines.common.reasons import reason_of
+from localreg.engines.port import Endpoint
 from localreg.errors import EngineError, EngineLostError, LocalregError
 
 _REQUEST_SECONDS = 60

@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from localreg.engines.base import EngineInfo
-from localreg.engines.select import usual_podman_sockets
+from localreg.engines.discovery.select import usual_podman_sockets
+from localreg.engines.port import EngineInfo
 from localreg.errors import BuilderMissingError, EngineError
 from localreg.system.orphans import adopted_orphans, ending_with_us
 from localreg.system.packages import install_command

@@ -11,11 +11,11 @@ import docker.auth
 import docker.errors
 import requests
 
-from localreg.engines.base import Image, Progress
-from localreg.engines.compat_events import iter_load, iter_pull, iter_push
-from localreg.engines.compat_values import read_image
-from localreg.engines.docker_connection import Connection, docker_errors, said
-from localreg.engines.published import DISK_FULL
+from localreg.engines.common.events import iter_load, iter_pull, iter_push
+from localreg.engines.common.ports import DISK_FULL
+from localreg.engines.common.values import read_image
+from localreg.engines.docker.connection import Connection, docker_errors, said
+from localreg.engines.port import Image, Progress
 from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import podman.errors
 import requests
 
-from localreg.engines.base import EngineInfo, Image, Progress
-from localreg.engines.compat_values import read_image
-from localreg.engines.podman_connection import NEVER, Connection, podman_errors, quoted, said
-from localreg.engines.podman_events import iter_pull_with_bytes, iter_transfer
-from localreg.engines.published import DISK_FULL
-from localreg.engines.transfer_errors import transfer_error
+from localreg.engines.common.ports import DISK_FULL
+from localreg.engines.common.transfer_errors import transfer_error
+from localreg.engines.common.values import read_image
+from localreg.engines.podman.connection import NEVER, Connection, podman_errors, quoted, said
+from localreg.engines.podman.events import iter_pull_with_bytes, iter_transfer
+from localreg.engines.port import EngineInfo, Image, Progress
 from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError
 
 _FIRST_WITH_PULL_BYTES = (4, 8)

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from localreg.engines.base import Progress, TransferState
-from localreg.engines.compat_events import iter_pull
-from localreg.engines.transfer_errors import transfer_error
+from localreg.engines.common.events import iter_pull
+from localreg.engines.common.transfer_errors import transfer_error
+from localreg.engines.port import Progress, TransferState
 from localreg.errors import EngineError
 
 _BLOB = re.compile(r"Copying blob (?:sha256:)?([0-9a-f]{12})[0-9a-f]*(.*)")

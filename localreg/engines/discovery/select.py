@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from localreg.engines import probe
-from localreg.engines.base import Endpoint, Engine, EngineName
-from localreg.engines.contexts import BrokenContextError, context_endpoint, current_context, variable_endpoint
+from localreg.engines.discovery import probe
+from localreg.engines.discovery.contexts import BrokenContextError, context_endpoint, current_context, variable_endpoint
+from localreg.engines.port import Endpoint, Engine, EngineName
 from localreg.errors import AmbiguousEngineError, EngineUnavailableError, LocalregError, Unavailable
 
 EngineChoice = Literal["auto", "docker", "podman"]
@@ -108,12 +108,12 @@ def open_engine(answer: probe.Answer) -> Engine:
     if answer.engine == "podman":
         with _left_out("rich"):
             # Podman-py has a progress bar where rich is installed, and takes half as long to load without it.
-            from localreg.engines.podman import PodmanEngine  # noqa: PLC0415 -- loads podman-py
+            from localreg.engines.podman.engine import PodmanEngine  # noqa: PLC0415 -- loads podman-py
 
         return PodmanEngine.open(answer.endpoint)
     with contextlib.nullcontext() if answer.endpoint.is_ssh else _left_out("paramiko"):
         # Docker's SDK goes through ssh where paramiko is installed, and takes twice as long to load with it.
-        from localreg.engines.docker import DockerEngine  # noqa: PLC0415 -- loads the Docker SDK
+        from localreg.engines.docker.engine import DockerEngine  # noqa: PLC0415 -- loads the Docker SDK
 
     return DockerEngine.open(answer.endpoint, api_version=answer.api_version)
 
@@ -206,7 +206,7 @@ def _asking(engine: EngineName, endpoint: Endpoint, volume: str) -> _Ask:
 
 def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.Answer:
     """Ask through the engine's SDK, which knows how to go through ssh."""
-    from localreg.engines.ssh import check_library, check_ssh  # noqa: PLC0415 -- for few
+    from localreg.engines.discovery.ssh import check_library, check_ssh  # noqa: PLC0415 -- for few
 
     if engine == "podman" and not urlsplit(endpoint.url).path.strip("/"):
         reason = "no path of a socket, such as /run/user/1000/podman/podman.sock, at its end"
@@ -295,7 +295,7 @@ def usual_podman_sockets(environ: Mapping[str, str]) -> list[str]:
 
 def _ask_program(program: str, volume: str) -> probe.Answer:
     """Ask the machine's socket where Podman runs in a virtual machine, else a service of localreg's own."""
-    from localreg.engines.service import machine_endpoint, private_service  # noqa: PLC0415 -- only for Podman
+    from localreg.engines.podman.service import machine_endpoint, private_service  # noqa: PLC0415 -- only for Podman
 
     try:
         endpoint = machine_endpoint(program) or private_service(program)

@@ -13,7 +13,13 @@ from typing import Any, Self
 import podman.errors
 import requests
 
-from localreg.engines.base import (
+from localreg.engines.common.log_frames import iter_log_chunks
+from localreg.engines.common.ports import PORT_TAKEN, is_anonymous
+from localreg.engines.common.values import read_container
+from localreg.engines.podman.connection import NEVER, REQUEST_SECONDS, Connection, podman_errors, quoted, said
+from localreg.engines.podman.images import PodmanImages
+from localreg.engines.podman.service import end_hanging_service
+from localreg.engines.port import (
     PING_SECONDS,
     AnonymousMount,
     Container,
@@ -25,12 +31,6 @@ from localreg.engines.base import (
     Volume,
     VolumeMount,
 )
-from localreg.engines.compat_values import read_container
-from localreg.engines.log_frames import iter_log_chunks
-from localreg.engines.podman_connection import NEVER, REQUEST_SECONDS, Connection, podman_errors, quoted, said
-from localreg.engines.podman_images import PodmanImages
-from localreg.engines.published import PORT_TAKEN, is_anonymous
-from localreg.engines.service import end_hanging_service
 from localreg.errors import (
     ContainerNotFoundError,
     EngineError,

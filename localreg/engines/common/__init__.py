@@ -1,0 +1,1 @@
+"""What Docker's API says, on whichever engine."""

@@ -1,0 +1,1 @@
+"""Podman, through podman-py, and the service that localreg starts for it."""

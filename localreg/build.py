@@ -17,7 +17,7 @@ from localreg.engines.port import Engine
 from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError
 from localreg.images import OnProgress, Transfer, Transferred
 from localreg.oci.reference import looks_like_image_id, parse_reference, registry_reference
-from localreg.registry_container import Registry
+from localreg.registry.container import Registry
 
 _STDIN = "-"
 _URL = re.compile(r"[a-z+]+://|git@|github\.com/")

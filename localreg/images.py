@@ -20,10 +20,10 @@ from localreg.errors import (
     RegistryUnreachableError,
     UsageError,
 )
-from localreg.lifecycle.startup import find_cause
 from localreg.oci.api import RegistryClient
 from localreg.oci.reference import Reference, looks_like_image_id, parse_reference, registry_reference
-from localreg.registry_container import Registry
+from localreg.registry.container import Registry
+from localreg.registry.start import find_cause
 from localreg.transfers import pull_steps, push_steps
 
 _PAUSES = (0.05, 0.1, 0.2)

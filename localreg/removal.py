@@ -24,7 +24,7 @@ from localreg.errors import (
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.manifest import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, OCI_MANIFEST, Index, parse_manifest
 from localreg.oci.reference import Reference, parse_reference
-from localreg.registry_container import Registry, host_of
+from localreg.registry.container import Registry, host_of
 
 THROWN_AWAY = "localreg.thrown-away"
 """The annotation of a manifest that a tag was moved to in order to remove the tag; its value is the tag."""

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from localreg.errors import ConfigError, LocalregError, UsageError
-from localreg.lifecycle.up_options import check_image, read_host, read_volume
-from localreg.pull_policy import PullPolicy
-from localreg.registry_container import check_name
+from localreg.registry.container import check_name
+from localreg.registry.options import check_image, read_host, read_volume
+from localreg.registry.pull_policy import PullPolicy
 from localreg.system.address import LAST_PORT
 
 FLAG = "flag"

@@ -10,7 +10,7 @@ from localreg.engines.port import Engine, Progress, TransferState
 from localreg.errors import EngineError, EngineLostError, LocalregError, RegistryUnreachableError
 from localreg.oci.ping import is_ready
 from localreg.oci.reference import Reference
-from localreg.registry_container import Registry
+from localreg.registry.container import Registry
 from localreg.stalls import watched
 from localreg.standstills import StandstillDetector
 

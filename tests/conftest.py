@@ -19,7 +19,7 @@ from fault_table import Fault, faults_of
 from hypothesis import HealthCheck, settings
 
 from localreg.oci.ping import is_ready
-from localreg.registry_program import RegistryProgram, image_around
+from localreg.registry.program import RegistryProgram, image_around
 from localreg.system.waiting import wait_until
 
 # A machine that is busy with engines is no reason to fail: how long an example takes is not what is tested.

@@ -14,7 +14,7 @@ from localreg.cli.several import do_each, show_all
 from localreg.engines.discovery.builder import BuildRequest, find_builder
 from localreg.images import Transferred
 from localreg.output.transfers import render
-from localreg.registry_container import get_running_registry
+from localreg.registry.container import get_running_registry
 
 app = command_app()
 

@@ -16,7 +16,7 @@ from localreg.cli.commands import Commands
 from localreg.engines.discovery.probe import Answer
 from localreg.engines.discovery.quick_look import SECONDS, glance, list_image_names
 from localreg.errors import LocalregError
-from localreg.registry_container import default_volume
+from localreg.registry.container import default_volume
 from localreg.settings import resolve
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.lifecycle.down import bring_down
 from localreg.output.down import render
+from localreg.registry.down import bring_down
 
 app = command_app()
 

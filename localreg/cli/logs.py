@@ -10,7 +10,7 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.lifecycle.logs import iter_log, parse_since
+from localreg.registry.logs import iter_log, parse_since
 
 app = command_app()
 

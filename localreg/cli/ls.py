@@ -14,7 +14,7 @@ from localreg.errors import RepositoryNotFoundError
 from localreg.listing import list_images
 from localreg.oci.api import RegistryClient
 from localreg.output.ls import render
-from localreg.registry_container import get_running_registry
+from localreg.registry.container import get_running_registry
 
 app = command_app()
 

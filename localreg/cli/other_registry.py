@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from localreg.engines.discovery import select
 from localreg.engines.discovery.select import Selection
 from localreg.errors import LocalregError, OtherRegistryError
-from localreg.lifecycle.status import SeenRegistry, find_registry_named_by
 from localreg.oci.reference import parse_reference
-from localreg.registry_container import Registry, host_of
+from localreg.registry.container import Registry, host_of
+from localreg.registry.status import SeenRegistry, find_registry_named_by
 
 
 def refuse_other_registries(

@@ -16,7 +16,7 @@ from localreg.errors import EngineUnavailableError, InvalidReferenceError, Usage
 from localreg.oci.reference import parse_reference
 from localreg.output.podman_fix import render
 from localreg.output.streams import Renderings
-from localreg.registry_container import CONTAINER_PORT, Registry, find_registry
+from localreg.registry.container import CONTAINER_PORT, Registry, find_registry
 from localreg.system.address import LAST_PORT
 
 app = command_app()

@@ -8,7 +8,7 @@ from pathlib import Path
 from localreg.clients.registries_conf import find_permission
 from localreg.engines.port import EngineInfo
 from localreg.errors import ConfigError
-from localreg.registry_container import Registry
+from localreg.registry.container import Registry
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from localreg.cli.session import session_of
 from localreg.cli.several import do_each, show_all
 from localreg.errors import UsageError
 from localreg.output.transfers import render
-from localreg.registry_container import get_running_registry
+from localreg.registry.container import get_running_registry
 
 app = command_app()
 

@@ -76,7 +76,7 @@ class Session:
     def selection(self) -> Iterator[Selection]:
         """Choose the engine, and close it afterwards."""
         from localreg.engines.discovery import select  # noqa: PLC0415 -- not for what needs no engine
-        from localreg.registry_container import default_volume  # noqa: PLC0415
+        from localreg.registry.container import default_volume  # noqa: PLC0415
 
         selection = select.select_engine(self.engine, name=self.name, volume=default_volume(self.name))
         if not selection.holds_registry:
@@ -93,7 +93,7 @@ class Session:
     def survey(self) -> Survey:
         """Ask every engine that may be there."""
         from localreg.engines.discovery import select  # noqa: PLC0415 -- not for what needs no engine
-        from localreg.registry_container import default_volume  # noqa: PLC0415
+        from localreg.registry.container import default_volume  # noqa: PLC0415
 
         return select.survey_engines(self.engine, volume=default_volume(self.name))
 

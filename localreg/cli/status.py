@@ -12,8 +12,8 @@ from localreg.cli.podman_hint import find_plain_http
 from localreg.cli.session import Session, session_of
 from localreg.engines.discovery.select import open_engine
 from localreg.errors import EngineUnavailableError, LocalregError
-from localreg.lifecycle.status import Health, SeenRegistry, get_status, list_registries
 from localreg.output.status import render, render_all
+from localreg.registry.status import Health, SeenRegistry, get_status, list_registries
 
 _EXIT_CODES = {Health.HEALTHY: 0, Health.ABSENT: 4, Health.STOPPED: 6, Health.NOT_ANSWERING: 6, Health.OUT_OF_REACH: 6}
 

@@ -11,7 +11,7 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.output.transfers import render_tag
-from localreg.registry_container import get_registry
+from localreg.registry.container import get_registry
 
 app = command_app()
 

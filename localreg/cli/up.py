@@ -13,14 +13,14 @@ from localreg.cli.help_page import examples
 from localreg.cli.podman_hint import hint_for, restart_hint
 from localreg.cli.session import Session, session_of
 from localreg.errors import UsageError
-from localreg.lifecycle.port_choice import PortClaims
-from localreg.lifecycle.status import registry_version
-from localreg.lifecycle.up import UpAction, UpResult, bring_up
-from localreg.lifecycle.up_options import read_options
-from localreg.lifecycle.up_request import UpRequest
 from localreg.output.streams import Renderings
 from localreg.output.up import render
-from localreg.pull_policy import PullPolicy
+from localreg.registry.options import read_options
+from localreg.registry.port import PortClaims
+from localreg.registry.pull_policy import PullPolicy
+from localreg.registry.request import UpRequest
+from localreg.registry.status import registry_version
+from localreg.registry.up import UpAction, UpResult, bring_up
 
 app = command_app()
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from localreg.lifecycle.down import DownResult
 from localreg.output.block import block
 from localreg.output.streams import Renderings
+from localreg.registry.down import DownResult
 
 
 def render(result: DownResult, *, command: str) -> Renderings:

@@ -7,7 +7,7 @@ from typing import Any
 
 from localreg.engines.port import EngineInfo
 from localreg.output.humane import ago
-from localreg.registry_container import Registry
+from localreg.registry.container import Registry
 
 _DEFAULT_CONTEXT = "unix:///var/run/docker.sock"
 

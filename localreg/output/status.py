@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from localreg.lifecycle.status import Health, SeenRegistry, Status
 from localreg.output.block import block
 from localreg.output.humane import ago
 from localreg.output.registries import engine_json, engine_line, reach_line, registry_json, started, title
 from localreg.output.streams import Renderings
 from localreg.output.table import columns
-from localreg.registry_container import start_command
+from localreg.registry.container import start_command
+from localreg.registry.status import Health, SeenRegistry, Status
 
 
 def render(result: Status, *, plain_http: str | None, command: str) -> Renderings:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from localreg.engines.port import EngineInfo, VolumeMount
-from localreg.lifecycle.up import UpAction, UpResult
 from localreg.output.block import block
 from localreg.output.registries import engine_json, engine_line, reach_line, registry_json, started, title
 from localreg.output.streams import Renderings
+from localreg.registry.up import UpAction, UpResult
 
 
 def render(

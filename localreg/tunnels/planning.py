@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from localreg.errors import UsageError
-from localreg.registry_container import Registry
+from localreg.registry.container import Registry
 from localreg.system.address import LAST_PORT, Address
 from localreg.tunnels.openssh import OURS
 from localreg.tunnels.spec import LOOPBACK, LogSource, TunnelSpec

@@ -15,7 +15,7 @@ from beds import BEDS, REGISTRY_IMAGE
 from bench import listing, page, push, start_up, tunnel, up
 from bench.compare import Row
 
-from localreg.registry_program import RegistryProgram, image_around
+from localreg.registry.program import RegistryProgram, image_around
 
 
 def main() -> int:

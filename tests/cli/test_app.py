@@ -14,7 +14,7 @@ from localreg.engines.discovery import select
 from localreg.engines.discovery.select import Selection, Survey
 from localreg.engines.port import ContainerSpec, VolumeMount
 from localreg.output.streams import Format, Streams
-from localreg.registry_container import RegistryOptions, default_volume, labels_of, volume_labels
+from localreg.registry.container import RegistryOptions, default_volume, labels_of, volume_labels
 from localreg.settings import SETTINGS
 from localreg.system.address import Address
 

@@ -18,7 +18,7 @@ from localreg.engines.port import AnonymousMount, ContainerSpec
 from localreg.errors import BuildFailedError, EngineError, LocalregError, RegistryError, UsageError
 from localreg.images import Transfer
 from localreg.oci.reference import Reference
-from localreg.registry_container import Registry
+from localreg.registry.container import Registry
 from localreg.settings import SETTINGS
 from localreg.system.address import Address
 

@@ -18,13 +18,13 @@ from localreg.errors import (
     RegistryNotReadyError,
     UsageError,
 )
-from localreg.lifecycle.down import bring_down
-from localreg.lifecycle.logs import parse_since
-from localreg.lifecycle.port_choice import PortClaims
-from localreg.lifecycle.up import UpAction, UpResult, bring_up
-from localreg.lifecycle.up_request import UpRequest
-from localreg.pull_policy import PullPolicy
-from localreg.registry_container import RegistryOptions, find_registry, replaced_name
+from localreg.registry.container import RegistryOptions, find_registry, replaced_name
+from localreg.registry.down import bring_down
+from localreg.registry.logs import parse_since
+from localreg.registry.port import PortClaims
+from localreg.registry.pull_policy import PullPolicy
+from localreg.registry.request import UpRequest
+from localreg.registry.up import UpAction, UpResult, bring_up
 
 IMAGE = "docker.io/library/registry:2.8.3"
 BROKEN = "localhost/broken:1"

@@ -10,7 +10,7 @@ import pytest
 from fakes import FakeEngine
 
 from localreg.engines.port import Container, ContainerState, LogChunk
-from localreg.lifecycle.logs import iter_log
+from localreg.registry.logs import iter_log
 
 IMAGE = "registry:2.8.3"
 NOW = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)

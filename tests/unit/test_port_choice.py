@@ -10,8 +10,8 @@ import pytest
 from localreg.engines.discovery.probe import Answer, SeenContainer
 from localreg.engines.port import Endpoint
 from localreg.errors import PortTakenError
-from localreg.lifecycle.port_choice import PortClaims, choose_port
-from localreg.registry_container import RegistryOptions, labels_of
+from localreg.registry.container import RegistryOptions, labels_of
+from localreg.registry.port import PortClaims, choose_port
 from localreg.system import ports
 from localreg.system.address import Address
 

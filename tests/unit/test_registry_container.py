@@ -13,7 +13,7 @@ from localreg.engines.port import AnonymousMount, Container, ContainerSpec, Endp
 from localreg.errors import ConflictError, UsageError
 from localreg.images import plan_push
 from localreg.oci.reference import parse_reference
-from localreg.registry_container import Registry, RegistryOptions, host_of
+from localreg.registry.container import Registry, RegistryOptions, host_of
 from localreg.system.address import Address
 
 OPTIONS = RegistryOptions(port=5000, host="127.0.0.1", image="registry:2.8.3", volume="localreg-registry")

@@ -14,9 +14,9 @@ from localreg.engines.port import EngineInfo, Image, Progress
 from localreg.errors import EngineLostError, ImageNotFoundError, InvalidArchiveError, RegistryUnreachableError
 from localreg.oci.archive.describe import ArchiveKind, describe_archive
 from localreg.oci.archive.write import written_archive
-from localreg.pull_policy import PullPolicy
-from localreg.registry_image import DEFAULT_IMAGE, ImageSource, RegistryImage, ensure_registry_image
-from localreg.registry_program import PROGRAM_LABEL, REPOSITORY, RegistryProgram
+from localreg.registry.image import DEFAULT_IMAGE, ImageSource, RegistryImage, ensure_registry_image
+from localreg.registry.program import PROGRAM_LABEL, REPOSITORY, RegistryProgram
+from localreg.registry.pull_policy import PullPolicy
 
 QUALIFIED = "docker.io/library/registry:2.8.3"
 

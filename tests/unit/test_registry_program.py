@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from programs import DISTRIBUTION, write_program
 
-from localreg.registry_program import (
+from localreg.registry.program import (
     PROGRAM_LABEL,
     VERSION_LABEL,
     RegistryProgram,

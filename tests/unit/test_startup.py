@@ -13,8 +13,8 @@ from fakes import FakeEngine
 from localreg.engines.common.ports import published_port
 from localreg.engines.port import AnonymousMount, ContainerSpec, Endpoint, LogChunk
 from localreg.errors import RegistryNotReadyError
-from localreg.lifecycle.startup import await_registry
-from localreg.registry_container import Registry
+from localreg.registry.container import Registry
+from localreg.registry.start import await_registry
 from localreg.system.address import Address
 
 IMAGE = "registry:2.8.3"

@@ -15,7 +15,7 @@ from localreg import stalls
 from localreg.engines.port import AnonymousMount, ContainerSpec, EngineInfo, Image, LogChunk, Progress, TransferState
 from localreg.errors import EngineError
 from localreg.oci.reference import parse_reference, registry_reference
-from localreg.registry_container import Registry
+from localreg.registry.container import Registry
 from localreg.system.address import Address
 from localreg.transfers import push_steps
 

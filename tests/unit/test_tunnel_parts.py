@@ -23,7 +23,7 @@ import pytest
 from localreg.engines.common.ports import published_port
 from localreg.engines.port import Container, ContainerState, Endpoint, TlsFiles
 from localreg.errors import HostKeyError, TunnelError, UsageError
-from localreg.registry_container import Registry
+from localreg.registry.container import Registry
 from localreg.system.waiting import wait_until
 from localreg.tunnels import control, keeper, listing, place, program
 from localreg.tunnels.control import ControlServer

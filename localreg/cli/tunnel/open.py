@@ -15,7 +15,7 @@ from localreg.cli.session import Session, session_of
 from localreg.engines.discovery.select import Selection
 from localreg.errors import ConflictError, TunnelError
 from localreg.output.tunnels import close_command, render_open
-from localreg.registry_container import Registry, get_running_registry
+from localreg.registry.container import Registry, get_running_registry
 from localreg.tunnels import keeper
 from localreg.tunnels.listing import get_status
 from localreg.tunnels.place import Place, place_of

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from localreg.engines.port import Engine
 from localreg.errors import LocalregError
-from localreg.lifecycle.creation import create_registry, ensure_image, find_secret
-from localreg.lifecycle.port_choice import choose_port
-from localreg.lifecycle.up_request import Notify, OnProgress, UpRequest
-from localreg.registry_container import Registry, replaced_name
+from localreg.registry.container import Registry, replaced_name
+from localreg.registry.create import create_registry, ensure_image, find_secret
+from localreg.registry.port import choose_port
+from localreg.registry.request import Notify, OnProgress, UpRequest
 
 
 def replace_registry(

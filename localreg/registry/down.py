@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from localreg.engines.port import AnonymousMount, ContainerState, Engine, HostPathMount, Volume, VolumeMount
 from localreg.errors import ContainerNotFoundError, NotOursError
-from localreg.lifecycle.recovery import recover
-from localreg.registry_container import NAME_LABEL, Registry, find_registry, is_ours
+from localreg.registry.container import NAME_LABEL, Registry, find_registry, is_ours
+from localreg.registry.recovery import recover
 
 
 @dataclass(frozen=True, slots=True)

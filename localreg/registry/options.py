@@ -9,7 +9,7 @@ from pathlib import Path
 
 from localreg.errors import UsageError
 from localreg.oci.reference import looks_like_image_id, parse_reference
-from localreg.registry_container import RegistryOptions
+from localreg.registry.container import RegistryOptions
 
 _VERSION = 4
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")

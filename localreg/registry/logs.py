@@ -11,7 +11,7 @@ from functools import partial
 
 from localreg.engines.port import Container, ContainerRuntime, LogChunk
 from localreg.errors import ContainerNotFoundError, UsageError
-from localreg.registry_container import get_registry
+from localreg.registry.container import get_registry
 
 _POLL_SECONDS = 0.25
 

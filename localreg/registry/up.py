@@ -16,13 +16,13 @@ from localreg.errors import (
     PortTakenError,
     RegistryNotReadyError,
 )
-from localreg.lifecycle.creation import create_registry, ensure_image
-from localreg.lifecycle.port_choice import DEFAULT_HOST, DEFAULT_PORT, choose_port
-from localreg.lifecycle.recovery import recover
-from localreg.lifecycle.replacement import replace_registry
-from localreg.lifecycle.startup import await_registry
-from localreg.lifecycle.up_request import Notify, OnProgress, UpRequest
-from localreg.registry_container import Registry, RegistryOptions, find_registry, start_command
+from localreg.registry.container import Registry, RegistryOptions, find_registry, start_command
+from localreg.registry.create import create_registry, ensure_image
+from localreg.registry.port import DEFAULT_HOST, DEFAULT_PORT, choose_port
+from localreg.registry.recovery import recover
+from localreg.registry.replace import replace_registry
+from localreg.registry.request import Notify, OnProgress, UpRequest
+from localreg.registry.start import await_registry
 from localreg.system.address import Address
 from localreg.system.waiting import wait_until
 

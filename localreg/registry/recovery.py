@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from localreg.engines.port import ContainerRuntime
-from localreg.registry_container import find_registry, replaced_name
+from localreg.registry.container import find_registry, replaced_name
 
 
 def recover(engine: ContainerRuntime, name: str) -> None:

@@ -7,14 +7,14 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from localreg import registry_container as container_of
 from localreg.engines.port import AnonymousMount, ContainerSpec, Engine, HostPathMount, Mount, VolumeMount
 from localreg.errors import LocalregError, NameTakenError, PortTakenError, RegistryNotReadyError
-from localreg.lifecycle.port_choice import choose_port, port_taken
-from localreg.lifecycle.startup import await_registry, last_words
-from localreg.lifecycle.up_request import Notify, OnProgress, UpRequest
-from localreg.registry_container import CONTAINER_PORT, DATA_FOLDER, Registry, RegistryOptions, default_volume
-from localreg.registry_image import DEFAULT_IMAGE, ImageSource, RegistryImage, ensure_registry_image
+from localreg.registry import container as container_of
+from localreg.registry.container import CONTAINER_PORT, DATA_FOLDER, Registry, RegistryOptions, default_volume
+from localreg.registry.image import DEFAULT_IMAGE, ImageSource, RegistryImage, ensure_registry_image
+from localreg.registry.port import choose_port, port_taken
+from localreg.registry.request import Notify, OnProgress, UpRequest
+from localreg.registry.start import await_registry, last_words
 from localreg.system.address import Address
 
 _ENVIRONMENT = {

@@ -9,7 +9,7 @@ from datetime import datetime
 from localreg.engines.port import Container, ContainerRuntime, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
 from localreg.oci.ping import is_ready
-from localreg.registry_container import Registry
+from localreg.registry.container import Registry
 from localreg.system.waiting import wait_until
 
 _LOG_LINES = 10

@@ -15,7 +15,7 @@ from localreg.oci.archive.describe import ArchiveKind, describe_archive
 from localreg.oci.archive.files import as_plain_archive
 from localreg.oci.archive.write import as_docker_archive
 from localreg.oci.reference import looks_like_image_id, parse_reference, qualified
-from localreg.pull_policy import PullPolicy
+from localreg.registry.pull_policy import PullPolicy
 from localreg.system.address import Address
 
 DEFAULT_IMAGE = "registry:2.8.3"
@@ -120,7 +120,7 @@ def _find_made(engine: Engine, notify: Callable[[str], None]) -> str | None:
 
     It is preferred to a pull, which without a network may take long to fail, each time.
     """
-    from localreg import registry_program  # noqa: PLC0415 -- only where the usual image is absent
+    from localreg.registry import program as registry_program  # noqa: PLC0415 -- only where the usual image is absent
 
     images = [image for image in engine.list_images() if registry_program.PROGRAM_LABEL in image.labels]
     named = {
@@ -156,7 +156,7 @@ def _pull(engine: Engine, image: str, on_progress: Callable[[Progress], None]) -
 
 def _make(engine: Engine, failure: LocalregError, notify: Callable[[str], None]) -> RegistryImage | None:
     """An image around the Distribution program of this machine; None where there is none."""
-    from localreg.registry_program import find_registry_program, image_around  # noqa: PLC0415 -- only after a failure
+    from localreg.registry.program import find_registry_program, image_around  # noqa: PLC0415 -- only after a failure
 
     program = find_registry_program()
     if program is None:

@@ -13,7 +13,7 @@ from localreg.engines.port import (
 )
 from localreg.errors import LocalregError
 from localreg.oci.ping import is_ready
-from localreg.registry_container import Registry, find_registry
+from localreg.registry.container import Registry, find_registry
 
 
 class Health(StrEnum):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localreg.engines.port import Progress
-from localreg.lifecycle.port_choice import PortClaims
-from localreg.pull_policy import PullPolicy
-from localreg.registry_container import RegistryOptions
+from localreg.registry.container import RegistryOptions
+from localreg.registry.port import PortClaims
+from localreg.registry.pull_policy import PullPolicy
 
 Notify = Callable[[str], None]
 """Takes a sentence that the user should know on the way."""

@@ -1,1 +1,0 @@
-"""The life of a registry: up, down, status and its log, a module for each."""

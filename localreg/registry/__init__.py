@@ -1,0 +1,1 @@
+"""The registry that localreg runs, from `up` to `down`: a module for each command."""

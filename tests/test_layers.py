@@ -18,7 +18,7 @@ LAYERS = [
     {"oci"},
     {"engines"},
     {"registry"},
-    {"build", "clients", "images", "listing", "removal", "settings", "stalls", "standstills", "transfers", "tunnels"},
+    {"clients", "content", "images", "settings", "tunnels"},
     {"output", "pipelines"},
     {"cli", "__main__"},
 ]

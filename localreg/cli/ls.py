@@ -10,8 +10,8 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.cli.several import Failures, show_all
+from localreg.content.ls import list_images
 from localreg.errors import RepositoryNotFoundError
-from localreg.listing import list_images
 from localreg.oci.api import RegistryClient
 from localreg.output.ls import render
 from localreg.registry.container import get_running_registry

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from localreg.content.ls import ListedImage, Listing
 from localreg.errors import LocalregError
-from localreg.listing import ListedImage, Listing
 from localreg.output.humane import ago, printable, size
 from localreg.output.registries import time_json
 from localreg.output.streams import Renderings, error_as_json

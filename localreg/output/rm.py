@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from localreg.content.rm import Removed
 from localreg.errors import LocalregError
 from localreg.output.block import block
 from localreg.output.streams import Renderings, error_as_json
-from localreg.removal import Removed
 
 
 def render(results: Sequence[Removed], errors: Sequence[tuple[str, LocalregError]], *, engine: str) -> Renderings:

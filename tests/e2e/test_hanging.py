@@ -16,8 +16,8 @@ from beds import Bed
 from benches import CuttingProxy, at, engine_socket, listen
 from fault_table import Fault, fault
 
+from localreg.images.watchdog import LOOK_SECONDS, PATIENCE_SECONDS
 from localreg.oci.archive.write import ImageFile, written_archive
-from localreg.stalls import LOOK_SECONDS, PATIENCE_SECONDS
 
 
 @pytest.fixture

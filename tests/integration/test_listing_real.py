@@ -6,7 +6,7 @@ import pytest
 from beds import Distribution
 from registry_writer import Writer
 
-from localreg.listing import ListedImage, list_images
+from localreg.content.ls import ListedImage, list_images
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import DOCKER_INDEX, OCI_INDEX, OCI_MANIFEST
 

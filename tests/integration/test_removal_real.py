@@ -8,11 +8,11 @@ import pytest
 from beds import Distribution
 from registry_writer import Writer
 
+from localreg.content.ls import list_images
+from localreg.content.rm import THROWN_AWAY, untag
 from localreg.errors import ConflictError, RegistryError, RepositoryNotFoundError
-from localreg.listing import list_images
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import OCI_INDEX
-from localreg.removal import THROWN_AWAY, untag
 
 
 @pytest.fixture

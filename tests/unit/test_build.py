@@ -10,13 +10,13 @@ import pytest
 from fakes import FakeEngine
 from typer.main import get_command
 
-from localreg.build import check_request, plan_build, push_built, run_build
 from localreg.cli.build import app
 from localreg.engines.common.values import read_image
 from localreg.engines.discovery.builder import Builder, BuildRequest
 from localreg.engines.port import AnonymousMount, ContainerSpec
 from localreg.errors import BuildFailedError, EngineError, LocalregError, RegistryError, UsageError
-from localreg.images import Transfer
+from localreg.images.build import check_request, plan_build, push_built, run_build
+from localreg.images.push import Transfer
 from localreg.oci.reference import Reference
 from localreg.registry.container import Registry
 from localreg.settings import SETTINGS

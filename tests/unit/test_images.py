@@ -8,7 +8,7 @@ from fakes import FakeEngine
 
 from localreg.engines.port import AnonymousMount, ContainerSpec
 from localreg.errors import RegistryError
-from localreg.images import Transferred, plan_pull, pull
+from localreg.images.push import Transferred, plan_pull, pull
 from localreg.registry.container import Registry
 from localreg.system.address import Address
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from fake_registry import CONFIG, FakeRegistry, child
 
+from localreg.content.ls import ListedImage, Listing, list_images
 from localreg.errors import InvalidReferenceError, RegistryError, RegistryUnreachableError
-from localreg.listing import ListedImage, Listing, list_images
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 

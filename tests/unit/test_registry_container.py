@@ -11,7 +11,7 @@ from fakes import FakeEngine
 from localreg.engines.common.ports import published_port
 from localreg.engines.port import AnonymousMount, Container, ContainerSpec, Endpoint, PublishedPort
 from localreg.errors import ConflictError, UsageError
-from localreg.images import plan_push
+from localreg.images.push import plan_push
 from localreg.oci.reference import parse_reference
 from localreg.registry.container import Registry, RegistryOptions, host_of
 from localreg.system.address import Address

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from localreg import stalls
 from localreg.errors import EngineError, EngineLostError, LocalregError, RegistryUnreachableError
-from localreg.stalls import watched
+from localreg.images import watchdog as stalls
+from localreg.images.watchdog import watched
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from localreg.standstills import StandstillDetector
+from localreg.images.stuck_push import StandstillDetector
 
 BEGIN = ("HEAD /v2/team/app/blobs/sha256:aa 404",)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from localreg.listing import ListedImage, Listing
+from localreg.content.ls import ListedImage, Listing
 from localreg.output import table as table_module
 from localreg.output.ls import render
 from localreg.output.table import columns

@@ -11,13 +11,13 @@ import pytest
 from fake_registry import FakeRegistry
 from fakes import FakeEngine
 
-from localreg import stalls
 from localreg.engines.port import AnonymousMount, ContainerSpec, EngineInfo, Image, LogChunk, Progress, TransferState
 from localreg.errors import EngineError
+from localreg.images import watchdog as stalls
+from localreg.images.transfer import push_steps
 from localreg.oci.reference import parse_reference, registry_reference
 from localreg.registry.container import Registry
 from localreg.system.address import Address
-from localreg.transfers import push_steps
 
 ASKED = b'10.88.0.1 - - [26/Nov/2026:04:57:29 +0000] "HEAD /v2/app/blobs/sha256:aa HTTP/1.1" 404 0 "" "x"\n'
 BEGUN = b'10.88.0.1 - - [26/Nov/2026:04:57:29 +0000] "POST /v2/app/blobs/uploads/ HTTP/1.1" 202 0 "" "x"\n'

@@ -20,11 +20,11 @@ from localreg.errors import (
     RegistryUnreachableError,
     UsageError,
 )
+from localreg.images.transfer import pull_steps, push_steps
 from localreg.oci.api import RegistryClient
 from localreg.oci.reference import Reference, looks_like_image_id, parse_reference, registry_reference
 from localreg.registry.container import Registry
 from localreg.registry.start import find_cause
-from localreg.transfers import pull_steps, push_steps
 
 _PAUSES = (0.05, 0.1, 0.2)
 """Seconds until a registry is asked again that answered 500, as it does while somebody else pushes to the same tag."""

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from localreg.engines.port import Engine, Progress, TransferState
 from localreg.errors import EngineError, EngineLostError, LocalregError, RegistryUnreachableError
+from localreg.images.stuck_push import StandstillDetector
+from localreg.images.watchdog import watched
 from localreg.oci.ping import is_ready
 from localreg.oci.reference import Reference
 from localreg.registry.container import Registry
-from localreg.stalls import watched
-from localreg.standstills import StandstillDetector
 
 
 class _StandstillError(EngineError):

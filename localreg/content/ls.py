@@ -14,11 +14,11 @@ from functools import partial
 from itertools import chain
 from typing import Generic, TypeVar
 
+from localreg.content.rm import finish, is_thrown_away
 from localreg.errors import InvalidReferenceError, LocalregError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.manifest import UNREADABLE, Descriptor, Index, Manifest, Platform, parse_manifest, read_platform
 from localreg.oci.reference import parse_reference, registry_reference
-from localreg.removal import finish, is_thrown_away
 
 _T = TypeVar("_T")
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from stat import S_ISDIR
 
-from localreg import images
 from localreg.engines.discovery.builder import Builder, BuildRequest, Outcome
 from localreg.engines.port import Engine
 from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError
-from localreg.images import OnProgress, Transfer, Transferred
+from localreg.images import push as images
+from localreg.images.push import OnProgress, Transfer, Transferred
 from localreg.oci.reference import looks_like_image_id, parse_reference, registry_reference
 from localreg.registry.container import Registry
 

@@ -1,0 +1,1 @@
+"""The content of a registry: a module for each command."""

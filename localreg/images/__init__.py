@@ -1,0 +1,1 @@
+"""Images between an engine and the registry: a module for each command."""

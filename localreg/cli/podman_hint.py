@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from localreg.clients.registries_conf import find_permission
+from localreg.clients.podman.registries_conf import find_permission
 from localreg.engines.port import EngineInfo
 from localreg.errors import ConfigError
 from localreg.registry.container import Registry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from localreg.clients.podman import Plan
+from localreg.clients.podman.drop_in import Plan
 from localreg.output.block import block
 from localreg.output.streams import Renderings
 

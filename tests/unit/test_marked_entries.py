@@ -7,8 +7,8 @@ import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localreg.clients.marked_entries import add_entries, list_marked, remove_entries, set_entries
-from localreg.clients.registries_conf import parse_entries
+from localreg.clients.podman.entries import add_entries, list_marked, remove_entries, set_entries
+from localreg.clients.podman.registries_conf import parse_entries
 from localreg.errors import ConfigError
 
 HERE = Path("50-localreg.conf")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from localreg.clients.podman import Plan, apply_plan, ask_podman, fix_machine, plan_fix
-from localreg.clients.registries_conf import find_permission
+from localreg.clients.podman.drop_in import Plan, apply_plan, ask_podman, fix_machine, plan_fix
+from localreg.clients.podman.registries_conf import find_permission
 from localreg.errors import ConfigError
 
 BOTH = ["localhost:5000", "127.0.0.1:5000"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from localreg.clients.registries_conf import (
+from localreg.clients.podman.registries_conf import (
     find_effective,
     list_files,
     list_refusals,

@@ -17,7 +17,7 @@ import tomlkit
 import tomlkit.exceptions
 from tomlkit.items import AoT, String
 
-from localreg.clients.registries_conf import parse_entries
+from localreg.clients.podman.registries_conf import parse_entries
 from localreg.errors import ConfigError
 
 _HEADER = "# Written by `localreg podman-fix`; `localreg podman-fix --remove` takes it away again.\n"

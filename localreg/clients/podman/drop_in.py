@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from localreg.clients import registries_conf as conf
-from localreg.clients.marked_entries import list_marked, set_entries
+from localreg.clients.podman import registries_conf as conf
+from localreg.clients.podman.entries import list_marked, set_entries
 from localreg.errors import ConfigError
 
 Scope = Literal["auto", "user", "system"]

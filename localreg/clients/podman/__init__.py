@@ -1,0 +1,1 @@
+"""The `podman` program as a client of the registry."""

@@ -29,7 +29,7 @@ OWNERS = {
     "podman": ("engines.podman",),
     "requests": ("engines.docker", "engines.podman", "engines.common.reasons"),
     "urllib3": ("engines.docker", "engines.podman", "engines.common.reasons", "oci."),
-    "psutil": ("system.ports", "tunnels.place"),
+    "psutil": ("system.ports", "tunnels.files"),
     "tomlkit": ("clients.",),
     "typer": ("cli.",),
     "rich": ("output.",),

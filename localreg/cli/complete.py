@@ -88,7 +88,7 @@ def _options_of(command: Any, context: Any) -> dict[str, Any]:
 
 
 def _open_tunnels() -> Iterator[TunnelSpec]:
-    from localreg.tunnels.place import iter_places  # noqa: PLC0415 -- for this one command
+    from localreg.tunnels.files import iter_places  # noqa: PLC0415 -- for this one command
 
     # Without a question to their processes, which may take its time.
     yield from filter(None, (place.read() for place in iter_places()))

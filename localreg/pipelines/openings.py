@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 
 from localreg.system.address import Address
-from localreg.tunnels.listing import list_tunnels
+from localreg.tunnels.ls import list_tunnels
 from localreg.tunnels.spec import LOOPBACK, TunnelSpec
 
 _SSH_PORT = "22"

@@ -25,13 +25,16 @@ from localreg.engines.port import Container, ContainerState, Endpoint, TlsFiles
 from localreg.errors import HostKeyError, TunnelError, UsageError
 from localreg.registry.container import Registry
 from localreg.system.waiting import wait_until
-from localreg.tunnels import control, keeper, listing, place, program
-from localreg.tunnels.control import ControlServer
-from localreg.tunnels.place import MARK, iter_places, place_of, wait_for_end
-from localreg.tunnels.planning import check_request, plan_program, plan_ssh
-from localreg.tunnels.pushes import last_push
+from localreg.tunnels import files as place
+from localreg.tunnels import ls as listing
+from localreg.tunnels.files import MARK, iter_places, place_of, wait_for_end
+from localreg.tunnels.keep import control, program
+from localreg.tunnels.keep import process as keeper
+from localreg.tunnels.keep.control import ControlServer
+from localreg.tunnels.keep.pushes import last_push
+from localreg.tunnels.open import check_request, plan_program, plan_ssh
 from localreg.tunnels.spec import LogSource, Push, TunnelSpec, TunnelStatus
-from localreg.tunnels.ssh_words import explain, far_address, spoken
+from localreg.tunnels.ssh.messages import explain, far_address, spoken
 
 SPEC = TunnelSpec("ci@far", 5000, "registry", "localhost:5000", "127.0.0.1:5000")
 

@@ -13,11 +13,11 @@ from fake_registry import FakeRegistry
 
 from localreg.errors import HostKeyError, LocalregError, PortTakenError, TunnelError
 from localreg.system.waiting import wait_until
-from localreg.tunnels import control, supervisor
-from localreg.tunnels.link import Pause, Sight
-from localreg.tunnels.place import Place
+from localreg.tunnels.files import Place
+from localreg.tunnels.keep import control, supervisor
+from localreg.tunnels.keep.link import Pause, Sight
+from localreg.tunnels.keep.supervisor import Supervisor, seconds_until_next
 from localreg.tunnels.spec import TunnelSpec, TunnelStatus
-from localreg.tunnels.supervisor import Supervisor, seconds_until_next
 
 PATIENCE = 10
 

@@ -11,7 +11,7 @@ from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.errors import UsageError
 from localreg.output.tunnels import render_closed
-from localreg.tunnels.listing import close_tunnels, fits, list_tunnels
+from localreg.tunnels.ls import close_tunnels, fits, list_tunnels
 
 app = command_app()
 

@@ -17,7 +17,7 @@ from localreg.errors import INTERRUPTED, TERMINATED
 from localreg.output.humane import printable
 from localreg.output.live_line import LiveLine
 from localreg.output.tunnels import live_line, render_open, render_state
-from localreg.tunnels import keeper
+from localreg.tunnels.keep import process as keeper
 from localreg.tunnels.spec import TunnelStatus
 
 app = command_app()

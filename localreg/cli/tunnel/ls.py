@@ -8,7 +8,7 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.output.tunnels import render_list
-from localreg.tunnels.listing import list_tunnels
+from localreg.tunnels.ls import list_tunnels
 
 app = command_app()
 

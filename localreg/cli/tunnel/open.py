@@ -16,10 +16,10 @@ from localreg.engines.discovery.select import Selection
 from localreg.errors import ConflictError, TunnelError
 from localreg.output.tunnels import close_command, render_open
 from localreg.registry.container import Registry, get_running_registry
-from localreg.tunnels import keeper
-from localreg.tunnels.listing import get_status
-from localreg.tunnels.place import Place, place_of
-from localreg.tunnels.planning import check_request, plan_program, plan_ssh
+from localreg.tunnels.files import Place, place_of
+from localreg.tunnels.keep import process as keeper
+from localreg.tunnels.ls import get_status
+from localreg.tunnels.open import check_request, plan_program, plan_ssh
 from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, UP, LogSource, TunnelSpec, TunnelStatus
 
 app = command_app()

@@ -12,11 +12,11 @@ from functools import partial
 
 from localreg.errors import HostKeyError, LocalregError, PortTakenError, TunnelError
 from localreg.oci.ping import is_ready
-from localreg.tunnels import control
-from localreg.tunnels.control import ControlServer
-from localreg.tunnels.link import Link
-from localreg.tunnels.place import Place
-from localreg.tunnels.pushes import find_last_push
+from localreg.tunnels.files import Place
+from localreg.tunnels.keep import control
+from localreg.tunnels.keep.control import ControlServer
+from localreg.tunnels.keep.link import Link
+from localreg.tunnels.keep.pushes import find_last_push
 from localreg.tunnels.spec import UP, TunnelSpec, TunnelState, TunnelStatus
 
 _LOOK_EVERY = 60.0

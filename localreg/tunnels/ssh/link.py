@@ -23,11 +23,11 @@ from localreg.oci.ping import is_registry
 from localreg.system import processes
 from localreg.system.address import Address
 from localreg.system.unix_socket import UnixHTTPConnection
-from localreg.tunnels import ssh_words
-from localreg.tunnels.link import Pause, Sight
-from localreg.tunnels.place import MARK, Place
+from localreg.tunnels.files import MARK, Place
+from localreg.tunnels.keep.link import Pause, Sight
 from localreg.tunnels.spec import LOOPBACK, TunnelSpec
-from localreg.tunnels.ssh_output import SshOutput
+from localreg.tunnels.ssh import messages as ssh_words
+from localreg.tunnels.ssh.output import SshOutput
 
 _LOGIN_SECONDS = 60.0
 """How long a login may take, with a key that wants to be touched."""

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from localreg.errors import UsageError
 from localreg.registry.container import Registry
 from localreg.system.address import LAST_PORT, Address
-from localreg.tunnels.openssh import OURS
 from localreg.tunnels.spec import LOOPBACK, LogSource, TunnelSpec
+from localreg.tunnels.ssh.link import OURS
 
 _ALSO_OURS = frozenset({"controlpath", "localforward", "remoteforward", "dynamicforward"})
 

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from localreg.errors import TunnelError
-from localreg.tunnels import control
-from localreg.tunnels.place import Place, iter_places, wait_for_end
+from localreg.tunnels.files import Place, iter_places, wait_for_end
+from localreg.tunnels.keep import control
 from localreg.tunnels.spec import TunnelSpec, TunnelStatus
 
 _CLOSE_SECONDS = 10.0

@@ -19,11 +19,11 @@ from functools import cache
 from pathlib import Path
 
 from localreg.errors import INTERRUPTED, TERMINATED, TunnelError
-from localreg.tunnels.openssh import SshLink
-from localreg.tunnels.place import MARK, Place, place_of
-from localreg.tunnels.program import ProgramLink
+from localreg.tunnels.files import MARK, Place, place_of
+from localreg.tunnels.keep.program import ProgramLink
+from localreg.tunnels.keep.supervisor import Supervisor
 from localreg.tunnels.spec import TunnelSpec, TunnelStatus
-from localreg.tunnels.supervisor import Supervisor
+from localreg.tunnels.ssh.link import SshLink
 
 _LONGEST_LOG = 1 << 20
 

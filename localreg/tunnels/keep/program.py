@@ -17,8 +17,8 @@ from collections.abc import Callable
 from localreg.errors import TunnelError
 from localreg.oci.ping import is_answer_of_registry
 from localreg.system import processes
-from localreg.tunnels.link import Pause, Sight
-from localreg.tunnels.place import MARK, Place
+from localreg.tunnels.files import MARK, Place
+from localreg.tunnels.keep.link import Pause, Sight
 from localreg.tunnels.spec import TunnelSpec
 
 _START_SECONDS = 30.0

@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 from localreg.system.processes import lines_of
-from localreg.tunnels import ssh_words
+from localreg.tunnels.ssh import messages as ssh_words
 
 _MOST_LINES = 200
 _END_SECONDS = 1.0

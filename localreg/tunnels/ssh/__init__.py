@@ -1,0 +1,1 @@
+"""Tunnels through the system's OpenSSH client."""

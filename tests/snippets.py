@@ -14,8 +14,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from localreg.pipelines.request import Request, plan_pipeline
-from localreg.pipelines.snippets import pipeline_text
+from localreg.ci.request import Request, plan_pipeline
+from localreg.ci.text import pipeline_text
 
 HOST = "ci@build.example.com"
 KINDS = [

@@ -19,7 +19,7 @@ LAYERS = [
     {"engines"},
     {"registry"},
     {"clients", "content", "images", "settings", "tunnels"},
-    {"output", "pipelines"},
+    {"output", "ci"},
     {"cli", "__main__"},
 ]
 """From the bottom to the top; a module imports from its own layer and from those below."""

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from localreg.ci.request import Request, System, plan_pipeline
+from localreg.ci.text import pipeline_text
+from localreg.ci.tunnels import list_openings
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.engines.port import EngineName
-from localreg.pipelines.openings import list_openings
-from localreg.pipelines.request import Request, System, plan_pipeline
-from localreg.pipelines.snippets import pipeline_text
 
 app = command_app()
 

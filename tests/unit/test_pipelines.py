@@ -14,10 +14,10 @@ import jsonschema
 import pytest
 from snippets import HOST, KINDS, parsed, steps
 
+from localreg.ci.request import Pipeline, Request, System, plan_pipeline
+from localreg.ci.text import pipeline_text
+from localreg.ci.tunnels import Opening, login_of
 from localreg.errors import UsageError
-from localreg.pipelines.openings import Opening, login_of
-from localreg.pipelines.request import Pipeline, Request, System, plan_pipeline
-from localreg.pipelines.snippets import pipeline_text
 from localreg.system.address import Address
 from localreg.tunnels.spec import TunnelSpec
 

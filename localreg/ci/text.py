@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Mapping
 from importlib.resources import files
 
-from localreg.pipelines.request import Pipeline
+from localreg.ci.request import Pipeline
 
 _PLACE = re.compile(r"^(?P<indent> *)@\{(?P<whole>\w+)\}$|@\{(?P<part>\w+)\}", re.MULTILINE)
 _GIVEN_KEY = '-i "$key" -o IdentitiesOnly=yes'
@@ -76,4 +76,4 @@ def _filled(name: str, values: Mapping[str, str]) -> str:
             return values[place["part"]]
         return textwrap.indent(values[place["whole"]], place["indent"])
 
-    return _PLACE.sub(put, files("localreg.pipelines").joinpath(f"templates/{name}").read_text().rstrip("\n"))
+    return _PLACE.sub(put, files("localreg.ci").joinpath(f"templates/{name}").read_text().rstrip("\n"))

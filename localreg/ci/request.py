@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from localreg.ci.tunnels import Opening
 from localreg.engines.port import EngineName
 from localreg.errors import InvalidReferenceError, UsageError
 from localreg.oci.reference import parse_reference, registry_reference
-from localreg.pipelines.openings import Opening
 from localreg.system.address import Address
 from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, LOOPBACK
 

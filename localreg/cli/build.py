@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
+from localreg.cli.batch import do_each, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.cli.several import do_each, show_all
 from localreg.engines.discovery.builder import BuildRequest, find_builder
 from localreg.images.build import check_request, plan_build, push_built, run_build, told_that_it_is_built
 from localreg.images.push import Transferred
-from localreg.output.transfers import render
+from localreg.output.push import render
 from localreg.registry.container import get_running_registry
 
 app = command_app()

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from localreg.cli.batch import Failures, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.cli.several import Failures, show_all
 from localreg.content.ls import list_images
 from localreg.errors import RepositoryNotFoundError
 from localreg.oci.api import RegistryClient

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
+from localreg.cli.batch import do_each, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.cli.several import do_each, show_all
 from localreg.errors import UsageError
 from localreg.images import push as images
-from localreg.output.transfers import render
+from localreg.output.push import render
 from localreg.registry.container import get_running_registry
 
 app = command_app()

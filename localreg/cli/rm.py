@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from localreg.cli.batch import do_each, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.other_registry import refuse_other_registries
 from localreg.cli.session import session_of
-from localreg.cli.several import do_each, show_all
 from localreg.content import rm as removal
 from localreg.oci.reference import parse_reference
 from localreg.output.rm import render

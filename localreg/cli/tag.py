@@ -10,7 +10,7 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.images import push as images
-from localreg.output.transfers import render_tag
+from localreg.output.push import render_tag
 from localreg.registry.container import get_registry
 
 app = command_app()

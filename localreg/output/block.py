@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from localreg.output.humane import home_shortened
+from localreg.output.text import home_shortened
 
 _INDENT = "  "
 _GLUE = "\0"

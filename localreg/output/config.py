@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from localreg.output.block import aligned
-from localreg.output.humane import printable
 from localreg.output.streams import Renderings
+from localreg.output.text import printable
 from localreg.settings import Value
 
 _SPOKEN = {

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from localreg.content.ls import ListedImage, Listing
 from localreg.errors import LocalregError
-from localreg.output.humane import ago, printable, size
-from localreg.output.registries import time_json
+from localreg.output.registry import time_json
 from localreg.output.streams import Renderings, error_as_json
 from localreg.output.table import columns
+from localreg.output.text import ago, printable, size
 
 _SHORT_DIGEST = 12
 

@@ -21,7 +21,7 @@ from rich.table import Column
 from rich.text import Text
 
 from localreg.engines import port as base
-from localreg.output.humane import size
+from localreg.output.text import size
 
 _NARROW = 72
 _BESIDE_BAR = 62

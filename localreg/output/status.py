@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from localreg.output.block import block
-from localreg.output.humane import ago
-from localreg.output.registries import engine_json, engine_line, reach_line, registry_json, started, title
+from localreg.output.registry import engine_json, engine_line, reach_line, registry_json, started, title
 from localreg.output.streams import Renderings
 from localreg.output.table import columns
+from localreg.output.text import ago
 from localreg.registry.container import start_command
 from localreg.registry.status import Health, SeenRegistry, Status
 

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from localreg.errors import LocalregError
 from localreg.output.block import fold
-from localreg.output.humane import printable
+from localreg.output.text import printable
 
 SCHEMA_VERSION = 1
 _DETAIL_INDENT = "    "

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from localreg.output.block import block
-from localreg.output.humane import ago, printable
 from localreg.output.streams import Renderings
 from localreg.output.table import columns
+from localreg.output.text import ago, printable
 from localreg.tunnels.spec import TunnelSpec, TunnelStatus
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localreg.engines.port import EngineInfo, VolumeMount
 from localreg.output.block import block
-from localreg.output.registries import engine_json, engine_line, reach_line, registry_json, started, title
+from localreg.output.registry import engine_json, engine_line, reach_line, registry_json, started, title
 from localreg.output.streams import Renderings
 from localreg.registry.up import UpAction, UpResult
 

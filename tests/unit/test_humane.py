@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from localreg.output.humane import ago, duration, printable, size
+from localreg.output.text import ago, duration, printable, size
 
 
 @pytest.mark.parametrize(

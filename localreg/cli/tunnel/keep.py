@@ -14,8 +14,8 @@ import typer
 from localreg.cli.commands import Command, ReaderGoneError, command_app
 from localreg.cli.session import Session, session_of
 from localreg.errors import INTERRUPTED, TERMINATED
-from localreg.output.humane import printable
 from localreg.output.live_line import LiveLine
+from localreg.output.text import printable
 from localreg.output.tunnels import live_line, render_open, render_state
 from localreg.tunnels.keep import process as keeper
 from localreg.tunnels.spec import TunnelStatus

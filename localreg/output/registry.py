@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from localreg.engines.port import EngineInfo
-from localreg.output.humane import ago
+from localreg.output.text import ago
 from localreg.registry.container import Registry
 
 _DEFAULT_CONTEXT = "unix:///var/run/docker.sock"

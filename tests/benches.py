@@ -16,7 +16,8 @@ from fakes import FakeEngine
 
 from localreg.engines.docker.engine import DockerEngine
 from localreg.engines.podman.engine import PodmanEngine
-from localreg.engines.port import Endpoint, Engine
+from localreg.engines.port import Engine
+from localreg.engines.values import Endpoint
 from localreg.system.waiting import wait_until
 
 

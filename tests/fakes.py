@@ -15,7 +15,7 @@ from typing import Self
 
 from localreg.engines.common.ports import published_port
 from localreg.engines.common.transfer_errors import transfer_error
-from localreg.engines.port import (
+from localreg.engines.values import (
     AnonymousMount,
     Container,
     ContainerSpec,

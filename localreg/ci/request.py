@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from localreg.ci.tunnels import Opening
-from localreg.engines.port import EngineName
+from localreg.engines.values import EngineName
 from localreg.errors import InvalidReferenceError, UsageError
 from localreg.oci.reference import parse_reference, registry_reference
 from localreg.system.address import Address

@@ -13,7 +13,7 @@ from localreg.ci.tunnels import list_openings
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.engines.port import EngineName
+from localreg.engines.values import EngineName
 
 app = command_app()
 

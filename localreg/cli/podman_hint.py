@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localreg.clients.podman.registries_conf import find_permission
-from localreg.engines.port import EngineInfo
+from localreg.engines.values import EngineInfo
 from localreg.errors import ConfigError
 from localreg.registry.container import Registry
 

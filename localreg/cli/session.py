@@ -15,7 +15,8 @@ from localreg.output.streams import Format, Streams
 if TYPE_CHECKING:
     # What talks to engines takes as long to load as all else; help and version have no use for it.
     from localreg.engines.discovery.select import EngineChoice, Selection, Survey
-    from localreg.engines.port import Engine, Progress
+    from localreg.engines.port import Engine
+    from localreg.engines.values import Progress
     from localreg.settings import Value
 
 DEFAULT_NAME = "registry"

@@ -11,7 +11,8 @@ from functools import partial
 from http import HTTPStatus
 
 from localreg.engines.common.ports import DISK_FULL
-from localreg.engines.port import Engine, Image, Progress, TransferState
+from localreg.engines.port import Engine
+from localreg.engines.values import Image, Progress, TransferState
 from localreg.errors import (
     ImageNotFoundError,
     InvalidReferenceError,

@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from localreg.engines.port import Engine, Progress, TransferState
+from localreg.engines.port import Engine
+from localreg.engines.values import Progress, TransferState
 from localreg.errors import EngineError, EngineLostError, LocalregError, RegistryUnreachableError
 from localreg.images.stuck_push import StandstillDetector
 from localreg.images.watchdog import watched

@@ -20,7 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column
 from rich.text import Text
 
-from localreg.engines import port as base
+from localreg.engines import values
 from localreg.output.text import size
 
 _NARROW = 72
@@ -34,7 +34,7 @@ class _Bar(BarColumn):
         """A bar; nothing where it would have to be invented."""
         bar = super().render(task)
         return (
-            bar if task.fields["sized"] or task.fields["state"] is base.TransferState.EXISTS else ProgressBar(width=0)
+            bar if task.fields["sized"] or task.fields["state"] is values.TransferState.EXISTS else ProgressBar(width=0)
         )
 
 
@@ -46,7 +46,7 @@ class _Bytes(ProgressColumn):
         self._has_room = has_room
 
     def render(self, task: Task) -> Text:
-        if task.fields["state"] in (base.TransferState.EXISTS, base.TransferState.RETRYING):
+        if task.fields["state"] in (values.TransferState.EXISTS, values.TransferState.RETRYING):
             return Text(task.fields["state"])
         if task.total is None or not task.fields["sized"]:
             return Text("done" if task.finished else "")
@@ -93,7 +93,7 @@ class TransferDisplay:
                 self._progress.update(task.id, visible=False)
         self._progress.stop()
 
-    def show(self, step: base.Progress) -> None:
+    def show(self, step: values.Progress) -> None:
         """Take in one step."""
         if step.layer is None:
             return
@@ -103,7 +103,7 @@ class TransferDisplay:
         self._progress.update(task, total=step.total, completed=step.current, state=step.state)
         if step.total is not None:
             self._progress.update(task, sized=True)
-        if step.state in (base.TransferState.DONE, base.TransferState.EXISTS):
+        if step.state in (values.TransferState.DONE, values.TransferState.EXISTS):
             # A bar needs a total to be full, also where nobody said one.
             total = self._progress.tasks[task].total or 1
             self._progress.update(task, total=total, completed=total)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from localreg.engines.port import EngineInfo
+from localreg.engines.values import EngineInfo
 from localreg.output.text import ago
 from localreg.registry.container import Registry
 

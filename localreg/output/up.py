@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localreg.engines.port import EngineInfo, VolumeMount
+from localreg.engines.values import EngineInfo, VolumeMount
 from localreg.output.block import block
 from localreg.output.registry import engine_json, engine_line, reach_line, registry_json, started, title
 from localreg.output.streams import Renderings

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from localreg.engines.common.ports import LOCALHOST, leads_to
-from localreg.engines.port import (
+from localreg.engines.port import ContainerRuntime
+from localreg.engines.values import (
     AnonymousMount,
     Container,
-    ContainerRuntime,
     ContainerState,
     HostPathMount,
     Mount,

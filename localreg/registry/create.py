@@ -7,7 +7,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from localreg.engines.port import AnonymousMount, ContainerSpec, Engine, HostPathMount, Mount, VolumeMount
+from localreg.engines.port import Engine
+from localreg.engines.values import AnonymousMount, ContainerSpec, HostPathMount, Mount, VolumeMount
 from localreg.errors import LocalregError, NameTakenError, PortTakenError, RegistryNotReadyError
 from localreg.registry import container as container_of
 from localreg.registry.container import CONTAINER_PORT, DATA_FOLDER, Registry, RegistryOptions, default_volume

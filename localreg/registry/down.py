@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from localreg.engines.port import AnonymousMount, ContainerState, Engine, HostPathMount, Volume, VolumeMount
+from localreg.engines.port import Engine
+from localreg.engines.values import AnonymousMount, ContainerState, HostPathMount, Volume, VolumeMount
 from localreg.errors import ContainerNotFoundError, NotOursError
 from localreg.registry.container import NAME_LABEL, Registry, find_registry, is_ours
 from localreg.registry.recovery import recover

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from localreg.engines.port import Engine, Image, Progress
+from localreg.engines.port import Engine
+from localreg.engines.values import Image, Progress
 from localreg.errors import EngineLostError, ImageNotFoundError, LocalregError
 from localreg.oci.archive.describe import ArchiveKind, describe_archive
 from localreg.oci.archive.files import as_plain_archive

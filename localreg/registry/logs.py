@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from localreg.engines.port import Container, ContainerRuntime, LogChunk
+from localreg.engines.port import ContainerRuntime
+from localreg.engines.values import Container, LogChunk
 from localreg.errors import ContainerNotFoundError, UsageError
 from localreg.registry.container import get_registry
 

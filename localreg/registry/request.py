@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localreg.engines.port import Progress
+from localreg.engines.values import Progress
 from localreg.registry.container import RegistryOptions
 from localreg.registry.port import PortClaims
 from localreg.registry.pull_policy import PullPolicy

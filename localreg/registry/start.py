@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from localreg.engines.port import Container, ContainerRuntime, ContainerSpec, ContainerState
+from localreg.engines.port import ContainerRuntime
+from localreg.engines.values import Container, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
 from localreg.oci.ping import is_ready
 from localreg.registry.container import Registry

@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from localreg.engines.port import (
-    ContainerState,
-    Engine,
-    EngineInfo,
-    Image,
-)
+from localreg.engines.port import Engine
+from localreg.engines.values import ContainerState, EngineInfo, Image
 from localreg.errors import LocalregError
 from localreg.oci.ping import is_ready
 from localreg.registry.container import Registry, find_registry

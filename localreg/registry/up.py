@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
-from localreg.engines.port import ContainerState, Engine
+from localreg.engines.port import Engine
+from localreg.engines.values import ContainerState
 from localreg.errors import (
     ConflictError,
     NameTakenError,

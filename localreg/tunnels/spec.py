@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from localreg.engines.port import Endpoint, EngineName, TlsFiles
+from localreg.engines.values import Endpoint, EngineName, TlsFiles
 from localreg.system.address import Address
 
 DEFAULT_REMOTE_PORT = 5000

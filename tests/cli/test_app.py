@@ -12,7 +12,7 @@ from localreg.cli import session
 from localreg.cli.app import main
 from localreg.engines.discovery import select
 from localreg.engines.discovery.select import Selection, Survey
-from localreg.engines.port import ContainerSpec, VolumeMount
+from localreg.engines.values import ContainerSpec, VolumeMount
 from localreg.output.streams import Format, Streams
 from localreg.registry.container import RegistryOptions, default_volume, labels_of, volume_labels
 from localreg.settings import SETTINGS

@@ -19,7 +19,7 @@ from localreg.cli.app import main
 from localreg.engines.discovery import select
 from localreg.engines.discovery.probe import Answer
 from localreg.engines.discovery.select import Selection, Survey
-from localreg.engines.port import Endpoint, EngineInfo, EngineName
+from localreg.engines.values import Endpoint, EngineInfo, EngineName
 from localreg.system.address import Address
 
 WITHOUT_JSON = {"logs", "completion", "ci"}

@@ -17,7 +17,7 @@ from archives import write_image
 from beds import free_port
 from benches import Bench
 
-from localreg.engines.port import AnonymousMount, Container, ContainerSpec, ContainerState, LogChunk, VolumeMount
+from localreg.engines.values import AnonymousMount, Container, ContainerSpec, ContainerState, LogChunk, VolumeMount
 from localreg.errors import (
     ContainerNotFoundError,
     EngineLostError,

@@ -13,7 +13,7 @@ from typer.main import get_command
 from localreg.cli.build import app
 from localreg.engines.common.values import read_image
 from localreg.engines.discovery.builder import Builder, BuildRequest
-from localreg.engines.port import AnonymousMount, ContainerSpec
+from localreg.engines.values import AnonymousMount, ContainerSpec
 from localreg.errors import BuildFailedError, EngineError, LocalregError, RegistryError, UsageError
 from localreg.images.build import check_request, plan_build, push_built, run_build
 from localreg.images.push import Transfer

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from localreg.engines.discovery.builder import BuildRequest, Outcome, find_builder
-from localreg.engines.port import EngineInfo
+from localreg.engines.values import EngineInfo
 from localreg.errors import BuilderMissingError, EngineError
 
 STAND_IN = """#!{python}

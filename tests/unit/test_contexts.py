@@ -8,7 +8,7 @@ import pytest
 
 from localreg.engines.discovery.contexts import BrokenContextError, context_endpoint, current_context, variable_endpoint
 from localreg.engines.discovery.select import named_endpoints
-from localreg.engines.port import Endpoint, TlsFiles
+from localreg.engines.values import Endpoint, TlsFiles
 
 
 def write_context(folder: Path, name: str, host: str) -> None:

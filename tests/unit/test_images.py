@@ -6,7 +6,7 @@ import pytest
 from fake_registry import FakeRegistry
 from fakes import FakeEngine
 
-from localreg.engines.port import AnonymousMount, ContainerSpec
+from localreg.engines.values import AnonymousMount, ContainerSpec
 from localreg.errors import RegistryError
 from localreg.images.push import Transferred, plan_pull, pull
 from localreg.registry.container import Registry

@@ -10,7 +10,7 @@ import pytest
 from fake_registry import FakeRegistry
 from fakes import FakeEngine
 
-from localreg.engines.port import EngineInfo, VolumeMount
+from localreg.engines.values import EngineInfo, VolumeMount
 from localreg.errors import (
     EngineError,
     OptionsDifferError,

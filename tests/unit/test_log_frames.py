@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localreg.engines.common.log_frames import iter_log_chunks
-from localreg.engines.port import LogChunk
+from localreg.engines.values import LogChunk
 from localreg.errors import EngineLostError
 
 frames = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=40)), max_size=8)

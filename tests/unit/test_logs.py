@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fakes import FakeEngine
 
-from localreg.engines.port import Container, ContainerState, LogChunk
+from localreg.engines.values import Container, ContainerState, LogChunk
 from localreg.registry.logs import iter_log
 
 IMAGE = "registry:2.8.3"

@@ -13,7 +13,7 @@ import pytest
 
 from localreg.engines.podman.connection import Connection, podman_errors
 from localreg.engines.podman.engine import PodmanEngine
-from localreg.engines.port import Endpoint
+from localreg.engines.values import Endpoint
 from localreg.errors import EngineError, EngineLostError, ImageNotFoundError
 
 PING = b"HTTP/1.1 200 OK\r\nConnection: close\r\nLibpod-API-Version: 5.4.2\r\nContent-Length: 2\r\n\r\nOK"

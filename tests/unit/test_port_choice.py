@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from localreg.engines.discovery.probe import Answer, SeenContainer
-from localreg.engines.port import Endpoint
+from localreg.engines.values import Endpoint
 from localreg.errors import PortTakenError
 from localreg.registry.container import RegistryOptions, labels_of
 from localreg.registry.port import PortClaims, choose_port

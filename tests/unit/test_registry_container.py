@@ -9,7 +9,7 @@ import pytest
 from fakes import FakeEngine
 
 from localreg.engines.common.ports import published_port
-from localreg.engines.port import AnonymousMount, Container, ContainerSpec, Endpoint, PublishedPort
+from localreg.engines.values import AnonymousMount, Container, ContainerSpec, Endpoint, PublishedPort
 from localreg.errors import ConflictError, UsageError
 from localreg.images.push import plan_push
 from localreg.oci.reference import parse_reference

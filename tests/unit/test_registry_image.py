@@ -10,7 +10,7 @@ from fakes import FakeEngine
 from oci_archives import OciArchive, docker_archive, oci_archive
 from programs import DISTRIBUTION, write_program
 
-from localreg.engines.port import EngineInfo, Image, Progress
+from localreg.engines.values import EngineInfo, Image, Progress
 from localreg.errors import EngineLostError, ImageNotFoundError, InvalidArchiveError, RegistryUnreachableError
 from localreg.oci.archive.describe import ArchiveKind, describe_archive
 from localreg.oci.archive.write import written_archive

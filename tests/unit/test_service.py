@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from localreg.engines.podman.service import end_hanging_service, private_service
-from localreg.engines.port import Endpoint
+from localreg.engines.values import Endpoint
 from localreg.errors import EngineError, LocalregError
 from localreg.system.waiting import wait_until
 

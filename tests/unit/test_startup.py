@@ -11,7 +11,7 @@ import pytest
 from fakes import FakeEngine
 
 from localreg.engines.common.ports import published_port
-from localreg.engines.port import AnonymousMount, ContainerSpec, Endpoint, LogChunk
+from localreg.engines.values import AnonymousMount, ContainerSpec, Endpoint, LogChunk
 from localreg.errors import RegistryNotReadyError
 from localreg.registry.container import Registry
 from localreg.registry.start import await_registry

@@ -10,7 +10,7 @@ import pytest
 
 from localreg.engines.common.events import iter_load, iter_pull, iter_push
 from localreg.engines.podman.events import iter_pull_with_bytes, iter_transfer
-from localreg.engines.port import Progress, TransferState
+from localreg.engines.values import Progress, TransferState
 from localreg.errors import (
     EngineError,
     ImageNotFoundError,

@@ -11,7 +11,7 @@ import pytest
 from fake_registry import FakeRegistry
 from fakes import FakeEngine
 
-from localreg.engines.port import AnonymousMount, ContainerSpec, EngineInfo, Image, LogChunk, Progress, TransferState
+from localreg.engines.values import AnonymousMount, ContainerSpec, EngineInfo, Image, LogChunk, Progress, TransferState
 from localreg.errors import EngineError
 from localreg.images import watchdog as stalls
 from localreg.images.transfer import push_steps

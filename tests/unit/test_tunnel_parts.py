@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from localreg.engines.common.ports import published_port
-from localreg.engines.port import Container, ContainerState, Endpoint, TlsFiles
+from localreg.engines.values import Container, ContainerState, Endpoint, TlsFiles
 from localreg.errors import HostKeyError, TunnelError, UsageError
 from localreg.registry.container import Registry
 from localreg.system.waiting import wait_until

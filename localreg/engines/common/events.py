@@ -8,7 +8,7 @@ from typing import Any
 
 from localreg.engines.common.ports import DISK_FULL
 from localreg.engines.common.transfer_errors import transfer_error
-from localreg.engines.port import Progress, TransferState
+from localreg.engines.values import Progress, TransferState
 from localreg.errors import EngineError, InvalidArchiveError
 
 _PUSHED_DIGEST = re.compile(r"digest: (sha256:[0-9a-f]{64})")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 
-from localreg.engines.port import LogChunk
+from localreg.engines.values import LogChunk
 from localreg.errors import EngineLostError
 
 _HEADER = struct.Struct(">BxxxL")

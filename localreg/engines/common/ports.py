@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from localreg.engines.port import Endpoint, PublishedPort
+from localreg.engines.values import Endpoint, PublishedPort
 from localreg.system.address import Address
 from localreg.system.ports import is_own_address
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from localreg.engines.common.ports import is_anonymous, published_port
-from localreg.engines.port import (
+from localreg.engines.values import (
     AnonymousMount,
     Container,
     ContainerState,

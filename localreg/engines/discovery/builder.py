@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localreg.engines.discovery.select import usual_podman_sockets
-from localreg.engines.port import EngineInfo
+from localreg.engines.values import EngineInfo
 from localreg.errors import BuilderMissingError, EngineError
 from localreg.system.orphans import adopted_orphans, ending_with_us
 from localreg.system.packages import install_command

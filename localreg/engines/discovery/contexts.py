@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from localreg.engines.port import Endpoint, TlsFiles
+from localreg.engines.values import Endpoint, TlsFiles
 from localreg.errors import Unavailable
 
 _CURE = "docker context ls"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from localreg.engines.port import Endpoint, EngineName, TlsFiles
+from localreg.engines.values import Endpoint, EngineName, TlsFiles
 from localreg.errors import Unavailable
 from localreg.system.address import Address
 from localreg.system.unix_socket import UnixHTTPConnection

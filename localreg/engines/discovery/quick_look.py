@@ -17,7 +17,7 @@ from localreg.engines.discovery.select import (
     usual_podman_sockets,
 )
 from localreg.engines.podman.service import find_private_socket
-from localreg.engines.port import Endpoint, EngineName
+from localreg.engines.values import Endpoint, EngineName
 from localreg.errors import AmbiguousEngineError
 
 SECONDS = 1.0

@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 from localreg.engines.discovery import probe
 from localreg.engines.discovery.contexts import BrokenContextError, context_endpoint, current_context, variable_endpoint
-from localreg.engines.port import Endpoint, Engine, EngineName
+from localreg.engines.port import Engine
+from localreg.engines.values import Endpoint, EngineName
 from localreg.errors import AmbiguousEngineError, EngineUnavailableError, LocalregError, Unavailable
 
 EngineChoice = Literal["auto", "docker", "podman"]

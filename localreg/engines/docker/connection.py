@@ -12,7 +12,7 @@ import requests.exceptions
 import urllib3.exceptions
 
 from localreg.engines.common.reasons import reason_of
-from localreg.engines.port import Endpoint
+from localreg.engines.values import Endpoint
 from localreg.errors import EngineError, EngineLostError, LocalregError
 
 _REQUEST_SECONDS = 60

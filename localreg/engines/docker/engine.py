@@ -16,8 +16,8 @@ from localreg.engines.common.ports import PORT_TAKEN
 from localreg.engines.common.values import read_container
 from localreg.engines.docker.connection import Connection, docker_errors, said
 from localreg.engines.docker.images import DockerImages
-from localreg.engines.port import (
-    PING_SECONDS,
+from localreg.engines.port import PING_SECONDS
+from localreg.engines.values import (
     AnonymousMount,
     Container,
     ContainerSpec,

@@ -15,7 +15,7 @@ from localreg.engines.common.events import iter_load, iter_pull, iter_push
 from localreg.engines.common.ports import DISK_FULL
 from localreg.engines.common.values import read_image
 from localreg.engines.docker.connection import Connection, docker_errors, said
-from localreg.engines.port import Image, Progress
+from localreg.engines.values import Image, Progress
 from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError
 
 

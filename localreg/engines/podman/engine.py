@@ -19,8 +19,8 @@ from localreg.engines.common.values import read_container
 from localreg.engines.podman.connection import NEVER, REQUEST_SECONDS, Connection, podman_errors, quoted, said
 from localreg.engines.podman.images import PodmanImages
 from localreg.engines.podman.service import end_hanging_service
-from localreg.engines.port import (
-    PING_SECONDS,
+from localreg.engines.port import PING_SECONDS
+from localreg.engines.values import (
     AnonymousMount,
     Container,
     ContainerSpec,

@@ -9,7 +9,7 @@ from typing import Any
 
 from localreg.engines.common.events import iter_pull
 from localreg.engines.common.transfer_errors import transfer_error
-from localreg.engines.port import Progress, TransferState
+from localreg.engines.values import Progress, TransferState
 from localreg.errors import EngineError
 
 _BLOB = re.compile(r"Copying blob (?:sha256:)?([0-9a-f]{12})[0-9a-f]*(.*)")

@@ -14,7 +14,7 @@ from localreg.engines.common.transfer_errors import transfer_error
 from localreg.engines.common.values import read_image
 from localreg.engines.podman.connection import NEVER, Connection, podman_errors, quoted, said
 from localreg.engines.podman.events import iter_pull_with_bytes, iter_transfer
-from localreg.engines.port import EngineInfo, Image, Progress
+from localreg.engines.values import EngineInfo, Image, Progress
 from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError
 
 _FIRST_WITH_PULL_BYTES = (4, 8)

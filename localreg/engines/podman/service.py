@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from localreg.engines.port import Endpoint
+from localreg.engines.values import Endpoint
 from localreg.errors import EngineError
 from localreg.system.runtime_folder import possible_folders, runtime_folder
 from localreg.system.unix_socket import UnixHTTPConnection, count_connections, count_own_connections, find_listener

@@ -9,13 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from localreg.engines.discovery import probe
 from localreg.engines.discovery.contexts import BrokenContextError
-from localreg.engines.discovery.select import (
-    EngineChoice,
-    choose,
-    named_endpoints,
-    usual_docker_endpoints,
-    usual_podman_sockets,
-)
+from localreg.engines.discovery.endpoints import named_endpoints, usual_docker_endpoints, usual_podman_sockets
+from localreg.engines.discovery.select import EngineChoice, choose
 from localreg.engines.podman.service import find_private_socket
 from localreg.engines.values import Endpoint, EngineName
 from localreg.errors import AmbiguousEngineError

@@ -9,7 +9,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from localreg.engines.discovery import probe
-from localreg.engines.discovery.contexts import BrokenContextError, context_endpoint, current_context, variable_endpoint
+from localreg.engines.discovery.contexts import BrokenContextError
+from localreg.engines.discovery.endpoints import named_endpoints, usual_docker_endpoints, usual_podman_sockets
 from localreg.engines.port import Engine
 from localreg.engines.values import Endpoint, EngineName
 from localreg.errors import AmbiguousEngineError, EngineUnavailableError, LocalregError, Unavailable
@@ -164,17 +165,6 @@ def _named(wanted: Sequence[EngineName], volume: str, environ: Mapping[str, str]
     ]
 
 
-def named_endpoints(wanted: Sequence[EngineName], environ: Mapping[str, str]) -> list[tuple[str, EngineName, Endpoint]]:
-    """The variables that name an engine, and where."""
-    variables: tuple[tuple[str, EngineName], ...] = (("CONTAINER_HOST", "podman"), ("DOCKER_HOST", "docker"))
-    return [
-        # What Docker's variables say of TLS, they say of Docker's host.
-        (variable, engine, variable_endpoint(url, environ) if engine == "docker" else Endpoint(url))
-        for variable, engine in variables
-        if (url := environ.get(variable)) and engine in wanted
-    ]
-
-
 def _usual(
     wanted: Sequence[EngineName], volume: str, environ: Mapping[str, str], unavailable: list[Unavailable]
 ) -> list[_Candidate]:
@@ -232,34 +222,6 @@ def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.
         raise probe.NoAnswerError(Unavailable(engine, endpoint.url, reason, exc.hint)) from exc
 
 
-def usual_docker_endpoints(environ: Mapping[str, str]) -> list[Endpoint]:
-    """The current context's, then the usual sockets that exist.
-
-    Raises:
-        BrokenContextError: the current context cannot be used.
-    """
-    context = current_context(environ)
-    endpoints = [context_endpoint(context, environ)] if context else []
-    home, runtime = environ.get("HOME"), environ.get("XDG_RUNTIME_DIR")
-    usual = [
-        "/var/run/docker.sock",
-        f"{runtime}/docker.sock" if runtime else None,
-        f"{home}/.docker/run/docker.sock" if home else None,
-        f"{home}/.docker/desktop/docker.sock" if home else None,
-    ]
-    sockets = _existing(path for path in (*(endpoint.socket for endpoint in endpoints), *usual) if path)
-    return endpoints + [Endpoint(f"unix://{path}") for path in sockets if path not in (e.socket for e in endpoints)]
-
-
-def _existing(paths: Iterable[str]) -> list[str]:
-    """Those that exist, each socket once even where a link leads to it."""
-    seen: dict[str, str] = {}
-    for path in paths:
-        if os.path.lexists(path):
-            seen.setdefault(os.path.realpath(path), path)
-    return list(seen.values())
-
-
 def _docker_absent(environ: Mapping[str, str]) -> Unavailable:
     if shutil.which("dockerd", path=environ.get("PATH")) is None:
         return Unavailable("docker", "", "not installed")
@@ -285,13 +247,6 @@ def _podman_ask(environ: Mapping[str, str], volume: str) -> _Ask | None:
         return _ask_program(str(program), volume)
 
     return ask
-
-
-def usual_podman_sockets(environ: Mapping[str, str]) -> list[str]:
-    """Where Podman's own service listens, if it is there."""
-    runtime = environ.get("XDG_RUNTIME_DIR")
-    usual = ["/run/podman/podman.sock"] if os.getuid() == 0 else [f"{runtime}/podman/podman.sock"] if runtime else []
-    return _existing(usual)
 
 
 def _ask_program(program: str, volume: str) -> probe.Answer:

@@ -1,0 +1,55 @@
+"""Where engines may answer: what the environment names, else the usual places."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+from localreg.engines.discovery.contexts import context_endpoint, current_context, variable_endpoint
+from localreg.engines.values import Endpoint, EngineName
+
+
+def named_endpoints(wanted: Sequence[EngineName], environ: Mapping[str, str]) -> list[tuple[str, EngineName, Endpoint]]:
+    """The variables that name an engine, and where."""
+    variables: tuple[tuple[str, EngineName], ...] = (("CONTAINER_HOST", "podman"), ("DOCKER_HOST", "docker"))
+    return [
+        # What Docker's variables say of TLS, they say of Docker's host.
+        (variable, engine, variable_endpoint(url, environ) if engine == "docker" else Endpoint(url))
+        for variable, engine in variables
+        if (url := environ.get(variable)) and engine in wanted
+    ]
+
+
+def usual_docker_endpoints(environ: Mapping[str, str]) -> list[Endpoint]:
+    """The current context's, then the usual sockets that exist.
+
+    Raises:
+        BrokenContextError: the current context cannot be used.
+    """
+    context = current_context(environ)
+    endpoints = [context_endpoint(context, environ)] if context else []
+    home, runtime = environ.get("HOME"), environ.get("XDG_RUNTIME_DIR")
+    usual = [
+        "/var/run/docker.sock",
+        f"{runtime}/docker.sock" if runtime else None,
+        f"{home}/.docker/run/docker.sock" if home else None,
+        f"{home}/.docker/desktop/docker.sock" if home else None,
+    ]
+    sockets = _existing(path for path in (*(endpoint.socket for endpoint in endpoints), *usual) if path)
+    return endpoints + [Endpoint(f"unix://{path}") for path in sockets if path not in (e.socket for e in endpoints)]
+
+
+def usual_podman_sockets(environ: Mapping[str, str]) -> list[str]:
+    """Where Podman's own service listens, if it is there."""
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    usual = ["/run/podman/podman.sock"] if os.getuid() == 0 else [f"{runtime}/podman/podman.sock"] if runtime else []
+    return _existing(usual)
+
+
+def _existing(paths: Iterable[str]) -> list[str]:
+    """Those that exist, each socket once even where a link leads to it."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        if os.path.lexists(path):
+            seen.setdefault(os.path.realpath(path), path)
+    return list(seen.values())

@@ -45,6 +45,11 @@ TERMINATED = 143
 """The exit code after SIGTERM, and after SIGHUP."""
 
 
+def reason_of(error: OSError) -> str:
+    """The system's reason for an error, in lower case: what follows the colon in a message."""
+    return (error.strerror or str(error)).lower()
+
+
 class LocalregError(Exception):
     """The root: a message in the user's words, and what to do about it.
 

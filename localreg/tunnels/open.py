@@ -14,7 +14,7 @@ from localreg.errors import UsageError
 from localreg.registry.container import Registry
 from localreg.system.address import LAST_PORT, Address
 from localreg.tunnels.spec import LOOPBACK, LogSource, TunnelSpec
-from localreg.tunnels.ssh.link import OURS
+from localreg.tunnels.ssh.options import OURS
 
 _ALSO_OURS = frozenset({"controlpath", "localforward", "remoteforward", "dynamicforward"})
 

@@ -10,23 +10,23 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 
-from localreg.errors import LocalregError, PortTakenError, TunnelError
+from localreg.errors import LocalregError, PortTakenError, TunnelError, reason_of
 from localreg.oci.ping import is_registry
 from localreg.system import processes
 from localreg.system.address import Address
+from localreg.system.programs import output_of
 from localreg.system.unix_socket import UnixHTTPConnection
 from localreg.tunnels.files import MARK, Place
 from localreg.tunnels.keep.link import Pause, Sight
 from localreg.tunnels.spec import LOOPBACK, TunnelSpec
 from localreg.tunnels.ssh import messages as ssh_words
+from localreg.tunnels.ssh.options import FORWARDING, arguments
 from localreg.tunnels.ssh.output import SshOutput
 
 _LOGIN_SECONDS = 60.0
@@ -39,30 +39,6 @@ _POLL_SECONDS = 0.03
 _QUIET_SECONDS = 1.0
 """Between two looks at a login that says when it is done."""
 _LAST_RESERVED_PORT = 1023
-_FORKS_SINCE = (8, 7)
-"""The OpenSSH that can be told so in its configuration."""
-
-OURS = {
-    # Ours alone, without a shell that would wait for the user, and nothing forwarded that somebody else asked for.
-    "ControlMaster": "yes",
-    "ControlPersist": "no",
-    "ClearAllForwardings": "yes",
-    # Nobody is there to answer when it comes back at night.
-    "BatchMode": "yes",
-    "StrictHostKeyChecking": "yes",
-    # Nothing for a person who works there.
-    "PermitLocalCommand": "no",
-    "ExitOnForwardFailure": "yes",
-    "StreamLocalBindUnlink": "yes",
-    "StreamLocalBindMask": "0177",
-}
-"""What is not the user's to set."""
-_DEFAULTS = {
-    "ConnectTimeout": "10",
-    # A far side that is gone is noticed after half a minute, which a change of the wireless network survives.
-    "ServerAliveInterval": "10",
-    "ServerAliveCountMax": "3",
-}
 
 
 class SshLink:
@@ -144,7 +120,7 @@ class SshLink:
         environment = {**os.environ, MARK: str(self._place.spec)}
         try:
             process = subprocess.Popen(  # noqa: S603 -- what the user named stands behind `--`
-                self._arguments(),
+                arguments(self._spec, self._place.master),
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -154,7 +130,7 @@ class SshLink:
             )
         except OSError as exc:
             hint = "sudo apt install openssh-client" if isinstance(exc, FileNotFoundError) else None
-            raise TunnelError(f"cannot run `ssh`: {(exc.strerror or str(exc)).lower()}", hint=hint) from exc
+            raise TunnelError(f"cannot run `ssh`: {reason_of(exc)}", hint=hint) from exc
         self._process = process
         self._output.follow(process)
         deadline = time.monotonic() + _LOGIN_SECONDS
@@ -162,20 +138,6 @@ class SshLink:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise self._failure()
             pause(_QUIET_SECONDS)
-
-    def _arguments(self) -> list[str]:
-        spec = self._spec
-        options = {**OURS, **_unforked(), "ControlPath": str(self._place.master)}
-        identity = ["-i", spec.identity.replace("%", "%%"), "-o", "IdentitiesOnly=yes"] if spec.identity else []
-        return [
-            *("ssh", "-v", "-N", "-T"),
-            # The first that `ssh` is told counts.
-            *_as_options(options),
-            *(word for option in spec.ssh_options for word in ("-o", option)),
-            *_as_options(_DEFAULTS),
-            *identity,
-            *("--", spec.host),
-        ]
 
     def _failure(self) -> LocalregError:
         """Why there is no way to the far side."""
@@ -291,27 +253,5 @@ class SshLink:
         """Tell the running `ssh` to forward something, or to do so no more; whether it, and the far side, did."""
         order = "cancel" if cancel else "forward"
         control = ("-F", "none", "-S", str(self._place.master), "-O", order)
-        options = _as_options({name: OURS[name] for name in ("StreamLocalBindUnlink", "StreamLocalBindMask")})
-        try:
-            done = subprocess.run(  # noqa: S603 -- what the user named stands behind `--`
-                ["ssh", *control, *options, *forward, "--", self._spec.host],  # noqa: S607 -- the one PATH names
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                check=False,
-                timeout=_ORDER_SECONDS,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return False
-        return done.returncode == 0
-
-
-@cache
-def _unforked() -> Mapping[str, str]:
-    """What keeps `ssh` from going into the background by itself, where it knows that."""
-    said = subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=False).stderr  # noqa: S607 -- on PATH
-    found = re.match(r"OpenSSH_(\d+)\.(\d+)", said)
-    return {"ForkAfterAuthentication": "no"} if found and (int(found[1]), int(found[2])) >= _FORKS_SINCE else {}
-
-
-def _as_options(options: Mapping[str, str]) -> list[str]:
-    return [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        words = ("ssh", *control, *FORWARDING, *forward, "--", self._spec.host)
+        return output_of(*words, seconds=_ORDER_SECONDS) is not None

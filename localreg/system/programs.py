@@ -1,0 +1,72 @@
+"""Running a program of this machine, without a shell, and reading what it prints."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from localreg.errors import reason_of
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program ended, and what it printed."""
+
+    code: int
+    """Its exit code; below 0 the signal that ended it."""
+    out: str
+    err: str
+
+
+class ProgramError(Exception):
+    """A program could not be started, or did not end in time; its text says which, as it follows a colon."""
+
+
+def run(*command: str, seconds: float, environ: Mapping[str, str] | None = None, data: bytes | None = None) -> Ended:
+    """Run a program to its end.
+
+    Args:
+        command: The program, a path or a name on PATH, and its arguments.
+        seconds: How long it may take.
+        environ: Its environment; the process's own by default.
+        data: What it reads from stdin; nothing by default.
+
+    Raises:
+        ProgramError: it could not be started, or did not end in time.
+    """
+    stdin = {"stdin": subprocess.DEVNULL} if data is None else {}
+    try:
+        ended = subprocess.run(  # noqa: S603 -- each caller names a program of its own; no shell takes part
+            command,
+            capture_output=True,
+            check=False,
+            env=None if environ is None else dict(environ),
+            input=data,
+            timeout=seconds,
+            **stdin,
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise ProgramError(f"it did not end within {seconds:g} seconds") from exc
+    except OSError as exc:
+        raise ProgramError(reason_of(exc)) from exc
+    return Ended(ended.returncode, _text(ended.stdout), _text(ended.stderr))
+
+
+def output_of(*command: str, seconds: float, environ: Mapping[str, str] | None = None) -> str | None:
+    """The output of a program; None if it fails, takes too long or cannot be started.
+
+    Args:
+        command: The program, a path or a name on PATH, and its arguments.
+        seconds: How long it may take.
+        environ: Its environment; the process's own by default.
+    """
+    try:
+        ended = run(*command, seconds=seconds, environ=environ)
+    except ProgramError:
+        return None
+    return ended.out if ended.code == 0 else None
+
+
+def _text(printed: bytes) -> str:
+    return printed.decode(errors="backslashreplace")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localreg.errors import ConfigError, LocalregError, UsageError
+from localreg.errors import ConfigError, LocalregError, UsageError, reason_of
 from localreg.registry.container import check_name
 from localreg.registry.options import check_image, read_host, read_volume
 from localreg.registry.pull_policy import PullPolicy
@@ -225,7 +225,7 @@ def _parse(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode())
     except OSError as exc:
-        raise ConfigError(f"cannot read `{path}`: {(exc.strerror or str(exc)).lower()}") from exc
+        raise ConfigError(f"cannot read `{path}`: {reason_of(exc)}") from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(f"`{path}` is not UTF-8") from exc
     except tomllib.TOMLDecodeError as exc:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 
 from localreg.system.address import Address
+from localreg.system.programs import output_of
 from localreg.tunnels.ls import list_tunnels
 from localreg.tunnels.spec import LOOPBACK, TunnelSpec
 
@@ -42,18 +42,10 @@ def login_of(spec: TunnelSpec) -> str:
         spec: Of a tunnel that `ssh` makes.
     """
     options = [word for option in spec.ssh_options for word in ("-o", option)]
-    try:
-        asked = subprocess.run(  # noqa: S603 -- what made the tunnel
-            ["ssh", *options, "-G", spec.host],  # noqa: S607 -- the same
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
+    said = output_of("ssh", *options, "-G", spec.host, seconds=_SECONDS)
+    if said is None:
         return spec.host
-    found = dict(line.partition(" ")[::2] for line in asked.stdout.splitlines())
+    found = dict(line.partition(" ")[::2] for line in said.splitlines())
     try:
         user, name, port = found["user"], found["hostname"], found["port"]
     except KeyError:

@@ -16,7 +16,7 @@ import typer
 from localreg import __version__
 from localreg.cli import commands, help_page
 from localreg.cli.session import Session, session_of
-from localreg.errors import INTERRUPTED, TERMINATED, InternalError, LocalregError, UsageError
+from localreg.errors import INTERRUPTED, TERMINATED, InternalError, LocalregError, UsageError, reason_of
 
 _STDERR = 2
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -157,7 +157,7 @@ def _no_room(error: Exception) -> LocalregError | None:
     if not isinstance(error, OSError) or error.errno not in _NO_ROOM:
         return None
     where = f" `{error.filename}`" if error.filename else ""
-    return LocalregError(f"cannot write{where}: {(error.strerror or str(error)).lower()}")
+    return LocalregError(f"cannot write{where}: {reason_of(error)}")
 
 
 def _as_ours(error: typer.TyperException) -> str:

@@ -1,4 +1,4 @@
-"""The builder of an engine: its own program, addressed to exactly the engine that was chosen.
+"""Building: what is asked for, and the engine's own program that does it.
 
 The SDKs know neither BuildKit's session nor Podman's, so ssh agents and secrets need the program.
 """
@@ -6,35 +6,22 @@ The SDKs know neither BuildKit's session nor Podman's, so ssh agents and secrets
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import shlex
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from localreg.engines.discovery.select import usual_podman_sockets
-from localreg.engines.values import EngineInfo
-from localreg.errors import BuilderMissingError, EngineError
+from localreg.errors import EngineError, reason_of
 from localreg.system.orphans import adopted_orphans, ending_with_us
-from localreg.system.packages import install_command
 
-_FIRST_WITHOUT_BUILDKIT = 23
-"""The first release of the `docker` program that has BuildKit no longer inside, but in the plugin buildx."""
-_BUILDX = "docker buildx"
-_DOCKER_PACKAGES = ("docker-ce-cli", "docker-cli", "docker.io")
-_DOCKER_HINT = "install Docker's command line: https://docs.docker.com/engine/install/"
-_BUILDX_PACKAGES = ("docker-buildx-plugin", "docker-buildx")
-_NAMING = frozenset({"DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST", "CONTAINER_CONNECTION"})
-"""Variables that name an engine, perhaps another; with one of the last two `podman` is the client of a service."""
-_FOR_ADDRESSES = frozenset({"DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"})
-_ASK_SECONDS = 30
 _END_SECONDS = 10
 """How long a builder may take to end when it is told to."""
+ASK_SECONDS = 30.0
+"""How long a builder's program may take to say what it can do."""
+NAMING = frozenset({"DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST", "CONTAINER_CONNECTION"})
+"""Variables that name an engine, perhaps another; with one of the last two `podman` is the client of a service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +120,7 @@ class Builder:
                     preexec_fn=ending_with_us(),  # noqa: PLW1509 -- it waits for no other thread
                 )
             except OSError as exc:
-                raise EngineError(f"cannot run `{self.command[0]}`: {(exc.strerror or str(exc)).lower()}") from exc
+                raise EngineError(f"cannot run `{self.command[0]}`: {reason_of(exc)}") from exc
             made: str | None = None
             try:
                 code = process.wait()
@@ -161,125 +148,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def find_builder(info: EngineInfo, *, environ: Mapping[str, str] | None = None) -> Builder:
-    """The builder of an engine.
-
-    Args:
-        info: The engine's.
-        environ: The environment; the process's own by default.
-
-    Raises:
-        BuilderMissingError: there is none; with what to install.
-    """
-    environ = os.environ if environ is None else environ
-    return {"docker": _docker_builder, "podman": _podman_builder}[info.name](info, environ)
-
-
-def _docker_builder(info: EngineInfo, environ: Mapping[str, str]) -> Builder:
-    program = shutil.which("docker", path=environ.get("PATH"))
-    if program is None:
-        raise BuilderMissingError(
-            "there is no `docker` program to build with",
-            hint=install_command(*_DOCKER_PACKAGES) or _DOCKER_HINT,
-        )
-    # What they say of TLS is for an address.
-    is_address = info.context is None and not info.endpoint.startswith("unix://")
-    environment = _without(environ, _NAMING if is_address else _NAMING | _FOR_ADDRESSES)
-    place = ("--context", info.context) if info.context else ("--host", info.endpoint)
-    name = _name_of_builder(program, environment)
-    if name is None:
-        raise _no_builder(program, environment)
-    if name == _BUILDX:
-        # A builder in a container of its own keeps what it built unless it is told to load it.
-        command: tuple[str, ...] = ("buildx", "build", "--load")
-    else:
-        command = ("build",)
-        environment["DOCKER_BUILDKIT"] = "1"
-    return Builder(name, (program, *place, *command), environment, recipes=("Dockerfile", "dockerfile"))
-
-
-def _name_of_builder(program: str, environ: Mapping[str, str]) -> str | None:
-    """What a `docker` program builds with; None where it has nothing to build with Docker."""
-    version = _version(program, environ)
-    if version is None:
-        # Podman says that it has buildx, too.
-        return None
-    if _ask(environ, program, "buildx", "version") is not None:
-        return _BUILDX
-    major = re.match(r"\d+", version)
-    return "docker build" if major and int(major[0]) < _FIRST_WITHOUT_BUILDKIT else None
-
-
-def _version(program: str, environ: Mapping[str, str]) -> str | None:
-    """The release of Docker's program; None for Podman's, which gives itself the name that it was started under."""
-    found = re.match(r"Docker version (\S+)", _ask(environ, program, "--version") or "")
-    return found[1] if found else None
-
-
-def _no_builder(program: str, environ: Mapping[str, str]) -> BuilderMissingError:
-    folders = (
-        folder
-        for folder in environ.get("PATH", "").split(os.pathsep)
-        if (other := shutil.which("docker", path=folder)) and _name_of_builder(other, environ)
-    )
-    capable = next(folders, None)
-    instead = f"export PATH={shlex.quote(capable)}:$PATH" if capable else None
-    if _version(program, environ) is None:
-        return BuilderMissingError(
-            f"`{program}` is not Docker's own but perhaps Podman's, and cannot build for a registry on Docker",
-            hint=instead or install_command(*_DOCKER_PACKAGES) or _DOCKER_HINT,
-        )
-    return BuilderMissingError(
-        f"`{program}` cannot build without its plugin buildx, which is not installed",
-        hint=install_command(*_BUILDX_PACKAGES)
-        or instead
-        or "install one of them, or see https://docs.docker.com/go/buildx/",
-        details=["docker-buildx in Debian and Ubuntu", "docker-buildx-plugin in Docker's own"],
-    )
-
-
-def _podman_builder(info: EngineInfo, environ: Mapping[str, str]) -> Builder:
-    program = shutil.which("podman", path=environ.get("PATH"))
-    if program is None:
-        raise BuilderMissingError(
-            "there is no `podman` program to build with", hint=install_command("podman") or "install Podman"
-        )
-    place = () if _is_own(info, environ) else ("--remote", "--url", info.endpoint)
-    return Builder(
-        "podman build",
-        (program, *place, "build"),
-        _without(environ, _NAMING),
-        recipes=("Containerfile", "Dockerfile"),
-        # A service opens the agent's socket, or the key, itself.
-        takes_ssh=sys.platform == "linux" and not info.remote,
-    )
-
-
-def _is_own(info: EngineInfo, environ: Mapping[str, str]) -> bool:
-    """The service has the same store as the program when this user runs it."""
-    if sys.platform != "linux" or info.remote:
-        return False
-    usual = {os.path.realpath(path) for path in usual_podman_sockets(environ)}
-    return info.private or os.path.realpath(info.endpoint.removeprefix("unix://")) in usual
-
-
-def _without(environ: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:
+def without(environ: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:
+    """An environment without some of its variables."""
     return {name: value for name, value in environ.items() if name not in names}
-
-
-def _ask(environ: Mapping[str, str], *command: str) -> str | None:
-    """What a program prints; None where it fails."""
-    try:
-        asked = subprocess.run(  # noqa: S603 -- programs that PATH names, with fixed arguments
-            command,
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=_ASK_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return asked.stdout if asked.returncode == 0 else None

@@ -13,7 +13,7 @@ from stat import S_ISDIR
 
 from localreg.engines.discovery.builder import Builder, BuildRequest, Outcome
 from localreg.engines.port import Engine
-from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError
+from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError, reason_of
 from localreg.images import push as images
 from localreg.images.push import OnProgress, Transfer, Transferred
 from localreg.oci.reference import looks_like_image_id, parse_reference, registry_reference
@@ -69,7 +69,7 @@ def _check_folder(request: BuildRequest) -> None:
     try:
         is_folder = S_ISDIR(Path(context).stat().st_mode)
     except OSError as exc:
-        raise UsageError(f"cannot build `{context}`: {(exc.strerror or str(exc)).lower()}", hint=other) from exc
+        raise UsageError(f"cannot build `{context}`: {reason_of(exc)}", hint=other) from exc
     if is_folder and not os.access(context, os.R_OK | os.X_OK):
         raise UsageError(f"cannot build `{context}`: permission denied", hint=other)
     if not is_folder:

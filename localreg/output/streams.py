@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TextIO
 
-from localreg.errors import LocalregError
+from localreg.errors import LocalregError, reason_of
 from localreg.output.block import fold
 from localreg.output.text import printable
 
@@ -80,7 +80,7 @@ class Streams:
         except BrokenPipeError:
             raise
         except OSError as exc:
-            raise LocalregError(f"cannot write the result: {(exc.strerror or str(exc)).lower()}") from exc
+            raise LocalregError(f"cannot write the result: {reason_of(exc)}") from exc
 
     def note(self, text: str) -> None:
         """Say something on stderr that the user should know; nothing when quiet, nor to a script."""

@@ -11,13 +11,13 @@ import hashlib
 import re
 import shutil
 import struct
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from localreg.oci.archive.write import ImageFile, written_archive
+from localreg.system.programs import output_of
 
 REPOSITORY = "localhost/localreg-registry"
 VERSION_LABEL = "org.opencontainers.image.version"
@@ -25,7 +25,7 @@ PROGRAM_LABEL = "localreg.program"
 
 _PROGRAMS = ("registry", "docker-registry")
 _VERSION = re.compile(r"github\.com/(?:docker|distribution)/distribution\S*\s+v?(\S+)")
-_SECONDS = 10
+_SECONDS = 10.0
 _LITTLE_ENDIAN = 1
 _PT_INTERP = 3
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -96,19 +96,8 @@ def find_registry_program() -> RegistryProgram | None:
 
 
 def _find_version(program: Path) -> str | None:
-    found = _VERSION.search(_output_of(str(program), "--version") or "")
+    found = _VERSION.search(output_of(str(program), "--version", seconds=_SECONDS) or "")
     return found.group(1) if found else None
-
-
-def _output_of(*command: str) -> str | None:
-    """What a program prints; None where it fails, hangs or cannot be run."""
-    try:
-        result = subprocess.run(  # noqa: S603 -- programs that PATH names, with fixed arguments
-            command, capture_output=True, text=True, check=True, timeout=_SECONDS, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return None
-    return result.stdout
 
 
 def _find_libraries(program: Path) -> tuple[Path, ...] | None:
@@ -120,7 +109,7 @@ def _find_libraries(program: Path) -> tuple[Path, ...] | None:
     if not loader:
         return ()
     # Which file a name stands for is the loader's own decision, which it lists when it is asked to.
-    listed = _output_of(loader, "--list", str(program))
+    listed = output_of(loader, "--list", str(program), seconds=_SECONDS)
     if listed is None or "not found" in listed:
         return None
     found = re.findall(r"(?:=>\s+|^\s+)(/\S+) \(0x", listed, re.MULTILINE)

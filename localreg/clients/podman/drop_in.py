@@ -9,7 +9,6 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,12 @@ from typing import Any, Literal
 
 from localreg.clients.podman import registries_conf as conf
 from localreg.clients.podman.entries import list_marked, set_entries
-from localreg.errors import ConfigError
+from localreg.errors import ConfigError, reason_of
+from localreg.system.programs import ProgramError, output_of, run
 
 Scope = Literal["auto", "user", "system"]
 
-_PROGRAM_SECONDS = 30
+_PROGRAM_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +151,7 @@ def apply_plan(plan: Plan) -> None:
             else:
                 target.unlink()
     except OSError as exc:
-        raise ConfigError(
-            f"cannot write `{plan.path}`: {(exc.strerror or str(exc)).lower()}", hint=_cure(plan, exc)
-        ) from exc
+        raise ConfigError(f"cannot write `{plan.path}`: {reason_of(exc)}", hint=_cure(plan, exc)) from exc
 
 
 def _cure(plan: Plan, error: OSError) -> str:
@@ -225,16 +223,10 @@ def ask_podman(locations: Sequence[str]) -> Mapping[str, bool] | None:
     program = shutil.which("podman")
     if program is None:
         return None
+    said = output_of(program, "info", "--format", "json", seconds=_PROGRAM_SECONDS)
     try:
-        asked = subprocess.run(  # noqa: S603 -- the program that PATH names, with fixed arguments
-            [program, "info", "--format", "json"],
-            capture_output=True,
-            check=True,
-            timeout=_PROGRAM_SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
-        registries: dict[str, Any] = json.loads(asked.stdout).get("registries") or {}
-    except (OSError, subprocess.SubprocessError, ValueError, AttributeError):
+        registries: dict[str, Any] = json.loads(said or "").get("registries") or {}
+    except (ValueError, AttributeError):
         return None
     entries = [
         conf.Entry(
@@ -260,18 +252,14 @@ def fix_machine(text: str) -> None:
     # A connection that breaks in the middle leaves a file that is too short, which is not put in place.
     write = f'cat >{path}.new && [ "$(wc -c <{path}.new)" -eq {len(data)} ] && mv {path}.new {path}'
     script = f"mkdir -p {path.parent} && {write}" if text else f"rm -f {path}"
+    said = ""
     try:
-        subprocess.run(  # noqa: S603 -- a fixed command
-            ["podman", "machine", "ssh", f"sudo sh -c '{script}'"],  # noqa: S607 -- the program that PATH names
-            input=data,
-            capture_output=True,
-            check=True,
-            timeout=_PROGRAM_SECONDS,
-        )
-    except (OSError, subprocess.SubprocessError) as exc:
-        said = getattr(exc, "stderr", None) or str(exc).encode()
+        # What follows `ssh` is a fixed command.
+        ended = run("podman", "machine", "ssh", f"sudo sh -c '{script}'", seconds=_PROGRAM_SECONDS, data=data)
+        said = "" if ended.code == 0 else ended.err or f"exit code {ended.code}"
+    except ProgramError as exc:
+        said = str(exc)
+    if said:
         raise ConfigError(
-            f"cannot write `{path}` in the Podman machine",
-            hint="podman machine start",
-            details=said.decode(errors="replace").splitlines(),
-        ) from exc
+            f"cannot write `{path}` in the Podman machine", hint="podman machine start", details=said.splitlines()
+        )

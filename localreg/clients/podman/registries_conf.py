@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localreg.errors import ConfigError
+from localreg.errors import ConfigError, reason_of
 
 ETC = Path("/etc/containers")
 _FOLDER = "registries.conf.d"
@@ -115,7 +115,7 @@ def read_text(path: Path, *, missing: str | None = None) -> str:
             return missing
         raise ConfigError(f"cannot read `{path}`: no such file", hint="podman cannot work without it either") from exc
     except OSError as exc:
-        raise ConfigError(f"cannot read `{path}`: {(exc.strerror or str(exc)).lower()}") from exc
+        raise ConfigError(f"cannot read `{path}`: {reason_of(exc)}") from exc
     except UnicodeDecodeError as exc:
         raise _broken(path, "it is not UTF-8") from exc
 

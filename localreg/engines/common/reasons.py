@@ -11,7 +11,7 @@ _BROKEN_OFF = "the connection broke off"
 """Whether before the answer or in the middle of it is chance."""
 
 
-def reason_of(error: Exception) -> str:
+def reason_for_loss(error: Exception) -> str:
     """The system's own reason where there is one in the chain of causes."""
     reason = str(error)
     if isinstance(error, requests.exceptions.ChunkedEncodingError | urllib3.exceptions.ProtocolError):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from localreg.errors import EngineError
+from localreg.system.programs import ProgramError, run
 
 SSH_SECONDS = 60.0
 """How long it may take, with a person who types a password."""
@@ -27,20 +27,12 @@ def check_ssh(url: str) -> None:
     """
     place = f"ssh://{urlsplit(url).netloc}"
     try:
-        subprocess.run(  # noqa: S603 -- what stands after `ssh://` cannot be taken for an option
-            ["ssh", "-o", f"ConnectTimeout={_CONNECT_SECONDS}", place, "true"],  # noqa: S607 -- the one PATH names
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=True,
-            timeout=SSH_SECONDS,
-        )
-    except subprocess.CalledProcessError as exc:
-        lines = exc.stderr.decode(errors="backslashreplace").splitlines()
-        raise EngineError(lines[-1].strip() if lines else f"ssh ended with exit code {exc.returncode}") from exc
-    except subprocess.TimeoutExpired as exc:
-        raise EngineError(f"ssh did not get there within {SSH_SECONDS:g} seconds") from exc
-    except OSError as exc:
-        raise EngineError(f"cannot run `ssh`: {(exc.strerror or str(exc)).lower()}") from exc
+        ended = run("ssh", "-o", f"ConnectTimeout={_CONNECT_SECONDS}", place, "true", seconds=SSH_SECONDS)
+    except ProgramError as exc:
+        raise EngineError(f"cannot run `ssh`: {exc}") from exc
+    if ended.code != 0:
+        lines = ended.err.splitlines()
+        raise EngineError(lines[-1].strip() if lines else f"ssh ended with exit code {ended.code}")
 
 
 def check_library() -> None:

@@ -11,7 +11,7 @@ import docker.tls
 import requests.exceptions
 import urllib3.exceptions
 
-from localreg.engines.common.reasons import reason_of
+from localreg.engines.common.reasons import reason_for_loss
 from localreg.engines.values import Endpoint
 from localreg.errors import EngineError, EngineLostError, LocalregError
 
@@ -81,7 +81,7 @@ def docker_errors(doing: str) -> Iterator[None]:
         requests.exceptions.RequestException,
         urllib3.exceptions.HTTPError,
     ) as exc:
-        raise EngineLostError(f"lost Docker while trying to {doing}", details=[reason_of(exc)]) from exc
+        raise EngineLostError(f"lost Docker while trying to {doing}", details=[reason_for_loss(exc)]) from exc
 
 
 def said(error: docker.errors.APIError) -> list[str]:

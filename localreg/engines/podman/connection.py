@@ -15,7 +15,7 @@ import requests.adapters
 import requests.exceptions
 import urllib3.exceptions
 
-from localreg.engines.common.reasons import reason_of
+from localreg.engines.common.reasons import reason_for_loss
 from localreg.engines.values import Endpoint
 from localreg.errors import EngineError, EngineLostError, LocalregError
 
@@ -90,7 +90,7 @@ def podman_errors(doing: str) -> Iterator[None]:
 
 
 def _lost(doing: str, error: Exception) -> EngineLostError:
-    return EngineLostError(f"lost Podman while trying to {doing}", details=[reason_of(error)])
+    return EngineLostError(f"lost Podman while trying to {doing}", details=[reason_for_loss(error)])
 
 
 def said(error: podman.errors.APIError) -> list[str]:

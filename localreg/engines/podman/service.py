@@ -21,6 +21,7 @@ from pathlib import Path
 
 from localreg.engines.values import Endpoint
 from localreg.errors import EngineError
+from localreg.system.programs import ProgramError, run
 from localreg.system.runtime_folder import possible_folders, runtime_folder
 from localreg.system.unix_socket import UnixHTTPConnection, count_connections, count_own_connections, find_listener
 from localreg.system.waiting import wait_until
@@ -44,18 +45,14 @@ def machine_endpoint(program: str) -> Endpoint | None:
     if sys.platform == "linux":
         return None
     try:
-        found = subprocess.run(  # noqa: S603 -- the program that PATH names, with fixed arguments
-            [program, "machine", "inspect", "--format", "{{.ConnectionInfo.PodmanSocket.Path}}"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=START_SECONDS,
+        found = run(
+            *(program, "machine", "inspect", "--format", "{{.ConnectionInfo.PodmanSocket.Path}}"), seconds=START_SECONDS
         )
-    except (OSError, subprocess.TimeoutExpired) as exc:
+    except ProgramError as exc:
         raise EngineError(f"cannot ask `{program}` for its machine", details=[str(exc)]) from exc
-    path = found.stdout.strip()
-    if found.returncode != 0 or not path:
-        raise EngineError("no Podman machine runs", hint="podman machine start", details=found.stderr.splitlines())
+    path = found.out.strip()
+    if found.code != 0 or not path:
+        raise EngineError("no Podman machine runs", hint="podman machine start", details=found.err.splitlines())
     return Endpoint(f"unix://{path}", is_machine=True)
 
 

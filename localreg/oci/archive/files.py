@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from localreg.errors import InvalidArchiveError, LocalregError
+from localreg.errors import InvalidArchiveError, LocalregError, reason_of
 
 HOW_TO_SAVE = "docker save IMAGE -o FILE"
 
@@ -50,7 +50,7 @@ def writing() -> Iterator[None]:
         yield
     except OSError as exc:
         raise LocalregError(
-            f"cannot write an image archive in `{tempfile.gettempdir()}`: {(exc.strerror or str(exc)).lower()}",
+            f"cannot write an image archive in `{tempfile.gettempdir()}`: {reason_of(exc)}",
             hint="set TMPDIR to a folder with room for it",
         ) from exc
 
@@ -84,7 +84,7 @@ def _reading(archive: Path) -> Iterator[None]:
             raise InvalidArchiveError(f"`{archive}` is compressed with zstd", hint=f"zstd -d {archive}") from exc
         raise InvalidArchiveError(f"`{archive}` is no image archive, or a damaged one", hint=HOW_TO_SAVE) from exc
     except OSError as exc:
-        raise InvalidArchiveError(f"cannot read `{archive}`: {(exc.strerror or str(exc)).lower()}") from exc
+        raise InvalidArchiveError(f"cannot read `{archive}`: {reason_of(exc)}") from exc
 
 
 def _is_zstd(archive: Path) -> bool:

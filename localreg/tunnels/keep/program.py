@@ -14,7 +14,7 @@ import urllib.request
 from collections import deque
 from collections.abc import Callable
 
-from localreg.errors import TunnelError
+from localreg.errors import TunnelError, reason_of
 from localreg.oci.ping import is_answer_of_registry
 from localreg.system import processes
 from localreg.tunnels.files import MARK, Place
@@ -145,7 +145,7 @@ class ProgramLink:
             )
         except OSError as exc:
             raise TunnelError(
-                f"cannot run `{self._spec.command[0]}`: {(exc.strerror or str(exc)).lower()}",
+                f"cannot run `{self._spec.command[0]}`: {reason_of(exc)}",
                 hint=f"command -v {shlex.quote(self._spec.command[0])}",
             ) from exc
         self._reader = threading.Thread(target=self._read, args=(self._process,), name="program", daemon=True)

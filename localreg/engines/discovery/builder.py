@@ -1,0 +1,30 @@
+"""The builder of the engine that was chosen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from localreg.engines.build import Builder
+from localreg.engines.discovery.endpoints import usual_podman_sockets
+from localreg.engines.values import EngineInfo
+
+
+def find_builder(info: EngineInfo, *, environ: Mapping[str, str] | None = None) -> Builder:
+    """The builder of an engine.
+
+    Args:
+        info: The engine's.
+        environ: The environment; the process's own by default.
+
+    Raises:
+        BuilderMissingError: there is none; with the package to install.
+    """
+    environ = os.environ if environ is None else environ
+    if info.name == "docker":
+        from localreg.engines.docker import build as docker  # noqa: PLC0415 -- one of the two is enough
+
+        return docker.find_builder(info, environ)
+    from localreg.engines.podman import build as podman  # noqa: PLC0415
+
+    return podman.find_builder(info, environ, usual_podman_sockets(environ))

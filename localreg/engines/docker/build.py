@@ -1,0 +1,93 @@
+"""The program that builds for Docker."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Mapping
+
+from localreg.engines.build import ASK_SECONDS, NAMING, Builder, without
+from localreg.engines.values import EngineInfo
+from localreg.errors import BuilderMissingError
+from localreg.system.packages import install_command
+from localreg.system.programs import output_of
+
+_FIRST_WITHOUT_BUILDKIT = 23
+"""The first release of the `docker` program that has BuildKit no longer inside, but in the plugin buildx."""
+_BUILDX = "docker buildx"
+_DOCKER_PACKAGES = ("docker-ce-cli", "docker-cli", "docker.io")
+_DOCKER_HINT = "install Docker's command line: https://docs.docker.com/engine/install/"
+_BUILDX_PACKAGES = ("docker-buildx-plugin", "docker-buildx")
+_FOR_ADDRESSES = frozenset({"DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"})
+
+
+def find_builder(info: EngineInfo, environ: Mapping[str, str]) -> Builder:
+    """The builder of a Docker daemon: `docker buildx`, or an old `docker` program that has BuildKit inside.
+
+    Raises:
+        BuilderMissingError: there is none; with the package to install.
+    """
+    program = shutil.which("docker", path=environ.get("PATH"))
+    if program is None:
+        raise BuilderMissingError(
+            "there is no `docker` program to build with",
+            hint=install_command(*_DOCKER_PACKAGES) or _DOCKER_HINT,
+        )
+    # What they say of TLS is for an address.
+    is_address = info.context is None and not info.endpoint.startswith("unix://")
+    environment = without(environ, NAMING if is_address else NAMING | _FOR_ADDRESSES)
+    place = ("--context", info.context) if info.context else ("--host", info.endpoint)
+    name = _name_of_builder(program, environment)
+    if name is None:
+        raise _no_builder(program, environment)
+    if name == _BUILDX:
+        # A builder in a container of its own keeps what it built unless it is told to load it.
+        command: tuple[str, ...] = ("buildx", "build", "--load")
+    else:
+        command = ("build",)
+        environment["DOCKER_BUILDKIT"] = "1"
+    return Builder(name, (program, *place, *command), environment, recipes=("Dockerfile", "dockerfile"))
+
+
+def _name_of_builder(program: str, environ: Mapping[str, str]) -> str | None:
+    """What a `docker` program builds with; None where it has nothing to build with Docker."""
+    version = _version(program, environ)
+    if version is None:
+        # Podman says that it has buildx, too.
+        return None
+    if output_of(program, "buildx", "version", seconds=ASK_SECONDS, environ=environ) is not None:
+        return _BUILDX
+    major = re.match(r"\d+", version)
+    return "docker build" if major and int(major[0]) < _FIRST_WITHOUT_BUILDKIT else None
+
+
+def _version(program: str, environ: Mapping[str, str]) -> str | None:
+    """The release of Docker's program; None for Podman's, which gives itself the name that it was started under."""
+    found = re.match(
+        r"Docker version (\S+)", output_of(program, "--version", seconds=ASK_SECONDS, environ=environ) or ""
+    )
+    return found[1] if found else None
+
+
+def _no_builder(program: str, environ: Mapping[str, str]) -> BuilderMissingError:
+    folders = (
+        folder
+        for folder in environ.get("PATH", "").split(os.pathsep)
+        if (other := shutil.which("docker", path=folder)) and _name_of_builder(other, environ)
+    )
+    capable = next(folders, None)
+    instead = f"export PATH={shlex.quote(capable)}:$PATH" if capable else None
+    if _version(program, environ) is None:
+        return BuilderMissingError(
+            f"`{program}` is not Docker's own but perhaps Podman's, and cannot build for a registry on Docker",
+            hint=instead or install_command(*_DOCKER_PACKAGES) or _DOCKER_HINT,
+        )
+    return BuilderMissingError(
+        f"`{program}` cannot build without its plugin buildx, which is not installed",
+        hint=install_command(*_BUILDX_PACKAGES)
+        or instead
+        or "install one of them, or see https://docs.docker.com/go/buildx/",
+        details=["docker-buildx in Debian and Ubuntu", "docker-buildx-plugin in Docker's own"],
+    )

@@ -10,7 +10,8 @@ from localreg.cli.batch import do_each, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.engines.discovery.builder import BuildRequest, find_builder
+from localreg.engines.build import BuildRequest
+from localreg.engines.discovery.builder import find_builder
 from localreg.images.build import check_request, plan_build, push_built, run_build, told_that_it_is_built
 from localreg.images.push import Transferred
 from localreg.output.push import render

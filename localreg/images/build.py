@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from stat import S_ISDIR
 
-from localreg.engines.discovery.builder import Builder, BuildRequest, Outcome
+from localreg.engines.build import Builder, BuildRequest, Outcome
 from localreg.engines.port import Engine
 from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError, reason_of
 from localreg.images import push as images

@@ -35,7 +35,6 @@ def run(*command: str, seconds: float, environ: Mapping[str, str] | None = None,
     Raises:
         ProgramError: it could not be started, or did not end in time.
     """
-    stdin = {"stdin": subprocess.DEVNULL} if data is None else {}
     try:
         ended = subprocess.run(  # noqa: S603 -- each caller names a program of its own; no shell takes part
             command,
@@ -43,8 +42,8 @@ def run(*command: str, seconds: float, environ: Mapping[str, str] | None = None,
             check=False,
             env=None if environ is None else dict(environ),
             input=data,
+            stdin=subprocess.DEVNULL if data is None else None,
             timeout=seconds,
-            **stdin,
         )
     except subprocess.TimeoutExpired as exc:
         raise ProgramError(f"it did not end within {seconds:g} seconds") from exc

@@ -11,8 +11,8 @@ from fakes import FakeEngine
 from typer.main import get_command
 
 from localreg.cli.build import app
+from localreg.engines.build import Builder, BuildRequest
 from localreg.engines.common.values import read_image
-from localreg.engines.discovery.builder import Builder, BuildRequest
 from localreg.engines.values import AnonymousMount, ContainerSpec
 from localreg.errors import BuildFailedError, EngineError, LocalregError, RegistryError, UsageError
 from localreg.images.build import check_request, plan_build, push_built, run_build

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from localreg.engines.discovery.builder import BuildRequest, Outcome, find_builder
+from localreg.engines.build import BuildRequest, Outcome
+from localreg.engines.discovery.builder import find_builder
 from localreg.engines.values import EngineInfo
 from localreg.errors import BuilderMissingError, EngineError
 

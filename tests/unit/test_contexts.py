@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from localreg.engines.discovery.contexts import BrokenContextError, context_endpoint, current_context, variable_endpoint
-from localreg.engines.discovery.select import named_endpoints
+from localreg.engines.discovery.endpoints import named_endpoints
 from localreg.engines.values import Endpoint, TlsFiles
 
 

@@ -16,6 +16,7 @@ from localreg.engines.common.ports import PORT_TAKEN
 from localreg.engines.common.values import read_container
 from localreg.engines.docker.connection import Connection, docker_errors, said
 from localreg.engines.docker.images import DockerImages
+from localreg.engines.docker.volumes import DockerVolumes
 from localreg.engines.port import PING_SECONDS
 from localreg.engines.values import (
     AnonymousMount,
@@ -25,14 +26,12 @@ from localreg.engines.values import (
     EngineInfo,
     HostPathMount,
     LogChunk,
-    Volume,
     VolumeMount,
 )
 from localreg.errors import (
     ContainerNotFoundError,
     EngineError,
     ImageNotFoundError,
-    InUseError,
     NameTakenError,
     PortTakenError,
 )
@@ -41,7 +40,7 @@ _LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
 _CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 
 
-class DockerEngine(DockerImages):
+class DockerEngine(DockerImages, DockerVolumes):
     """A Docker daemon."""
 
     def __init__(self, connection: Connection, endpoint: Endpoint, info: EngineInfo, *, selinux: bool) -> None:
@@ -241,40 +240,6 @@ class DockerEngine(DockerImages):
             else:
                 yield from iter_log_chunks(received)
 
-    def find_volume(self, name: str) -> Volume | None:
-        """The volume of exactly this name."""
-        with docker_errors(f"look for volume `{name}`"):
-            try:
-                return _volume(self._client.inspect_volume(name))
-            except docker.errors.NotFound:
-                return None
-
-    def list_volumes(self) -> list[Volume]:
-        """Every volume, anonymous ones included."""
-        with docker_errors("list volumes"):
-            return [_volume(entry) for entry in self._client.volumes()["Volumes"] or ()]
-
-    def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
-        """Create it; one that exists is returned as it is."""
-        with docker_errors(f"create volume `{name}`"):
-            return _volume(self._client.create_volume(name, labels=dict(labels)))
-
-    def remove_volume(self, name: str) -> None:
-        """Remove it with its data."""
-        with docker_errors(f"remove volume `{name}`"):
-            try:
-                self._client.remove_volume(name)
-            except docker.errors.NotFound:
-                return
-            except docker.errors.APIError as exc:
-                if exc.status_code == requests.codes.conflict:
-                    raise InUseError(f"volume `{name}` is in use", details=said(exc)) from exc
-                raise
-
 
 def _no_container(container_id: str, error: docker.errors.APIError) -> ContainerNotFoundError:
     return ContainerNotFoundError(f"Docker has no container `{container_id[:12]}`", details=said(error))
-
-
-def _volume(entry: Mapping[str, Any]) -> Volume:
-    return Volume(entry["Name"], entry.get("Labels") or {})

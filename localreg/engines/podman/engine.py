@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +18,7 @@ from localreg.engines.common.values import read_container
 from localreg.engines.podman.connection import NEVER, REQUEST_SECONDS, Connection, podman_errors, quoted, said
 from localreg.engines.podman.images import PodmanImages
 from localreg.engines.podman.service import end_hanging_service
+from localreg.engines.podman.volumes import PodmanVolumes
 from localreg.engines.port import PING_SECONDS
 from localreg.engines.values import (
     AnonymousMount,
@@ -28,7 +28,6 @@ from localreg.engines.values import (
     EngineInfo,
     HostPathMount,
     LogChunk,
-    Volume,
     VolumeMount,
 )
 from localreg.errors import (
@@ -36,7 +35,6 @@ from localreg.errors import (
     EngineError,
     EngineLostError,
     ImageNotFoundError,
-    InUseError,
     NameTakenError,
     PortTakenError,
 )
@@ -48,7 +46,7 @@ _LOG_BYTES = 10_000_000
 _REMOVAL_SECONDS = 10.0
 
 
-class PodmanEngine(PodmanImages):
+class PodmanEngine(PodmanImages, PodmanVolumes):
     """A Podman service."""
 
     def __init__(self, connection: Connection, endpoint: Endpoint, info: EngineInfo) -> None:
@@ -268,46 +266,6 @@ class PodmanEngine(PodmanImages):
             with contextlib.closing(response):
                 yield from iter_log_chunks(response.iter_content(chunk_size=None))
 
-    def find_volume(self, name: str) -> Volume | None:
-        """The volume of exactly this name; Podman would take the start of one."""
-        if not name:
-            return None
-        with podman_errors(f"look for volume `{name}`"):
-            try:
-                volume = _volume(self._connection.get(f"/volumes/{quoted(name)}/json").json())
-            except podman.errors.NotFound:
-                return None
-        return volume if volume.name == name else None
-
-    def list_volumes(self) -> list[Volume]:
-        """Every volume, anonymous ones included."""
-        with podman_errors("list volumes"):
-            return [_volume(entry) for entry in self._connection.get("/volumes/json").json() or ()]
-
-    def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
-        """Create it; one that exists, which Podman refuses to create, is returned as it is."""
-        with podman_errors(f"create volume `{name}`"):
-            try:
-                body = json.dumps({"Name": name, "Labels": dict(labels)})
-                return _volume(self._connection.post("/volumes/create", data=body).json())
-            except podman.errors.APIError:
-                existing = self.find_volume(name)
-                if existing is None:
-                    raise
-                return existing
-
-    def remove_volume(self, name: str) -> None:
-        """Remove it with its data."""
-        if self.find_volume(name) is None:
-            return
-        with podman_errors(f"remove volume `{name}`"):
-            try:
-                self._connection.delete(f"/volumes/{quoted(name)}")
-            except podman.errors.APIError as exc:
-                if exc.status_code == requests.codes.conflict:
-                    raise InUseError(f"volume `{name}` is in use", details=said(exc)) from exc
-                raise
-
 
 def _is_rootless(connection: Connection, endpoint: Endpoint) -> bool:
     """Told by the owner of the socket; asking Podman takes a quarter of a second."""
@@ -321,7 +279,3 @@ def _is_rootless(connection: Connection, endpoint: Endpoint) -> bool:
 
 def _no_container(container_id: str, error: podman.errors.APIError) -> ContainerNotFoundError:
     return ContainerNotFoundError(f"Podman has no container `{container_id[:12]}`", details=said(error))
-
-
-def _volume(entry: Mapping[str, Any]) -> Volume:
-    return Volume(entry["Name"], entry.get("Labels") or {})

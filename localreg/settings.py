@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from localreg.errors import ConfigError, LocalregError, UsageError, reason_of
-from localreg.registry.container import check_name
-from localreg.registry.options import check_image, read_host, read_volume
-from localreg.registry.pull_policy import PullPolicy
+from localreg.registry.options import PullPolicy, check_image, check_name, read_host, read_volume
 from localreg.system.address import LAST_PORT
 
 FLAG = "flag"

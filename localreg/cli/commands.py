@@ -224,7 +224,7 @@ def apply(
 ) -> None:
     """Take in the shared options that were typed; those that were not stay as they are."""
     if name is not None:
-        from localreg.registry.container import check_name  # noqa: PLC0415 -- not for help and version
+        from localreg.registry.options import check_name  # noqa: PLC0415 -- not for help and version
 
         check_name(name)
     typed = {"engine": engine, "name": name, "format": format, "json": json, "quiet": quiet, "debug": debug}

@@ -15,9 +15,8 @@ from localreg.cli.session import Session, session_of
 from localreg.errors import UsageError
 from localreg.output.streams import Renderings
 from localreg.output.up import render
-from localreg.registry.options import read_options
+from localreg.registry.options import PullPolicy, read_options
 from localreg.registry.port import PortClaims
-from localreg.registry.pull_policy import PullPolicy
 from localreg.registry.request import UpRequest
 from localreg.registry.status import registry_version
 from localreg.registry.up import UpAction, UpResult, bring_up

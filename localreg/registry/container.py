@@ -5,10 +5,8 @@ What exists is what the engine says: the options of a registry are in the labels
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from localreg.engines.common.ports import LOCALHOST, leads_to
 from localreg.engines.port import ContainerRuntime
@@ -24,36 +22,20 @@ from localreg.engines.values import (
 from localreg.errors import (
     ConflictError,
     ContainerNotFoundError,
-    InvalidReferenceError,
     RegistryUnreachableError,
     UsageError,
 )
-from localreg.oci.reference import Reference, parse_reference, qualified
+from localreg.oci.reference import Reference
+from localreg.registry.options import RegistryOptions
 
 CONTAINER_PORT = 5000
 DATA_FOLDER = "/var/lib/registry"
-
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", re.ASCII)
-"""What Docker takes as a container's name; Podman takes that too."""
 
 SCHEMA = "1"
 SCHEMA_LABEL = "localreg.schema"
 NAME_LABEL = "localreg.name"
 ASKED_LABEL = "localreg.asked"
 OPTIONS_LABEL = "localreg.options"
-
-
-def check_name(name: str) -> None:
-    """Refuse what an engine would not take as a container's name.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"`{name}` is no container's name: at least two letters, digits, `_`, `.` or `-`, no mark first",
-            hint="localreg --name team up",
-        )
 
 
 def replaced_name(name: str) -> str:
@@ -64,54 +46,6 @@ def replaced_name(name: str) -> str:
 def default_volume(name: str) -> str:
     """The volume that the registry of this name keeps its images in, unless told otherwise."""
     return f"localreg-{name}"
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryOptions:
-    """What describes a registry; None where it was left to localreg."""
-
-    port: int | None = None
-    host: str | None = None
-    image: str | None = None
-    volume: str | None = None
-    """A volume's name, or the absolute path of a folder."""
-    ephemeral: bool | None = None
-
-    def over(self, other: RegistryOptions) -> RegistryOptions:
-        """These, and where one is None the other's."""
-        mine, theirs = asdict(self), asdict(other)
-        return RegistryOptions(**{key: theirs[key] if value is None else value for key, value in mine.items()})
-
-    def differing(self, actual: RegistryOptions) -> tuple[str, ...]:
-        """The names of the options that were asked for here and are something else in `actual`."""
-        asked, found = asdict(self), asdict(actual)
-        if self.image and actual.image and _is_same_image(self.image, actual.image):
-            found["image"] = self.image
-        return tuple(name for name, value in asked.items() if value is not None and value != found[name])
-
-    def to_json(self) -> str:
-        """Without what is None, keys sorted: the value of a label."""
-        return json.dumps({key: value for key, value in asdict(self).items() if value is not None}, sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str | None) -> RegistryOptions:
-        """What `to_json` wrote; unknown keys of a later release are passed over, garbage counts as nothing."""
-        try:
-            values = json.loads(text or "{}")
-        except ValueError:
-            return cls()
-        if not isinstance(values, dict):
-            return cls()
-        kinds = {"port": int, "host": str, "image": str, "volume": str, "ephemeral": bool}
-        return cls(**{key: values[key] for key, kind in kinds.items() if type(values.get(key)) is kind})
-
-
-def _is_same_image(one: str, other: str) -> bool:
-    """Both name the same image; an ID is nobody's name."""
-    try:
-        return qualified(parse_reference(one)) == qualified(parse_reference(other))
-    except InvalidReferenceError:
-        return one == other
 
 
 @dataclass(frozen=True, slots=True)

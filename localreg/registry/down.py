@@ -9,7 +9,7 @@ from localreg.engines.port import Engine
 from localreg.engines.values import AnonymousMount, ContainerState, HostPathMount, Volume, VolumeMount
 from localreg.errors import ContainerNotFoundError, NotOursError
 from localreg.registry.container import NAME_LABEL, Registry, find_registry, is_ours
-from localreg.registry.recovery import recover
+from localreg.registry.replace import recover
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,91 @@
-"""The options of `up` that describe the registry, as a person types them."""
+"""The options that describe a registry: how each is read and checked, and how a label keeps them."""
 
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import shlex
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 
-from localreg.errors import UsageError
-from localreg.oci.reference import looks_like_image_id, parse_reference
-from localreg.registry.container import RegistryOptions
+from localreg.errors import InvalidReferenceError, UsageError
+from localreg.oci.reference import looks_like_image_id, parse_reference, qualified
 
 _VERSION = 4
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", re.ASCII)
+"""What Docker takes as a container's name; Podman takes that too."""
+
+
+class PullPolicy(StrEnum):
+    """When the registry's own image is pulled."""
+
+    MISSING = "missing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryOptions:
+    """What describes a registry; None where it was left to localreg."""
+
+    port: int | None = None
+    host: str | None = None
+    image: str | None = None
+    volume: str | None = None
+    """A volume's name, or the absolute path of a folder."""
+    ephemeral: bool | None = None
+
+    def over(self, other: RegistryOptions) -> RegistryOptions:
+        """These, and where one is None the other's."""
+        mine, theirs = asdict(self), asdict(other)
+        return RegistryOptions(**{key: theirs[key] if value is None else value for key, value in mine.items()})
+
+    def differing(self, actual: RegistryOptions) -> tuple[str, ...]:
+        """The names of the options that were asked for here and are something else in `actual`."""
+        asked, found = asdict(self), asdict(actual)
+        if self.image and actual.image and _is_same_image(self.image, actual.image):
+            found["image"] = self.image
+        return tuple(name for name, value in asked.items() if value is not None and value != found[name])
+
+    def to_json(self) -> str:
+        """Without what is None, keys sorted: the value of a label."""
+        return json.dumps({key: value for key, value in asdict(self).items() if value is not None}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | None) -> RegistryOptions:
+        """What `to_json` wrote; unknown keys of a later release are passed over, garbage counts as nothing."""
+        try:
+            values = json.loads(text or "{}")
+        except ValueError:
+            return cls()
+        if not isinstance(values, dict):
+            return cls()
+        kinds = {"port": int, "host": str, "image": str, "volume": str, "ephemeral": bool}
+        return cls(**{key: values[key] for key, kind in kinds.items() if type(values.get(key)) is kind})
+
+
+def _is_same_image(one: str, other: str) -> bool:
+    """Both name the same image; an ID is nobody's name."""
+    try:
+        return qualified(parse_reference(one)) == qualified(parse_reference(other))
+    except InvalidReferenceError:
+        return one == other
+
+
+def check_name(name: str) -> None:
+    """Refuse what an engine would not take as a container's name.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"`{name}` is no container's name: at least two letters, digits, `_`, `.` or `-`, no mark first",
+            hint="localreg --name team up",
+        )
 
 
 def read_options(

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from localreg.engines.discovery.probe import Answer, SeenContainer
 from localreg.errors import PortTakenError
-from localreg.registry.container import NAME_LABEL, OPTIONS_LABEL, RegistryOptions, is_ours
+from localreg.registry.container import NAME_LABEL, OPTIONS_LABEL, is_ours
+from localreg.registry.options import RegistryOptions
 from localreg.system import ports
 from localreg.system.address import LAST_PORT, Address
 from localreg.system.waiting import wait_until

@@ -1,6 +1,6 @@
 """Another container for a registry, with its data: the old one waits aside until the new one answers.
 
-A start that fails gives the old one its name back. A kill in between leaves it aside, where `recovery` finds it.
+A start that fails gives the old one its name back. A kill in between leaves it aside, where `recover` finds it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from localreg.engines.port import Engine
+from localreg.engines.port import ContainerRuntime, Engine
 from localreg.errors import LocalregError
-from localreg.registry.container import Registry, replaced_name
+from localreg.registry.container import Registry, find_registry, replaced_name
 from localreg.registry.create import create_registry, ensure_image, find_secret
 from localreg.registry.port import choose_port
 from localreg.registry.request import Notify, OnProgress, UpRequest
@@ -63,3 +63,14 @@ def _aside(engine: Engine, registry: Registry, notify: Notify) -> Iterator[None]
                 engine.start_container(old.id)
         raise
     engine.remove_container(old.id)
+
+
+def recover(engine: ContainerRuntime, name: str) -> None:
+    """Clear up after a replacement that was killed: the old container is put back, or goes where there is a new one."""
+    left = find_registry(engine, replaced_name(name))
+    if left is None or not left.is_ours:
+        return
+    if find_registry(engine, name) is None:
+        engine.rename_container(left.container.id, name)
+    else:
+        engine.remove_container(left.container.id)

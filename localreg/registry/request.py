@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localreg.engines.values import Progress
-from localreg.registry.container import RegistryOptions
+from localreg.registry.options import PullPolicy, RegistryOptions
 from localreg.registry.port import PortClaims
-from localreg.registry.pull_policy import PullPolicy
 
 Notify = Callable[[str], None]
 """Takes a sentence that the user should know on the way."""

@@ -17,11 +17,11 @@ from localreg.errors import (
     PortTakenError,
     RegistryNotReadyError,
 )
-from localreg.registry.container import Registry, RegistryOptions, find_registry, start_command
+from localreg.registry.container import Registry, find_registry, start_command
 from localreg.registry.create import create_registry, ensure_image
+from localreg.registry.options import RegistryOptions
 from localreg.registry.port import DEFAULT_HOST, DEFAULT_PORT, choose_port
-from localreg.registry.recovery import recover
-from localreg.registry.replace import replace_registry
+from localreg.registry.replace import recover, replace_registry
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry
 from localreg.system.address import Address

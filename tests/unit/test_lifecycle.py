@@ -18,11 +18,11 @@ from localreg.errors import (
     RegistryNotReadyError,
     UsageError,
 )
-from localreg.registry.container import RegistryOptions, find_registry, replaced_name
+from localreg.registry.container import find_registry, replaced_name
 from localreg.registry.down import bring_down
 from localreg.registry.logs import parse_since
+from localreg.registry.options import PullPolicy, RegistryOptions
 from localreg.registry.port import PortClaims
-from localreg.registry.pull_policy import PullPolicy
 from localreg.registry.request import UpRequest
 from localreg.registry.up import UpAction, UpResult, bring_up
 

@@ -10,7 +10,8 @@ import pytest
 from localreg.engines.discovery.probe import Answer, SeenContainer
 from localreg.engines.values import Endpoint
 from localreg.errors import PortTakenError
-from localreg.registry.container import RegistryOptions, labels_of
+from localreg.registry.container import labels_of
+from localreg.registry.options import RegistryOptions
 from localreg.registry.port import PortClaims, choose_port
 from localreg.system import ports
 from localreg.system.address import Address

@@ -13,7 +13,8 @@ from localreg.engines.values import AnonymousMount, Container, ContainerSpec, En
 from localreg.errors import ConflictError, UsageError
 from localreg.images.push import plan_push
 from localreg.oci.reference import parse_reference
-from localreg.registry.container import Registry, RegistryOptions, host_of
+from localreg.registry.container import Registry, host_of
+from localreg.registry.options import RegistryOptions
 from localreg.system.address import Address
 
 OPTIONS = RegistryOptions(port=5000, host="127.0.0.1", image="registry:2.8.3", volume="localreg-registry")

@@ -15,8 +15,8 @@ from localreg.errors import EngineLostError, ImageNotFoundError, InvalidArchiveE
 from localreg.oci.archive.describe import ArchiveKind, describe_archive
 from localreg.oci.archive.write import written_archive
 from localreg.registry.image import DEFAULT_IMAGE, ImageSource, RegistryImage, ensure_registry_image
+from localreg.registry.options import PullPolicy
 from localreg.registry.program import PROGRAM_LABEL, REPOSITORY, RegistryProgram
-from localreg.registry.pull_policy import PullPolicy
 
 QUALIFIED = "docker.io/library/registry:2.8.3"
 

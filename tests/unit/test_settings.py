@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from localreg.errors import ConfigError, InvalidReferenceError, UsageError
-from localreg.registry.pull_policy import PullPolicy
+from localreg.registry.options import PullPolicy
 from localreg.settings import SETTINGS, Value, find_project_file, resolve
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -66,47 +67,46 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message", "hint"),
+    ("arguments", "fact", "hint"),
     [
-        (["upp"], "there is no command `upp`", "localreg up"),
-        (["psuh", "app:1"], "there is no command `psuh`", "localreg push app:1"),
-        (["frobnicate"], "there is no command `frobnicate`", "localreg --help"),
-        (["up", "--prot", "1"], "no such option: --prot", "localreg up --help"),
-        (["up", "--port", "x"], "invalid value for `--port`", "localreg up --help"),
-        (["up", "--port", "70000"], "invalid value for `--port`", "localreg up --help"),
-        (["up", "--host", "example.com"], "`example.com` is no IP address", "localreg up --host 127.0.0.1"),
-        (["up", "--host", "[::1]"], "is an IPv6 address", "localreg up --host 127.0.0.1"),
+        (["upp"], "`upp`", "localreg up"),
+        (["psuh", "app:1"], "`psuh`", "localreg push app:1"),
+        (["frobnicate"], "`frobnicate`", "localreg --help"),
+        (["up", "--prot", "1"], "--prot", "localreg up --help"),
+        (["up", "--port", "x"], "`--port`", "localreg up --help"),
+        (["up", "--port", "70000"], "`--port`", "localreg up --help"),
+        (["up", "--host", "example.com"], "`example.com`", "localreg up --host 127.0.0.1"),
+        (["up", "--host", "[::1]"], "IPv6", "localreg up --host 127.0.0.1"),
         (["up", "--image", "a", "--image-archive", "b"], "--image-archive", None),
-        (["podman-fix", "--location", "*.foo:1"], "`*.foo:1` is no HOST:PORT", None),
-        (["podman-fix", "--location", "a b:1"], "`a b:1` is no HOST:PORT", None),
-        (["podman-fix", "--location", "host:70000"], "`host:70000` is no HOST:PORT", None),
-        (["up", "--ephemeral", "--volume", "x"], "does not go with --volume", None),
-        (["up", "--volume", "-x"], "neither a volume's name nor a path", None),
-        (["up", "--volume", "/no/such/folder"], "there is no folder `/no/such/folder`", "mkdir -p /no/such/folder"),
-        (["up", "--image", "UPPER"], "`UPPER` in `UPPER` has upper-case letters", "use upper"),
-        (["push"], "missing argument", "localreg push --help"),
-        (["push", "a", "b", "--as", "c"], "--as names one image", None),
-        (["push", "a:b:c"], "in `a:b:c`", None),
+        (["podman-fix", "--location", "*.foo:1"], "`*.foo:1`", None),
+        (["podman-fix", "--location", "a b:1"], "`a b:1`", None),
+        (["podman-fix", "--location", "host:70000"], "`host:70000`", None),
+        (["up", "--ephemeral", "--volume", "x"], "--ephemeral", None),
+        (["up", "--volume", "-x"], "`-x`", None),
+        (["up", "--volume", "/no/such/folder"], "`/no/such/folder`", "mkdir -p /no/such/folder"),
+        (["up", "--image", "UPPER"], "`UPPER`", None),
+        (["push"], "IMAGE", "localreg push --help"),
+        (["push", "a", "b", "--as", "c"], "--as", None),
+        (["push", "a:b:c"], "`a:b:c`", None),
         (["pull", "team/App"], "`team/App`", None),
-        (["logs", "--since", "yesterday"], "`yesterday` is no moment", None),
-        (["podman-fix", "--remove", "--location", "x:1"], "does not go with --location", None),
-        (["podman-fix", "--location", "x"], "`x` is no HOST:PORT", None),
-        (["--name", "", "up"], "`` is no container's name", "localreg --name team up"),
-        (["--name", "a b", "status"], "`a b` is no container's name", None),
-        (["ls", "--name", "../x"], "`../x` is no container's name", None),
-        (["up", "--wait", "0"], "`0` seconds is no time to wait", "localreg up --wait 30"),
-        (["up", "--wait", "nan"], "`nan` seconds is no time to wait", None),
-        (["up", "--volume", "~nosuchuser/x"], "there is no such user", None),
-        (["--engine", "lxc", "ls"], "invalid value for `--engine`", "localreg --help"),
+        (["logs", "--since", "yesterday"], "`yesterday`", None),
+        (["podman-fix", "--remove", "--location", "x:1"], "--location", None),
+        (["podman-fix", "--location", "x"], "`x`", None),
+        (["--name", "", "up"], "``", "localreg --name team up"),
+        (["--name", "a b", "status"], "`a b`", None),
+        (["ls", "--name", "../x"], "`../x`", None),
+        (["up", "--wait", "0"], "", "localreg up --wait 30"),
+        (["up", "--wait", "nan"], "", "localreg up --wait 30"),
+        (["up", "--volume", "~nosuchuser/x"], "~nosuchuser", None),
+        (["--engine", "lxc", "ls"], "`--engine`", "localreg --help"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_exit_code_2(
-    engine: FakeEngine, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str, hint: str | None
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str], arguments: list[str], fact: str, hint: str | None
 ) -> None:
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
-    assert message in err
-    assert err.startswith("error: ")
+    assert re.match(rf"error: .*{re.escape(fact)}", err)
     assert hint is None or f"hint: {hint}\n" in err
     assert engine.list_containers() == []
 
@@ -115,14 +115,10 @@ def test_an_error_is_one_object_for_scripts(engine: FakeEngine, capsys: pytest.C
     assert engine.list_containers() == []
     code, out, err = run(capsys, "ls", "--json")
     assert (code, out) == (4, "")
-    assert json.loads(err) == {
-        "error": {
-            "code": "container-not-found",
-            "message": "there is no registry `registry`",
-            "hint": "localreg up",
-            "details": [],
-            "exit_code": 4,
-        }
+    said = json.loads(err)
+    assert "`registry`" in said["error"].pop("message")
+    assert said == {
+        "error": {"code": "container-not-found", "hint": "localreg up", "details": [], "exit_code": 4},
     }
 
 
@@ -225,10 +221,11 @@ def test_a_bug_is_one_line_and_exit_code_70(
     monkeypatch.setattr(engine, "find_container", fail)
     code, out, err = run(capsys, "status")
     assert (code, out) == (70, "")
-    assert err.splitlines() == [
-        "error: this is a bug in localreg: ZeroDivisionError: oops",
-        "hint: run it again with --debug",
-    ]
+    message, hint = err.splitlines()
+    assert message.startswith("error: ")
+    assert message.endswith(" ZeroDivisionError: oops")
+    assert hint.startswith("hint: ")
+    assert "--debug" in hint
     assert "Traceback" in run(capsys, "status", "--debug")[2]
     error = json.loads(run(capsys, "status", "--json")[2])["error"]
     assert (error["code"], error["exit_code"]) == ("internal-error", 70)
@@ -259,8 +256,9 @@ def test_nothing_asked_is_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_commands_help_ends_with_examples(capsys: pytest.CaptureFixture[str], flag: str) -> None:
     for path in Path(session.__file__).parent.glob("*.py"):
         if path.stem in ("up", "down", "status", "logs", "push", "pull", "tag", "ls", "podman_fix"):
-            _, out, _ = run(capsys, path.stem.replace("_", "-"), flag)
-            assert "Examples:" in out.rstrip().rpartition("\n\n")[2]
+            command = path.stem.replace("_", "-")
+            _, out, _ = run(capsys, command, flag)
+            assert re.search(rf"^  localreg {command}\b", out.rstrip().rpartition("\n\n")[2], re.MULTILINE)
 
 
 def test_what_is_set_reaches_the_command_and_config_says_where(
@@ -285,7 +283,9 @@ def test_a_broken_file_stops_every_command_but_no_help(
     (tmp_path / "localreg.toml").write_text("port = \n")
     code, out, err = run(capsys, "status", "--json")
     assert (code, out) == (7, "")
-    assert "localreg.toml` is no TOML" in json.loads(err)["error"]["message"]
+    message = json.loads(err)["error"]["message"]
+    assert f"`{tmp_path / 'localreg.toml'}`" in message
+    assert "TOML" in message
     for arguments in (["--help"], ["up", "--help"], ["--version"], []):
         assert run(capsys, *arguments)[0] == 0
 
@@ -295,8 +295,9 @@ def test_an_option_of_up_can_be_set(
 ) -> None:
     add_registry(engine)
     monkeypatch.setenv("LOCALREG_PORT", "5011")
-    code, _, err = run(capsys, "up")
-    assert code == 5
-    assert "--port  asked for `5011`, is `5000`" in err
-    code, _, err = run(capsys, "up", "--port", "5012")
-    assert "--port  asked for `5012`, is `5000`" in err
+    for arguments, port in ((["up"], 5011), (["up", "--port", "5012"], 5012)):
+        code, _, err = run(capsys, *arguments)
+        assert code == 5
+        (differing,) = (line for line in err.splitlines() if line.startswith("  --port "))
+        assert f"`{port}`" in differing
+        assert "`5000`" in differing

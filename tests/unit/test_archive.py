@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import lzma
+import re
 import tarfile
 import tempfile
 from collections.abc import Callable
@@ -83,12 +84,15 @@ def test_zstd_is_named_with_its_cure(tmp_path: Path) -> None:
 
 
 def test_several_images_are_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArchiveError, match="2 images: a:1, one without a name"):
-        describe_archive(docker_archive(tmp_path / "docker.tar", ["a:1", "a:2"], None))
-    archive = OciArchive()
-    archive.add(archive.image("amd64"), "a:1").add(archive.image("arm64"), "b:1")
-    with pytest.raises(InvalidArchiveError, match="2 images: a:1, b:1"):
-        describe_archive(archive.write(tmp_path / "oci.tar"))
+    oci = OciArchive()
+    oci.add(oci.image("amd64"), "a:1").add(oci.image("arm64"), "b:1")
+    for archive, names in (
+        (docker_archive(tmp_path / "docker.tar", ["a:1", "a:2"], None), ["a:1"]),
+        (oci.write(tmp_path / "oci.tar"), ["a:1", "b:1"]),
+    ):
+        with pytest.raises(InvalidArchiveError, match=" 2 ") as caught:
+            describe_archive(archive)
+        assert re.findall(r"\b[ab]:[12]\b", caught.value.message) == names
 
 
 def test_one_image_may_have_several_names_and_platforms(tmp_path: Path) -> None:
@@ -142,7 +146,7 @@ def test_the_whole_name_comes_before_the_short_one(tmp_path: Path) -> None:
 def test_an_archive_for_another_machine_is_refused(tmp_path: Path) -> None:
     archive = OciArchive()
     path = archive.add(archive.image("s390x")).write(tmp_path / "oci.tar")
-    with pytest.raises(InvalidArchiveError, match="no image for linux/"), as_docker_archive(path):
+    with pytest.raises(InvalidArchiveError, match=f"linux/{architecture()}"), as_docker_archive(path):
         pass
 
 
@@ -155,12 +159,15 @@ def test_layers_that_an_older_engine_cannot_unpack_are_named(tmp_path: Path) -> 
 
 
 def test_an_index_without_end_ends(tmp_path: Path) -> None:
-    archive = OciArchive()
-    found = archive.image()
-    for _ in range(10):
-        found = archive.index(found)
-    path = archive.add(found).write(tmp_path / "oci.tar")
-    with pytest.raises(InvalidArchiveError, match="nested"), as_docker_archive(path):
+    def nested(depth: int) -> Path:
+        archive = OciArchive()
+        found = archive.image()
+        for _ in range(depth):
+            found = archive.index(found)
+        return archive.add(found).write(tmp_path / f"{depth}.tar")
+
+    assert converted(nested(2))
+    with pytest.raises(InvalidArchiveError, match=r"10\.tar"), as_docker_archive(nested(10)):
         pass
 
 
@@ -189,9 +196,10 @@ def test_a_full_disk_is_told_from_a_bad_archive(tmp_path: Path, monkeypatch: pyt
     path = oci_archive(tmp_path / "oci.tar")
     full = Path("/dev/full")
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full.open("wb"))
-    with pytest.raises(LocalregError, match="cannot write") as caught, as_docker_archive(path):
+    with pytest.raises(LocalregError, match="no space left on device") as caught, as_docker_archive(path):
         pass
     assert not isinstance(caught.value, InvalidArchiveError)
+    assert tempfile.gettempdir() in caught.value.message
     assert caught.value.hint is not None
     assert "TMPDIR" in caught.value.hint
 

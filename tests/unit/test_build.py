@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,14 @@ from localreg.cli.build import app
 from localreg.engines.build import Builder, BuildRequest
 from localreg.engines.common.values import read_image
 from localreg.engines.values import AnonymousMount, ContainerSpec
-from localreg.errors import BuildFailedError, EngineError, LocalregError, RegistryError, UsageError
+from localreg.errors import (
+    BuildFailedError,
+    EngineError,
+    InvalidReferenceError,
+    LocalregError,
+    RegistryError,
+    UsageError,
+)
 from localreg.images.build import check_request, plan_build, push_built, run_build
 from localreg.images.push import Transfer
 from localreg.oci.reference import Reference
@@ -66,7 +74,7 @@ def test_the_name_is_that_of_the_folder(tmp_path: Path, folder: str, name: str) 
 def test_a_folder_whose_name_cannot_be_an_images(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder).mkdir()
     error = refusal(BuildRequest(str(tmp_path / folder)))
-    assert error.message == f"the folder's name, `{folder}`, cannot be an image's"
+    assert f"`{folder}`" in error.message
     assert str(error.hint).endswith(" -t NAME")
     assert check_request(BuildRequest(str(tmp_path / folder), names=("app",))) == ("app",)
 
@@ -82,25 +90,30 @@ def test_what_is_no_folder_says_no_name(context: str) -> None:
 def test_a_folder_without_a_name_is_not_the_current_one() -> None:
     """As where a variable of a script is empty."""
     error = refusal(BuildRequest("", no_cache=True), "app")
-    assert error.message == "the folder to build has no name"
     assert error.hint == "localreg build PATH -t app --no-cache"
 
 
 def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Whoever runs the tests may read everything.
     monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (str(tmp_path), os.R_OK | os.X_OK))
-    assert refusal(BuildRequest(str(tmp_path))).message == f"cannot build `{tmp_path}`: permission denied"
+    message = refusal(BuildRequest(str(tmp_path))).message
+    assert f"`{tmp_path}`" in message
+    assert "permission denied" in message
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
-    assert refusal(BuildRequest(f"{tmp_path}/nosuch")).message.endswith("nosuch`: no such file or directory")
+    message = refusal(BuildRequest(f"{tmp_path}/nosuch")).message
+    assert f"`{tmp_path}/nosuch`" in message
+    assert "no such file or directory" in message
     (tmp_path / "Dockerfile").touch()
     error = refusal(BuildRequest(f"{tmp_path}/Dockerfile"))
     assert error.hint == f"localreg build {tmp_path} --file {tmp_path}/Dockerfile"
     # Named from here, as by docker, and not from the folder.
     error = refusal(BuildRequest(str(tmp_path), file="Dockerfile"))
     assert error.hint == f"localreg build {tmp_path} --file {tmp_path}/Dockerfile"
-    assert refusal(BuildRequest(str(tmp_path), file="nosuch")).message == "there is no file `nosuch`"
+    error = refusal(BuildRequest(str(tmp_path), file="nosuch"))
+    assert "`nosuch`" in error.message
+    assert error.hint == f"localreg build {tmp_path} --file FILE"
     check_request(BuildRequest(str(tmp_path), file="-", names=("app",)))
 
 
@@ -109,7 +122,7 @@ def test_a_current_folder_that_was_removed(tmp_path: Path, monkeypatch: pytest.M
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    assert refusal(BuildRequest(".")).message == "the current folder was removed"
+    assert refusal(BuildRequest(".")).hint == "cd"
 
 
 def test_no_option_is_taken_for_a_setting_of_that_name() -> None:
@@ -120,8 +133,10 @@ def test_no_option_is_taken_for_a_setting_of_that_name() -> None:
 
 def test_names_and_platforms_that_are_none(tmp_path: Path) -> None:
     request = BuildRequest(str(tmp_path))
-    assert "upper-case" in refusal(request, "App").message
-    assert "names a digest" in refusal(request, f"app@sha256:{'0' * 64}").message
+    for name in ("App", f"app@sha256:{'0' * 64}"):
+        error = refusal(request, name)
+        assert isinstance(error, InvalidReferenceError)
+        assert f"`{name}`" in error.message
     error = refusal(BuildRequest(str(tmp_path), platform="linux/amd64,linux/arm64"), "app")
     assert error.hint == f"localreg build {tmp_path} -t app --platform linux/amd64"
 
@@ -147,7 +162,7 @@ def test_hints_repeat_what_was_typed(registry: Registry, tmp_path: Path) -> None
     several = replace(request, platform="linux/amd64,linux/arm64")
     assert refusal(several, "x:1", "y").hint == f"{start} {end}"
     assert refusal(replace(request, file="no"), "x:1", "y").hint == f"{start} --file FILE {end}"
-    with pytest.raises(UsageError, match="there is no Dockerfile") as caught:
+    with pytest.raises(UsageError, match="Dockerfile") as caught:
         plan_build(BUILDER, registry, replace(request, names=("x:1", "y")), ["x:1", "y"])
     assert caught.value.hint == f"{start} --file FILE {end}"
     (tmp_path / "Dockerfile").touch()
@@ -175,36 +190,39 @@ def test_each_name_in_the_registry_comes_once(registry: Registry, tmp_path: Path
 )
 def test_a_folder_without_a_dockerfile(registry: Registry, tmp_path: Path, there: str, named: str) -> None:
     (tmp_path / there).touch()
-    with pytest.raises(UsageError, match="there is no Dockerfile in") as caught:
+    with pytest.raises(UsageError, match="Dockerfile") as caught:
         plan_build(BUILDER, registry, BuildRequest(str(tmp_path)), ["app"])
     assert caught.value.hint == f"localreg build {tmp_path} --file {named.format(tmp_path)}"
 
 
 def test_an_ssh_agent_does_not_get_to_another_machine(registry: Registry) -> None:
     builder = Builder("podman build", ("podman",), {}, recipes=(), takes_ssh=False)
-    with pytest.raises(UsageError, match="--ssh does not get to"):
+    with pytest.raises(UsageError, match="--ssh"):
         plan_build(builder, registry, BuildRequest("-", ssh=("default",)), ["app"])
 
 
 @pytest.mark.parametrize(
-    ("script", "says"),
+    ("script", "numbers"),
     [
-        ("echo said; exit 3", "ended with exit code 3"),
-        ("echo said; kill -KILL $$", "was ended by signal 9"),
-        ("echo said", "made no image"),
+        ("echo said; exit 3", ["3"]),
+        ("echo said; kill -KILL $$", ["9"]),
+        ("echo said", []),
     ],
 )
-def test_a_build_that_fails_unseen_says_what_was_said(script: str, says: str) -> None:
+def test_a_build_that_fails_unseen_says_what_was_said(script: str, numbers: list[str]) -> None:
     builder = Builder("podman build", ("/bin/sh", "-c", script), {}, recipes=())
     with pytest.raises(BuildFailedError) as caught:
         run_build(builder, BuildRequest("-"), (), output=None)
-    assert caught.value.message == f"the build failed: `podman build` {says}"
+    assert "`podman build`" in caught.value.message
+    assert re.findall(r"-?\d+", caught.value.message) == numbers
     assert caught.value.details == ("said",)
 
 
 def test_an_image_that_was_built_elsewhere_is_not_pushed(engine: FakeEngine, registry: Registry) -> None:
-    with pytest.raises(EngineError, match="Docker has no image `localhost:5000/app:latest`"):
+    with pytest.raises(EngineError, match="`localhost:5000/app:latest`") as caught:
         push_built(engine, registry, TRANSFER, OTHER_ID, on_progress=lambda _step: None)
+    assert "Docker" in caught.value.message
+    assert caught.value.details == ()
 
 
 def test_an_old_image_of_that_name_is_not_pushed(engine: FakeEngine, registry: Registry) -> None:
@@ -212,9 +230,10 @@ def test_an_old_image_of_that_name_is_not_pushed(engine: FakeEngine, registry: R
     old = engine.add_image("localhost:5000/app:latest")
     made = engine.add_image("made")
     for image_id, hint in ((made.id, f"localreg push {made.id} --as app:latest"), (OTHER_ID, None)):
-        with pytest.raises(EngineError, match="`localhost:5000/app:latest` is another image in Docker") as caught:
+        with pytest.raises(EngineError, match="`localhost:5000/app:latest`") as caught:
             push_built(engine, registry, TRANSFER, image_id, on_progress=lambda _step: None)
-        assert caught.value.details == (f"built: {image_id}", f"there: {old.id}")
+        assert "Docker" in caught.value.message
+        assert [detail.split()[-1] for detail in caught.value.details] == [image_id, old.id]
         assert caught.value.hint == hint
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -134,8 +135,10 @@ def test_a_new_docker_without_buildx_is_refused_with_its_packages(install: Insta
     docker = install("docker", "Docker version 28.2.2, build e6534b4")
     error = refusal(environ)
     assert (error.exit_code, error.code) == (1, "builder-missing")
-    assert error.message == f"`{docker}` cannot build without its plugin buildx, which is not installed"
-    assert error.details == ("docker-buildx in Debian and Ubuntu", "docker-buildx-plugin in Docker's own")
+    assert f"`{docker}`" in error.message
+    assert "buildx" in error.message
+    packages = [re.findall(r"docker-buildx\S*", detail) for detail in error.details]
+    assert packages == [["docker-buildx"], ["docker-buildx-plugin"]]
     assert "https://docs.docker.com/go/buildx/" in str(error.hint)
 
 
@@ -160,14 +163,17 @@ def test_a_docker_that_is_podman_does_not_build_with_docker(
     install: Install, environ: dict[str, str], name: str
 ) -> None:
     docker = install("docker", f"{name} version 4.3.1", buildx=True)
-    assert refusal(environ).message.startswith(f"`{docker}` is not Docker's own but perhaps Podman's")
+    error = refusal(environ)
+    assert f"`{docker}`" in error.message
+    assert "Podman" in error.message
+    assert error.details == ()
 
 
 @pytest.mark.parametrize("info", [DOCKER, PODMAN], ids=lambda info: info.name)
 def test_a_program_that_is_not_there(environ: dict[str, str], info: EngineInfo) -> None:
     error = refusal(environ, info)
-    assert error.message == f"there is no `{info.name}` program to build with"
-    assert str(error.hint).startswith("install ")
+    assert f"`{info.name}`" in error.message
+    assert info.name in str(error.hint).lower()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the program is always the client of a service")
@@ -199,8 +205,9 @@ def test_another_podman_is_named_by_its_address(install: Install, environ: dict[
 
 
 def test_a_builder_that_cannot_be_run(install: Install, environ: dict[str, str]) -> None:
-    install("podman", "podman version 4.3.1").write_text("#!/nowhere\n")
-    with pytest.raises(EngineError, match="cannot run"):
+    podman = install("podman", "podman version 4.3.1")
+    podman.write_text("#!/nowhere\n")
+    with pytest.raises(EngineError, match=f"`{re.escape(str(podman))}`"):
         find_builder(PODMAN, environ=environ).run(REQUEST, [], output=1)
 
 

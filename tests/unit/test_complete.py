@@ -40,4 +40,6 @@ def test_words_are_offered_by_what_stands_before_them(words: list[str], expected
 
 
 def test_options_are_offered_with_what_they_are_for() -> None:
-    assert "--podman-fix\tLet the podman program use plain HTTP for it, too." in complete(app, ["up", "--p"])
+    lines = complete(app, ["up", "--p"]).splitlines()
+    helps = {option: text for option, _, text in (line.partition("\t") for line in lines)}
+    assert "HTTP" in helps["--podman-fix"]

@@ -52,12 +52,14 @@ def test_a_context_without_an_endpoint_is_named_in_the_reason(tmp_path: Path, co
     next(tmp_path.rglob("meta.json")).write_text(content)
     with pytest.raises(BrokenContextError) as caught:
         context_endpoint("odd", {"DOCKER_CONFIG": str(tmp_path)})
-    assert caught.value.unavailable.where == "context `odd`"
+    assert "`odd`" in caught.value.unavailable.where
 
 
 def test_a_context_that_does_not_exist_is_an_error_and_never_the_default_socket(tmp_path: Path) -> None:
-    with pytest.raises(BrokenContextError, match="no such context"):
+    with pytest.raises(BrokenContextError) as caught:
         context_endpoint("nosuch", {"DOCKER_CONFIG": str(tmp_path)})
+    assert "`nosuch`" in caught.value.unavailable.where
+    assert caught.value.unavailable.cure == "docker context ls"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "\xff"])

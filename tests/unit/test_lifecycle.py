@@ -137,7 +137,7 @@ def test_a_replacement_that_does_not_start_leaves_the_old_one_running(
         up(engine, recreate=True, image=BROKEN)
     assert container(engine) == before
     engine.taken_ports.add(port + 1)
-    with pytest.raises(PortTakenError, match=f"port {port + 1} on 127.0.0.1 is taken by another program"):
+    with pytest.raises(PortTakenError, match=rf"\b{port + 1}\b"):
         up(engine, recreate=True, port=port + 1)
     assert container(engine) == before
     assert len(engine.list_containers()) == 1
@@ -239,5 +239,6 @@ def test_an_engine_that_fails_in_the_middle_of_a_replacement_says_its_own_error(
     "text", ["yesterday", "", "nan", "inf", "nand", "9999999999d", "-5m", "0001-01-01", "1h 5m", "1e99", "\u0663m"]
 )
 def test_what_is_no_moment_is_said_to_be_none_and_never_a_bug(text: str) -> None:
-    with pytest.raises(UsageError, match="is no moment"):
+    with pytest.raises(UsageError) as caught:
         parse_since(text)
+    assert f"`{text}`" in caught.value.message

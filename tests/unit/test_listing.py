@@ -147,7 +147,8 @@ def test_a_config_that_breaks_off_marks_its_tag_alone(registry: FakeRegistry) ->
     config = json.loads(registry.manifests[digest][1])["config"]["digest"]
     registry.faults[f"/v2/app/blobs/{config}"] = "cut"
     bad, good = rows(registry)
-    assert (bad.digest, bad.error) == (digest, f"the registry's answer for blob {config} broke off")
+    assert bad.digest == digest
+    assert config in str(bad.error)
     assert good.error is None
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,9 @@ def prefixes(text: str) -> list[str]:
 
 
 def test_the_text_is_what_podman_reads() -> None:
-    assert add_entries("", "registry", BOTH, HERE) == (
-        "# Written by `localreg podman-fix`; `localreg podman-fix --remove` takes it away again.\n"
-        "\n"
+    header, _, entries = add_entries("", "registry", BOTH, HERE).partition("\n\n")
+    assert re.fullmatch(r"# .*`localreg podman-fix --remove`.*", header)
+    assert entries == (
         "[[registry]]\n"
         'location = "localhost:5000" # localreg: registry\n'
         "insecure = true\n"
@@ -103,8 +104,9 @@ def test_entries_that_changed_places_are_found_again() -> None:
 def test_what_only_looks_like_an_entry_is_left_alone() -> None:
     text = '[aliases]\nx = """\n[[registry]]\nlocation = "localhost:5000" # localreg: registry\n"""\n'
     assert remove_entries(text, "registry", HERE) == text
-    with pytest.raises(ConfigError, match="cannot tell"):
+    with pytest.raises(ConfigError, match=f"`{HERE}`") as caught:
         remove_entries(add_entries(text, "registry", BOTH, HERE), "registry", HERE)
+    assert "`# localreg: registry`" in str(caught.value.hint)
 
 
 def test_a_mark_that_was_taken_away_makes_the_entry_somebody_elses() -> None:
@@ -121,8 +123,9 @@ def test_a_mark_that_was_taken_away_makes_the_entry_somebody_elses() -> None:
     ],
 )
 def test_entries_that_podman_would_refuse_beside_others_are_not_added(text: str) -> None:
-    with pytest.raises(ConfigError, match="podman would refuse") as caught:
+    with pytest.raises(ConfigError, match=f"`{HERE}`") as caught:
         add_entries(text, "registry", BOTH, HERE)
+    assert all(location in caught.value.message for location in BOTH)
     assert caught.value.details
 
 

@@ -125,8 +125,9 @@ def test_an_artifact_is_no_image(config: str, artifact: str | None) -> None:
 
 def test_schema_1_is_named() -> None:
     signed = "application/vnd.docker.distribution.manifest.v1+prettyjws"
-    with pytest.raises(RegistryError, match="of schema 1"):
+    with pytest.raises(RegistryError, match=r"\b1\b") as caught:
         parse({"schemaVersion": 1, "fsLayers": [{"blobSum": DIGEST}]}, signed)
+    assert caught.value.details == ()
 
 
 @pytest.mark.parametrize(
@@ -149,8 +150,9 @@ def test_schema_1_is_named() -> None:
     ],
 )
 def test_what_is_no_manifest_is_an_error_of_ours(data: bytes) -> None:
-    with pytest.raises(RegistryError, match="cannot be read"):
+    with pytest.raises(RegistryError) as caught:
         parse_manifest(data, OCI_MANIFEST if b"manifests" not in data else OCI_INDEX)
+    assert len(caught.value.details) == 1
 
 
 json_values = st.recursive(

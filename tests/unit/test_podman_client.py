@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -212,7 +213,7 @@ def test_what_a_kill_left_beside_the_file_goes_with_the_next_change(machine: Mac
 def test_a_file_that_changed_since_the_plan_is_left_alone(machine: Machine) -> None:
     plan = machine.plan("one", ["localhost:5001"])
     machine.fix("two", ["localhost:5002"])
-    with pytest.raises(ConfigError, match="changed at the same time") as caught:
+    with pytest.raises(ConfigError, match=str(plan.path)) as caught:
         apply_plan(plan)
     assert caught.value.hint == "localreg podman-fix --name one --location localhost:5001"
     assert machine.permission("localhost:5002") == machine.drop_in
@@ -222,7 +223,7 @@ def test_what_cannot_be_written_leaves_nothing_behind(machine: Machine) -> None:
     plan = machine.plan()
     machine.drop_in.parent.rmdir()
     machine.drop_in.parent.write_text("in the way")
-    with pytest.raises(ConfigError, match="cannot write") as caught:
+    with pytest.raises(ConfigError, match=str(plan.path)) as caught:
         apply_plan(plan)
     assert "podman-fix --location localhost:5000 --location 127.0.0.1:5000" in str(caught.value.hint)
     assert [path.name for path in machine.user.iterdir()] == ["registries.conf.d"]
@@ -230,8 +231,9 @@ def test_what_cannot_be_written_leaves_nothing_behind(machine: Machine) -> None:
 
 def test_without_a_home_there_is_nowhere_to_write(machine: Machine) -> None:
     machine.environ.clear()
-    with pytest.raises(ConfigError, match="no home"):
+    with pytest.raises(ConfigError) as caught:
         machine.plan()
+    assert re.search(r"\bHOME\b", str(caught.value.hint))
 
 
 @pytest.fixture
@@ -297,7 +299,7 @@ def test_a_connection_that_breaks_leaves_the_machines_file_as_it_was(podman: Pat
     folder = run_in_machine(podman, tmp_path, before="head -c 10 | ")
     folder.mkdir(parents=True)
     (folder / "50-localreg.conf").write_text("before")
-    with pytest.raises(ConfigError, match="Podman machine"):
+    with pytest.raises(ConfigError, match=r"`/etc/containers/registries\.conf\.d/50-localreg\.conf`"):
         fix_machine("x" * 100)
     assert (folder / "50-localreg.conf").read_text() == "before"
 

@@ -47,14 +47,15 @@ def stopped_registry(name: str, port: int) -> SeenContainer:
 
 def test_a_port_that_a_container_holds_is_not_given_away(port: int) -> None:
     claims = PortClaims.of([answer(LOCAL, running("web", port))], name="registry")
-    with pytest.raises(PortTakenError, match=r"taken by container `web` \(Docker\)") as caught:
+    with pytest.raises(PortTakenError, match="`web`") as caught:
         choose_port(RegistryOptions(port=port), claims)
+    assert "Docker" in caught.value.message
     assert caught.value.hint == f"localreg up --port {port + 1}"
 
 
 def test_nor_the_port_of_a_registry_of_ours_that_is_stopped(port: int) -> None:
     claims = PortClaims.of([answer(LOCAL, stopped_registry("other", port))], name="registry")
-    with pytest.raises(PortTakenError, match="taken by registry `other`"):
+    with pytest.raises(PortTakenError, match="`other`"):
         choose_port(RegistryOptions(port=port), claims)
 
 
@@ -111,6 +112,6 @@ def test_nobody_is_waited_for_whose_container_is_known(port: int, monkeypatch: p
 
     monkeypatch.setattr(ports, "find_holder", find_holder)
     claims = PortClaims.of([answer(LOCAL, running("web", port))], name="registry")
-    with pytest.raises(PortTakenError, match="taken by container `web`"):
+    with pytest.raises(PortTakenError, match="`web`"):
         choose_port(RegistryOptions(port=port), claims)
     assert Address("127.0.0.1", port) not in asked_for

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 
@@ -53,7 +54,9 @@ def test_an_address_of_another_machine_is_the_engines_business() -> None:
 
 
 def test_a_process_that_cannot_be_seen_is_somebody_elses() -> None:
-    assert str(Holder(Address("127.0.0.1", 5000))) == "another user's process"
+    said = str(Holder(Address("127.0.0.1", 5000)))
+    assert said
+    assert not re.search(r"None|`|\d", said)
 
 
 def test_airplay_and_debians_service_are_explained() -> None:

@@ -122,21 +122,22 @@ def test_the_grammar_refuses(text: str) -> None:
     ],
 )
 def test_the_error_names_the_offending_part(text: str, part: str) -> None:
-    with pytest.raises(InvalidReferenceError, match="in `") as caught:
+    with pytest.raises(InvalidReferenceError) as caught:
         parse_reference(text)
     assert part in caught.value.message
+    assert f"`{text}`" in caught.value.message
 
 
 def test_upper_case_is_cured_by_the_hint() -> None:
     with pytest.raises(InvalidReferenceError) as caught:
         parse_reference("team/API/api")
-    assert caught.value.hint == "use team/api/api"
+    assert str(caught.value.hint).split()[-1] == "team/api/api"
 
 
 def test_a_url_is_cured_by_the_hint() -> None:
     with pytest.raises(InvalidReferenceError, match="`https://`") as caught:
         parse_reference("https://ghcr.io/org/app:1")
-    assert caught.value.hint == "use ghcr.io/org/app:1"
+    assert str(caught.value.hint).split()[-1] == "ghcr.io/org/app:1"
 
 
 components = st.from_regex(r"[a-z0-9]{1,6}((\.|_|__|-{1,3})[a-z0-9]{1,6}){0,2}", fullmatch=True)

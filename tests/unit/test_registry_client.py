@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -48,7 +49,7 @@ def test_an_emptied_repository_has_no_tags(registry: FakeRegistry) -> None:
 
 def test_what_is_not_there_is_not_found(registry: FakeRegistry) -> None:
     with RegistryClient(registry.base_url) as client:
-        with pytest.raises(RepositoryNotFoundError, match="has no `nosuch`"):
+        with pytest.raises(RepositoryNotFoundError, match="`nosuch`"):
             client.list_tags("nosuch")
         with pytest.raises(RepositoryNotFoundError, match="`nosuch:1`"):
             client.get_manifest("nosuch", "1")
@@ -68,7 +69,7 @@ def test_a_manifest_comes_with_its_digest(registry: FakeRegistry) -> None:
 
 def test_bytes_that_are_not_what_their_digest_says_are_refused(registry: FakeRegistry) -> None:
     registry.faults["/v2/app/manifests/1"] = "wrong"
-    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="other bytes"):
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match=f"sha256:{'0' * 64}"):
         client.get_manifest("app", "1")
 
 
@@ -80,10 +81,17 @@ def test_the_registrys_own_code_is_kept(registry: FakeRegistry) -> None:
     assert caught.value.details == ("UNKNOWN: of the test",)
 
 
+def not_a_registry(registry: FakeRegistry) -> RegistryError:
+    """The error for a catalog that is answered with 200 and is not a list of repositories."""
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match=registry.base_url) as caught:
+        list(client.iter_repositories())
+    assert caught.value.status == 200
+    return caught.value
+
+
 def test_a_web_page_is_no_registry(registry: FakeRegistry) -> None:
     registry.faults["/v2/_catalog"] = "html"
-    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="is no registry"):
-        list(client.iter_repositories())
+    assert not_a_registry(registry).details == ("<html>a login page</html>",)
 
 
 @pytest.mark.parametrize("fault", ["hang", "drip", "slow-headers"])
@@ -91,7 +99,7 @@ def test_a_registry_that_does_not_get_on_with_it_is_given_up(registry: FakeRegis
     registry.faults["/v2/_catalog"] = fault
     with (
         RegistryClient(registry.base_url, timeout=0.3) as client,
-        pytest.raises(RegistryUnreachableError, match=r"0\.3 s"),
+        pytest.raises(RegistryUnreachableError, match=r"\b0\.3\b"),
     ):
         patiently(lambda: list(client.iter_repositories()))
 
@@ -111,19 +119,21 @@ def test_the_time_is_for_one_answer_not_for_the_connection(
 
 def test_an_answer_that_breaks_off_is_an_error(registry: FakeRegistry) -> None:
     registry.faults["/v2/_catalog"] = "cut"
-    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="broke off"):
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError) as caught:
         list(client.iter_repositories())
+    # The registry was reached, and an answer that breaks off has no status.
+    assert (type(caught.value), caught.value.status) == (RegistryError, None)
 
 
 def test_a_connection_that_is_closed_without_an_answer_is_said(registry: FakeRegistry) -> None:
     registry.faults["/v2/_catalog"] = "gone"
-    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryUnreachableError, match="connection broke"):
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryUnreachableError, match=registry.base_url):
         list(client.iter_repositories())
 
 
 def test_an_answer_without_end_is_not_read_to_its_end(registry: FakeRegistry) -> None:
     registry.faults["/v2/app/manifests/1"] = "endless"
-    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="larger than 4 MiB"):
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match=r"\b4 MiB\b"):
         client.get_manifest("app", "1")
 
 
@@ -140,18 +150,19 @@ def test_an_answer_that_was_given_up_leaves_its_connection_to_the_next(registry:
 def test_what_was_not_asked_to_be_compressed_is_not_unpacked(registry: FakeRegistry) -> None:
     bomb = gzip.compress(b" " * (64 << 20))
     registry.answers["/v2/_catalog"] = (bomb, {"Content-Encoding": "gzip"})
-    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="is no registry"):
-        list(client.iter_repositories())
+    assert not_a_registry(registry).details[0].startswith("\x1f\\x8b")
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [("401", "wants a login"), ("loop", "answered 307"), ("503", "answered 503")]
+    ("fault", "status", "details"),
+    # A request for a login carries none of the registry's own words.
+    [("401", 401, ()), ("loop", 307, ()), ("503", 503, ("UNKNOWN: of the test",))],
 )
-def test_a_refusal_keeps_its_status(registry: FakeRegistry, fault: str, said: str) -> None:
+def test_a_refusal_keeps_its_status(registry: FakeRegistry, fault: str, status: int, details: tuple[str, ...]) -> None:
     registry.faults["/v2/_catalog"] = fault
-    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match=said) as caught:
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError) as caught:
         list(client.iter_repositories())
-    assert caught.value.status == (307 if fault == "loop" else int(fault))
+    assert (caught.value.status, caught.value.details) == (status, details)
     assert registry.requests["/v2/_catalog"] == 1
 
 
@@ -160,8 +171,7 @@ def test_a_refusal_keeps_its_status(registry: FakeRegistry, fault: str, said: st
 )
 def test_what_is_no_catalog_is_an_error_of_ours(registry: FakeRegistry, body: bytes) -> None:
     registry.answers["/v2/_catalog"] = (body, {})
-    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="is no registry"):
-        list(client.iter_repositories())
+    assert not_a_registry(registry).details
 
 
 @pytest.mark.parametrize(
@@ -169,7 +179,7 @@ def test_what_is_no_catalog_is_an_error_of_ours(registry: FakeRegistry, body: by
 )
 def test_a_list_that_goes_in_circles_ends(registry: FakeRegistry, link: str) -> None:
     registry.answers["/v2/_catalog"] = (b'{"repositories": ["a"]}', {"Link": f'<{link}>; rel="next"'})
-    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="next page"):
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match=re.escape(link)):
         list(client.iter_repositories())
     assert registry.requests == {"/v2/_catalog": 2}
 
@@ -186,13 +196,13 @@ def test_a_digest_answered_with_another_manifest_is_refused(registry: FakeRegist
     media_type, data = registry.manifests[other]
     headers = {"Content-Type": media_type, "Docker-Content-Digest": other}
     registry.answers[f"/v2/app/manifests/{asked}"] = (data, headers)
-    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match=f"other bytes than {asked}"):
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match=asked):
         client.get_manifest("app", asked)
 
 
 def test_nobody_listening_is_said() -> None:
     url = "http://127.0.0.1:1"
-    with RegistryClient(url) as client, pytest.raises(RegistryUnreachableError, match="nothing listens there"):
+    with RegistryClient(url) as client, pytest.raises(RegistryUnreachableError, match=url):
         list(client.iter_repositories())
 
 

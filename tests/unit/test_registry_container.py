@@ -53,8 +53,9 @@ def container_with(engine: FakeEngine, *ports: PublishedPort) -> Container:
 def test_a_container_that_publishes_nothing_gives_no_image_a_name() -> None:
     engine = FakeEngine()
     registry = Registry(container_with(engine))
-    with pytest.raises(ConflictError, match="publishes no port"):
+    with pytest.raises(ConflictError, match="`registry`") as caught:
         plan_push(engine, registry, "localhost/app:1")
+    assert caught.value.hint == "localreg --name OTHER up"
     assert not registry.is_named_by("localhost:5000")
 
 

@@ -99,7 +99,9 @@ def test_what_localreg_made_earlier_is_used_and_said(engine: FakeEngine, notes: 
     newest = made(engine, "2.10.0")
     upstream(engine)
     assert ensure(engine, notes) == RegistryImage(newest, ImageSource.PRESENT)
-    assert notes == [f"registry:2.8.3 is not here; using {newest}, which localreg made earlier"]
+    (note,) = notes
+    assert DEFAULT_IMAGE in note
+    assert newest in note
     assert ensure(engine, notes, pull=PullPolicy.NEVER).reference == newest
     assert ensure(engine, notes, pull=PullPolicy.ALWAYS).reference == QUALIFIED
 
@@ -115,7 +117,7 @@ def test_an_image_of_the_users_choice_is_never_replaced_by_another(
     engine: FakeEngine, notes: list[str], program: Path
 ) -> None:
     made(engine, "2.8.3", RegistryProgram(program, "2.8.3").digest())
-    with pytest.raises(RegistryUnreachableError, match=r"cannot pull `example\.com/registry:3`") as caught:
+    with pytest.raises(RegistryUnreachableError, match=r"`example\.com/registry:3`") as caught:
         ensure(engine, notes, "example.com/registry:3")
     assert "docker save example.com/registry:3" in str(caught.value.hint)
 
@@ -125,7 +127,7 @@ def test_an_image_is_made_around_a_program_when_nothing_can_be_pulled(
 ) -> None:
     assert ensure(engine, notes) == RegistryImage(f"{REPOSITORY}:2.8.3", ImageSource.PROGRAM)
     (note,) = notes
-    assert f"made {REPOSITORY}:2.8.3 from {program} (2.8.3+ds1) instead" in note
+    assert all(fact in note for fact in (f"{REPOSITORY}:2.8.3", str(program), "2.8.3+ds1"))
 
 
 def test_the_image_of_the_program_that_is_there_is_used_again(
@@ -163,8 +165,9 @@ def test_a_lost_engine_is_said_to_be_lost(engine: FakeEngine, notes: list[str]) 
 
 def test_what_the_engine_said_stays_with_the_failure(engine: FakeEngine, notes: list[str]) -> None:
     engine.registries["docker.io"] = {}
-    with pytest.raises(ImageNotFoundError, match=r"^cannot pull `registry:2\.8\.3`: docker\.io has no") as caught:
+    with pytest.raises(ImageNotFoundError, match=r"\bdocker\.io\b") as caught:
         ensure(engine, notes)
+    assert "`registry:2.8.3`" in caught.value.message
     assert caught.value.details == ("manifest unknown",)
 
 

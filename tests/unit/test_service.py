@@ -164,7 +164,7 @@ def test_a_program_that_fails_is_quoted(podman: Path) -> None:
 
 def test_a_program_that_is_none_is_an_error_of_ours(podman: Path) -> None:
     podman.write_text("no program")
-    with pytest.raises(EngineError, match="cannot start") as caught:
+    with pytest.raises(EngineError, match=str(podman)) as caught:
         private_service(str(podman))
     assert "Exec format error" in caught.value.details[0]
 
@@ -172,8 +172,9 @@ def test_a_program_that_is_none_is_an_error_of_ours(podman: Path) -> None:
 def test_one_that_never_answers_is_ended_with_its_children(podman: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("localreg.engines.podman.service.START_SECONDS", 0.5)
     podman.write_text('#!/bin/sh\nsleep 1000 &\necho $! > "$0.child"\nwait\n')
-    with pytest.raises(EngineError, match="did not come up in time"):
+    with pytest.raises(EngineError, match="podman system service") as caught:
         private_service(str(podman))
+    assert (caught.value.hint, caught.value.details) == ("podman info", ())
     child = Path("/proc") / podman.with_name("podman.child").read_text().strip() / "stat"
     assert wait_until(lambda: has_ended(child), seconds=10)
 
@@ -208,7 +209,7 @@ def test_a_path_that_no_socket_can_have_is_said(podman: Path, tmp_path: Path, mo
     folder.mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     monkeypatch.setattr("tempfile.tempdir", str(folder))
-    with pytest.raises(LocalregError, match="too long") as caught:
+    with pytest.raises(LocalregError, match=str(folder)) as caught:
         private_service(str(podman))
     assert caught.value.hint == "export TMPDIR=/tmp"
     assert started(podman) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,13 @@ def test_a_folder_that_was_removed_has_no_project(tmp_path: Path, monkeypatch: p
     assert find_project_file() is None
 
 
+def numbers_beside(path: Path, error: ConfigError) -> list[str]:
+    """The numbers in a message, such as the line; not those in the file's path."""
+    before, shown, after = error.message.partition(f"`{path}`")
+    assert shown
+    return re.findall(r"\d+", before + after)
+
+
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_a_project_sets_only_what_cannot_hurt(project: Path, user: Path, setting: object) -> None:
     name = getattr(setting, "name", "")
@@ -72,60 +80,66 @@ def test_a_project_sets_only_what_cannot_hurt(project: Path, user: Path, setting
     if name in values:
         assert settings(project, user)[name].source == str(project / "localreg.toml")
         return
-    with pytest.raises(ConfigError, match=rf"localreg.toml`, line 3: `{name}` is not for a project to set"):
+    with pytest.raises(ConfigError, match=f"`{name}`") as caught:
         settings(project, user)
+    assert numbers_beside(project / "localreg.toml", caught.value) == ["3"]
+    assert getattr(setting, "variable", "") in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "line", "facts"),
     [
-        ("port = 1\nprot = 5", ", line 2: `prot` is no setting"),
-        ("port = 0", ", line 1: `port` is `0`: it has to be a number from 1 to 65535"),
-        ("port = true", "`port` is `True`: it has to be a number"),
-        ("port = 5000.5", "it has to be a number"),
-        ("wait = 'nan'", "it has to be a number of seconds above 0"),
-        ("quiet = 'maybe'", "it has to be true or false"),
-        ("engine = 'lxc'", "it has to be one of auto, docker, podman"),
-        ("pull = 'sometimes'", "it has to be one of missing, always, never"),
-        ("name = 3", "it has to be text"),
-        ("name = '../x'", "`../x` is no container's name"),
-        ("host = 'example.com'", "`example.com` is no IP address"),
-        ("image = 'UPPER'", "has upper-case letters"),
-        ("volume = '/no/such'", "there is no folder `/no/such`"),
-        ("[port]\nx = 1", "`port`"),
-        ("port = ", "is no TOML"),
-        ("port = 1\nport = 2", "is no TOML"),
+        ("port = 1\nprot = 5", 2, ["`prot`"]),
+        ("port = 0", 1, ["`port`", "`0`", "1", "65535"]),
+        ("port = true", 1, ["`port`", "65535"]),
+        ("port = 5000.5", 1, ["`port`", "`5000.5`", "65535"]),
+        ("wait = 'nan'", 1, ["`wait`", "`nan`"]),
+        ("quiet = 'maybe'", 1, ["`quiet`", "`maybe`", "true", "false"]),
+        ("engine = 'lxc'", 1, ["`engine`", "`lxc`", "auto", "docker", "podman"]),
+        ("pull = 'sometimes'", 1, ["`pull`", "`sometimes`", "missing", "always", "never"]),
+        ("name = 3", 1, ["`name`", "`3`"]),
+        ("name = '../x'", 1, ["`name`", "`../x`"]),
+        ("host = 'example.com'", 1, ["`host`", "`example.com`"]),
+        ("image = 'UPPER'", 1, ["`image`", "`UPPER`"]),
+        ("volume = '/no/such'", 1, ["`volume`", "`/no/such`"]),
+        ("[port]\nx = 1", None, ["`port`"]),
+        ("port = ", None, ["TOML"]),
+        ("port = 1\nport = 2", None, ["TOML"]),
     ],
 )
 def test_what_makes_no_sense_in_a_file_is_said_with_its_place(
-    project: Path, user: Path, text: str, message: str
+    project: Path, user: Path, text: str, line: int | None, facts: list[str]
 ) -> None:
     user.write_text(text)
     with pytest.raises(ConfigError) as caught:
         settings(project, user)
-    assert message in caught.value.message
-    assert str(user) in caught.value.message
+    assert all(fact in caught.value.message for fact in facts)
+    numbers = numbers_beside(user, caught.value)
+    assert line is None or str(line) in numbers
 
 
 def test_files_that_cannot_be_read_are_named(project: Path, user: Path) -> None:
     user.write_bytes(b"port = 5001 # \xff")
-    with pytest.raises(ConfigError, match="is not UTF-8"):
+    with pytest.raises(ConfigError, match="UTF-8"):
         settings(project, user)
     user.write_text("")
     (project / "pyproject.toml").write_text("[tool]\nlocalreg = 3")
-    with pytest.raises(ConfigError, match="is no table"):
+    with pytest.raises(ConfigError, match=r"`tool\.localreg`"):
         settings(project, user)
     (project / "pyproject.toml").write_text("[tool")
-    with pytest.raises(ConfigError, match=r"pyproject.toml` is no TOML"):
+    with pytest.raises(ConfigError, match=r"\bTOML\b") as caught:
         settings(project, user)
+    assert f"`{project / 'pyproject.toml'}`" in caught.value.message
 
 
 def test_the_line_is_that_of_the_right_table(project: Path, user: Path) -> None:
     (project / "pyproject.toml").write_text(
         "[project]\nport = 3\n\n[ tool . localreg ] # ours\nname = 'team'\nport = 'x'\n"
     )
-    with pytest.raises(ConfigError, match=r"pyproject.toml`, line 6: `port` is `x`"):
+    with pytest.raises(ConfigError, match="`port`") as caught:
         settings(project, user)
+    assert "`x`" in caught.value.message
+    assert "6" in numbers_beside(project / "pyproject.toml", caught.value)
 
 
 @pytest.mark.parametrize(
@@ -148,11 +162,13 @@ def test_a_variable_is_equal_to_the_flag(project: Path, user: Path, variable: st
 
 
 def test_a_variable_that_makes_no_sense_is_a_usage_error(project: Path, user: Path) -> None:
-    with pytest.raises(UsageError, match="LOCALREG_PORT is `x`: it has to be a number") as caught:
+    with pytest.raises(UsageError, match="LOCALREG_PORT") as caught:
         settings(project, user, environ={"LOCALREG_PORT": "x"})
+    assert "`x`" in caught.value.message
     assert caught.value.hint == "unset LOCALREG_PORT"
-    with pytest.raises(UsageError, match="LOCALREG_IMAGE is `UPPER`") as caught:
+    with pytest.raises(UsageError, match="LOCALREG_IMAGE") as caught:
         settings(project, user, environ={"LOCALREG_IMAGE": "UPPER"})
+    assert "`UPPER`" in caught.value.message
     assert isinstance(caught.value.__cause__, InvalidReferenceError)
 
 
@@ -160,7 +176,7 @@ def test_a_variable_that_makes_no_sense_is_a_usage_error(project: Path, user: Pa
 def test_what_forces_deletes_or_replaces_has_to_be_typed(project: Path, user: Path, name: str) -> None:
     assert name not in settings(project, user, environ={f"LOCALREG_{name.upper().replace('-', '_')}": "1"})
     user.write_text(f"{name} = true")
-    with pytest.raises(ConfigError, match="is no setting"):
+    with pytest.raises(ConfigError, match=f"`{name}`"):
         settings(project, user)
 
 
@@ -178,5 +194,6 @@ def test_a_file_in_the_home_is_found_without_a_shell(
     user.write_text('image-archive = "~/registry.tar"')
     assert settings(project, user)["image-archive"].value == tmp_path / "registry.tar"
     user.write_text('image-archive = "~nobody-of-that-name/registry.tar"')
-    with pytest.raises(ConfigError, match="of a user that there is"):
+    with pytest.raises(ConfigError, match="`image-archive`") as caught:
         settings(project, user)
+    assert "`~nobody-of-that-name/registry.tar`" in caught.value.message

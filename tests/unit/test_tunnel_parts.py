@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -186,46 +187,56 @@ def test_a_push_is_a_manifest_that_was_taken_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "kind", "says"),
+    ("lines", "kind", "fact", "cure"),
     [
         (
             ["debug1: Server host key: ssh-ed25519 SHA256:abc", "Host key verification failed."],
             HostKeyError,
-            "the key of far is not known yet, and localreg does not accept one by itself",
+            "far",
+            "ssh far",
         ),
         (
             ["@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @", "Host key verification failed."],
             HostKeyError,
-            "the key of far is not the one that is known: another machine may answer in its place",
+            "far",
+            "`ssh-keygen -R`",
         ),
         (
             ["root@far: Permission denied (publickey,password)."],
             TunnelError,
-            "far does not let this user in: it takes publickey,password",
+            "publickey,password",
+            "--identity",
         ),
         (
             ["command-line: line 0: Bad configuration option: foo"],
             UsageError,
-            "`ssh` does not take an option: command-line: line 0: Bad configuration option: foo",
+            "command-line: line 0: Bad configuration option: foo",
+            "man ssh_config",
         ),
         (
             ["ssh: connect to host far port 22: Connection refused"],
             TunnelError,
-            "`ssh` does not get to far: Connection refused",
+            "Connection refused",
+            "ssh far",
         ),
         (
             ["ssh: Could not resolve hostname far: Name or service not known"],
             TunnelError,
-            "`ssh` does not get to far: Could not resolve hostname far: Name or service not known",
+            "Could not resolve hostname far: Name or service not known",
+            "ssh far",
         ),
-        (["debug1: nothing else"], TunnelError, "`ssh` does not get to far: it ended without a word"),
+        (["debug1: nothing else"], TunnelError, "far", "ssh far"),
     ],
 )
-def test_what_ssh_says_is_explained(lines: list[str], kind: type[Exception], says: str) -> None:
+def test_what_ssh_says_is_explained(lines: list[str], kind: type[Exception], fact: str, cure: str) -> None:
     error = explain(["OpenSSH_9.2p1 Debian", "debug1: Reading configuration data", *lines], "far")
     assert type(error) is kind
-    assert error.message == says
-    assert error.hint
+    assert fact in error.message
+    assert kind is UsageError or re.search(r"\bfar\b", error.message)
+    assert cure in str(error.hint)
+    # The debug lines of `ssh -v` are not for the user.
+    assert "debug1" not in error.message
+    assert "port 22" not in error.message
 
 
 def test_what_ssh_would_not_say_without_being_asked_is_left_out() -> None:
@@ -275,44 +286,48 @@ def test_the_far_side_listens_on_loopback(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "facts", "cure"),
     [
-        ({"bind": "0.0.0.0"}, "--bind 0.0.0.0 lets everybody who reaches ci@far push"),
-        ({"bind": "192.0.2.7"}, "--bind 192.0.2.7 lets everybody who reaches ci@far push"),
-        ({"bind": "far", "expose": True}, "`far` is no address to listen on"),
-        ({"expose": True}, "--expose is for an address with --bind that others reach"),
-        ({"identity": Path("/no/key")}, "the key `/no/key` is not there"),
-        ({"ssh_options": ("Port",)}, "`Port` is no option of `ssh`: it is KEY=VALUE"),
-        ({"ssh_options": ("Port 22=1",)}, "`Port 22=1` is no option of `ssh`: it is KEY=VALUE"),
-        ({"ssh_options": ("batchmode=no",)}, "localreg sets `batchmode` itself"),
-        ({"ssh_options": ("ControlPath=/x",)}, "localreg sets `ControlPath` itself"),
-        ({"ssh_options": ("RemoteForward=1 x:1",)}, "localreg sets `RemoteForward` itself"),
+        ({"bind": "0.0.0.0"}, ["--bind 0.0.0.0", "ci@far"], "--expose"),
+        ({"bind": "192.0.2.7"}, ["--bind 192.0.2.7", "ci@far"], "--expose"),
+        ({"bind": "far", "expose": True}, ["`far`"], "--bind loopback"),
+        ({"expose": True}, ["--expose", "--bind"], "--bind 0.0.0.0 --expose"),
+        ({"identity": Path("/no/key")}, ["`/no/key`"], "--identity "),
+        ({"ssh_options": ("Port",)}, ["`Port`", "KEY=VALUE"], "--ssh-option Port=2222"),
+        ({"ssh_options": ("Port 22=1",)}, ["`Port 22=1`", "KEY=VALUE"], "--ssh-option Port=2222"),
+        ({"ssh_options": ("batchmode=no",)}, ["`batchmode`"], "localreg tunnel open --help"),
+        ({"ssh_options": ("ControlPath=/x",)}, ["`ControlPath`"], "localreg tunnel open --help"),
+        ({"ssh_options": ("RemoteForward=1 x:1",)}, ["`RemoteForward`"], "localreg tunnel open --help"),
     ],
 )
-def test_what_makes_no_sense_is_refused(registry: Registry, options: dict[str, Any], says: str) -> None:
+def test_what_makes_no_sense_is_refused(
+    registry: Registry, options: dict[str, Any], facts: list[str], cure: str
+) -> None:
     with pytest.raises(UsageError) as caught:
         planned(registry, **options)
-    assert caught.value.message.startswith(says)
-    assert caught.value.hint
+    assert all(fact in caught.value.message for fact in facts)
+    assert cure in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
-    ("host", "command", "probe_url", "says"),
+    ("host", "command", "probe_url", "fact", "hint"),
     [
-        (None, None, None, "a tunnel needs a host"),
-        ("far", "ngrok", "https://x", "do not go together"),
-        ("-oProxyCommand=x", None, None, "is no host"),
-        ("far away", None, None, "is no host"),
-        ("", None, None, "is no host"),
-        (None, "ngrok", None, "go together"),
-        ("far", None, "https://x", "go together"),
+        (None, None, None, "", "localreg tunnel open USER@HOST"),
+        ("far", "ngrok", "https://x", "--command", "localreg tunnel open --help"),
+        ("-oProxyCommand=x", None, None, "`-oProxyCommand=x`", "localreg tunnel open USER@HOST"),
+        ("far away", None, None, "`far away`", "localreg tunnel open USER@HOST"),
+        ("", None, None, "``", "localreg tunnel open USER@HOST"),
+        (None, "ngrok", None, "--probe-url", "--probe-url"),
+        ("far", None, "https://x", "--command", "--probe-url"),
     ],
 )
 def test_a_tunnel_needs_a_host_or_a_program(
-    host: str | None, command: str | None, probe_url: str | None, says: str
+    host: str | None, command: str | None, probe_url: str | None, fact: str, hint: str
 ) -> None:
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(UsageError) as caught:
         check_request(host, command, probe_url)
+    assert fact in caught.value.message
+    assert hint in str(caught.value.hint)
 
 
 def test_a_program_is_told_the_port(registry: Registry) -> None:
@@ -321,16 +336,16 @@ def test_a_program_is_told_the_port(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "probe_url", "says"),
+    ("command", "probe_url", "fact"),
     [
-        ("", "https://x", "is empty"),
-        ("a 'b", "https://x", "is no command"),
-        ("a", "me.example", "is no URL"),
-        ("a", "ftp://x", "is no URL"),
+        ("", "https://x", "--command"),
+        ("a 'b", "https://x", "`a 'b`"),
+        ("a", "me.example", "`me.example`"),
+        ("a", "ftp://x", "`ftp://x`"),
     ],
 )
-def test_a_program_that_is_none_is_refused(registry: Registry, command: str, probe_url: str, says: str) -> None:
-    with pytest.raises(UsageError, match=says):
+def test_a_program_that_is_none_is_refused(registry: Registry, command: str, probe_url: str, fact: str) -> None:
+    with pytest.raises(UsageError, match=fact):
         plan_program(registry, None, command=command, probe_url=probe_url)
 
 
@@ -384,12 +399,12 @@ def test_a_banner_is_not_a_word_of_ssh() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://x:99999", "http://[::1", "http://me:word@x", "http://x/?token=1", "ftp://x", "x"]
+    "url", ["http://x:99999", "http://[::1", "http://me:s3cret@x", "http://x/?token=1", "ftp://x", "x"]
 )
 def test_what_is_no_url_to_look_at_is_refused(registry: Registry, url: str) -> None:
     with pytest.raises(UsageError) as caught:
         plan_program(registry, None, command="x", probe_url=url)
-    assert "word" not in caught.value.message.replace("password", "")
+    assert "s3cret" not in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_an_answer_that_drips_in_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

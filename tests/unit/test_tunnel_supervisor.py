@@ -188,8 +188,10 @@ def test_it_is_not_verified_where_nobody_may_look(spec: TunnelSpec, tmp_path: Pa
 def test_nothing_comes_back_at_first(spec: TunnelSpec, tmp_path: Path) -> None:
     with kept(spec, tmp_path, FakeLink(sight="silent")) as found:
         assert found.ended()
-    assert found.error is not None
-    assert found.error.message == "ci@far takes the tunnel, but the registry does not answer from there"
+    assert isinstance(found.error, TunnelError)
+    assert "ci@far" in found.error.message
+    assert found.error.hint is not None
+    assert "curl http://127.0.0.1:5000/v2/" in found.error.hint
 
 
 def test_a_way_that_has_fallen_silent_is_made_anew(spec: TunnelSpec, tmp_path: Path) -> None:
@@ -207,7 +209,8 @@ def test_who_asks_gets_what_is_true_now(spec: TunnelSpec, tmp_path: Path, regist
         assert found.is_in("open")
         registry.faults["/v2/"] = "gone"
         told = TunnelStatus.from_json(spec, control.ask(found.place.control, control.STATUS) or "")
-        assert (told.state, told.reason) == ("not answering", "the registry at localhost:5000 does not answer")
+        assert told.state == "not answering"
+        assert "localhost:5000" in str(told.reason)
         del registry.faults["/v2/"]
         assert found.is_in("open")
     assert found.link.closes == 1
@@ -252,6 +255,6 @@ def test_a_tunnel_that_nobody_could_find_ends(
         # What stands at its paths by now is another's.
         assert (found.link.closes, found.link.aborts) == (0, 1)
     assert found.error is not None
-    assert "were removed" in found.error.message
+    assert str(tmp_path) in found.error.message
     assert found.error.hint == "localreg tunnel open ci@far"
     assert found.place.control.exists()

@@ -51,8 +51,8 @@ def list_faults(file: str) -> Iterator[tuple[Fault, str]]:
 
 def _row(fault: Fault, file: str, test: str) -> str:
     seconds = "" if fault.seconds is None else f"{fault.seconds:g}"
-    says = _code(fault.says.strip()) if fault.says else "nothing"
-    cells = (fault.case, _code(f"localreg {fault.command}"), says, str(fault.code), seconds, f"`{file}` `{test}`")
+    facts = ", ".join(_code(fact.strip()) for fact in fault.facts) or "nothing"
+    cells = (fault.case, _code(f"localreg {fault.command}"), facts, str(fault.exit_code), seconds, f"`{file}` `{test}`")
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 

@@ -1,27 +1,31 @@
-"""Faults: a case that goes wrong, what localreg does then, and the check that it does.
+"""Faults: a case that goes wrong, what localreg does about it, and the check that it does.
 
-A test that shows one says so with `@fault(...)`, and asks for it as `shown`, or for several as `faults`. What is
-checked and what docs/reference/faults.md says are the same words.
+A test declares each fault that it shows with `@fault(...)` and takes it as `shown`, or several as `faults`. The check
+looks at the exit code, the error's code and facts in the message, never at its wording. `fault_page.py` puts each fault
+on docs/reference/faults.md.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 from beds import Bed
 from screens import A_PORT, VIEWS, View, check, seen, steady
 from terminal import Screen, Terminal
+
+from localreg.errors import LocalregError
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
 
@@ -31,29 +35,29 @@ MARGIN = 40.0
 
 @dataclass(frozen=True)
 class Fault:
-    """A case, and what localreg does."""
+    """A case, and what localreg does about it."""
 
     case: str
+    """Its short name: also the name of its kept screen and of its place on the page."""
     command: str
-    """What is typed after `localreg`, as a shell reads it."""
-    code: int
-    says: str
-    """A part of what it says; as in the command, the test fills in what stands in braces."""
+    """The command line after `localreg`, as a shell reads it."""
+    code: str | None
+    """The error's code; None if localreg reports no error."""
+    exit_code: int
+    facts: tuple[str, ...]
+    """Names, ports, paths and commands that must be in the output. The test fills in the braces, as in the command."""
     seconds: float | None
-    """The product's own time-out, where one plays a part."""
+    """localreg's own time-out, if one plays a part."""
     kept: str | None
-    """The bed whose screens are kept: those of one show what there is to see. None where most of it is said by the
-    engine, in words that its next release may change."""
-    test: str
-    """The name of the test that shows it."""
+    """The bed whose screens are kept: one bed shows what there is to see. None if most of the text is the engine's
+    own, which its next release may change."""
 
     @property
     def screen(self) -> str | None:
-        """The name of the file that keeps what a person sees; None where it is no error, or not seen on a terminal."""
-        if self.kept is None or not self.code or not self.says or re.search("[<>]", self.command):
+        """The name of the file that keeps the screens; None if nothing fails, or no terminal shows it."""
+        if self.kept is None or not self.exit_code or not self.facts or re.search("[<>]", self.command):
             return None
-        words = re.findall("[a-z0-9]+", self.case.lower())
-        return f"faults/{self.test.removeprefix('test_')}.{'-'.join(words)}"
+        return f"faults/{self.case}"
 
     def by(
         self,
@@ -80,7 +84,7 @@ class Fault:
             screens = {}
             for view in VIEWS:
                 with within() as more:
-                    screens[view] = seen(stage.with_env(more).open(view), code=self.code)
+                    screens[view] = seen(stage.with_env(more).open(view), code=self.exit_code)
             stage.check_screens(screens)
         return text
 
@@ -102,15 +106,17 @@ class Stage:
     cwd: Path
     values: Mapping[str, object]
 
-    @property
-    def line(self) -> str:
-        """What a shell is given."""
-        return f"localreg --engine {self.bed.engine} {self.fault.command.format(**self.values)}"
+    def line(self, *options: str) -> str:
+        """The command line, with more options for localreg."""
+        named = " ".join(["localreg", "--engine", self.bed.engine, *options])
+        return f"{named} {self.fault.command.format(**self.values)}"
 
-    @property
-    def says(self) -> str:
-        """What has to be a part of what localreg writes."""
-        return self.fault.says.format(**self.values)
+    def check_facts(self, text: str) -> None:
+        """Look for each fact in localreg's output."""
+        seconds = f"{self.fault.seconds:g}" if self.fault.seconds else ""
+        facts = [fact.format(seconds=seconds, **self.values) for fact in self.fault.facts]
+        missing = [fact for fact in facts if fact not in text]
+        assert not missing, f"{missing} not in {text!r}"
 
     @property
     def is_kept(self) -> bool:
@@ -123,7 +129,7 @@ class Stage:
 
     def open(self, view: View) -> Terminal:
         """Run it in a terminal."""
-        return view.open(self.bed, self.line, env=self.env, cwd=self.cwd)
+        return view.open(self.bed, self.line(), env=self.env, cwd=self.cwd)
 
     def check_screens(self, screens: Mapping[View, Screen]) -> None:
         """Compare what was seen with what is kept."""
@@ -134,15 +140,19 @@ class Stage:
 
 
 class Showing:
-    """A fault that is being shown: localreg runs, in a session of its own."""
+    """A fault that is being shown: localreg runs, in a session of its own.
+
+    An error is asked for as JSON, which has its code; the kept screens show it as a person sees it.
+    """
 
     def __init__(self, stage: Stage, terminals: Mapping[View, Terminal] | None = None) -> None:
         self._stage = stage
         self._terminals = terminals or {}
         self._began = time.monotonic()
+        line = stage.line("--json") if stage.fault.code else stage.line()
         environment = {**stage.bed.environment, **stage.env}
         self.process = subprocess.Popen(
-            stage.bed.command(["/bin/bash", "-c", f"exec {stage.line}"]),
+            stage.bed.command(["/bin/bash", "-c", f"exec {line}"]),
             env={name: value for name, value in environment.items() if value is not None},
             cwd=stage.cwd,
             stdin=subprocess.DEVNULL,
@@ -152,8 +162,12 @@ class Showing:
         )
 
     def end(self) -> str:
-        """Wait for its end and check it."""
-        fault, says = self._stage.fault, self._stage.says
+        """Wait for its end and check it.
+
+        Returns:
+            All output; of an error its message, details and hint, each on a line of its own.
+        """
+        fault = self._stage.fault
         limit = (fault.seconds or 0) + MARGIN
         try:
             out, _ = self.process.communicate(timeout=max(limit - (time.monotonic() - self._began), 0))
@@ -162,16 +176,27 @@ class Showing:
             out, _ = self.process.communicate()
             raise AssertionError(f"`{fault.command}` took longer than {limit:g} seconds: {out!r}") from None
         text = out.decode(errors="backslashreplace")
-        assert self.process.returncode == fault.code, f"exited with {self.process.returncode}\n{text}"
-        assert says in text, f"{says!r} is not in {text!r}"
+        assert self.process.returncode == fault.exit_code, f"exited with {self.process.returncode}\n{text}"
         assert "Traceback" not in text, text
+        if fault.code:
+            text = _error_in(text, fault)
+        self._stage.check_facts(text)
         left = _of_session(self.process.pid)
         assert not left, f"left behind: {left}"
         if self._terminals:
             self._stage.check_screens(
-                {view: seen(terminal, code=fault.code) for view, terminal in self._terminals.items()}
+                {view: seen(terminal, code=fault.exit_code) for view, terminal in self._terminals.items()}
             )
         return text
+
+
+def _error_in(text: str, fault: Fault) -> str:
+    """Check the error that is a line of JSON; returns it for a person to read."""
+    found = [json.loads(line)["error"] for line in text.splitlines() if line.startswith('{"error": ')]
+    assert len(found) == 1, text
+    error: dict[str, Any] = found[0]
+    assert (error["code"], error["exit_code"]) == (fault.code, fault.exit_code)
+    return "\n".join([error["message"], *error["details"], f"hint: {error['hint']}\n"])
 
 
 def _of_session(session: int) -> list[str]:
@@ -186,29 +211,46 @@ def _of_session(session: int) -> list[str]:
     return left
 
 
+def exit_codes() -> dict[str, int]:
+    """The exit code of each error, by its code."""
+    found = [LocalregError]
+    for error in found:
+        found += error.__subclasses__()
+    return {error.code: error.exit_code for error in found}
+
+
 def fault(
-    case: str, command: str, *, code: int, says: str = "", seconds: float | None = None, kept: str | None = "docker"
+    case: str,
+    command: str,
+    *,
+    code: str | None = None,
+    exit_code: int = 0,
+    facts: Sequence[str] = (),
+    seconds: float | None = None,
+    kept: str | None = "docker",
 ) -> Callable[[_Test], _Test]:
-    """Say what a test shows; of several each gets a row.
+    """Declare a fault that a test shows.
 
     Args:
-        case: What goes wrong.
-        command: What is typed after `localreg`.
-        code: The exit code.
-        says: A part of what localreg says.
-        seconds: The product's own time-out, where one plays a part.
-        kept: The bed whose screens are kept, where Docker does not know the case; None for no screens.
+        case: A short name of its own, in lower case with hyphens.
+        command: The command line after `localreg`.
+        code: The code of the error that localreg reports, which also gives the exit code.
+        exit_code: The exit code if localreg reports no error.
+        facts: Parts of the output that stay when its wording changes; `{seconds}` is the time-out.
+        seconds: localreg's own time-out, if one plays a part.
+        kept: The bed whose screens are kept, if it is not Docker; None for no screens.
     """
+    found = Fault(case, command, code, exit_codes()[code] if code else exit_code, tuple(facts), seconds, kept)
 
     def mark(test: _Test) -> _Test:
-        # Python begins with the lowest.
-        test.__dict__["faults"] = (Fault(case, command, code, says, seconds, kept, test.__name__), *faults_of(test))
+        # Python applies the lowest decorator first.
+        test.__dict__["faults"] = (found, *faults_of(test))
         return test
 
     return mark
 
 
 def faults_of(test: object) -> tuple[Fault, ...]:
-    """What a test says that it shows."""
+    """The faults that a test declares, from top to bottom."""
     found: tuple[Fault, ...] = getattr(test, "faults", ())
     return found

@@ -55,7 +55,7 @@ def test_a_later_file_that_forbids_it_is_named(podman: Bed) -> None:
     assert "podman still refuses plain HTTP for localhost:5000" in result.stdout
 
 
-@fault("a drop-in of Podman's configuration is no TOML", "podman-fix", code=7, says="{file}", kept="podman-rootless")
+@fault("podman-drop-in-invalid", "podman-fix", code="config", facts=["`{file}`", "line 1"], kept="podman-rootless")
 def test_a_file_that_podman_cannot_read_is_named_and_left_alone(podman: Bed, shown: Fault) -> None:
     podman.ok("up")
     broken = drop_in(podman).with_name("10-broken.conf")

@@ -1,4 +1,4 @@
-"""Ports and names that are somebody else's."""
+"""Ports and names that something else uses."""
 
 from __future__ import annotations
 
@@ -20,19 +20,14 @@ LISTEN = "import socket; server = socket.create_server(('127.0.0.1', {port}))\nw
 
 @contextlib.contextmanager
 def program_on(bed: Bed, port: int) -> Iterator[str]:
-    """A program of the same user that listens on a port; how it is named."""
+    """A program of the same user that listens on a port; yields how localreg names it."""
     with bed.started(sys.executable, "-c", LISTEN.format(port=port)) as program:
         assert wait_until(lambda: not is_free(port), seconds=20, is_alive=lambda: program.poll() is None)
         yield f"`{psutil.Process(program.pid).name()}` (pid {program.pid})"
 
 
-@fault(
-    "a program has the port that was asked for",
-    "up --port {port}",
-    code=5,
-    says="port {port} on 127.0.0.1 is taken by {program}",
-)
-def test_a_program_has_the_port(either: Bed, shown: Fault) -> None:
+@fault("port-used-by-program", "up --port {port}", code="port-taken", facts=["{port}", "127.0.0.1", "{program}"])
+def test_a_port_that_a_program_uses(either: Bed, shown: Fault) -> None:
     port = free_port()
     with program_on(either, port) as program:
         said = shown.by(either, port=port, program=program)
@@ -41,21 +36,14 @@ def test_a_program_has_the_port(either: Bed, shown: Fault) -> None:
     assert not either.exists("volume", "localreg-registry")
 
 
-@fault(
-    "a program has port 5000, and none was asked for", "up", code=0, says="port 5000 is taken by {program}; using 5001"
-)
-def test_a_program_has_port_5000(either: Bed, shown: Fault) -> None:
+@fault("port-5000-used", "up", facts=["5000", "{program}", "localhost:5001"])
+def test_port_5000_that_a_program_uses(either: Bed, shown: Fault) -> None:
     with program_on(either, 5000) as program:
         shown.by(either, program=program)
 
 
-@fault(
-    "another user's process has the port",
-    "up --port {port}",
-    code=5,
-    says="port {port} on 127.0.0.1 is taken by another user's process",
-)
-def test_another_users_process_has_the_port(unprivileged: tuple[Bed, dict[str, str]], shown: Fault) -> None:
+@fault("port-used-by-another-user", "up --port {port}", code="port-taken", facts=["{port}", "127.0.0.1", "user"])
+def test_a_port_that_another_user_uses(unprivileged: tuple[Bed, dict[str, str]], shown: Fault) -> None:
     bed, env = unprivileged
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert os.getuid() != bed.uid
@@ -63,21 +51,18 @@ def test_another_users_process_has_the_port(unprivileged: tuple[Bed, dict[str, s
 
 
 @fault(
-    "a container has the port",
-    "up --port {port}",
-    code=5,
-    says="port {port} on 127.0.0.1 is taken by container `web` ({engine})",
+    "port-used-by-container", "up --port {port}", code="port-taken", facts=["{port}", "127.0.0.1", "`web`", "{engine}"]
 )
-def test_a_container_has_the_port(either: Bed, folder: Path, shown: Fault) -> None:
+def test_a_port_that_a_container_uses(either: Bed, folder: Path, shown: Fault) -> None:
     port = free_port()
     either.add_image("localhost/web:1", folder)
     either.engine_ok("run", "-d", "-p", f"127.0.0.1:{port}:80", "--name", "web", "localhost/web:1")
     shown.by(either, port=port, engine=either.program.capitalize())
 
 
-@fault("a container that is not localreg's has the name", "up", code=5, says="and localreg did not create it")
-@fault("the same, to be removed", "down --volumes", code=5, says="localreg did not create container `registry`")
-def test_a_foreign_container_has_the_name(either: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
+@fault("name-used-by-stopped-container", "up", code="name-taken", facts=["`registry`", "start registry"])
+@fault("foreign-container-down", "down --volumes", code="not-ours", facts=["`registry`", "down --force"])
+def test_a_name_that_a_foreign_container_uses(either: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
     either.add_image("localhost/app:1", folder)
     either.engine_ok("create", "--name", "registry", "localhost/app:1")
     for shown in faults:
@@ -85,7 +70,7 @@ def test_a_foreign_container_has_the_name(either: Bed, folder: Path, faults: tup
     assert either.exists("container", "registry")
 
 
-@fault("two `push` at once", "push localhost/app:1", code=0, says="localhost:5000/app:1@sha256:")
+@fault("two-pushes", "push localhost/app:1", facts=["localhost:5000/app:1@sha256:"])
 def test_two_pushes_at_once(either: Bed, folder: Path, shown: Fault) -> None:
     either.add_image("localhost/app:1", folder)
     either.ok("up")

@@ -1,75 +1,85 @@
-"""Writes docs/reference/faults.md from the tests that show each fault: `python tests/fault_page.py`."""
+"""Writes the messages on docs/reference/faults.md anew from the tests: `python tests/fault_page.py`.
+
+The rest of the page is written by hand. `<!-- shows: CASE ... -->` begins a block with the kept screen of each fault,
+and `<!-- end -->` ends it. `<!-- covers: CASE ... -->` names faults that the text around it describes. With `--tests`
+it prints which test shows each fault instead.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterator
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 
 from fault_table import Fault, faults_of
+from screens import A_PORT, kept_lines
 
 TESTS = Path(__file__).parent
 PATH = TESTS.parent / "docs" / "reference" / "faults.md"
 
-GROUPS = {
-    "The engine": ("faults/test_engines.py", "e2e/test_finding_an_engine.py"),
-    "Names and ports": ("faults/test_names_and_ports.py", "e2e/test_lifecycle.py"),
-    "Images and references": ("faults/test_images.py",),
-    "Builds": ("faults/test_builds.py",),
-    "The registry": ("faults/test_registries.py", "e2e/test_hanging.py"),
-    "Tunnels": ("faults/test_tunnels.py",),
-    "Files and settings": ("faults/test_files.py", "e2e/test_podman_fix.py"),
-    "Terminal and environment": ("faults/test_surroundings.py",),
-}
-
-_HEAD = """\
-# Faults
-
-What goes wrong, and what localreg does then. Each row is a test, on Docker and on rootless Podman where the case knows
-both. What the row says is what the test checks: the exit code, a part of what is said, no traceback, the time, and that
-no process is left behind. Words in capitals stand for what differs. *Seconds* is localreg's own time-out, where one
-plays a part; none here is longer than 60. What the exit codes mean: [exit codes](exit-codes.md).
-
-This page is generated from the tests (`python tests/fault_page.py`); a test fails when it is not up to date.
-"""
-_COLUMNS = "| case | command | says | exit | seconds | test |\n|---|---|---|---|---|---|"
+_BLOCK = re.compile(r"(<!-- shows: ([^>]*) -->\n).*?(?=<!-- end -->)", re.DOTALL)
+_NAMED = re.compile(r"<!-- (?:shows|covers): ([^>]*) -->")
+_COLUMNS = 80
 
 
-def list_faults(file: str) -> Iterator[tuple[Fault, str]]:
-    """The faults of a file of tests, and the name of the test that shows each."""
-    path = TESTS / file
-    spec = importlib.util.spec_from_file_location(f"faults_of_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    for name, test in vars(module).items():
-        for fault in faults_of(test):
-            yield fault, name
+def list_faults() -> Iterator[tuple[Fault, str]]:
+    """Every fault that a test shows, and the name of the test for pytest."""
+    for path in sorted(TESTS.rglob("test_*.py")):
+        if not re.search("^@fault", path.read_text(), re.MULTILINE):
+            continue
+        spec = importlib.util.spec_from_file_location(f"faults_of_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        for name, test in vars(module).items():
+            for fault in faults_of(test):
+                yield fault, f"tests/{path.relative_to(TESTS)}::{name}"
 
 
-def _row(fault: Fault, file: str, test: str) -> str:
-    seconds = "" if fault.seconds is None else f"{fault.seconds:g}"
-    facts = ", ".join(_code(fact.strip()) for fact in fault.facts) or "nothing"
-    cells = (fault.case, _code(f"localreg {fault.command}"), facts, str(fault.exit_code), seconds, f"`{file}` `{test}`")
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+def named_on(page: str) -> list[str]:
+    """The cases that a page names, in its order."""
+    return [case for names in _NAMED.findall(page) for case in names.split()]
 
 
-def _code(text: str) -> str:
-    """As code, with capitals for what the test fills in."""
-    shown = re.sub(r"\{(\w+)\}", lambda name: name.group(1).upper(), text)
-    return f"`` {shown} ``" if "`" in shown else f"`{shown}`"
+def render(page: str) -> str:
+    """A page with what the tests say of each fault in its blocks."""
+    faults = {fault.case: fault for fault, _ in list_faults()}
+    return _BLOCK.sub(lambda found: found[1] + _block(found[2].split(), faults), page)
 
 
-def render() -> str:
-    """The whole page."""
-    parts = [_HEAD]
-    for heading, files in GROUPS.items():
-        rows = [_row(fault, file, test) for file in files for fault, test in list_faults(file)]
-        parts.append("\n".join([f"## {heading}\n", _COLUMNS, *rows, ""]))
+def _block(cases: list[str], faults: Mapping[str, Fault]) -> str:
+    parts = []
+    for outcome, alike in groupby((faults[case] for case in cases), key=_outcome):
+        screens = "\n".join(map(_screen, alike))
+        parts.append(f"```text\n{screens}```\n\n{outcome}\n")
     return "\n".join(parts)
 
 
+def _outcome(fault: Fault) -> str:
+    code = f" (`{fault.code}`)" if fault.code else ""
+    seconds = f" within {fault.seconds:g} seconds" if fault.seconds else ""
+    return f"Exit code {fault.exit_code}{code}{seconds}."
+
+
+def _screen(fault: Fault) -> str:
+    """The command and its output, or the command alone if no screen of it is kept."""
+    command = re.sub(r"\{(\w+)\}", lambda name: name[1].upper(), fault.command.replace("{port}", A_PORT))
+    lines = kept_lines(fault.screen) if fault.screen else []
+    return "".join(f"{line}\n" for line in [f"$ localreg {command}", *(_folded(line) for line in lines)])
+
+
+def _folded(line: str) -> str:
+    indent = line[: len(line) - len(line.lstrip())] + "  "
+    return textwrap.fill(line, _COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
 if __name__ == "__main__":
-    PATH.write_text(render())
+    if "--tests" in sys.argv:
+        sys.stdout.writelines(f"{fault.case:<30} {test}\n" for fault, test in list_faults())
+    else:
+        PATH.write_text(render(PATH.read_text()))

@@ -157,6 +157,17 @@ def check(name: str, command: str, seen: Mapping[View, Screen]) -> None:
     _compare(path, text)
 
 
+def kept_lines(name: str) -> list[str]:
+    """The lines of the widest screen that is kept, without its colours.
+
+    Args:
+        name: Of the file in `tests/screens`, without its suffix.
+    """
+    widest = max(VIEWS, key=lambda view: view.columns)
+    screen = (FOLDER / f"{name}.txt").read_text().partition(f"\n── {widest} ")[2].partition("\n\n──")[0]
+    return [Text.from_markup(line).plain for line in screen.splitlines()[1:]]
+
+
 def check_picture(name: str, told: Sequence[tuple[str, Screen]]) -> None:
     """Compare a picture that README or docs show with what was seen.
 

@@ -71,18 +71,23 @@ def test_every_variable_that_is_read_is_documented() -> None:
     assert [name for name in sorted(read) if f"`{name}`" not in page] == []
 
 
-def test_the_table_of_faults_is_up_to_date() -> None:
-    assert fault_page.PATH.read_text() == fault_page.render()
+def test_the_errors_on_the_page_of_faults_are_up_to_date() -> None:
+    page = fault_page.PATH.read_text()
+    assert page == fault_page.render(page)
 
 
-def test_every_fault_that_a_test_shows_is_in_the_table() -> None:
-    listed = {file for files in fault_page.GROUPS.values() for file in files}
-    showing = {
-        str(path.relative_to(fault_page.TESTS))
-        for path in fault_page.TESTS.rglob("test_*.py")
-        if "@fault(" in path.read_text()
-    }
-    assert showing - {"test_docs.py"} == listed
+def test_every_fault_that_a_test_shows_is_on_the_page_once() -> None:
+    shown = [fault.case for fault, _ in fault_page.list_faults()]
+    assert len(shown) > 100
+    assert sorted(fault_page.named_on(fault_page.PATH.read_text())) == sorted(shown)
+
+
+def test_every_error_on_the_page_of_faults_has_its_meaning_and_what_to_do() -> None:
+    errors_on_page, _, _ = fault_page.PATH.read_text().partition("\n## Not an error\n")
+    sections = errors_on_page.split("\n### ")[1:]
+    assert len(sections) > 40
+    for section in sections:
+        assert re.search(r"<!-- shows: .*<!-- end -->\n.*\n[A-Za-z`].*\.\n\n- ", section, re.DOTALL), section
 
 
 def test_every_picture_is_shown_somewhere() -> None:
@@ -92,13 +97,11 @@ def test_every_picture_is_shown_somewhere() -> None:
     assert [name for name in pictures if f"screens/{name})" not in shown] == []
 
 
-def test_every_error_of_the_table_has_its_screens() -> None:
-    files = [file for listed in fault_page.GROUPS.values() for file in listed]
-    named = [fault.screen for file in files for fault, _ in fault_page.list_faults(file) if fault.screen]
+def test_every_fault_that_is_seen_on_a_terminal_has_its_screens() -> None:
+    faults = [fault for fault, _ in fault_page.list_faults()]
     kept = [f"faults/{path.stem}" for path in (fault_page.TESTS / "screens/faults").glob("*.txt")]
-    assert sorted(named) == sorted(kept)
-    beds = {fault.kept for file in files for fault, _ in fault_page.list_faults(file)}
-    assert beds == {"docker", "podman-rootless", "whatever is there", None}
+    assert sorted(fault.screen for fault in faults if fault.screen) == sorted(kept)
+    assert {fault.kept for fault in faults} == {"docker", "podman-rootless", "whatever is there", None}
 
 
 @pytest.mark.parametrize("command", [name for commands in GROUPS.values() for name in commands])

@@ -145,7 +145,7 @@ def test_two_engines_with_the_registry_have_to_be_told_apart(docker: Bed, regist
     facts=["/var/run/docker.sock", "permission denied", "podman"],
     kept="whatever is there",
 )
-def test_without_any_engine_each_reason_is_told(empty_path: dict[str, str], shown: Fault) -> None:
+def test_without_any_engine_each_reason_is_given(empty_path: dict[str, str], shown: Fault) -> None:
     assert auto(TESTER, "status", "--all", env=empty_path).returncode == 3
     shown.by(Bed("whatever is there", "auto", TESTER_UID), env=empty_path)
 

@@ -42,7 +42,7 @@ def add_random_image(bed: Bed, folder: Path, size: int) -> None:
     facts=["localhost:5000", " logs\n"],
     seconds=PATIENCE_SECONDS,
 )
-def test_a_push_to_a_registry_that_is_stopped_in_its_tracks_is_given_up(bed: Bed, folder: Path, shown: Fault) -> None:
+def test_a_push_to_a_frozen_registry_is_given_up(bed: Bed, folder: Path, shown: Fault) -> None:
     add_random_image(bed, folder, 1 << 20)
     bed.ok("up")
     bed.engine_ok("kill", "-s", "STOP", "registry")
@@ -57,7 +57,7 @@ def test_a_push_to_a_registry_that_is_stopped_in_its_tracks_is_given_up(bed: Bed
 
 
 @fault("push-stuck-once", "push localhost/app:1", facts=["/app:1@sha256:"], seconds=PATIENCE_SECONDS)
-def test_a_push_that_stands_still_is_made_once_more(rootless: Bed, folder: Path, shown: Fault) -> None:
+def test_a_stuck_push_is_started_once_more(rootless: Bed, folder: Path, shown: Fault) -> None:
     add_random_image(rootless, folder, 1 << 20)
     port = rootless.ok("up", "--quiet").strip().rpartition(":")[2]
     path = folder / "podman.sock"
@@ -115,7 +115,7 @@ def small_folder(bed: Bed) -> Iterator[Path]:
     code="registry-failed",
     facts=["`localhost:5000/app:1`", "no space left on device", "{storage}"],
 )
-def test_a_registry_without_room_is_said_to_have_none(bed: Bed, folder: Path, small_folder: Path, shown: Fault) -> None:
+def test_a_push_to_a_registry_whose_disk_is_full(bed: Bed, folder: Path, small_folder: Path, shown: Fault) -> None:
     add_random_image(bed, folder, 16 << 20)
     bed.ok("up", "--volume", str(small_folder))
     shown.by(bed, storage=small_folder)
@@ -123,7 +123,7 @@ def test_a_registry_without_room_is_said_to_have_none(bed: Bed, folder: Path, sm
 
 # Docker tries five times, for a minute.
 @fault("registry-cannot-store", "push localhost/app:1", code="registry-failed", facts=["not a directory"], kept=None)
-def test_what_the_registrys_log_says_of_a_failure_is_told(rootless: Bed, folder: Path, shown: Fault) -> None:
+def test_a_failure_whose_cause_is_in_the_registrys_log(rootless: Bed, folder: Path, shown: Fault) -> None:
     add_random_image(rootless, folder, 1 << 20)
     rootless.ok("up")
     rootless.engine_ok(

@@ -112,7 +112,7 @@ def test_a_registry_started_by_hand_is_used_as_it_is(bed: Bed, folder: Path) -> 
 
 
 @fault("name-used-by-running-container", "up --wait 1", code="name-taken", facts=["`registry`", "--name OTHER up\n"])
-def test_a_running_container_of_that_name_that_is_no_registry_is_left_alone(
+def test_a_running_container_of_that_name_that_is_not_a_registry_is_left_alone(
     bed: Bed, folder: Path, shown: Fault
 ) -> None:
     bed.add_image("localhost/app:1", folder)

@@ -24,8 +24,8 @@ def tunnels(docker: Bed, far: FarHost) -> Iterator[Tunnels]:
         yield found
 
 
-def shown_by(tunnels: Tunnels, shown: Fault, **values: str) -> None:
-    shown.by(tunnels.bed, key=tunnels.key, **values)
+def shown_by(tunnels: Tunnels, shown: Fault, *, address: str = "", command: str = "", fingerprint: str = "") -> None:
+    shown.by(tunnels.bed, key=tunnels.key, address=address, command=command, fingerprint=fingerprint)
     assert tunnels.told() == []
 
 

@@ -13,7 +13,7 @@ from localreg.cli.session import session_of
 from localreg.engines.build import BuildRequest
 from localreg.engines.discovery.builder import find_builder
 from localreg.images.build import check_request, plan_build, push_built, run_build, told_that_it_is_built
-from localreg.images.push import Transferred
+from localreg.images.transfer import Transferred
 from localreg.output.push import render
 from localreg.registry.container import get_running_registry
 

@@ -11,7 +11,8 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.errors import UsageError
-from localreg.images import push as images
+from localreg.images.pull import plan_pull, pull_image
+from localreg.images.transfer import check_names
 from localreg.output.push import render
 from localreg.registry.container import get_running_registry
 
@@ -31,15 +32,15 @@ def pull(
     """Pull images from the registry into the engine."""
     if as_ is not None and len(reference) > 1:
         raise UsageError("--as names one image, but several are to be pulled", hint="localreg pull REFERENCE --as NAME")
-    images.check_names(*reference, as_)
+    check_names(*reference, as_)
     session = session_of(context)
     with session.opened() as engine:
         registry = get_running_registry(engine, session.name)
 
         def move(name: str) -> images.Transferred:
-            transfer = images.plan_pull(registry, name)
+            transfer = plan_pull(registry, name)
             with session.transfer_display() as on_progress:
-                return images.pull(engine, registry, transfer, name=as_, on_progress=on_progress)
+                return pull_image(engine, registry, transfer, name=as_, on_progress=on_progress)
 
         moved, failures = do_each(session, reference, move)
     show_all(session, render(moved, failures) if moved else None, failures)

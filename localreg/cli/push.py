@@ -11,7 +11,9 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.errors import UsageError
-from localreg.images import push as images
+from localreg.images.push import push_image
+from localreg.images.tag import plan_tag
+from localreg.images.transfer import check_names
 from localreg.output.push import render
 from localreg.registry.container import get_running_registry
 
@@ -32,16 +34,16 @@ def push(
     """Push images into the registry: tagged for it, pushed, and checked."""
     if as_ is not None and len(image) > 1:
         raise UsageError("--as names one image, but several are to be pushed", hint="localreg push IMAGE --as NAME")
-    images.check_names(*image, as_)
+    check_names(*image, as_)
     session = session_of(context)
     with session.opened() as engine:
         registry = get_running_registry(engine, session.name)
 
         def move(name: str) -> images.Transferred:
-            transfer = images.plan_push(engine, registry, name, destination=as_)
+            transfer = plan_tag(engine, registry, name, destination=as_)
             session.streams.note(f"{name} -> {transfer.reference}")
             with session.transfer_display() as on_progress:
-                return images.push(engine, registry, transfer, on_progress=on_progress)
+                return push_image(engine, registry, transfer, on_progress=on_progress)
 
         moved, failures = do_each(session, image, move)
     show_all(session, render(moved, failures) if moved else None, failures)

@@ -9,7 +9,8 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.images import push as images
+from localreg.images.tag import plan_tag, tag_image
+from localreg.images.transfer import check_names
 from localreg.output.push import render_tag
 from localreg.registry.container import get_registry
 
@@ -27,12 +28,10 @@ def tag(
     ] = None,
 ) -> None:
     """Give an image of the engine its name in the registry, without pushing it."""
-    images.check_names(image, reference)
+    check_names(image, reference)
     session = session_of(context)
     with session.opened() as engine:
         registry = get_registry(engine, session.name)
-        transfer = images.plan_push(
-            engine, registry, image, destination=reference, naming="localreg tag {image} {name}"
-        )
-        images.tag(engine, transfer)
+        transfer = plan_tag(engine, registry, image, destination=reference, naming="localreg tag {image} {name}")
+        tag_image(engine, transfer)
     session.streams.show(render_tag(image, str(transfer.reference)))

@@ -14,8 +14,8 @@ from stat import S_ISDIR
 from localreg.engines.build import Builder, BuildRequest, Outcome
 from localreg.engines.port import Engine
 from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError, reason_of
-from localreg.images import push as images
-from localreg.images.push import OnProgress, Transfer, Transferred
+from localreg.images.push import push_image
+from localreg.images.transfer import OnProgress, Transfer, Transferred
 from localreg.oci.reference import looks_like_image_id, parse_reference, registry_reference
 from localreg.registry.container import Registry
 
@@ -218,7 +218,7 @@ def push_built(
     built = str(transfer.reference)
     _check_built(engine, transfer, image_id)
     reference = registry_reference(transfer.reference, registry=registry.get_location())
-    pushed = images.push(engine, registry, Transfer(built, reference), on_progress=on_progress)
+    pushed = push_image(engine, registry, Transfer(built, reference), on_progress=on_progress)
     return replace(pushed, source=transfer.source)
 
 

@@ -1,19 +1,83 @@
-"""The steps of a push or a pull, given up or made again where nothing moves any more."""
+"""An image on its way: what it is called on both sides, and the steps, given up or made again where nothing moves."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
 
 from localreg.engines.port import Engine
 from localreg.engines.values import Progress, TransferState
-from localreg.errors import EngineError, EngineLostError, LocalregError, RegistryUnreachableError
+from localreg.errors import EngineError, EngineLostError, LocalregError, RegistryError, RegistryUnreachableError
 from localreg.images.stuck_push import StandstillDetector
 from localreg.images.watchdog import watched
+from localreg.oci.api import RegistryClient
 from localreg.oci.ping import is_ready
-from localreg.oci.reference import Reference
+from localreg.oci.reference import Reference, looks_like_image_id, parse_reference
 from localreg.registry.container import Registry
+
+_PAUSES = (0.05, 0.1, 0.2)
+"""Seconds until a registry is asked again that answered 500, as it does while somebody else pushes to the same tag."""
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """An image on its way into the registry or out of it."""
+
+    source: str
+    """As the user named it."""
+    reference: Reference
+    """Complete: with the registry and a tag or a digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """An image that is in the registry."""
+
+    source: str
+    reference: str
+    digest: str | None
+    """Of the manifest, as the registry says; None where neither it nor the engine could be asked for it."""
+
+    @property
+    def pinned(self) -> str:
+        """The reference with its digest."""
+        known = "@" in self.reference or self.digest is None
+        return self.reference if known else f"{self.reference}@{self.digest}"
+
+
+def check_names(*names: str | None) -> None:
+    """Refuse what is no name before anything is done about the others; an image's ID is none of a name's business.
+
+    Raises:
+        InvalidReferenceError: the grammar does not accept one of them.
+    """
+    for name in names:
+        if name is not None and not looks_like_image_id(name):
+            parse_reference(name)
+
+
+def find_digest(registry: Registry, reference: Reference) -> str | None:
+    """What the registry has under a name; None where this machine cannot ask it, since the engine is on another."""
+    if not registry.is_within_reach:
+        return None
+    with RegistryClient(registry.base_url()) as client:
+        ask = partial(client.head_manifest, reference.path, str(reference.digest or reference.tag))
+        for pause in _PAUSES:
+            try:
+                return ask().digest
+            except RegistryError as exc:
+                if exc.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+            time.sleep(pause)
+        return ask().digest
 
 
 class _StandstillError(EngineError):

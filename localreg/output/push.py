@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from localreg.errors import LocalregError
-from localreg.images.push import Transferred
+from localreg.images.transfer import Transferred
 from localreg.output.block import block
 from localreg.output.streams import Renderings, error_as_json
 

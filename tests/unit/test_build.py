@@ -24,7 +24,7 @@ from localreg.errors import (
     UsageError,
 )
 from localreg.images.build import check_request, plan_build, push_built, run_build
-from localreg.images.push import Transfer
+from localreg.images.transfer import Transfer
 from localreg.oci.reference import Reference
 from localreg.registry.container import Registry
 from localreg.settings import SETTINGS

@@ -8,7 +8,8 @@ from fakes import FakeEngine
 
 from localreg.engines.values import AnonymousMount, ContainerSpec
 from localreg.errors import RegistryError
-from localreg.images.push import Transferred, plan_pull, pull
+from localreg.images.pull import plan_pull, pull_image
+from localreg.images.transfer import Transferred
 from localreg.registry.container import Registry
 from localreg.system.address import Address
 
@@ -22,7 +23,7 @@ def pull_from(fake: FakeRegistry) -> Transferred:
     registry = Registry(engine.create_container(spec))
     transfer = plan_pull(registry, "app:1")
     engine.registries[registry.get_location()] = {str(transfer.reference): image}
-    return pull(engine, registry, transfer, on_progress=lambda _step: None)
+    return pull_image(engine, registry, transfer, on_progress=lambda _step: None)
 
 
 def test_a_registry_that_is_busy_for_a_moment_is_asked_again(registry: FakeRegistry) -> None:

@@ -11,7 +11,7 @@ from fakes import FakeEngine
 from localreg.engines.common.ports import published_port
 from localreg.engines.values import AnonymousMount, Container, ContainerSpec, Endpoint, PublishedPort
 from localreg.errors import ConflictError, UsageError
-from localreg.images.push import plan_push
+from localreg.images.tag import plan_tag
 from localreg.oci.reference import parse_reference
 from localreg.registry.container import Registry, host_of
 from localreg.registry.options import RegistryOptions
@@ -54,7 +54,7 @@ def test_a_container_that_publishes_nothing_gives_no_image_a_name() -> None:
     engine = FakeEngine()
     registry = Registry(container_with(engine))
     with pytest.raises(ConflictError, match="`registry`") as caught:
-        plan_push(engine, registry, "localhost/app:1")
+        plan_tag(engine, registry, "localhost/app:1")
     assert caught.value.hint == "localreg --name OTHER up"
     assert not registry.is_named_by("localhost:5000")
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from localreg.errors import EngineError, EngineLostError, LocalregError, RegistryUnreachableError
-from localreg.images import watchdog as stalls
+from localreg.images import watchdog
 from localreg.images.watchdog import watched
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stalls, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(stalls, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(watchdog, "PATIENCE_SECONDS", 0.1)
 
 
 def both_answer(_seconds: float) -> LocalregError | None:

@@ -13,7 +13,7 @@ from fakes import FakeEngine
 
 from localreg.engines.values import AnonymousMount, ContainerSpec, EngineInfo, Image, LogChunk, Progress, TransferState
 from localreg.errors import EngineError
-from localreg.images import watchdog as stalls
+from localreg.images import watchdog
 from localreg.images.transfer import push_steps
 from localreg.oci.reference import parse_reference, registry_reference
 from localreg.registry.container import Registry
@@ -81,8 +81,8 @@ class StandingEngine(FakeEngine):
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stalls, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(stalls, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(watchdog, "PATIENCE_SECONDS", 0.1)
 
 
 def steps_of(engine: StandingEngine, fake: FakeRegistry) -> Iterator[Progress]:

@@ -1,0 +1,72 @@
+"""`tag`: the name that an image of the engine gets in the registry."""
+
+from __future__ import annotations
+
+from localreg.engines.port import Engine
+from localreg.engines.values import Image
+from localreg.errors import ImageNotFoundError, InvalidReferenceError, UsageError
+from localreg.images.transfer import Transfer
+from localreg.oci.reference import looks_like_image_id, parse_reference, registry_reference
+from localreg.registry.container import Registry
+
+
+def plan_tag(
+    engine: Engine,
+    registry: Registry,
+    image: str,
+    *,
+    destination: str | None = None,
+    naming: str = "localreg push {image} --as {name}",
+) -> Transfer:
+    """Find the image, and the name that it gets in the registry.
+
+    Args:
+        engine: Where the image is.
+        registry: Where it goes.
+        image: A reference, a short name or an ID.
+        destination: The name and tag to have there; by default those of the image.
+        naming: How the user says a name, for the hint.
+
+    Raises:
+        InvalidReferenceError: a name that the grammar does not accept.
+        ImageNotFoundError: the engine does not have the image.
+        UsageError: an ID or a digest, which says no name, without a destination.
+        ConflictError: the registry publishes no port.
+    """
+    if not looks_like_image_id(image):
+        parsed = parse_reference(image)
+        if parsed.digest is not None and destination is None:
+            raise UsageError(
+                f"`{image}` names a digest, not a tag", hint=naming.format(image=image, name=f"{parsed.path}:TAG")
+            )
+    found = engine.find_image(image)
+    if found is None:
+        raise _absent(engine, image)
+    if destination is None and _is_id_of(image, found):
+        raise UsageError(f"`{image}` is an image ID and says no name", hint=naming.format(image=image, name="NAME:TAG"))
+    named = parse_reference(destination or image)
+    if named.digest is not None and destination is not None:
+        raise InvalidReferenceError(f"`{destination}` names a digest; an image is pushed to a tag")
+    return Transfer(image, registry_reference(named, registry=registry.get_location()))
+
+
+def _is_id_of(text: str, image: Image) -> bool:
+    """The text was resolved as an ID: no name of the image is it, and its ID begins with it."""
+    hexadecimal = text.removeprefix("sha256:")
+    if not image.id.removeprefix("sha256:").startswith(hexadecimal):
+        return False
+    return not any(_last_part(reference) == text for reference in image.references)
+
+
+def _last_part(reference: str) -> str:
+    return reference.rpartition("/")[2].partition("@")[0].partition(":")[0]
+
+
+def _absent(engine: Engine, image: str) -> ImageNotFoundError:
+    name = engine.info().name
+    return ImageNotFoundError(f"{name.capitalize()} has no image `{image}`", hint=f"{name} pull {image}")
+
+
+def tag_image(engine: Engine, transfer: Transfer) -> None:
+    """Give the image its name in the registry; one that it has already stays as it is."""
+    engine.tag_image(transfer.source, str(transfer.reference))

@@ -12,7 +12,7 @@ from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.errors import UsageError
 from localreg.images.pull import plan_pull, pull_image
-from localreg.images.transfer import check_names
+from localreg.images.transfer import Transferred, check_names
 from localreg.output.push import render
 from localreg.registry.container import get_running_registry
 
@@ -37,7 +37,7 @@ def pull(
     with session.opened() as engine:
         registry = get_running_registry(engine, session.name)
 
-        def move(name: str) -> images.Transferred:
+        def move(name: str) -> Transferred:
             transfer = plan_pull(registry, name)
             with session.transfer_display() as on_progress:
                 return pull_image(engine, registry, transfer, name=as_, on_progress=on_progress)

@@ -13,7 +13,7 @@ from localreg.cli.session import session_of
 from localreg.errors import UsageError
 from localreg.images.push import push_image
 from localreg.images.tag import plan_tag
-from localreg.images.transfer import check_names
+from localreg.images.transfer import Transferred, check_names
 from localreg.output.push import render
 from localreg.registry.container import get_running_registry
 
@@ -39,7 +39,7 @@ def push(
     with session.opened() as engine:
         registry = get_running_registry(engine, session.name)
 
-        def move(name: str) -> images.Transferred:
+        def move(name: str) -> Transferred:
             transfer = plan_tag(engine, registry, name, destination=as_)
             session.streams.note(f"{name} -> {transfer.reference}")
             with session.transfer_display() as on_progress:

@@ -11,7 +11,7 @@ from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.images.tag import plan_tag, tag_image
 from localreg.images.transfer import check_names
-from localreg.output.push import render_tag
+from localreg.output.tag import render
 from localreg.registry.container import get_registry
 
 app = command_app()
@@ -34,4 +34,4 @@ def tag(
         registry = get_registry(engine, session.name)
         transfer = plan_tag(engine, registry, image, destination=reference, naming="localreg tag {image} {name}")
         tag_image(engine, transfer)
-    session.streams.show(render_tag(image, str(transfer.reference)))
+    session.streams.show(render(image, str(transfer.reference)))

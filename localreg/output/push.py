@@ -1,4 +1,4 @@
-"""What `tag`, `push` and `pull` show."""
+"""The result of `push`, `pull` and `build`: images that were moved."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from localreg.errors import LocalregError
 from localreg.images.transfer import Transferred
-from localreg.output.block import block
 from localreg.output.streams import Renderings, error_as_json
 
 
@@ -31,13 +30,4 @@ def render(results: Sequence[Transferred], errors: Sequence[tuple[str, LocalregE
             ],
             "errors": [{"source": source, **error_as_json(error)} for source, error in errors],
         },
-    )
-
-
-def render_tag(source: str, reference: str) -> Renderings:
-    """Lay out an image's new name."""
-    return Renderings(
-        table=lambda width: block(f"{source} -> {reference}", width=width),
-        plain=lambda: reference,
-        json=lambda: {"source": source, "reference": reference},
     )

@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from localreg.output.live_line import LiveLine
-from localreg.output.tunnels import live_line, render_closed, render_list, render_open, render_state
+from localreg.output.tunnel import close, ls
+from localreg.output.tunnel import open as opened
+from localreg.output.tunnel.keep import live_line, render_state
 from localreg.tunnels.spec import Push, TunnelSpec, TunnelStatus
 
 SPEC = TunnelSpec("ci@build.example.com", 5000, "registry", "localhost:5001", "127.0.0.1:5001")
@@ -57,14 +59,14 @@ def test_of_a_live_line_the_least_important_goes_first() -> None:
 
 
 def test_what_a_tunnel_leads_to_is_said() -> None:
-    head, there, reach, close = render_open(OPEN).table(80).splitlines()
+    head, there, reach, close = opened.render(OPEN).table(80).splitlines()
     assert "ci@build.example.com" in head
     assert "localhost:5001" in head
     assert there.endswith(" localhost:5000/NAME")
     assert "ci@build.example.com" in reach
     assert "127.0.0.1" in reach
     assert close.endswith(" Ctrl-C")
-    again = render_open(replace(OPEN, opened=before_now(timedelta(hours=2)), log="/run/x.log"), already=True)
+    again = opened.render(replace(OPEN, opened=before_now(timedelta(hours=2)), log="/run/x.log"), already=True)
     head = again.table(200).splitlines()[0]
     assert "localhost:5001" in head
     assert " 2 hours" in head
@@ -74,22 +76,22 @@ def test_what_a_tunnel_leads_to_is_said() -> None:
 
 def test_a_program_and_an_exposed_port_say_who_reaches_them() -> None:
     program = replace(SPEC, host="ngrok", command=("ngrok",), probe_url="https://me.example/", exposed=True)
-    shown = render_open(TunnelStatus(program, 1, "open")).table(80)
+    shown = opened.render(TunnelStatus(program, 1, "open")).table(80)
     assert " me.example/NAME\n" in shown
     assert "`ngrok`" in shown
     assert SPEC.bind not in shown
     exposed = replace(SPEC, bind="0.0.0.0", exposed=True)
-    reach = render_open(TunnelStatus(exposed, 1, "open")).table(80).splitlines()[2]
+    reach = opened.render(TunnelStatus(exposed, 1, "open")).table(80).splitlines()[2]
     assert "0.0.0.0" in reach
     assert exposed.host in reach
     # The words differ from those for a port that only that machine reaches.
-    alone = render_open(TunnelStatus(replace(exposed, exposed=False), 1, "open")).table(80).splitlines()[2]
+    alone = opened.render(TunnelStatus(replace(exposed, exposed=False), 1, "open")).table(80).splitlines()[2]
     assert reach != alone
 
 
 def test_a_list_has_every_tunnel() -> None:
     pushed = replace(OPEN, last_push=Push("ansible-playbook:latest", before_now(timedelta(days=3))))
-    found = render_list([pushed, WAITING, TunnelStatus(SPEC, None, "unknown", "its process does not say")])
+    found = ls.render([pushed, WAITING, TunnelStatus(SPEC, None, "unknown", "its process does not say")])
     head, *rows = found.table(200).splitlines()
     assert head.split() == ["HOST", "THERE", "REGISTRY", "STATE", "SINCE", "RECONNECTS", "LAST", "PUSH"]
     assert re.search(r"ansible-playbook:latest\b.* 3 days\b", rows[0])
@@ -103,12 +105,12 @@ def test_a_list_has_every_tunnel() -> None:
 
 
 def test_no_tunnel_is_said() -> None:
-    for nothing in (render_list([]), render_closed([])):
+    for nothing in (ls.render([]), close.render([])):
         (line,) = nothing.table(80).splitlines()
         assert line
         assert "HOST" not in line
         assert nothing.plain() == ""
-    assert "ci@build.example.com" in render_closed([OPEN]).table(80)
+    assert "ci@build.example.com" in close.render([OPEN]).table(80)
 
 
 def test_a_line_for_no_terminal() -> None:

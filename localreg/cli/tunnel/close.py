@@ -10,7 +10,7 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.errors import UsageError
-from localreg.output.tunnels import render_closed
+from localreg.output.tunnel.close import render
 from localreg.tunnels.ls import close_tunnels, fits, list_tunnels
 
 app = command_app()
@@ -35,4 +35,4 @@ def close(
             f"{len(found)} tunnels are open: say which to close, or all", hint="localreg tunnel close --all"
         )
     close_tunnels(found)
-    session_of(context).streams.show(render_closed([status for _, status in found]))
+    session_of(context).streams.show(render([status for _, status in found]))

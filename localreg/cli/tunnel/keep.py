@@ -16,7 +16,8 @@ from localreg.cli.session import Session, session_of
 from localreg.errors import INTERRUPTED, TERMINATED
 from localreg.output.live_line import LiveLine
 from localreg.output.text import printable
-from localreg.output.tunnels import live_line, render_open, render_state
+from localreg.output.tunnel.keep import live_line, render_state
+from localreg.output.tunnel.open import render
 from localreg.tunnels.keep import process as keeper
 from localreg.tunnels.spec import TunnelStatus
 
@@ -87,7 +88,7 @@ class _Display:
             self._line.show(lambda width: live_line(status, width=width))
 
     def _show_open(self, status: TunnelStatus) -> None:
-        self._session.streams.show(render_open(status))
+        self._session.streams.show(render(status))
         if status.state != "open":
             self._session.streams.note(f"open, {status.state}: {status.reason}")
 

@@ -14,7 +14,7 @@ from localreg.cli.help_page import examples
 from localreg.cli.session import Session, session_of
 from localreg.engines.discovery.select import Selection
 from localreg.errors import ConflictError, TunnelError
-from localreg.output.tunnels import close_command, render_open
+from localreg.output.tunnel.open import close_command, render
 from localreg.registry.container import Registry, get_running_registry
 from localreg.tunnels.files import Place, place_of
 from localreg.tunnels.keep import process as keeper
@@ -105,7 +105,7 @@ def _log_source(selection: Selection, registry: Registry) -> LogSource | None:
 def _keep(session: Session, spec: TunnelSpec, *, background: bool) -> None:
     claimed = _claim(spec)
     if isinstance(claimed, TunnelStatus):
-        session.streams.show(render_open(claimed, already=True))
+        session.streams.show(render(claimed, already=True))
         return
     arguments = [*session.as_options(), "tunnel", "keep"]
     if not background:

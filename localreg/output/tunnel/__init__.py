@@ -1,0 +1,1 @@
+"""The results of `localreg tunnel`: a module for each of its commands."""

@@ -1,0 +1,60 @@
+"""The result of `tunnel open`."""
+
+from __future__ import annotations
+
+import shlex
+
+from localreg.output.block import block
+from localreg.output.streams import Renderings
+from localreg.output.tunnel.status import state_line, time_ago, tunnel_json
+from localreg.tunnels.spec import TunnelSpec, TunnelStatus
+
+
+def render(status: TunnelStatus, *, already: bool = False) -> Renderings:
+    """Lay out a tunnel that is open.
+
+    Args:
+        status: What its process says.
+        already: It was open before.
+    """
+    spec = status.spec
+
+    def table(width: int) -> str:
+        facts = [("there", f"{_there(spec)}/NAME"), ("reach", _reach(spec))]
+        if status.state != "open":
+            facts.append(("state", state_line(status)))
+        facts.append(("close", close_command(spec) if status.log or already else "Ctrl-C"))
+        if status.log:
+            facts.append(("log", status.log))
+        return block(_headline(status, already=already), facts, width=width)
+
+    return Renderings(
+        table=table,
+        plain=lambda: f"{spec.host}\t{spec.remote}",
+        quiet=lambda: spec.host,
+        json=lambda: {"action": "already open" if already else "opened", "tunnel": tunnel_json(status)},
+    )
+
+
+def close_command(spec: TunnelSpec) -> str:
+    """What closes a tunnel."""
+    return f"localreg tunnel close {shlex.quote(spec.host)}"
+
+
+def _headline(status: TunnelStatus, *, already: bool) -> str:
+    spec = status.spec
+    opened = f", opened {time_ago(status.opened)}" if already and status.opened else ""
+    return f"Tunnel{' already' if already else ''} open: {spec.host} reaches registry {spec.location}{opened}"
+
+
+def _there(spec: TunnelSpec) -> str:
+    """What references begin with on the far side."""
+    if spec.probe_url:
+        return spec.probe_url.partition("://")[2].rstrip("/")
+    return f"localhost:{spec.remote_port}"
+
+
+def _reach(spec: TunnelSpec) -> str:
+    if spec.probe_url:
+        return f"everybody whom `{spec.host}` lets through"
+    return f"everybody who reaches {spec.bind} of {spec.host}" if spec.exposed else f"{spec.host} only ({spec.bind})"

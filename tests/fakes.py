@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from localreg.engines.common.messages import transfer_error
 from localreg.engines.common.ports import published_port
-from localreg.engines.common.transfer_errors import transfer_error
 from localreg.engines.values import (
     AnonymousMount,
     Container,

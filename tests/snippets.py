@@ -64,7 +64,7 @@ def with_values(env: Mapping[str, str], values: Mapping[str, str]) -> dict[str, 
 
 if __name__ == "__main__":
     for kind in KINDS:
-        text = pipeline_text(plan_pipeline(kind, folder="app", openings=()))
+        text = pipeline_text(plan_pipeline(kind, folder="app", tunnels=()))
         for number, step in enumerate(steps(kind.system, text)):
             path = Path(sys.argv[1]) / f"{kind.system}-{kind.engine}-{number}.sh"
             path.write_text(step.script)

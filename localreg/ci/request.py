@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from localreg.ci.tunnels import Opening
+from localreg.ci.tunnels import OpenTunnel
 from localreg.engines.values import EngineName
 from localreg.errors import InvalidReferenceError, UsageError
 from localreg.oci.reference import parse_reference, registry_reference
@@ -77,13 +77,13 @@ class Pipeline:
         return shlex.join(["localreg", "tunnel", "open", self.tunnel_host, *port])
 
 
-def plan_pipeline(request: Request, *, folder: str, openings: Sequence[Opening]) -> Pipeline:
+def plan_pipeline(request: Request, *, folder: str, tunnels: Sequence[OpenTunnel]) -> Pipeline:
     """Fill in what was not typed.
 
     Args:
         request: What was typed.
         folder: The current folder's own name.
-        openings: The tunnels that are open.
+        tunnels: The tunnels that are open.
 
     Raises:
         UsageError: a value is none, or one is missing and nothing says which is meant.
@@ -99,13 +99,13 @@ def plan_pipeline(request: Request, *, folder: str, openings: Sequence[Opening])
             f"`{request.host}` is no host that a pipeline can log in to",
             hint=replace(request, host=as_url if _is_host(as_url) else _EXAMPLE).as_command(),
         )
-    opening = _opening(request, openings)
+    tunnel = _tunnel_of(request, tunnels)
     return Pipeline(
         request.system,
         request.engine,
-        host=opening.login,
-        remote=opening.remote,
-        tunnel_host=opening.host,
+        host=tunnel.login,
+        remote=tunnel.remote,
+        tunnel_host=tunnel.host,
         repository=_repository(request, folder),
     )
 
@@ -115,13 +115,13 @@ def _is_host(text: str) -> bool:
     return (_HOST.fullmatch(text) or _URL.fullmatch(text)) is not None
 
 
-def _opening(request: Request, openings: Sequence[Opening]) -> Opening:
+def _tunnel_of(request: Request, tunnels: Sequence[OpenTunnel]) -> OpenTunnel:
     """The tunnel that is meant, be it open or not."""
     meant = [
-        opening
-        for opening in openings
-        if request.host is None or opening.is_at(request.host)
-        if request.remote_port is None or opening.remote.port == request.remote_port
+        tunnel
+        for tunnel in tunnels
+        if request.host is None or tunnel.is_at(request.host)
+        if request.remote_port is None or tunnel.remote.port == request.remote_port
     ]
     if len(meant) == 1:
         return meant[0]
@@ -134,7 +134,7 @@ def _opening(request: Request, openings: Sequence[Opening]) -> Opening:
             "no tunnel is open that says which host the pipeline is for",
             hint=replace(request, host=_EXAMPLE).as_command(),
         )
-    return Opening(request.host, request.host, Address(LOOPBACK, request.remote_port or DEFAULT_REMOTE_PORT))
+    return OpenTunnel(request.host, request.host, Address(LOOPBACK, request.remote_port or DEFAULT_REMOTE_PORT))
 
 
 def _repository(request: Request, folder: str) -> str:
@@ -155,9 +155,9 @@ def _repository(request: Request, folder: str) -> str:
     if reference.tag or reference.digest:
         raise UsageError(
             f"`{request.repository}` has a tag or a digest; the pipeline gives the commit for a tag, and `latest`",
-            hint=replace(request, repository=reference.path).as_command(),
+            hint=replace(request, repository=reference.repository).as_command(),
         )
-    return registry_reference(reference, registry=REGISTRY).path
+    return registry_reference(reference, registry=REGISTRY).repository
 
 
 def _suggestion(text: str) -> str | None:
@@ -166,7 +166,7 @@ def _suggestion(text: str) -> str | None:
     components = [component.strip("-._") for component in name.split("/")]
     found = "/".join(filter(None, components))
     try:
-        return parse_reference(found).path if found else None
+        return parse_reference(found).repository if found else None
     except InvalidReferenceError:
         # Two different separators in a row, or too long a name.
         return None

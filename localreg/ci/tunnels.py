@@ -14,7 +14,7 @@ _SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OpenTunnel:
     """Where a tunnel makes the registry answer."""
 
     host: str
@@ -29,10 +29,10 @@ class Opening:
         return host in (self.host, self.login, self.host.rpartition("@")[2])
 
 
-def list_openings() -> list[Opening]:
+def list_open_tunnels() -> list[OpenTunnel]:
     """Those of the tunnels that `ssh` makes."""
     specs = [status.spec for _, status in list_tunnels()]
-    return [Opening(spec.host, login_of(spec), _remote_of(spec)) for spec in specs if not spec.command]
+    return [OpenTunnel(spec.host, login_of(spec), _remote_of(spec)) for spec in specs if not spec.command]
 
 
 def login_of(spec: TunnelSpec) -> str:

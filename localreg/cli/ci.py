@@ -9,7 +9,7 @@ import typer
 
 from localreg.ci.request import Request, System, plan_pipeline
 from localreg.ci.text import pipeline_text
-from localreg.ci.tunnels import list_openings
+from localreg.ci.tunnels import list_open_tunnels
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
@@ -60,5 +60,5 @@ def ci(
     # What is set is for the engine of this machine.
     engine: EngineName = "podman" if session_of(context).given.get("engine") == "podman" else "docker"
     request = Request(system, engine, far_host, repository, remote_port)
-    pipeline = plan_pipeline(request, folder=Path.cwd().name, openings=list_openings())
+    pipeline = plan_pipeline(request, folder=Path.cwd().name, tunnels=list_open_tunnels())
     print(pipeline_text(pipeline))  # noqa: T201 -- the script, whatever the format, as `completion` does

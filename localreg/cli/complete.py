@@ -14,7 +14,7 @@ import typer
 
 from localreg.cli.commands import Commands
 from localreg.engines.discovery.probe import Answer
-from localreg.engines.discovery.quick_look import SECONDS, glance, list_image_names
+from localreg.engines.discovery.quick_look import SECONDS, list_image_names, quick_look
 from localreg.errors import LocalregError
 from localreg.registry.container import default_volume
 from localreg.settings import resolve
@@ -88,16 +88,16 @@ def _options_of(command: Any, context: Any) -> dict[str, Any]:
 
 
 def _open_tunnels() -> Iterator[TunnelSpec]:
-    from localreg.tunnels.files import iter_places  # noqa: PLC0415 -- for this one command
+    from localreg.tunnels.files import iter_tunnel_files  # noqa: PLC0415 -- for this one command
 
     # Without a question to their processes, which may take its time.
-    yield from filter(None, (place.read() for place in iter_places()))
+    yield from filter(None, (files.read() for files in iter_tunnel_files()))
 
 
 def _stored(command: str, typed: dict[str, str], word: str) -> Iterator[Candidate]:
     settings = resolve({key: value for key, value in typed.items() if key in ("engine", "name")})
     name = settings["name"].value
-    answer = glance(settings["engine"].value, name=name, volume=default_volume(name))
+    answer = quick_look(settings["engine"].value, name=name, volume=default_volume(name))
     if answer is None:
         return
     if command in _IMAGES:

@@ -32,12 +32,12 @@ def refuse_other_registries(
     """
     for text in references:
         named = parse_reference(text)
-        if named.domain is not None and not registry.is_named_by(named.domain):
-            other = _find_other(selection, named.domain)
+        if named.registry is not None and not registry.is_named_by(named.registry):
+            other = _find_other(selection, named.registry)
             if other is not None:
                 name, engine = other.registry.container.name, other.engine.name
                 elsewhere = "" if engine == selection.engine.info().name else f"--engine {engine} "
-                short = text.removeprefix(f"{named.domain}/")
+                short = text.removeprefix(f"{named.registry}/")
                 raise OtherRegistryError(
                     f"`{text}` names registry `{name}` ({engine.capitalize()}), not registry"
                     f" `{registry.container.name}` (`{registry.location}`)",

@@ -68,7 +68,7 @@ def _warn(session: Session, plan: Plan) -> None:
 def _checked(place: str) -> str:
     host, _, port = place.rpartition(":")
     try:
-        is_named = host != "" and parse_reference(f"{place}/x").domain == place
+        is_named = host != "" and parse_reference(f"{place}/x").registry == place
     except InvalidReferenceError:
         is_named = False
     if not is_named or not 0 < int(port) <= LAST_PORT:

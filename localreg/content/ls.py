@@ -123,7 +123,7 @@ def _read_pattern(pattern: str) -> str:
     named = parse_reference(pattern)
     if named.digest is not None:
         raise InvalidReferenceError(f"`{pattern}` names a digest; a listing is of repositories and tags")
-    path = registry_reference(named, registry="").path
+    path = registry_reference(named, registry="").repository
     return f"{path}:{named.tag}" if named.tag else path
 
 

@@ -68,9 +68,9 @@ def plan_removal(registry: Registry, name: str) -> Removal:
     if named.digest is not None and named.tag is None:
         raise UsageError(
             f"`{name}` names a digest, and with it every tag that has it: name the tag",
-            hint=f"localreg ls {named.path}",
+            hint=f"localreg ls {named.repository}",
         )
-    return Removal(name, Reference(host_of(registry, named), named.path, named.tag or "latest"), named.digest)
+    return Removal(name, Reference(host_of(registry, named), named.repository, named.tag or "latest"), named.digest)
 
 
 def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: bool) -> Removed:
@@ -86,7 +86,7 @@ def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: 
     reference = removal.reference
     try:
         with RegistryClient(registry.base_url()) as client:
-            untag(client, reference.path, str(reference.tag), digest=removal.digest)
+            untag(client, reference.repository, str(reference.tag), digest=removal.digest)
     except RepositoryNotFoundError:
         if keep_local or not _untag_in_engine(engine, reference):
             raise

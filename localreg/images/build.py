@@ -237,6 +237,6 @@ def _check_built(engine: Engine, transfer: Transfer, image_id: str) -> None:
         return
     raise EngineError(
         f"the build ended well, but `{reference}` is another image in {name}",
-        hint=f"localreg push {made.id} --as {reference.path}:{reference.tag}" if made else None,
+        hint=f"localreg push {made.id} --as {reference.repository}:{reference.tag}" if made else None,
         details=[f"built: {image_id}", f"there: {found.id}"],
     )

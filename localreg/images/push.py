@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from datetime import UTC, datetime
 
-from localreg.engines.common.ports import DISK_FULL
+from localreg.engines.common.messages import DISK_FULL
 from localreg.engines.port import Engine
 from localreg.engines.values import Image, TransferState
 from localreg.errors import ImageNotFoundError, LocalregError, RegistryError, RegistryUnreachableError
@@ -54,7 +54,7 @@ def _explained(error: LocalregError, transfer: Transfer, registry: Registry, cau
     if DISK_FULL.search(cause):
         return RegistryError(
             f"there is no room for `{transfer.reference}` where the registry keeps its images",
-            hint=f"make room in {registry.spoken_storage or 'the volume of the registry'}",
+            hint=f"make room in {registry.storage_phrase or 'the volume of the registry'}",
             details=[cause],
         )
     return RegistryError(error.message, hint="localreg logs", details=[*error.details, f"the registry's log: {cause}"])

@@ -37,7 +37,7 @@ def plan_tag(
         parsed = parse_reference(image)
         if parsed.digest is not None and destination is None:
             raise UsageError(
-                f"`{image}` names a digest, not a tag", hint=naming.format(image=image, name=f"{parsed.path}:TAG")
+                f"`{image}` names a digest, not a tag", hint=naming.format(image=image, name=f"{parsed.repository}:TAG")
             )
     found = engine.find_image(image)
     if found is None:

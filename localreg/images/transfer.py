@@ -69,7 +69,7 @@ def find_digest(registry: Registry, reference: Reference) -> str | None:
     if not registry.is_within_reach:
         return None
     with RegistryClient(registry.base_url()) as client:
-        ask = partial(client.head_manifest, reference.path, str(reference.digest or reference.tag))
+        ask = partial(client.head_manifest, reference.repository, str(reference.digest or reference.tag))
         for pause in _PAUSES:
             try:
                 return ask().digest
@@ -127,7 +127,7 @@ def _standstills(engine: Engine, registry: Registry, reference: Reference) -> Ca
             return b"".join(chunk.data for chunk in engine.read_logs(registry.container.id, since=began))
         return None
 
-    return StandstillDetector(reference.path, find_size=find_size, read_log=read_log).stands_still
+    return StandstillDetector(reference.repository, find_size=find_size, read_log=read_log).stands_still
 
 
 def pull_steps(engine: Engine, registry: Registry, reference: Reference) -> Iterator[Progress]:

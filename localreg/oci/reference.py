@@ -31,15 +31,15 @@ _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 class Reference:
     """An image reference, taken apart."""
 
-    domain: str | None
+    registry: str | None
     """The registry, `host` or `host:port`; None where none is named."""
-    path: str
+    repository: str
     """The repository within the registry."""
     tag: str | None = None
     digest: str | None = None
 
     def __str__(self) -> str:
-        name = f"{self.domain}/{self.path}" if self.domain else self.path
+        name = f"{self.registry}/{self.repository}" if self.registry else self.repository
         return f"{name}{':' + self.tag if self.tag else ''}{'@' + self.digest if self.digest else ''}"
 
 
@@ -128,17 +128,17 @@ def registry_reference(image: Reference, *, registry: str) -> Reference:
         A complete reference: with a digest, else with a tag, which is `latest` where none is named. Beside a digest a
         tag means nothing and is left out, as by the reference package's `ParseDockerRef` and by Podman.
     """
-    path = image.path
-    if image.domain in _HUB_DOMAINS:
+    path = image.repository
+    if image.registry in _HUB_DOMAINS:
         path = path.removeprefix("library/")
-    domain = image.domain if image.domain is not None and _is_same(image.domain, registry) else registry
+    domain = image.registry if image.registry is not None and _is_same(image.registry, registry) else registry
     tag = None if image.digest else image.tag or "latest"
-    return replace(image, domain=domain, path=path, tag=tag)
+    return replace(image, registry=domain, repository=path, tag=tag)
 
 
 def qualified(reference: Reference) -> Reference:
     """With the registry, the repository and the tag that Docker means by a short name, as `normalize.go` has it."""
-    domain, path = reference.domain, reference.path
+    domain, path = reference.registry, reference.repository
     if domain is None or domain in _HUB_DOMAINS:
         domain, path = _HUB, path if "/" in path else f"library/{path}"
     tag = reference.tag if reference.tag or reference.digest else "latest"

@@ -23,8 +23,8 @@ def render(result: DownResult, *, command: str) -> Renderings:
         facts = []
         if result.kept:
             facts += [("again", f"{command} up"), ("discard", f"{command} down --volumes")]
-        if result.kept_of_others:
-            facts.append(("kept", ", ".join(result.kept_of_others)))
+        if result.kept_elsewhere:
+            facts.append(("kept", ", ".join(result.kept_elsewhere)))
         return block(_headline(result), facts, width=width)
 
     return Renderings(
@@ -32,7 +32,7 @@ def render(result: DownResult, *, command: str) -> Renderings:
         plain=lambda: "\n".join(removed),
         json=lambda: {
             "removed": {"container": result.container, "volumes": list(result.volumes)},
-            "kept": [*result.kept, *result.kept_of_others],
+            "kept": [*result.kept, *result.kept_elsewhere],
         },
     )
 
@@ -43,6 +43,6 @@ def _headline(result: DownResult) -> str:
         return f"{stopped}; its images are gone with volume {', '.join(result.volumes)}"
     if result.kept:
         return f"{stopped}; its images stay in volume {', '.join(result.kept)}"
-    if result.kept_of_others:
+    if result.kept_elsewhere:
         return f"{stopped}; its images stay where they are"
     return f"{stopped}; nothing is left of it" if result.container else "There is no registry, so nothing to stop"

@@ -79,7 +79,7 @@ def _facts(result: Status) -> list[tuple[str, str]]:
     count = result.repositories
     number = "" if count is None else f", {count} {'repository' if count == 1 else 'repositories'}"
     gone = "when it stops" if result.registry.container.removes_itself else "with the container"
-    place = result.registry.spoken_storage or f"an anonymous volume, gone {gone}"
+    place = result.registry.storage_phrase or f"an anonymous volume, gone {gone}"
     facts.append(("storage", f"{place}{number}"))
     if not result.registry.is_ours:
         facts.append(("origin", "started by hand, not by localreg"))

@@ -50,7 +50,7 @@ def render(
 
 def _storage(result: UpResult, command: str) -> str:
     registry = result.registry
-    place = registry.spoken_storage
+    place = registry.storage_phrase
     if place is None:
         gone = "none: images are gone when it stops"
         return gone if registry.container.removes_itself else "an anonymous volume, gone with the container"

@@ -86,7 +86,7 @@ class Registry:
         return None if self.data is None else storage_of(self.data)
 
     @property
-    def spoken_storage(self) -> str | None:
+    def storage_phrase(self) -> str | None:
         """The same as a sentence names it: `volume NAME`, or the path."""
         return f"volume {self.storage}" if isinstance(self.data, VolumeMount) else self.storage
 
@@ -164,13 +164,13 @@ def host_of(registry: Registry, reference: Reference) -> str:
         ConflictError: no port is published.
     """
     location = registry.get_location()
-    if reference.domain is None:
+    if reference.registry is None:
         return location
-    if registry.is_named_by(reference.domain):
-        return reference.domain
+    if registry.is_named_by(reference.registry):
+        return reference.registry
     raise UsageError(
-        f"`{reference}` names registry `{reference.domain}`, but registry `{registry.container.name}` is `{location}`",
-        hint=f"localreg ls {reference.path}",
+        f"`{reference}` names registry `{reference.registry}`, but `{registry.container.name}` is `{location}`",
+        hint=f"localreg ls {reference.repository}",
     )
 
 

@@ -22,7 +22,7 @@ class DownResult:
     """The volumes that were removed with their images."""
     kept: tuple[str, ...] = ()
     """Volumes of localreg's that still hold images."""
-    kept_of_others: tuple[str, ...] = ()
+    kept_elsewhere: tuple[str, ...] = ()
     """Places that still hold images and that localreg did not make, so it never removes them."""
 
 
@@ -58,7 +58,7 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
         container=registry.container.name if registry else None,
         volumes=ours if volumes else (),
         kept=() if volumes else ours,
-        kept_of_others=(place,) if place else (),
+        kept_elsewhere=(place,) if place else (),
     )
 
 

@@ -110,9 +110,9 @@ def _find_present(engine: Engine, image: str) -> str | None:
         return image if engine.find_image(image) else None
     reference = parse_reference(image)
     names = [qualified(reference)]
-    if reference.domain is None:
+    if reference.registry is None:
         # What Podman makes of a short name in an archive.
-        names.append(replace(reference, domain="localhost", tag=names[0].tag))
+        names.append(replace(reference, registry="localhost", tag=names[0].tag))
     return next((str(name) for name in names if engine.find_image(str(name))), None)
 
 
@@ -149,7 +149,7 @@ def _pull(engine: Engine, image: str, on_progress: Callable[[Progress], None]) -
     # With the registry that Docker means by a short name; Podman would have to ask.
     reference = qualified(parse_reference(image))
     # Without its port, and an IPv6 address without its brackets.
-    host = re.sub(r":\d+\Z", "", reference.domain or "").strip("[]")
+    host = re.sub(r":\d+\Z", "", reference.registry or "").strip("[]")
     for step in engine.pull_image(str(reference), plain_http=Address(host, 0).is_loopback):
         on_progress(step)
     return RegistryImage(str(reference), ImageSource.PULLED)

@@ -91,7 +91,7 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
     action = UpAction.ALREADY if registry.container.is_running else UpAction.STARTED
     _start(engine, registry, request)
     seconds = time.monotonic() - began
-    return UpResult(_found_again(engine, registry), action, seconds, request.image_options)
+    return UpResult(_refreshed(engine, registry), action, seconds, request.image_options)
 
 
 def _find_rival(engine: Engine, name: str) -> Registry | None:
@@ -192,13 +192,13 @@ def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
             details=exc.details,
         ) from exc
     try:
-        await_registry(engine, _found_again(engine, registry), seconds=request.wait_seconds)
+        await_registry(engine, _refreshed(engine, registry), seconds=request.wait_seconds)
     except BaseException:
         engine.stop_container(container.id)
         raise
 
 
-def _found_again(engine: Engine, registry: Registry) -> Registry:
+def _refreshed(engine: Engine, registry: Registry) -> Registry:
     """As the engine describes it now: an address exists only while a container runs."""
     return find_registry(engine, registry.container.id) or registry
 

@@ -32,7 +32,7 @@ _POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TunnelFiles:
     """Where the files of one tunnel are."""
 
     spec: Path
@@ -143,38 +143,38 @@ class Place:
         return found
 
 
-def place_of(spec: TunnelSpec) -> Place:
+def files_of(spec: TunnelSpec) -> TunnelFiles:
     """Where the files of a tunnel are: the same for every process of this user."""
     what = spec.probe_url or f"{spec.host}\0{spec.remote_port}"
     key = hashlib.sha256(what.encode()).hexdigest()[:8]
-    return Place(runtime_folder(_LONGEST_NAME) / f"tunnel-{key}.json")
+    return TunnelFiles(runtime_folder(_LONGEST_NAME) / f"tunnel-{key}.json")
 
 
-def iter_places() -> Iterator[Place]:
+def iter_tunnel_files() -> Iterator[TunnelFiles]:
     """Every tunnel that a process keeps; what one that was killed has left is removed, its processes ended."""
     for spec in sorted(filter(Path.is_file, runtime_folder(_LONGEST_NAME).glob("tunnel-*.json"))):
-        place = Place(spec)
-        descriptor = place.claim()
+        files = TunnelFiles(spec)
+        descriptor = files.claim()
         if descriptor is None:
-            yield place
+            yield files
             continue
-        _remove_left(place, descriptor)
+        _remove_left(files, descriptor)
 
 
-def wait_for_end(place: Place, *, seconds: float) -> bool:
+def wait_for_end(files: TunnelFiles, *, seconds: float) -> bool:
     """Wait until no process keeps the tunnel; what it left is then removed."""
     deadline = time.monotonic() + seconds
-    while (descriptor := place.claim()) is None:
+    while (descriptor := files.claim()) is None:
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_SECONDS)
-    _remove_left(place, descriptor)
+    _remove_left(files, descriptor)
     return True
 
 
-def _remove_left(place: Place, descriptor: int) -> None:
+def _remove_left(files: TunnelFiles, descriptor: int) -> None:
     try:
-        place.end_left()
-        place.remove()
+        files.end_left()
+        files.remove()
     finally:
         os.close(descriptor)

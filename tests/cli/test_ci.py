@@ -18,7 +18,7 @@ HOST = "ci@build.example.com"
 def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The current folder, of a user without settings and without tunnels."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr(ci, "list_openings", list)
+    monkeypatch.setattr(ci, "list_open_tunnels", list)
     for setting in SETTINGS:
         monkeypatch.delenv(setting.variable, raising=False)
     folder = tmp_path / "My Project"

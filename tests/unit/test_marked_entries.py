@@ -93,7 +93,7 @@ def test_entries_are_found_again_after_a_formatter_was_there(edit: object) -> No
     assert rest.splitlines()[0] == "# theirs"
 
 
-def test_entries_that_changed_places_are_found_again() -> None:
+def test_entries_that_changed_places_are_refreshed() -> None:
     whole = add_entries("", "registry", BOTH, HERE)
     header, first, second = whole.split("\n\n")
     text = f"{header}\n\n{second}\n{THEIRS}\n{first}\n"

@@ -17,23 +17,23 @@ from snippets import HOST, KINDS, parsed, steps
 
 from localreg.ci.request import Pipeline, Request, System, plan_pipeline
 from localreg.ci.text import pipeline_text
-from localreg.ci.tunnels import Opening, login_of
+from localreg.ci.tunnels import OpenTunnel, login_of
 from localreg.errors import UsageError
 from localreg.system.address import Address
 from localreg.tunnels.spec import TunnelSpec
 
 SCHEMAS = {"bitbucket": "bitbucket-pipelines", "github": "github-workflows", "gitlab": "gitlab-ci"}
-BUILD = Opening("build", HOST, Address("127.0.0.1", 5001))
-OTHER = Opening("me@other", "me@other.example.com", Address("10.0.0.1", 5000))
+BUILD = OpenTunnel("build", HOST, Address("127.0.0.1", 5001))
+OTHER = OpenTunnel("me@other", "me@other.example.com", Address("10.0.0.1", 5000))
 
 
-def planned(request: Request, *openings: Opening, folder: str = "app") -> Pipeline:
-    return plan_pipeline(request, folder=folder, openings=openings)
+def planned(request: Request, *tunnels: OpenTunnel, folder: str = "app") -> Pipeline:
+    return plan_pipeline(request, folder=folder, tunnels=tunnels)
 
 
-def refused(request: Request, *openings: Opening, folder: str = "app") -> tuple[str, str | None]:
+def refused(request: Request, *tunnels: OpenTunnel, folder: str = "app") -> tuple[str, str | None]:
     with pytest.raises(UsageError) as caught:
-        planned(request, *openings, folder=folder)
+        planned(request, *tunnels, folder=folder)
     return caught.value.message, caught.value.hint
 
 

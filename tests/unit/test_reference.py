@@ -150,8 +150,8 @@ references = st.builds(Reference, st.none() | domains, paths, st.none() | tags, 
 
 @given(references)
 def test_what_the_grammar_generates_is_parsed_back(reference: Reference) -> None:
-    first, slash, _ = reference.path.partition("/")
-    assume(reference.domain or not (slash and ("." in first or first == "localhost")))
+    first, slash, _ = reference.repository.partition("/")
+    assume(reference.registry or not (slash and ("." in first or first == "localhost")))
     assert parse_reference(str(reference)) == reference
 
 

@@ -26,9 +26,9 @@ from localreg.engines.values import Container, ContainerState, Endpoint, TlsFile
 from localreg.errors import HostKeyError, TunnelError, UsageError
 from localreg.registry.container import Registry
 from localreg.system.waiting import wait_until
-from localreg.tunnels import files as place
+from localreg.tunnels import files
 from localreg.tunnels import ls as listing
-from localreg.tunnels.files import MARK, iter_places, place_of, wait_for_end
+from localreg.tunnels.files import MARK, files_of, iter_tunnel_files, wait_for_end
 from localreg.tunnels.keep import control, program
 from localreg.tunnels.keep import process as keeper
 from localreg.tunnels.keep.control import ControlServer
@@ -75,18 +75,18 @@ def test_a_status_is_read_as_it_was_written() -> None:
 
 
 def test_one_process_at_a_time_keeps_a_tunnel() -> None:
-    here = place_of(SPEC)
+    here = files_of(SPEC)
     lock = here.claim()
     assert lock is not None
     assert here.claim() is None
     assert stat.S_IMODE(here.spec.stat().st_mode) == 0o600
     os.close(lock)
     assert here.claim() is not None
-    assert place_of(replace(SPEC, remote_port=5001)) != here
+    assert files_of(replace(SPEC, remote_port=5001)) != here
 
 
 def test_a_lock_on_a_file_that_was_removed_counts_for_nothing() -> None:
-    here = place_of(SPEC)
+    here = files_of(SPEC)
     first = here.claim()
     assert first is not None
     here.remove()
@@ -96,19 +96,19 @@ def test_a_lock_on_a_file_that_was_removed_counts_for_nothing() -> None:
 
 
 def test_what_a_killed_process_left_is_ended_and_removed() -> None:
-    here = place_of(SPEC)
+    here = files_of(SPEC)
     here.spec.write_text(SPEC.to_json())
     for path in (here.control, here.master, here.back):
         path.touch()
     marked = {**os.environ, MARK: str(here.spec)}
-    foreign = {**os.environ, MARK: str(place_of(replace(SPEC, host="ci@other")).spec)}
+    foreign = {**os.environ, MARK: str(files_of(replace(SPEC, host="ci@other")).spec)}
     command = [sys.executable, "-c", "import signal; signal.pause()"]
     with (
         subprocess.Popen(command, env=marked) as orphan,
         subprocess.Popen(command, env=foreign) as bystander,
     ):
         try:
-            assert list(iter_places()) == []
+            assert list(iter_tunnel_files()) == []
             # Whoever waited first has its exit code.
             orphan.wait(5)
             assert bystander.poll() is None
@@ -119,8 +119,8 @@ def test_what_a_killed_process_left_is_ended_and_removed() -> None:
 
 
 def test_a_process_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(place, "_END_SECONDS", 0.2)
-    here = place_of(SPEC)
+    monkeypatch.setattr(files, "_END_SECONDS", 0.2)
+    here = files_of(SPEC)
     code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
     with subprocess.Popen(
         [sys.executable, "-c", code], env={**os.environ, MARK: str(here.spec)}, stdout=subprocess.PIPE
@@ -135,7 +135,7 @@ def test_a_process_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_tunnel_that_does_not_end_is_not_waited_for_in_vain() -> None:
-    here = place_of(SPEC)
+    here = files_of(SPEC)
     lock = here.claim()
     assert lock is not None
     assert not wait_for_end(here, seconds=0.1)
@@ -155,7 +155,7 @@ def test_a_word_is_answered_and_nobody_is_no_answer(tmp_path: Path) -> None:
 
 def test_a_process_that_says_nothing_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "_ASK_SECONDS", 0.1)
-    here = place_of(SPEC)
+    here = files_of(SPEC)
     lock = here.claim()
     assert lock is not None
     os.write(lock, SPEC.to_json().encode())
@@ -364,7 +364,7 @@ def test_a_spec_of_another_release_is_read() -> None:
 
 
 def test_a_tunnel_whose_spec_says_nothing_can_be_closed() -> None:
-    here = place_of(SPEC)
+    here = files_of(SPEC)
     lock = here.claim()
     assert lock is not None
     assert listing.list_tunnels() == []
@@ -420,7 +420,7 @@ def test_an_answer_that_drips_in_is_none(monkeypatch: pytest.MonkeyPatch) -> Non
 
         threading.Thread(target=drip, daemon=True).start()
         spec = replace(SPEC, command=("x",), probe_url=f"http://127.0.0.1:{listener.getsockname()[1]}")
-        link = program.ProgramLink(spec, place_of(spec), news=lambda: None, log=lambda _: None)
+        link = program.ProgramLink(spec, files_of(spec), news=lambda: None, log=lambda _: None)
         began = time.monotonic()
         # The second does not wait for the first.
         assert [link.look(), link.look()] == ["silent", "silent"]

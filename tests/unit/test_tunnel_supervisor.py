@@ -13,7 +13,7 @@ from fake_registry import FakeRegistry
 
 from localreg.errors import HostKeyError, LocalregError, PortTakenError, TunnelError
 from localreg.system.waiting import wait_until
-from localreg.tunnels.files import Place
+from localreg.tunnels.files import TunnelFiles
 from localreg.tunnels.keep import control, supervisor
 from localreg.tunnels.keep.link import Pause, Sight
 from localreg.tunnels.keep.supervisor import Supervisor, seconds_until_next
@@ -86,7 +86,7 @@ def spec(impatience: None, registry: FakeRegistry) -> TunnelSpec:  # noqa: ARG00
 @dataclass
 class Kept:
     link: FakeLink
-    place: Place
+    files: TunnelFiles
     states: list[TunnelStatus] = field(default_factory=list)
     error: LocalregError | None = None
     thread: threading.Thread | None = None
@@ -107,13 +107,13 @@ class Kept:
 def kept(
     spec: TunnelSpec, folder: Path, link: FakeLink, *, is_lost: Callable[[], bool] = lambda: False
 ) -> Iterator[Kept]:
-    found = Kept(link, Place(folder / "tunnel-1.json"))
+    found = Kept(link, TunnelFiles(folder / "tunnel-1.json"))
 
     def make(news: Callable[[], None], _log: Callable[[str], None]) -> FakeLink:
         link.news = news
         return link
 
-    keeper = Supervisor(spec, found.place, make, changed=found.states.append, log=lambda _: None, is_lost=is_lost)
+    keeper = Supervisor(spec, found.files, make, changed=found.states.append, log=lambda _: None, is_lost=is_lost)
 
     def run() -> None:
         try:
@@ -133,11 +133,11 @@ def kept(
 def test_it_opens_and_closes(spec: TunnelSpec, tmp_path: Path) -> None:
     with kept(spec, tmp_path, FakeLink()) as found:
         assert found.is_in("open")
-        assert control.ask(found.place.control, control.CLOSE)
+        assert control.ask(found.files.control, control.CLOSE)
         assert found.ended()
     assert found.error is None
     assert found.link.closes == 1
-    assert not found.place.control.exists()
+    assert not found.files.control.exists()
 
 
 def test_what_is_wrong_at_first_is_said(spec: TunnelSpec, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_way_that_has_fallen_silent_is_made_anew(spec: TunnelSpec, tmp_path: P
     with kept(spec, tmp_path, FakeLink()) as found:
         assert found.is_in("open")
         found.link.sight = "silent"
-        control.ask(found.place.control, control.STATUS)
+        control.ask(found.files.control, control.STATUS)
         assert found.is_in("waiting")
         found.link.sight = "answers"
         assert found.is_in("open", reconnects=1)
@@ -208,7 +208,7 @@ def test_who_asks_gets_what_is_true_now(spec: TunnelSpec, tmp_path: Path, regist
     with kept(spec, tmp_path, FakeLink()) as found:
         assert found.is_in("open")
         registry.faults["/v2/"] = "gone"
-        told = TunnelStatus.from_json(spec, control.ask(found.place.control, control.STATUS) or "")
+        told = TunnelStatus.from_json(spec, control.ask(found.files.control, control.STATUS) or "")
         assert told.state == "not answering"
         assert "localhost:5000" in str(told.reason)
         del registry.faults["/v2/"]
@@ -239,7 +239,7 @@ def test_a_busy_line_is_not_cut(spec: TunnelSpec, tmp_path: Path, *, busy: bool,
     with kept(spec, tmp_path, FakeLink(notices_its_end=True, busy=busy)) as found:
         assert found.is_in("open")
         found.link.sight = "silent"
-        told = TunnelStatus.from_json(spec, control.ask(found.place.control, control.STATUS) or "")
+        told = TunnelStatus.from_json(spec, control.ask(found.files.control, control.STATUS) or "")
         assert told.state == state
         found.link.sight = "answers"
         assert found.is_in("open")
@@ -257,4 +257,4 @@ def test_a_tunnel_that_nobody_could_find_ends(
     assert found.error is not None
     assert str(tmp_path) in found.error.message
     assert found.error.hint == "localreg tunnel open ci@far"
-    assert found.place.control.exists()
+    assert found.files.control.exists()

@@ -11,7 +11,8 @@ from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.errors import UsageError
 from localreg.output.tunnel.close import render
-from localreg.tunnels.ls import close_tunnels, fits, list_tunnels
+from localreg.tunnels.close import close_tunnels
+from localreg.tunnels.ls import fits, list_tunnels
 
 app = command_app()
 
@@ -29,7 +30,7 @@ def close(
         raise UsageError("HOST and --all do not go together", hint="localreg tunnel close --all")
     found = list_tunnels()
     if destination is not None:
-        found = [(place, status) for place, status in found if fits(status, destination)]
+        found = [(files, status) for files, status in found if fits(status, destination)]
     elif len(found) > 1 and not all_:
         raise UsageError(
             f"{len(found)} tunnels are open: say which to close, or all", hint="localreg tunnel close --all"

@@ -81,7 +81,7 @@ class _Display:
                 # Nobody has to read it.
                 with suppress(ReaderGoneError, BrokenPipeError):
                     self._show_open(status)
-                keeper.detach(self._ready, keeper.kept_place().log)
+                keeper.detach(self._ready, keeper.kept_files().log)
         elif self._ready is None and self._line is None:
             self._session.streams.note(render_state(status))
         if self._line is not None:
@@ -95,7 +95,7 @@ class _Display:
     def log(self, text: str) -> None:
         """Write down what happens."""
         if self._ready is not None:
-            keeper.write_log(keeper.kept_place().log, printable(text))
+            keeper.write_log(keeper.kept_files().log, printable(text))
         elif self._session.debug:
             self.end()
             print(printable(text), file=sys.stderr, flush=True)  # noqa: T201 -- asked for with --debug

@@ -16,7 +16,7 @@ from localreg.engines.discovery.select import Selection
 from localreg.errors import ConflictError, TunnelError
 from localreg.output.tunnel.open import close_command, render
 from localreg.registry.container import Registry, get_running_registry
-from localreg.tunnels.files import Place, place_of
+from localreg.tunnels.files import TunnelFiles, files_of
 from localreg.tunnels.keep import process as keeper
 from localreg.tunnels.ls import get_status
 from localreg.tunnels.open import check_request, plan_program, plan_ssh
@@ -119,7 +119,7 @@ def _is_asked_for(kept: TunnelSpec, asked: TunnelSpec) -> bool:
     return replace(kept, log=None, resumes=False) == replace(asked, log=None)
 
 
-def _claim(spec: TunnelSpec) -> tuple[Place, int] | TunnelStatus:
+def _claim(spec: TunnelSpec) -> tuple[TunnelFiles, int] | TunnelStatus:
     """Make the tunnel ours, or find that it is open already; one that comes or goes is waited for.
 
     Raises:
@@ -128,7 +128,7 @@ def _claim(spec: TunnelSpec) -> tuple[Place, int] | TunnelStatus:
     """
     deadline = time.monotonic() + _SETTLE_SECONDS
     while (claimed := keeper.claim(spec)) is None:
-        status = get_status(place_of(spec))
+        status = get_status(files_of(spec))
         if status is not None and status.state != "unknown" and not _is_asked_for(status.spec, spec):
             raise ConflictError(
                 f"a tunnel to port {spec.remote_port} of {spec.host} is open already, with other options",

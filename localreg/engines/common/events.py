@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from localreg.engines.common.ports import DISK_FULL
-from localreg.engines.common.transfer_errors import transfer_error
+from localreg.engines.common.messages import DISK_FULL, transfer_error
 from localreg.engines.values import Progress, TransferState
 from localreg.errors import EngineError, InvalidArchiveError
 

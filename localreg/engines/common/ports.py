@@ -1,4 +1,4 @@
-"""What an engine's port bindings mean for those who want to reach them."""
+"""The ports that an engine binds, and where each can be reached from."""
 
 from __future__ import annotations
 
@@ -12,14 +12,6 @@ from localreg.system.ports import is_own_address
 _ANONYMOUS_VOLUME = re.compile(r"[0-9a-f]{64}")
 
 LOCALHOST = frozenset({"127.0.0.1", "::1", "localhost"})
-
-PORT_TAKEN = re.compile(
-    r"port is already allocated|address already in use|ports are not available|proxy already running", re.IGNORECASE
-)
-"""How the engines, their proxies and their virtual machines say that a port cannot be bound."""
-
-DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
-"""How the system says through an engine that there is no room."""
 
 
 def published_port(container_port: int, host_ip: str, host_port: int, endpoint: Endpoint) -> PublishedPort:

@@ -19,7 +19,7 @@ SECONDS = 1.0
 """How long an engine may take."""
 
 
-def glance(choice: EngineChoice, *, name: str, volume: str) -> probe.Answer | None:
+def quick_look(choice: EngineChoice, *, name: str, volume: str) -> probe.Answer | None:
     """The engine that a command would choose, of those that answer at once.
 
     Args:

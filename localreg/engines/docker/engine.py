@@ -12,7 +12,7 @@ import docker.errors
 import requests
 
 from localreg.engines.common.log_frames import iter_log_chunks
-from localreg.engines.common.ports import PORT_TAKEN
+from localreg.engines.common.messages import PORT_TAKEN
 from localreg.engines.common.values import read_container
 from localreg.engines.docker.connection import Connection, docker_errors, said
 from localreg.engines.docker.images import DockerImages

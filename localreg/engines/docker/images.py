@@ -12,7 +12,7 @@ import docker.errors
 import requests
 
 from localreg.engines.common.events import iter_load, iter_pull, iter_push
-from localreg.engines.common.ports import DISK_FULL
+from localreg.engines.common.messages import DISK_FULL
 from localreg.engines.common.values import read_image
 from localreg.engines.docker.connection import Connection, docker_errors, said
 from localreg.engines.values import Image, Progress

@@ -13,7 +13,8 @@ import podman.errors
 import requests
 
 from localreg.engines.common.log_frames import iter_log_chunks
-from localreg.engines.common.ports import PORT_TAKEN, is_anonymous
+from localreg.engines.common.messages import PORT_TAKEN
+from localreg.engines.common.ports import is_anonymous
 from localreg.engines.common.values import read_container
 from localreg.engines.podman.connection import NEVER, REQUEST_SECONDS, Connection, podman_errors, quoted, said
 from localreg.engines.podman.images import PodmanImages

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from localreg.engines.common.events import iter_pull
-from localreg.engines.common.transfer_errors import transfer_error
+from localreg.engines.common.messages import transfer_error
 from localreg.engines.values import Progress, TransferState
 from localreg.errors import EngineError
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import podman.errors
 import requests
 
-from localreg.engines.common.ports import DISK_FULL
-from localreg.engines.common.transfer_errors import transfer_error
+from localreg.engines.common.messages import DISK_FULL, transfer_error
 from localreg.engines.common.values import read_image
 from localreg.engines.podman.connection import NEVER, Connection, podman_errors, quoted, said
 from localreg.engines.podman.events import iter_pull_with_bytes, iter_transfer

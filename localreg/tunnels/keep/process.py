@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from localreg.errors import INTERRUPTED, TERMINATED, TunnelError
-from localreg.tunnels.files import MARK, Place, place_of
+from localreg.tunnels.files import MARK, TunnelFiles, files_of
 from localreg.tunnels.keep.program import ProgramLink
 from localreg.tunnels.keep.supervisor import Supervisor
 from localreg.tunnels.spec import TunnelSpec, TunnelStatus
@@ -28,41 +28,41 @@ from localreg.tunnels.ssh.link import SshLink
 _LONGEST_LOG = 1 << 20
 
 
-def claim(spec: TunnelSpec) -> tuple[Place, int] | None:
+def claim(spec: TunnelSpec) -> tuple[TunnelFiles, int] | None:
     """Make a tunnel ours, and end what is left of one whose process was killed.
 
     Returns:
         Where it is, and the descriptor that holds its lock; None where a process keeps it.
     """
-    place = place_of(spec)
-    descriptor = place.claim()
+    files = files_of(spec)
+    descriptor = files.claim()
     if descriptor is None:
         return None
-    resumed = replace(spec, resumes=place.end_left())
+    resumed = replace(spec, resumes=files.end_left())
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, resumed.to_json().encode(), 0)
-    return place, descriptor
+    return files, descriptor
 
 
-def become(arguments: Sequence[str], place: Place, lock: int) -> None:
+def become(arguments: Sequence[str], files: TunnelFiles, lock: int) -> None:
     """Go on as the process that keeps the tunnel.
 
     Args:
         arguments: What localreg is told to keep it, without the lock.
-        place: Where the tunnel is.
+        files: Where the tunnel is.
         lock: The descriptor of its lock.
     """
     os.set_inheritable(lock, True)  # noqa: FBT003 -- its signature
     words = _command(arguments, lock)
-    os.execve(words[0], words, _environment(place))  # noqa: S606 -- this program
+    os.execve(words[0], words, _environment(files))  # noqa: S606 -- this program
 
 
-def start(arguments: Sequence[str], place: Place, lock: int) -> int | None:
+def start(arguments: Sequence[str], files: TunnelFiles, lock: int) -> int | None:
     """Start the process that keeps the tunnel, and wait until it is open.
 
     Args:
         arguments: What localreg is told to keep it, without the lock.
-        place: Where the tunnel is.
+        files: Where the tunnel is.
         lock: The descriptor of its lock, which is closed here.
 
     Returns:
@@ -75,7 +75,7 @@ def start(arguments: Sequence[str], place: Place, lock: int) -> int | None:
     process = subprocess.Popen(  # noqa: S603 -- this program
         [*_command(arguments, lock), "--ready", str(done)],
         stdin=subprocess.DEVNULL,
-        env=_environment(place),
+        env=_environment(files),
         pass_fds=(lock, done),
         # Neither Ctrl-C nor the end of the terminal is for it.
         start_new_session=True,
@@ -152,17 +152,17 @@ def keep(
     Raises:
         LocalregError: it could not be opened, was closed before that, or a person has to look at it.
     """
-    place = kept_place()
+    files = kept_files()
     spec = TunnelSpec.from_json(os.pread(lock, os.fstat(lock).st_size, 0).decode())
     kind = ProgramLink if spec.command else SshLink
     supervisor = Supervisor(
         spec,
-        place,
-        lambda news, say: kind(spec, place, news=news, log=say),
+        files,
+        lambda news, say: kind(spec, files, news=news, log=say),
         changed=changed,
         log=log,
-        log_file=str(place.log) if background else None,
-        is_lost=lambda: not place.is_locked_by(lock),
+        log_file=str(files.log) if background else None,
+        is_lost=lambda: not files.is_locked_by(lock),
     )
     stopped_by: list[int] = []
 
@@ -178,21 +178,21 @@ def keep(
         keeps_log = False
     finally:
         # Where the files were removed, what stands there by now is another's.
-        if place.is_locked_by(lock):
+        if files.is_locked_by(lock):
             # Why a tunnel ended that was open stands nowhere else.
             if not (keeps_log and supervisor.was_open):
-                place.log.unlink(missing_ok=True)
-            place.remove()
+                files.log.unlink(missing_ok=True)
+            files.remove()
     if not supervisor.was_open and not stopped_by:
         raise TunnelError("the tunnel was closed before it was open", hint=spec.as_typed())
     return stopped_by[0] if stopped_by else None
 
 
 @cache
-def kept_place() -> Place:
+def kept_files() -> TunnelFiles:
     """Where the tunnel is that this process keeps."""
     # Only what is started for the tunnel is to be marked, not for example a service of Podman.
-    return Place(Path(os.environ.pop(MARK)))
+    return TunnelFiles(Path(os.environ.pop(MARK)))
 
 
 def _command(arguments: Sequence[str], lock: int) -> list[str]:
@@ -200,5 +200,5 @@ def _command(arguments: Sequence[str], lock: int) -> list[str]:
     return [sys.executable, "-P", "-m", "localreg", *arguments, "--lock", str(lock)]
 
 
-def _environment(place: Place) -> dict[str, str]:
-    return {**os.environ, MARK: str(place.spec)}
+def _environment(files: TunnelFiles) -> dict[str, str]:
+    return {**os.environ, MARK: str(files.spec)}

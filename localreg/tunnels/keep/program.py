@@ -17,7 +17,7 @@ from collections.abc import Callable
 from localreg.errors import TunnelError, reason_of
 from localreg.oci.ping import is_answer_of_registry
 from localreg.system import processes
-from localreg.tunnels.files import MARK, Place
+from localreg.tunnels.files import MARK, TunnelFiles
 from localreg.tunnels.keep.link import Pause, Sight
 from localreg.tunnels.spec import TunnelSpec
 
@@ -34,9 +34,11 @@ class ProgramLink:
 
     notices_its_end = False
 
-    def __init__(self, spec: TunnelSpec, place: Place, *, news: Callable[[], None], log: Callable[[str], None]) -> None:
+    def __init__(
+        self, spec: TunnelSpec, files: TunnelFiles, *, news: Callable[[], None], log: Callable[[str], None]
+    ) -> None:
         self._spec = spec
-        self._place = place
+        self._files = files
         self._news = news
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
@@ -128,7 +130,7 @@ class ProgramLink:
             return
         processes.end(process)
         # Also what has made itself independent of it.
-        self._place.end_processes()
+        self._files.end_processes()
         if self._reader is not None:
             self._reader.join(1)
 
@@ -137,7 +139,7 @@ class ProgramLink:
         try:
             self._process = subprocess.Popen(  # noqa: S603 -- the user named it
                 self._spec.command,
-                env={**os.environ, MARK: str(self._place.spec)},
+                env={**os.environ, MARK: str(self._files.spec)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

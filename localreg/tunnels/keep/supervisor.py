@@ -12,7 +12,7 @@ from functools import partial
 
 from localreg.errors import HostKeyError, LocalregError, PortTakenError, TunnelError
 from localreg.oci.ping import is_ready
-from localreg.tunnels.files import Place
+from localreg.tunnels.files import TunnelFiles
 from localreg.tunnels.keep import control
 from localreg.tunnels.keep.control import ControlServer
 from localreg.tunnels.keep.link import Link
@@ -51,7 +51,7 @@ class Supervisor:
     def __init__(
         self,
         spec: TunnelSpec,
-        place: Place,
+        files: TunnelFiles,
         make_link: Callable[[Callable[[], None], Callable[[str], None]], Link],
         *,
         changed: Callable[[TunnelStatus], None],
@@ -60,7 +60,7 @@ class Supervisor:
         is_lost: Callable[[], bool] = lambda: False,
     ) -> None:
         self._spec = spec
-        self._place = place
+        self._files = files
         self._changed = changed
         self._log = log
         self._is_lost = is_lost
@@ -80,7 +80,7 @@ class Supervisor:
         Raises:
             LocalregError: it could not be opened for the first time, or a person has to look at it.
         """
-        server = ControlServer(self._place.control, self._answer)
+        server = ControlServer(self._files.control, self._answer)
         try:
             self._keep()
         except ClosedError:
@@ -215,7 +215,7 @@ class Supervisor:
         """
         if self._is_lost():
             raise TunnelError(
-                f"the files of the tunnel in {self._place.spec.parent} were removed: nobody could find it any more",
+                f"the files of the tunnel in {self._files.spec.parent} were removed: nobody could find it any more",
                 hint=self._spec.as_typed(),
             )
 

@@ -22,7 +22,7 @@ from localreg.system import processes
 from localreg.system.address import Address
 from localreg.system.programs import output_of
 from localreg.system.unix_socket import UnixHTTPConnection
-from localreg.tunnels.files import MARK, Place
+from localreg.tunnels.files import MARK, TunnelFiles
 from localreg.tunnels.keep.link import Pause, Sight
 from localreg.tunnels.spec import LOOPBACK, TunnelSpec
 from localreg.tunnels.ssh import messages as ssh_words
@@ -46,9 +46,11 @@ class SshLink:
 
     notices_its_end = True
 
-    def __init__(self, spec: TunnelSpec, place: Place, *, news: Callable[[], None], log: Callable[[str], None]) -> None:
+    def __init__(
+        self, spec: TunnelSpec, files: TunnelFiles, *, news: Callable[[], None], log: Callable[[str], None]
+    ) -> None:
         self._spec = spec
-        self._place = place
+        self._files = files
         self._listens = f"success for: listen {spec.remote_port},"
         self._output = SshOutput(self._listens, *ssh_words.COUNTED, news=news, log=log)
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,7 +78,7 @@ class SshLink:
         """Go through `ssh` to the far side's port, and so back to the registry of this machine."""
         before = self._output.count(ssh_words.PROHIBITED)
         self._looks += 1
-        if is_registry(UnixHTTPConnection(str(self._place.back), timeout=_LOOK_SECONDS)):
+        if is_registry(UnixHTTPConnection(str(self._files.back), timeout=_LOOK_SECONDS)):
             return "answers"
         self._await(lambda: self._output.count(ssh_words.PROHIBITED) > before)
         return "prohibited" if self._output.count(ssh_words.PROHIBITED) > before else "silent"
@@ -112,15 +114,15 @@ class SshLink:
             return
         processes.end(process)
         self._output.join()
-        self._place.remove_links()
+        self._files.remove_links()
 
     def _log_in(self, pause: Pause) -> None:
-        self._place.remove_links()
+        self._files.remove_links()
         self._is_allowed = False
-        environment = {**os.environ, MARK: str(self._place.spec)}
+        environment = {**os.environ, MARK: str(self._files.spec)}
         try:
             process = subprocess.Popen(  # noqa: S603 -- what the user named stands behind `--`
-                arguments(self._spec, self._place.master),
+                arguments(self._spec, self._files.master),
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -134,7 +136,7 @@ class SshLink:
         self._process = process
         self._output.follow(process)
         deadline = time.monotonic() + _LOGIN_SECONDS
-        while not self._place.master.exists():
+        while not self._files.master.exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise self._failure()
             pause(_QUIET_SECONDS)
@@ -173,7 +175,7 @@ class SshLink:
                 + replace(spec, bind="0.0.0.0", exposed=True).as_typed(),  # noqa: S104 -- named, not bound to
             )
         seen_from = Address(LOOPBACK if listens.is_wildcard else spec.bind, spec.remote_port)
-        self._order("-L", f"{self._place.back}:{seen_from}")
+        self._order("-L", f"{self._files.back}:{seen_from}")
         self._forwarded = self._was_forwarded = True
         if spec.exposed:
             self._check_exposure(listens)
@@ -187,9 +189,9 @@ class SshLink:
         address = ssh_words.far_address(self._output.lines) if listens.is_wildcard else listens.host
         if address is None:
             return
-        self._order("-L", f"{self._place.outside}:{Address(address, listens.port)}")
+        self._order("-L", f"{self._files.outside}:{Address(address, listens.port)}")
         before = self._output.count(ssh_words.REFUSED)
-        if is_registry(UnixHTTPConnection(str(self._place.outside), timeout=_LOOK_SECONDS)):
+        if is_registry(UnixHTTPConnection(str(self._files.outside), timeout=_LOOK_SECONDS)):
             self._looks += 1
             return
         if self._await(lambda: self._output.count(ssh_words.REFUSED) > before):
@@ -238,20 +240,20 @@ class SshLink:
         seen_from = Address(LOOPBACK if listens.is_wildcard else listens.host, listens.port)
         words = (ssh_words.REFUSED, ssh_words.OPEN_FAILED)
         before = [self._output.count(word) for word in words]
-        if not self._order("-L", f"{self._place.back}:{seen_from}"):
+        if not self._order("-L", f"{self._files.back}:{seen_from}"):
             return None
-        connection = UnixHTTPConnection(str(self._place.back), timeout=_WORD_SECONDS)
+        connection = UnixHTTPConnection(str(self._files.back), timeout=_WORD_SECONDS)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/v2/")
             connection.getresponse()
         self._await(lambda: [self._output.count(word) for word in words] != before)
-        self._order("-L", f"{self._place.back}:{seen_from}", cancel=True)
+        self._order("-L", f"{self._files.back}:{seen_from}", cancel=True)
         refused, failed = (self._output.count(word) > count for word, count in zip(words, before, strict=True))
         return None if failed and not refused else not refused
 
     def _order(self, *forward: str, cancel: bool = False) -> bool:
         """Tell the running `ssh` to forward something, or to do so no more; whether it, and the far side, did."""
         order = "cancel" if cancel else "forward"
-        control = ("-F", "none", "-S", str(self._place.master), "-O", order)
+        control = ("-F", "none", "-S", str(self._files.master), "-O", order)
         words = ("ssh", *control, *FORWARDING, *forward, "--", self._spec.host)
         return output_of(*words, seconds=_ORDER_SECONDS) is not None

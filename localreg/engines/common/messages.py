@@ -12,6 +12,13 @@ from localreg.errors import (
     RegistryUnreachableError,
 )
 
+PORT_TAKEN = re.compile(
+    r"port is already allocated|address already in use|ports are not available|proxy already running", re.IGNORECASE
+)
+"""How the engines, their proxies and their virtual machines say that a port cannot be bound."""
+
+DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+"""How the system says through an engine that there is no room."""
 _NO_LOCAL_IMAGE = re.compile(
     r"image does not exist locally|image not known|does not exist locally with the tag|no such image|"
     r"reference does not exist|locating image with",

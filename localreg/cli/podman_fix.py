@@ -11,7 +11,9 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import Session, session_of
-from localreg.clients.podman.drop_in import Plan, Scope, apply_plan, ask_podman, fix_machine, plan_fix
+from localreg.clients.podman.check import ask_podman
+from localreg.clients.podman.drop_in import Plan, Scope, apply_plan, plan_fix
+from localreg.clients.podman.machine import fix_machine
 from localreg.errors import EngineUnavailableError, InvalidReferenceError, UsageError
 from localreg.oci.reference import parse_reference
 from localreg.output.podman_fix import render

@@ -1,4 +1,4 @@
-"""The `podman` program: letting it use plain HTTP for the registry, and asking it whether it does."""
+"""Our drop-in of Podman's configuration, which lets it use plain HTTP for the registry: planned, then written."""
 
 from __future__ import annotations
 
@@ -6,22 +6,17 @@ import contextlib
 import difflib
 import errno
 import fcntl
-import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from localreg.clients.podman import registries_conf as conf
 from localreg.clients.podman.entries import list_marked, set_entries
 from localreg.errors import ConfigError, reason_of
-from localreg.system.programs import ProgramError, output_of, run
 
 Scope = Literal["auto", "user", "system"]
-
-_PROGRAM_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,53 +208,3 @@ def _replace(target: Path, text: str) -> None:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
-
-
-def ask_podman(locations: Sequence[str]) -> Mapping[str, bool] | None:
-    """Whether the `podman` program uses plain HTTP for each location; None when it cannot be asked.
-
-    The program reads its configuration anew each time; a service that runs answers with that of its start.
-    """
-    program = shutil.which("podman")
-    if program is None:
-        return None
-    said = output_of(program, "info", "--format", "json", seconds=_PROGRAM_SECONDS)
-    try:
-        registries: dict[str, Any] = json.loads(said or "").get("registries") or {}
-    except (ValueError, AttributeError):
-        return None
-    entries = [
-        conf.Entry(
-            str(found.get("Prefix") or prefix), found.get("Insecure") is True, Path(), found.get("Blocked") is True
-        )
-        for prefix, found in registries.items()
-        if isinstance(found, dict)
-    ]
-    return {location: conf.find_permitting(entries, location) is not None for location in locations}
-
-
-def fix_machine(text: str) -> None:
-    """Put the drop-in into the Podman machine too: there the service looks for it, not here.
-
-    Args:
-        text: What the file is to say; empty removes it.
-
-    Raises:
-        ConfigError: the machine does not take it.
-    """
-    path = conf.drop_in(conf.ETC)
-    data = text.encode()
-    # A connection that breaks in the middle leaves a file that is too short, which is not put in place.
-    write = f'cat >{path}.new && [ "$(wc -c <{path}.new)" -eq {len(data)} ] && mv {path}.new {path}'
-    script = f"mkdir -p {path.parent} && {write}" if text else f"rm -f {path}"
-    said = ""
-    try:
-        # What follows `ssh` is a fixed command.
-        ended = run("podman", "machine", "ssh", f"sudo sh -c '{script}'", seconds=_PROGRAM_SECONDS, data=data)
-        said = "" if ended.code == 0 else ended.err or f"exit code {ended.code}"
-    except ProgramError as exc:
-        said = str(exc)
-    if said:
-        raise ConfigError(
-            f"cannot write `{path}` in the Podman machine", hint="podman machine start", details=said.splitlines()
-        )

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from localreg.clients.podman.drop_in import Plan, apply_plan, ask_podman, fix_machine, plan_fix
+from localreg.clients.podman.check import ask_podman
+from localreg.clients.podman.drop_in import Plan, apply_plan, plan_fix
+from localreg.clients.podman.machine import fix_machine
 from localreg.clients.podman.registries_conf import find_permission
 from localreg.errors import ConfigError
 

@@ -10,7 +10,7 @@ from localreg.output.text import home_shortened
 
 _INDENT = "  "
 _GLUE = "\0"
-"""Stands for a space that is no place to break at."""
+"""Stands for a space where a line must not break."""
 _NARROWEST_VALUE = 16
 
 
@@ -26,12 +26,12 @@ def block(headline: str, facts: Sequence[tuple[str, str]] = (), *, width: int = 
 
 
 def aligned(facts: Sequence[tuple[str, str]], *, width: int, indent: str = "") -> list[str]:
-    """Lay out facts; a value that does not fit goes on below itself.
+    """Lay out facts; a long value continues below itself.
 
     Args:
         facts: Name and value.
         width: Columns of the terminal.
-        indent: What each line begins with.
+        indent: Put before each line.
     """
     gutter = max((len(name) for name, _ in facts), default=0) + len(_INDENT)
     room = max(width - len(indent) - gutter, _NARROWEST_VALUE)
@@ -44,12 +44,12 @@ def aligned(facts: Sequence[tuple[str, str]], *, width: int, indent: str = "") -
 
 
 def fold(text: str, width: int, *, indent: str = "") -> str:
-    """Break a line that is too long between its words; a word is never cut, nor what stands in backticks, to be copied.
+    """Break a long line between words. Words and text in backticks stay whole, so that they can be copied.
 
     Args:
         text: One line.
-        width: Columns there are.
-        indent: What each further line begins with.
+        width: Columns of the terminal.
+        indent: Put before each further line.
     """
     whole = re.sub("`[^`]*`", lambda found: found[0].replace(" ", _GLUE), text)
     filled = textwrap.fill(whole, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -1,4 +1,4 @@
-"""What `config` shows."""
+"""The result of `config`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from localreg.output.text import printable
 from localreg.settings import Value
 
 _SPOKEN = {
-    "format": "table on a terminal, else plain",
-    "port": "5000, else the next that is free",
+    "format": "table on a terminal, plain otherwise",
+    "port": "5000 or the next free port",
     "volume": "localreg-<name>",
 }
-"""Defaults that are no plain value."""
+"""Defaults that are a rule instead of a value."""
 
 
 def render(settings: Mapping[str, Value], *, project: Path | None, user: Path | None) -> Renderings:
-    """Lay out what every setting is.
+    """Lay out the value of every setting.
 
     Args:
         settings: By name.
-        project: The project's file that was read, if there is one.
-        user: Where the user's own file is, or would be.
+        project: The project's file, if there is one.
+        user: The path of the user's own file, which may not exist.
     """
     rows = [(name, _shown(name, value), value.source) for name, value in settings.items()]
 
@@ -68,9 +68,9 @@ def _shown(name: str, value: Value) -> str:
 
 def _absence(file: Path) -> str:
     try:
-        return "" if file.is_file() else " (not there)"
+        return "" if file.is_file() else " (does not exist)"
     except PermissionError:
-        return " (its folder may not be entered)"
+        return " (permission denied)"
 
 
 def _plain(value: Any) -> Any:

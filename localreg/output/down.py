@@ -1,4 +1,4 @@
-"""What `down` shows."""
+"""The result of `down`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from localreg.registry.down import DownResult
 
 
 def render(result: DownResult, *, command: str) -> Renderings:
-    """Lay out what was removed.
+    """Lay out the things that were removed.
 
     Args:
-        result: What `down` did.
-        command: `localreg`, with the registry's name where it has one of its own.
+        result: Of `down`.
+        command: `localreg`, with the registry's name unless that is the default.
     """
     removed = [
         *([f"container {result.container}"] if result.container else []),
@@ -38,11 +38,11 @@ def render(result: DownResult, *, command: str) -> Renderings:
 
 
 def _headline(result: DownResult) -> str:
-    stopped = "Registry stopped" if result.container else "No registry runs"
+    stopped = "Registry stopped" if result.container else "No registry is running"
     if result.volumes:
         return f"{stopped}; its images are gone with volume {', '.join(result.volumes)}"
     if result.kept:
         return f"{stopped}; its images stay in volume {', '.join(result.kept)}"
     if result.kept_elsewhere:
         return f"{stopped}; its images stay where they are"
-    return f"{stopped}; nothing is left of it" if result.container else "There is no registry, so nothing to stop"
+    return f"{stopped}; nothing is left" if result.container else "No registry to stop"

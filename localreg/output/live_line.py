@@ -1,4 +1,4 @@
-"""One line of a terminal that is written over while a command waits."""
+"""One line of a terminal that is overwritten while a command waits."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _CLEAR = "\r\033[K"
 
 
 class LiveLine:
-    """The last line on stderr; threads may write it."""
+    """The last line on stderr; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
     def show(self, line: Callable[[int], str]) -> None:
-        """Write the line anew.
+        """Overwrite the line.
 
         Args:
             line: Takes the width of the terminal in columns.
@@ -26,7 +26,7 @@ class LiveLine:
         self._write(f"{_CLEAR}{line(shutil.get_terminal_size().columns)}")
 
     def clear(self) -> None:
-        """Leave nothing of it."""
+        """Erase the line."""
         self._write(_CLEAR)
 
     def _write(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What `ls` shows."""
+"""The result of `ls`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ _SHORT_DIGEST = 12
 def render(
     listing: Listing, errors: Sequence[tuple[str, LocalregError]] = (), *, location: str, chosen: bool = False
 ) -> Renderings:
-    """Lay out what is in a registry.
+    """Lay out the content of a registry.
 
     Args:
-        listing: What was found.
-        errors: What was named and is not there, and the error for it.
+        listing: The tags that were found.
+        errors: Each name that was not found, and its error.
         location: The registry's part of a reference.
-        chosen: Only what fits a pattern was asked for.
+        chosen: Patterns were given.
     """
     rows = listing.rows
 
     def table(width: int) -> str:
         if not rows:
-            return f"Nothing in the registry at {location} {'matches' if chosen else 'yet'}"
+            return (
+                f"Nothing in the registry at {location} matches" if chosen else f"The registry at {location} is empty"
+            )
         now = datetime.now(UTC)
         cells = [
             (
@@ -44,7 +46,7 @@ def render(
             for row in rows
         ]
         headings = ("REPOSITORY", "TAG", "DIGEST", "PLATFORMS", "SIZE", "CREATED")
-        # An error stands where the platforms would, and is not to be left out.
+        # An error takes the place of the platforms, and must stay visible.
         spare = ("DIGEST", "CREATED", *(() if any(row.error for row in rows) else ("PLATFORMS",)))
         return columns(headings, cells, width=width, right=frozenset({"SIZE"}), spare=spare)
 
@@ -89,7 +91,7 @@ def _short(digest: str | None) -> str:
 
 
 def _platforms(platforms: tuple[str, ...]) -> str:
-    """One line: the operating system is said once for all that share it: `linux/amd64,arm64`."""
+    """Platforms on one line, each operating system once: `linux/amd64,arm64`."""
     by_system: dict[str, list[str]] = {}
     for platform in platforms:
         system, _, architecture = platform.partition("/")

@@ -1,4 +1,4 @@
-"""What `podman-fix` shows."""
+"""The result of `podman-fix`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from localreg.output.streams import Renderings
 
 
 def render(plan: Plan, *, checked: Mapping[str, bool] | None, dry_run: bool, command: str) -> Renderings:
-    """Lay out what was written, or would be.
+    """Lay out the change that was made, or would be.
 
     Args:
         plan: The change.
-        checked: What the podman program says of each location; None when it was not asked or cannot be.
+        checked: For each location, whether `podman` says that it is insecure; None if `podman` was not asked.
         dry_run: Nothing was written.
-        command: `localreg`, with the registry's name where it has one of its own.
+        command: `localreg`, with the registry's name unless that is the default.
     """
 
     def table(width: int) -> str:
         if dry_run:
-            return plan.diff().rstrip("\n") or "Nothing would change"
+            return plan.diff().rstrip("\n") or "No changes"
         return block(_headline(plan), _facts(plan, checked, command), width=width)
 
     def plain() -> str:
@@ -53,7 +53,7 @@ def _headline(plan: Plan) -> str:
         return f"Podman {'now uses' if plan.changes else 'uses'} plain HTTP for {' and '.join(allowed)}"
     if plan.removed:
         return f"Podman no longer uses plain HTTP for {' and '.join(plan.removed)}"
-    return "There was nothing to take back"
+    return "Nothing to undo"
 
 
 def _facts(plan: Plan, checked: Mapping[str, bool] | None, command: str) -> list[tuple[str, str]]:
@@ -61,12 +61,12 @@ def _facts(plan: Plan, checked: Mapping[str, bool] | None, command: str) -> list
     if plan.changes:
         facts.append(("wrote" if plan.after else "removed", str(plan.path)))
     elif plan.added:
-        facts.append(("kept", f"{plan.path}, which says so already"))
-    facts += [("because", f"{file} says so already") for file in dict.fromkeys(plan.provided.values())]
+        facts.append(("kept", f"{plan.path}, which already allows it"))
+    facts += [("because", f"{file} already allows it") for file in dict.fromkeys(plan.provided.values())]
     if checked is not None:
         facts.append(("checked", _verdict(checked)))
     elif plan.added:
-        facts.append(("checked", "no: the podman program cannot be asked"))
+        facts.append(("checked", "no: could not run `podman`"))
     if plan.added:
         facts.append(("undo", f"{command} podman-fix --remove"))
     return facts

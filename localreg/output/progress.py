@@ -1,4 +1,4 @@
-"""A push or a pull on a terminal: a line for each layer. Where an engine says no bytes, none are invented."""
+"""A push or a pull on a terminal: a line for each layer, with bytes if the engine reports them."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _BESIDE_BAR = 62
 
 
 class _Bar(BarColumn):
-    """How much of a layer is there, where the engine says it."""
+    """How much of a layer is done, if the engine reports it."""
 
     def render(self, task: Task) -> ProgressBar:
-        """A bar; nothing where it would have to be invented."""
+        """A bar; empty if the engine reports no size."""
         bar = super().render(task)
         return (
             bar if task.fields["sized"] or task.fields["state"] is values.TransferState.EXISTS else ProgressBar(width=0)
@@ -39,7 +39,7 @@ class _Bar(BarColumn):
 
 
 class _Bytes(ProgressColumn):
-    """How much of a layer is there, and how fast."""
+    """How much of a layer is done, and how fast."""
 
     def __init__(self, *, has_room: bool) -> None:
         super().__init__(table_column=Column(no_wrap=True))
@@ -57,7 +57,7 @@ class _Bytes(ProgressColumn):
 
 
 def _part(done: float, total: float) -> str:
-    """So much of so much: `98.4/164 MB`, `900 kB/1.20 MB`."""
+    """The done part and the whole: `98.4/164 MB`, `900 kB/1.20 MB`."""
     number, unit = size(done).split()
     whole = size(total)
     return f"{number if whole.endswith(f' {unit}') else f'{number} {unit}'}/{whole}"
@@ -89,12 +89,12 @@ class TransferDisplay:
     ) -> None:
         for task in self._progress.tasks:
             if error is not None and not task.finished:
-                # What was cut off neither turns nor waits any more.
+                # An interrupted layer makes no more progress.
                 self._progress.update(task.id, visible=False)
         self._progress.stop()
 
     def show(self, step: values.Progress) -> None:
-        """Take in one step."""
+        """Show one step."""
         if step.layer is None:
             return
         if step.layer not in self._tasks:
@@ -104,7 +104,7 @@ class TransferDisplay:
         if step.total is not None:
             self._progress.update(task, sized=True)
         if step.state in (values.TransferState.DONE, values.TransferState.EXISTS):
-            # A bar needs a total to be full, also where nobody said one.
+            # A bar needs a total to look full, even if the engine gave none.
             total = self._progress.tasks[task].total or 1
             self._progress.update(task, total=total, completed=total)
             self._progress.stop_task(task)

@@ -10,11 +10,11 @@ from localreg.output.streams import Renderings, error_as_json
 
 
 def render(results: Sequence[Transferred], errors: Sequence[tuple[str, LocalregError]]) -> Renderings:
-    """Lay out images that were moved: the pinned reference of each, a line an image.
+    """Lay out images that were moved: a line each, the reference with its digest.
 
     Args:
-        results: What is where it should be.
-        errors: What the user named and why it is not.
+        results: The images that were moved.
+        errors: Each name that failed, and its error.
     """
 
     def lines() -> str:

@@ -13,14 +13,14 @@ _DEFAULT_CONTEXT = "unix:///var/run/docker.sock"
 
 
 def engine_line(info: EngineInfo) -> str:
-    """An engine in one line: what it is, and where it answers where that is not plain."""
+    """An engine in one line: its name, its version, and its address unless that is the usual one."""
     parts = [f"{info.name.capitalize()} {info.version}"]
     if info.rootless:
         parts.append("rootless")
     if info.context or info.endpoint == _DEFAULT_CONTEXT:
         parts.append(f"context `{info.context or 'default'}`")
     elif info.private:
-        parts.append("served by localreg while it is used")
+        parts.append("service started by localreg")
     else:
         parts.append(info.endpoint)
     return ", ".join(parts)
@@ -30,21 +30,21 @@ def reach_line(registry: Registry) -> str:
     """Who can reach a registry."""
     published = registry.published
     if published is None:
-        return "nobody: no port is published"
+        return "no one: no port is published"
     if published.bound.is_loopback:
         return f"this machine only ({published.bound.host})" if published.from_host else "the engine's machine only"
     if published.bound.is_wildcard:
-        return f"everybody who reaches this machine ({published.bound.host})"
-    return f"everybody who reaches {published.bound.host}"
+        return f"anyone who can reach this machine ({published.bound.host})"
+    return f"anyone who can reach {published.bound.host}"
 
 
 def title(version: str | None) -> str:
-    """What a headline calls a registry."""
+    """The name of a registry in a headline."""
     return f"Registry {version}" if version else "Registry"
 
 
 def started(registry: Registry) -> str:
-    """What a headline adds of when a registry was started; empty when it never was."""
+    """When a registry was started, for a headline; empty if it never was."""
     when = ago(registry.container.started_at, now=datetime.now(UTC))
     return when and f", started {when}"
 
@@ -62,7 +62,7 @@ def engine_json(info: EngineInfo) -> dict[str, Any]:
 
 
 def registry_json(found: Registry) -> dict[str, Any]:
-    """A registry's container, and where it is reached."""
+    """A registry's container and its addresses."""
     published = found.published
     return {
         "name": found.container.name,

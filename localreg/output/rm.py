@@ -1,4 +1,4 @@
-"""What `rm` shows."""
+"""The result of `rm`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from localreg.output.streams import Renderings, error_as_json
 
 
 def render(results: Sequence[Removed], errors: Sequence[tuple[str, LocalregError]], *, engine: str) -> Renderings:
-    """Lay out what was removed.
+    """Lay out the tags that were removed.
 
     Args:
-        results: What is gone.
-        errors: What the user named and why it is not.
+        results: The removed tags.
+        errors: Each name that was not removed, and its error.
         engine: `docker` or `podman`.
     """
 

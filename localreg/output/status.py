@@ -1,4 +1,4 @@
-"""What `status` shows."""
+"""The result of `status`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from localreg.registry.status import Health, SeenRegistry, Status
 
 
 def render(result: Status, *, plain_http: str | None, command: str) -> Renderings:
-    """Lay out what is known of a registry.
+    """Lay out the state of a registry.
 
     Args:
-        result: What was found.
-        plain_http: What lets the engine's own program use plain HTTP, or how to let it, in words; None where it needs
-            nothing.
-        command: `localreg`, with the registry's name where it has one of its own.
+        result: Of `status`.
+        plain_http: How the engine's own program is allowed to use plain HTTP, or can be; None if it needs nothing.
+        command: `localreg`, with the registry's name unless that is the default.
     """
     facts = [*_facts(result), *([("podman", plain_http)] if plain_http and result.registry else [])]
 
@@ -50,7 +49,7 @@ def render(result: Status, *, plain_http: str | None, command: str) -> Rendering
 
 
 def _next(result: Status, command: str) -> list[tuple[str, str]]:
-    """What to do about a registry that cannot be used."""
+    """The next command if the registry cannot be used."""
     if result.health is Health.NOT_ANSWERING:
         return [("see", f"{command} logs")]
     if result.health is Health.STOPPED and result.registry is not None:
@@ -78,8 +77,8 @@ def _facts(result: Status) -> list[tuple[str, str]]:
         facts.append(("reach", reach_line(result.registry)))
     count = result.repositories
     number = "" if count is None else f", {count} {'repository' if count == 1 else 'repositories'}"
-    gone = "when it stops" if result.registry.container.removes_itself else "with the container"
-    place = result.registry.storage_phrase or f"an anonymous volume, gone {gone}"
+    gone = "when the registry stops" if result.registry.container.removes_itself else "with the container"
+    place = result.registry.storage_phrase or f"an anonymous volume, deleted {gone}"
     facts.append(("storage", f"{place}{number}"))
     if not result.registry.is_ours:
         facts.append(("origin", "started by hand, not by localreg"))
@@ -91,7 +90,7 @@ def render_all(found: Sequence[SeenRegistry]) -> Renderings:
 
     def table(width: int) -> str:
         if not found:
-            return "There is no registry on any engine"
+            return "No registry on any engine"
         now = datetime.now(UTC)
         rows = [
             (

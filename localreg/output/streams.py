@@ -35,10 +35,10 @@ class Renderings:
     table: Callable[[int], str]
     """Takes the width of the terminal in columns."""
     plain: Callable[[], str]
-    """TAB-separated, a record a line, no header; empty when there is nothing to say."""
+    """TAB-separated, a record a line, no header; may be empty."""
     json: Callable[[], Mapping[str, Any]]
     quiet: Callable[[], str] | None = None
-    """Identifiers only, where that differs from plain."""
+    """Identifiers only, if that differs from plain."""
 
 
 class Streams:
@@ -50,17 +50,17 @@ class Streams:
 
     @property
     def width(self) -> int:
-        """Columns of the terminal; 80 where there is none."""
+        """Columns of the terminal; 80 without one."""
         return shutil.get_terminal_size().columns
 
     @property
     def shows_progress(self) -> bool:
-        """Somebody watches stderr."""
+        """Stderr is a terminal and nothing asks for silence."""
         return sys.stderr.isatty() and not self.quiet
 
     @property
     def shared_stderr(self) -> int | None:
-        """What a program that runs for localreg may write to; None where only localreg's own words are wanted."""
+        """Where a program that localreg starts may write; None if only localreg's own messages are wanted."""
         return None if self.quiet or self.format is Format.JSON else sys.stderr.fileno()
 
     def show(self, result: Renderings) -> None:
@@ -83,11 +83,11 @@ class Streams:
             raise LocalregError(f"cannot write the result: {reason_of(exc)}") from exc
 
     def note(self, text: str) -> None:
-        """Say something on stderr that the user should know; nothing when quiet, nor to a script."""
+        """Write a note to stderr; not with --quiet or --json."""
         self._say_aside(_folded(printable(text)))
 
     def hint(self, text: str) -> None:
-        """Offer a command on stderr, as `note` does."""
+        """Suggest a command on stderr; not with --quiet or --json."""
         self._say_aside(_labelled("hint:", "36", printable(text)))
 
     def _say_aside(self, text: str) -> None:
@@ -95,14 +95,14 @@ class Streams:
             _say(text)
 
     def warn(self, text: str) -> None:
-        """Warn on stderr, also when quiet."""
+        """Warn on stderr, even with --quiet."""
         if self.format is Format.JSON:
             _say(json.dumps({"warning": text}))
             return
         _say(_labelled("warning:", "33", printable(text)))
 
     def fail(self, error: LocalregError) -> None:
-        """Report an error on stderr, in the form that the format asks for."""
+        """Report an error on stderr, as JSON with --json."""
         if self.format is Format.JSON:
             _say(json.dumps({"error": error_as_json(error)}))
             return
@@ -112,29 +112,29 @@ class Streams:
             *(_folded(f"  {line}", indent=_DETAIL_INDENT) for line in details),
         ]
         if error.hint:
-            # A command that is folded could not be copied.
+            # A folded command could not be copied.
             lines.append(f"{paint('hint:', '36', sys.stderr)} {printable(error.hint)}")
         _say("\n".join(lines))
 
 
 def _labelled(label: str, colour: str, text: str) -> str:
-    """A sentence for stderr behind a word that is coloured there."""
+    """A sentence for stderr after a coloured label."""
     return paint(label, colour, sys.stderr) + _folded(f"{label} {text}").removeprefix(label)
 
 
 def _folded(text: str, *, indent: str = "") -> str:
-    """A line for stderr, folded where somebody reads it on a terminal."""
+    """A line for stderr, folded if that is a terminal."""
     return fold(text, shutil.get_terminal_size().columns, indent=indent) if sys.stderr.isatty() else text
 
 
 def _say(text: str) -> None:
-    """Write to stderr; where that cannot be, the exit code alone has to say it."""
+    """Write to stderr; if that fails, the exit code alone must tell."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)
 
 
 def error_as_json(error: LocalregError) -> dict[str, Any]:
-    """An error as scripts read it."""
+    """An error as JSON."""
     return {
         "code": error.code,
         "message": error.message,

@@ -1,4 +1,4 @@
-"""Tables that fit the terminal; what has to be folded is laid out by rich."""
+"""Tables that fit the terminal; rich lays out a table that needs folding."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 _GAPS = (3, 2, 1)
-"""Columns between two cells: as many as there is room for."""
+"""Spaces between two columns: the widest gap that fits is used."""
 _ANY = 1 << 20
-"""A width at which rich has nothing to fit."""
+"""A width at which nothing needs folding."""
 
 
 def columns(
@@ -28,8 +28,8 @@ def columns(
         rows: As many cells each as there are headings.
         width: Columns of the terminal.
         right: The headings whose column is numbers.
-        spare: The headings whose column may be left out, the first first, where there is no room; a cell that does not
-            fit even then goes on below itself.
+        spare: The headings of columns to leave out if there is no room, in this order. A cell that still does not fit
+            continues below itself.
     """
     shown = list(headings)
     for heading in spare:

@@ -24,13 +24,13 @@ def size(count: float) -> str:
 
 
 def home_shortened(text: str) -> str:
-    """With `~` for the home folder, as a shell takes it, where a word begins with that."""
+    """Text with `~` instead of the home folder at the start of a word."""
     home = os.environ.get("HOME", "").rstrip("/")
     return re.sub(rf"(?<!\S){re.escape(home)}/", "~/", text) if home else text
 
 
 def printable(text: str) -> str:
-    """Text that somebody else wrote, in one line and without what a terminal would obey."""
+    """Foreign text on one line, without control characters."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
@@ -56,10 +56,10 @@ def duration(span: timedelta) -> str:
 
 
 def ago(moment: datetime | None, *, now: datetime) -> str:
-    """How long ago that was; empty when it is not known.
+    """How long ago a moment was; empty if it is not known.
 
     Args:
-        moment: Aware; one in the future, as clocks differ, counts as just now.
+        moment: Aware; one in the future counts as now, because clocks differ.
         now: Aware.
     """
     return "" if moment is None else f"{duration(max(now - moment, timedelta()))} ago"

@@ -12,14 +12,14 @@ from localreg.registry.up import UpAction, UpResult
 def render(
     result: UpResult, info: EngineInfo, *, version: str | None, command: str, podman_fix: Renderings | None = None
 ) -> Renderings:
-    """Lay out a registry that answers.
+    """Lay out a running registry.
 
     Args:
-        result: What `up` did.
-        info: The engine it did it on.
+        result: Of `up`.
+        info: Its engine.
         version: Of the registry's program.
-        command: `localreg`, with the registry's name where it has one of its own.
-        podman_fix: What `--podman-fix` did.
+        command: `localreg`, with the registry's name unless that is the default.
+        podman_fix: The result of `--podman-fix`.
     """
     location = result.registry.get_location()
 
@@ -52,8 +52,8 @@ def _storage(result: UpResult, command: str) -> str:
     registry = result.registry
     place = registry.storage_phrase
     if place is None:
-        gone = "none: images are gone when it stops"
-        return gone if registry.container.removes_itself else "an anonymous volume, gone with the container"
+        gone = "none: images are deleted when the registry stops"
+        return gone if registry.container.removes_itself else "an anonymous volume, deleted with the container"
     is_kept = registry.is_ours and isinstance(registry.data, VolumeMount)
     return f"{place}, kept by `{command} down`" if is_kept else place
 
@@ -62,5 +62,5 @@ def _headline(result: UpResult, what: str, location: str) -> str:
     if result.action is UpAction.ALREADY:
         return f"{what} is already up at {location}{started(result.registry)}"
     if result.action is UpAction.ADOPTED:
-        return f"{what} is up at {location}{started(result.registry)}; localreg did not start it and uses it as it is"
+        return f"{what} is up at {location}{started(result.registry)}; localreg did not start it and does not change it"
     return f"{what} is up at {location} ({result.seconds:.1f} s)"

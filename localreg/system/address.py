@@ -20,7 +20,7 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        """Only the machine itself reaches it."""
+        """Only the machine itself can reach it."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -28,9 +28,9 @@ class Address:
 
     @property
     def is_wildcard(self) -> bool:
-        """Every interface: `0.0.0.0`, `::`, or nothing named."""
+        """Every interface: `0.0.0.0`, `::` or no host."""
         return self.host in ("", "0.0.0.0", "::")  # noqa: S104 -- compared with, not bound to
 
     def overlaps(self, other: Address) -> bool:
-        """Nobody else can listen on the other while somebody listens on this."""
+        """Two programs cannot listen on both at the same time."""
         return self.port == other.port and (self.host == other.host or self.is_wildcard or other.is_wildcard)

@@ -1,7 +1,7 @@
-"""Ending what a program leaves behind: Podman that is told to end does not wait for the step of a build that runs.
+"""Ending the processes that a program leaves behind, such as the build step of a Podman that was told to end.
 
-What was started by a process that is gone belongs to the nearest ancestor that asked for it, else to `init`. localreg
-asks for it while a builder runs, and knows what is the builder's then. See prctl(2), PR_SET_CHILD_SUBREAPER.
+A process whose parent is gone gets a new parent: the nearest ancestor that asked for orphans, else `init`. localreg
+asks for them while a builder runs, and so finds the builder's. See prctl(2), PR_SET_CHILD_SUBREAPER.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PROC = Path("/proc")
 
 @contextlib.contextmanager
 def adopted_orphans() -> Iterator[Callable[[], None]]:
-    """What is started in here, and loses its parent, becomes a child of ours; what is given ends all of it."""
+    """Adopt the orphans of programs that are started in this context; the function that it gives ends them all."""
     if sys.platform != "linux":
         yield lambda: None
         return
@@ -35,9 +35,9 @@ def adopted_orphans() -> Iterator[Callable[[], None]]:
 
 
 def ending_with_us() -> Callable[[], None] | None:
-    """What a child does before it becomes another program, so that it is told to end when we are killed.
+    """A `preexec_fn` that makes a child end if localreg is killed; None on systems without one.
 
-    The kernel tells it when the thread that started it is gone: that has to be one that lasts.
+    The kernel acts when the thread that started the child ends, so that thread must last.
     """
     if sys.platform != "linux":
         return None
@@ -52,7 +52,7 @@ def ending_with_us() -> Callable[[], None] | None:
 
 
 def _end_all(spared: set[int]) -> None:
-    """Kill them; the children of each are ours as soon as it is gone."""
+    """Kill the orphans; the children of each become ours as soon as it is gone."""
     while left := [pid for pid, group in _children().items() if pid not in spared and _is_of_builder(pid, group)]:
         for pid in left:
             try:
@@ -68,7 +68,7 @@ def _children() -> dict[int, int]:
     """Our children, and the process group of each."""
     found = {}
     for folder in _PROC.glob("[0-9]*"):
-        # A process may end while it is looked at; its name, in parentheses, may have any character.
+        # A process may end while it is read. Its name, in parentheses, can have any character.
         with contextlib.suppress(OSError):
             _state, parent, group, *_ = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
             if int(parent) == os.getpid():
@@ -79,13 +79,14 @@ def _children() -> dict[int, int]:
 def _is_of_builder(pid: int, group: int) -> bool:
     """It is in our process group, or the first process of a container.
 
-    A Podman service, which is to outlive us, and the process that keeps rootless Podman's namespaces are neither.
+    Neither is true for a Podman service, which must outlive localreg, and for the process that holds rootless Podman's
+    namespaces.
     """
     return group == os.getpgrp() or _depth(pid) > _depth(os.getpid())
 
 
 def _depth(pid: int) -> int:
-    """In how many namespaces of processes it has a number."""
+    """The number of process namespaces that it is in."""
     with contextlib.suppress(OSError):
         for line in (_PROC / str(pid) / "status").read_text(errors="replace").splitlines():
             if line.startswith("NSpid:"):

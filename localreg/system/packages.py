@@ -1,4 +1,4 @@
-"""Packages that the system's package manager can install: for hints that work as typed."""
+"""Install commands of the system's package manager, for hints that work as typed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _ASK_SECONDS = 30.0
 
 
 def install_command(*packages: str) -> str | None:
-    """The command that installs the first of these packages that apt knows; None where it knows none, or is not there.
+    """The command that installs the first of these packages that apt knows; None without apt or such a package.
 
     Args:
-        packages: Several names of the same thing, the best first.
+        packages: Alternative names of one package, the best first.
     """
     program = shutil.which("apt-cache")
     if program is None:

@@ -1,4 +1,4 @@
-"""TCP ports of this machine: whether one is free, and who holds one that is not."""
+"""TCP ports of this machine: is one free, and if not, which process holds it?"""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _KNOWN = {
 _IPV6 = 6
 
 _FORWARDERS = frozenset({"docker-proxy", "rootlessport", "rootlessport-child", "exe", "pasta", "conmon", "podman"})
-"""What engines start to forward a port; Podman's own calls itself after the link that it runs itself by."""
+"""Programs that engines start to forward a port. Podman names its own after the link it is started through."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who listens on a port."""
+    """The process that listens on a port."""
 
     address: Address
     process: str | None = None
-    """The program's name; None where the system does not tell, because it is another user's."""
+    """The program's name; None if it belongs to another user, because the system does not tell."""
     pid: int | None = None
 
     @property
     def may_be_a_forwarder(self) -> bool:
-        """A helper of an engine that forwards the port, as far as can be told."""
+        """It may be a helper of an engine that forwards the port."""
         return self.process is None or self.process in _FORWARDERS
 
     def __str__(self) -> str:
@@ -45,12 +45,12 @@ class Holder:
 
 
 def find_holder(address: Address) -> Holder | None:
-    """Who keeps a port from being published on an address; None when it is free."""
+    """The process that occupies an address; None if it is free."""
     return (_listener(address) or Holder(address)) if _is_taken(address) else None
 
 
 def find_namesake(address: Address) -> Holder | None:
-    """Who listens on the other loopback: `localhost` may lead there instead of to the address."""
+    """The process on the other loopback address, where `localhost` may lead instead; None if there is none."""
     if not (address.is_loopback or address.is_wildcard):
         return None
     other = Address("127.0.0.1" if ":" in address.host else "::1", address.port)
@@ -58,7 +58,7 @@ def find_namesake(address: Address) -> Holder | None:
 
 
 def is_own_address(host: str) -> bool:
-    """This machine has that IP address, or that name; no name is looked up."""
+    """This machine has that IP address or host name; no name is resolved."""
     try:
         family = socket.AF_INET6 if ipaddress.ip_address(host).version == _IPV6 else socket.AF_INET
     except ValueError:
@@ -72,12 +72,12 @@ def is_own_address(host: str) -> bool:
 
 
 def _is_taken(address: Address) -> bool:
-    """Whether binding fails because somebody listens; any other failure is the engine's to report."""
+    """Binding fails because the address is in use; the engine reports any other failure."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as candidate:
             if sys.platform == "linux":
-                # Past connections are in nobody's way; elsewhere this would hide a listener on every interface.
+                # Closed connections do not count. Elsewhere this option would hide a listener on every interface.
                 candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 candidate.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -88,7 +88,7 @@ def _is_taken(address: Address) -> bool:
 
 
 def _listener(address: Address) -> Holder | None:
-    """The process that listens there, as far as the system tells this user."""
+    """The process that listens there, if the system tells this user."""
     import psutil  # noqa: PLC0415 -- for a port that is taken only
 
     try:

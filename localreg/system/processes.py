@@ -1,4 +1,4 @@
-"""The process that makes a tunnel, and leads a process group: its words, and its end."""
+"""Processes that lead a process group of their own: signals to them, their end, their output."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from functools import partial
 from typing import IO
 
 _END_SECONDS = 3.0
-"""How long it may take to end in order."""
+"""How long a process may take to end after SIGTERM."""
 _LONGEST_LINE = 1 << 16
 
 
 def send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Send a signal to a process, and to what it started, such as the `ssh` to a jump host."""
+    """Send a signal to a process and its children, such as the `ssh` to a jump host."""
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and what it started, gently at first, and wait for it."""
+    """End a process and its children, with SIGTERM before SIGKILL, and wait for it."""
     send(process, signal.SIGTERM)
     try:
         process.wait(_END_SECONDS)
@@ -33,7 +33,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def lines_of(stream: IO[bytes]) -> Iterator[str]:
-    """What a process writes, line by line, until it closes the stream; what never ends is cut."""
+    """The output of a process, line by line, until it closes the stream; an endless line is cut."""
     with stream:
         for line in iter(partial(stream.readline, _LONGEST_LINE), b""):
             yield line.decode(errors="backslashreplace").rstrip()

@@ -1,4 +1,4 @@
-"""Running a program of this machine, without a shell, and reading what it prints."""
+"""Running a program without a shell and reading its output."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from localreg.errors import reason_of
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended, and what it printed."""
+    """The exit code and the output of a program."""
 
     code: int
-    """Its exit code; below 0 the signal that ended it."""
+    """The exit code; below 0 the signal that ended it."""
     out: str
     err: str
 
 
 class ProgramError(Exception):
-    """A program could not be started, or did not end in time; its text says which, as it follows a colon."""
+    """A program could not be started, or did not end in time; the text says which."""
 
 
 def run(*command: str, seconds: float, environ: Mapping[str, str] | None = None, data: bytes | None = None) -> Ended:
     """Run a program to its end.
 
     Args:
-        command: The program, a path or a name on PATH, and its arguments.
+        command: The program, as a path or a name on PATH, and its arguments.
         seconds: How long it may take.
         environ: Its environment; the process's own by default.
-        data: What it reads from stdin; nothing by default.
+        data: Its standard input; empty by default.
 
     Raises:
         ProgramError: it could not be started, or did not end in time.
@@ -56,7 +56,7 @@ def output_of(*command: str, seconds: float, environ: Mapping[str, str] | None =
     """The output of a program; None if it fails, takes too long or cannot be started.
 
     Args:
-        command: The program, a path or a name on PATH, and its arguments.
+        command: The program, as a path or a name on PATH, and its arguments.
         seconds: How long it may take.
         environ: Its environment; the process's own by default.
     """

@@ -1,4 +1,4 @@
-"""The folder for what lives no longer than a login: sockets and locks, for this user alone."""
+"""This user's folder for sockets and locks, which last no longer than a login."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from localreg.errors import LocalregError
+from localreg.errors import LocalregError, reason_of
 
 _LONGEST_PATH = 103
-"""Of a Unix socket, in bytes: macOS has four less than Linux."""
+"""The longest path of a Unix socket in bytes; on macOS, which allows four less than Linux."""
 
 
 def runtime_folder(longest_name: str) -> Path:
-    """A folder that only this user can enter; made where it is missing.
+    """A folder that only this user can enter; created if it does not exist.
 
     Args:
-        longest_name: The longest name that a socket in it will have: a path that leaves no room for it will not do.
+        longest_name: The longest name of a socket in it; the whole path must not be too long for a socket.
 
     Raises:
-        LocalregError: there is no such folder, and none can be made.
+        LocalregError: the folder cannot be created, or is not private.
     """
     parent = next(filter(_is_ours, _runtime_parents()), None)
     folder = parent / "localreg" if parent else None
     if folder is None or _is_too_long(folder / longest_name):
         folder = temporary_folder()
     if _is_too_long(folder / longest_name):
-        raise LocalregError(f"`{folder}` is too long a path for a socket", hint="export TMPDIR=/tmp")
+        raise LocalregError(f"the path `{folder}` is too long for a socket", hint="export TMPDIR=/tmp")
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     except OSError as exc:
-        raise LocalregError(f"cannot make the folder `{folder}`: {exc.strerror}") from exc
+        raise LocalregError(f"cannot create the folder `{folder}`: {reason_of(exc)}") from exc
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         hint = f"rm -r {folder}" if found.st_uid == os.getuid() else "set TMPDIR to a folder of your own"
-        raise LocalregError(f"`{folder}` is not a folder that is yours alone", hint=hint)
+        raise LocalregError(f"other users can access the folder `{folder}`, or it belongs to one", hint=hint)
     return folder
 
 
 def possible_folders() -> Iterator[Path]:
-    """Where such a folder may be already; nothing is made."""
+    """Where the folder may already exist; nothing is created."""
     yield from (parent / "localreg" for parent in filter(_is_ours, _runtime_parents()))
     yield temporary_folder()
 
 
 def temporary_folder() -> Path:
-    """The folder where none of the system's will do."""
+    """The folder to use if the system has no runtime folder."""
     return Path(tempfile.gettempdir()) / f"localreg-{os.getuid()}"
 
 
@@ -59,7 +59,7 @@ def _runtime_parents() -> Iterator[Path]:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Root that kept a user's environment leaves that user's folder alone: what it makes there the user cannot use."""
+    """This user owns it. Root may have a user's environment, but the user could not use a socket of root's."""
     try:
         return folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK)
     except OSError:

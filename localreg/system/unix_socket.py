@@ -1,4 +1,4 @@
-"""Unix sockets with the standard library: enough to ask an engine who it is."""
+"""HTTP over a Unix socket, and the processes connected to one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 
 _CONNECTED = ("02", "03")
-"""Connecting, which is not accepted yet, and connected."""
+"""States of a connection: not accepted yet, and connected."""
 
 
 class UnixHTTPConnection(http.client.HTTPConnection):
@@ -20,51 +20,51 @@ class UnixHTTPConnection(http.client.HTTPConnection):
         self._seconds = timeout
 
     def connect(self) -> None:
-        """Connect to the socket instead of a host."""
+        """Connect to the Unix socket."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self._seconds)
         self.sock.connect(self._path)
 
 
 def find_listener(path: str, *, seconds: float) -> int:
-    """The process ID of who listens on a Unix socket; Linux alone says it like this.
+    """The ID of the process that listens on a Unix socket; Linux only.
 
     Args:
         path: Of the socket.
         seconds: How long it may take to be connected.
 
     Raises:
-        OSError: nobody listens, or somebody whose ID cannot be told here.
+        OSError: no process listens, or its ID is not visible here.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(seconds)
         connection.connect(path)
         pid, _uid, _gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    # To a signal these are groups of processes, this one's own among them.
+    # As the target of a signal, 0 and below are groups of processes, ours among them.
     if pid <= 0:
-        raise ProcessLookupError(f"{path}: who listens there is in another process namespace")
+        raise ProcessLookupError(f"{path}: the listener is in another process namespace")
     return int(pid)
 
 
 def count_connections(path: str) -> int:
-    """How many are connected to a Unix socket, or about to be, from this network namespace; Linux alone says it so.
+    """The number of connections to a Unix socket, also those not accepted yet, in this network namespace; Linux only.
 
     Args:
-        path: As its listener named it.
+        path: As the listener spelled it.
 
     Raises:
         OSError: the system does not tell.
     """
-    # `man 5 proc`: the sixth column is the state, the eighth the path, which a client's end does not have.
+    # proc(5): the sixth column is the state, the eighth the path, which a client's end lacks.
     lines = Path("/proc/net/unix").read_text(errors="surrogateescape").splitlines()
     return sum(fields[5] in _CONNECTED for fields in (line.split(maxsplit=7) for line in lines) if fields[7:] == [path])
 
 
 def count_own_connections(path: str) -> int:
-    """How many of them are this process's.
+    """The number of them that belong to this process.
 
     Args:
-        path: As its listener named it.
+        path: As the listener spelled it.
 
     Raises:
         OSError: the system does not tell.
@@ -73,7 +73,7 @@ def count_own_connections(path: str) -> int:
 
 
 def _peer(descriptor: int) -> object:
-    """The address of a socket's other end; None for what is no socket, or is not connected."""
+    """The address of a socket's other end; None if the descriptor is not a connected socket."""
     try:
         end = socket.socket(fileno=descriptor)
     except OSError:
@@ -83,5 +83,5 @@ def _peer(descriptor: int) -> object:
     except OSError:
         return None
     finally:
-        # It is somebody else's to close.
+        # Other code owns it and closes it.
         end.detach()

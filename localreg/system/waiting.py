@@ -1,4 +1,4 @@
-"""Waiting for something by asking for it again and again, never by guessing how long it takes."""
+"""Waiting until a condition is true by checking it repeatedly."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ _LONGEST_PAUSE = 0.25
 
 
 def wait_until(answers: Callable[[], bool], *, seconds: float, is_alive: Callable[[], bool] = lambda: True) -> bool:
-    """Ask again and again, ever more slowly, until the answer is yes.
+    """Check a condition, less and less often, until it is true.
 
     Args:
-        answers: The question; takes at most a few seconds each time.
-        seconds: How long at most.
-        is_alive: Asked between two attempts; when it says no there is nothing left to wait for.
+        answers: The condition; a check takes a few seconds at most.
+        seconds: The longest wait.
+        is_alive: Checked in between; if it is false, the wait is over.
 
     Returns:
-        Whether the answer was yes in time.
+        The condition became true in time.
     """
     deadline = time.monotonic() + seconds
     pause = _FIRST_PAUSE

@@ -9,7 +9,7 @@ from localreg.tunnels.spec import TunnelStatus
 
 
 def render(closed: Sequence[TunnelStatus]) -> Renderings:
-    """Lay out the tunnels that were closed."""
+    """Lay out the closed tunnels."""
     return Renderings(
         table=lambda _width: (
             "\n".join(f"Tunnel to {status.spec.host} closed" for status in closed) or "No tunnel was open"

@@ -10,10 +10,10 @@ from localreg.tunnels.spec import TunnelStatus
 
 
 def live_line(status: TunnelStatus, *, width: int) -> str:
-    """What a terminal shows while a tunnel is kept; of too little room the least important is left out.
+    """One line on a terminal about a tunnel; the least important parts are left out if there is no room.
 
     Args:
-        status: What is known.
+        status: As it is now.
         width: Columns of the terminal.
     """
     since = f" since {_clock(status.since)}" if status.since else ""
@@ -25,16 +25,16 @@ def live_line(status: TunnelStatus, *, width: int) -> str:
     while len(parts) > 1 and len(" · ".join(parts)) >= width:
         parts.pop()
     line = " · ".join(parts)
-    # The last column stays free: a terminal may go to the next line behind it.
+    # The last column stays free: a terminal may wrap after it.
     return line if len(line) < width else f"{line[: width - 2]}…"
 
 
 def _clock(moment: str) -> str:
-    """A time as a clock on this machine's wall shows it."""
+    """A moment as local time, such as `14:05`."""
     return f"{datetime.fromisoformat(moment).astimezone():%H:%M}"
 
 
 def render_state(status: TunnelStatus) -> str:
-    """A change of a tunnel in one line, where no terminal shows it."""
+    """A change of a tunnel in one line, for a log or a pipe."""
     push = f"; last push {printable(status.last_push.reference)}" if status.last_push and not status.reason else ""
     return f"tunnel to {status.spec.host}: {state_line(status)}{push}"

@@ -12,7 +12,7 @@ from localreg.tunnels.spec import TunnelStatus
 
 
 def render(found: Sequence[TunnelStatus]) -> Renderings:
-    """Lay out the tunnels that are kept."""
+    """Lay out the open tunnels."""
 
     def table(width: int) -> str:
         if not found:

@@ -11,11 +11,11 @@ from localreg.tunnels.spec import TunnelSpec, TunnelStatus
 
 
 def render(status: TunnelStatus, *, already: bool = False) -> Renderings:
-    """Lay out a tunnel that is open.
+    """Lay out an open tunnel.
 
     Args:
-        status: What its process says.
-        already: It was open before.
+        status: As its process reports it.
+        already: It was already open.
     """
     spec = status.spec
 
@@ -37,7 +37,7 @@ def render(status: TunnelStatus, *, already: bool = False) -> Renderings:
 
 
 def close_command(spec: TunnelSpec) -> str:
-    """What closes a tunnel."""
+    """The command that closes a tunnel."""
     return f"localreg tunnel close {shlex.quote(spec.host)}"
 
 
@@ -48,7 +48,7 @@ def _headline(status: TunnelStatus, *, already: bool) -> str:
 
 
 def _there(spec: TunnelSpec) -> str:
-    """What references begin with on the far side."""
+    """The registry's part of a reference on the other machine."""
     if spec.probe_url:
         return spec.probe_url.partition("://")[2].rstrip("/")
     return f"localhost:{spec.remote_port}"
@@ -56,5 +56,5 @@ def _there(spec: TunnelSpec) -> str:
 
 def _reach(spec: TunnelSpec) -> str:
     if spec.probe_url:
-        return f"everybody whom `{spec.host}` lets through"
-    return f"everybody who reaches {spec.bind} of {spec.host}" if spec.exposed else f"{spec.host} only ({spec.bind})"
+        return f"anyone that `{spec.host}` lets through"
+    return f"anyone who can reach {spec.bind} on {spec.host}" if spec.exposed else f"{spec.host} only ({spec.bind})"

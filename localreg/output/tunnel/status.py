@@ -15,7 +15,7 @@ def state_line(status: TunnelStatus) -> str:
 
 
 def tunnel_json(status: TunnelStatus) -> dict[str, Any]:
-    """A tunnel."""
+    """A tunnel as JSON."""
     spec = status.spec
     return {
         "host": spec.host,

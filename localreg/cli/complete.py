@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,7 +17,7 @@ from localreg.cli.commands import Commands
 from localreg.engines.discovery.probe import Answer
 from localreg.engines.discovery.quick_look import SECONDS, list_image_names, quick_look
 from localreg.errors import LocalregError
-from localreg.registry.container import default_volume
+from localreg.registry.container import default_volume, url_of
 from localreg.settings import resolve
 
 if TYPE_CHECKING:
@@ -114,9 +115,9 @@ def _references(answer: Answer, name: str, word: str) -> Iterator[str]:
     if container is None or not container.published or answer.endpoint.is_remote:
         return
     address = container.published[0]
-    host = "127.0.0.1" if address.is_wildcard else address.host
+    near = replace(address, host="127.0.0.1") if address.is_wildcard else address
     repository = word.partition(":")[0]
-    with RegistryClient(f"http://{host}:{address.port}", timeout=SECONDS) as client:
+    with RegistryClient(url_of(near), timeout=SECONDS) as client:
         repositories = [found for found in client.iter_repositories() if found.startswith(repository)]
         if len(repositories) > _MOST_REPOSITORIES:
             yield from repositories

@@ -31,7 +31,7 @@ def ls(
     session = session_of(context)
     with session.opened() as engine:
         registry = get_running_registry(engine, session.name)
-    with RegistryClient(registry.base_url()) as client:
+    with RegistryClient(registry.get_url()) as client:
         listing = list_images(client, pattern or ())
     failures: Failures = [(missing, session.completed(_no_such(missing))) for missing in listing.missing]
     shown = render(listing, failures, location=registry.get_location(), chosen=bool(pattern))

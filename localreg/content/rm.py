@@ -13,14 +13,7 @@ import secrets
 from dataclasses import dataclass
 
 from localreg.engines.port import Engine
-from localreg.errors import (
-    ConflictError,
-    InUseError,
-    LocalregError,
-    RegistryError,
-    RepositoryNotFoundError,
-    UsageError,
-)
+from localreg.errors import ConflictError, InUseError, LocalregError, RegistryError, RepositoryNotFoundError, UsageError
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.manifest import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, OCI_MANIFEST, Index, parse_manifest
 from localreg.oci.reference import Reference, parse_reference
@@ -85,7 +78,7 @@ def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: 
     """
     reference = removal.reference
     try:
-        with RegistryClient(registry.base_url()) as client:
+        with RegistryClient(registry.get_url()) as client:
             untag(client, reference.repository, str(reference.tag), digest=removal.digest)
     except RepositoryNotFoundError:
         if keep_local or not _untag_in_engine(engine, reference):

@@ -65,10 +65,10 @@ def check_names(*names: str | None) -> None:
 
 
 def find_digest(registry: Registry, reference: Reference) -> str | None:
-    """What the registry has under a name; None where this machine cannot ask it, since the engine is on another."""
-    if not registry.is_within_reach:
+    """The digest that the registry has under a name; None if this machine cannot reach a remote engine's registry."""
+    if registry.url is None:
         return None
-    with RegistryClient(registry.base_url()) as client:
+    with RegistryClient(registry.url) as client:
         ask = partial(client.head_manifest, reference.repository, str(reference.digest or reference.tag))
         for pause in _PAUSES:
             try:
@@ -97,19 +97,18 @@ def push_steps(engine: Engine, registry: Registry, reference: Reference) -> Iter
         RegistryUnreachableError: the registry does not answer any more.
         LocalregError: what the engine says.
     """
+    push = partial(engine.push_image, str(reference), plain_http=registry.speaks_plain_http)
     stands_still = _standstills(engine, registry, reference) if engine.info().may_stand_still else None
     under_way: set[str] = set()
     try:
-        for step in _watched(
-            engine, registry, engine.push_image(str(reference), plain_http=True), stands_still=stands_still
-        ):
+        for step in _watched(engine, registry, push(), stands_still=stands_still):
             if step.layer is not None:
                 (under_way.add if step.state is TransferState.RUNNING else under_way.discard)(step.layer)
             yield step
     except _StandstillError:
         for layer in sorted(under_way):
             yield Progress(layer, TransferState.RETRYING)
-        yield from _watched(engine, registry, engine.push_image(str(reference), plain_http=True))
+        yield from _watched(engine, registry, push())
 
 
 def _standstills(engine: Engine, registry: Registry, reference: Reference) -> Callable[[float], bool]:
@@ -143,7 +142,7 @@ def pull_steps(engine: Engine, registry: Registry, reference: Reference) -> Iter
         RegistryUnreachableError: the registry does not answer any more.
         LocalregError: what the engine says.
     """
-    return _watched(engine, registry, engine.pull_image(str(reference), plain_http=True))
+    return _watched(engine, registry, engine.pull_image(str(reference), plain_http=registry.speaks_plain_http))
 
 
 def _watched(
@@ -165,8 +164,7 @@ def _watched(
     def find_silence(seconds: float) -> LocalregError | None:
         if not engine.is_answering():
             return EngineLostError(f"{engine.info().name.capitalize()} does not answer any more, and nothing moves")
-        published = registry.published
-        if published is None or published.from_host is None or is_ready(f"http://{published.from_host}"):
+        if registry.url is None or is_ready(registry.url):
             return _StandstillError("nothing moves") if stands_still is not None and stands_still(seconds) else None
         return RegistryUnreachableError(
             f"the registry at {registry.location} does not answer any more, and nothing moves", hint="localreg logs"

@@ -67,7 +67,7 @@ def registry_json(found: Registry) -> dict[str, Any]:
     return {
         "name": found.container.name,
         "location": found.location,
-        "url": f"http://{published.from_host}" if published and published.from_host else None,
+        "url": found.url,
         "bound": str(published.bound) if published else None,
         "container": found.container.id,
         "image": found.container.image,

@@ -19,14 +19,10 @@ from localreg.engines.values import (
     PublishedPort,
     VolumeMount,
 )
-from localreg.errors import (
-    ConflictError,
-    ContainerNotFoundError,
-    RegistryUnreachableError,
-    UsageError,
-)
+from localreg.errors import ConflictError, ContainerNotFoundError, RegistryUnreachableError, UsageError
 from localreg.oci.reference import Reference
 from localreg.registry.options import RegistryOptions
+from localreg.system.address import Address
 
 CONTAINER_PORT = 5000
 DATA_FOLDER = "/var/lib/registry"
@@ -117,25 +113,38 @@ class Registry:
         )
 
     @property
-    def is_within_reach(self) -> bool:
-        """This machine can ask it; not so where it listens on the loopback of an engine on another machine."""
-        return self.published is None or self.published.from_host is not None
+    def speaks_plain_http(self) -> bool:
+        """It has no certificate: engines must be told to use plain HTTP for it."""
+        return True
 
-    def base_url(self) -> str:
-        """The URL that this machine asks: the address that was published, never a name that may be another's.
+    @property
+    def url(self) -> str | None:
+        """Where this machine reaches it; None without a published port, or on the loopback of a remote engine.
+
+        It has the published address, never a name, which may lead to another registry.
+        """
+        address = None if self.published is None else self.published.from_host
+        return None if address is None else url_of(address)
+
+    def get_url(self) -> str:
+        """Where this machine reaches it.
 
         Raises:
             RegistryUnreachableError: this machine cannot reach it.
         """
-        published = self.published
-        if published is None:
+        if self.published is None:
             raise RegistryUnreachableError(f"container `{self.container.name}` publishes no port", hint="localreg up")
-        if published.from_host is None:
+        if self.url is None:
             raise RegistryUnreachableError(
-                f"the registry listens on {published.bound} of the engine's machine, which is not this one",
+                f"the registry listens on {self.published.bound} of the engine's machine, which is not this one",
                 hint="ask it on that machine, or publish it there for others: localreg up --recreate --host ADDRESS",
             )
-        return f"http://{published.from_host}"
+        return self.url
+
+
+def url_of(address: Address) -> str:
+    """The URL of a registry at this address."""
+    return f"http://{address}"
 
 
 def storage_of(mount: Mount) -> str | None:

@@ -32,16 +32,15 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
         RegistryNotReadyError: it stopped, or did not answer in time; with the last lines of its log.
     """
     container = registry.container
-    published = registry.published
     now: Container | None = container
 
     def answers() -> bool:
-        if published is None:
-            return False
-        if published.from_host is None:
-            # A remote engine's loopback cannot be asked from here: its own word has to do.
-            return b"listening on" in read_log(engine, container.id, since=container.log_began_at)
-        return is_ready(f"http://{published.from_host}")
+        if registry.url is not None:
+            return is_ready(registry.url)
+        # This machine cannot reach the loopback of a remote engine: there the registry's log must do.
+        return registry.published is not None and b"listening on" in read_log(
+            engine, container.id, since=container.log_began_at
+        )
 
     def is_alive() -> bool:
         nonlocal now

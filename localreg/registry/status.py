@@ -67,19 +67,16 @@ def registry_version(engine: Engine, registry: Registry) -> str | None:
 def _health(registry: Registry) -> Health:
     if registry.container.state is not ContainerState.RUNNING:
         return Health.STOPPED
-    published = registry.published
-    if published is None:
-        return Health.NOT_ANSWERING
-    if published.from_host is None:
-        return Health.OUT_OF_REACH
-    return Health.HEALTHY if is_ready(f"http://{published.from_host}") else Health.NOT_ANSWERING
+    if registry.url is not None:
+        return Health.HEALTHY if is_ready(registry.url) else Health.NOT_ANSWERING
+    return Health.NOT_ANSWERING if registry.published is None else Health.OUT_OF_REACH
 
 
 def _count_repositories(registry: Registry) -> int | None:
     from localreg.oci.api import RegistryClient  # noqa: PLC0415 -- loads urllib3, only for a healthy one
 
     try:
-        with RegistryClient(registry.base_url()) as client:
+        with RegistryClient(registry.get_url()) as client:
             return sum(1 for _ in client.iter_repositories())
     except LocalregError:
         return None

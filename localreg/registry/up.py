@@ -123,7 +123,7 @@ def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
             hint="localreg down --force",
         )
     try:
-        if registry.is_within_reach:
+        if registry.url is not None:
             await_registry(engine, registry, seconds=min(request.wait_seconds, _FOREIGN_SECONDS))
     except RegistryNotReadyError as exc:
         raise NameTakenError(
@@ -177,7 +177,8 @@ def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
     _refuse_paused(engine, registry)
     container = registry.container
     if container.is_running:
-        if registry.is_within_reach:
+        # This machine cannot reach the loopback of a remote engine.
+        if registry.url is not None or registry.published is None:
             await_registry(engine, registry, seconds=request.wait_seconds)
         return
     address = Address(registry.options.host or DEFAULT_HOST, registry.options.port or DEFAULT_PORT)

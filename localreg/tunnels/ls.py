@@ -49,5 +49,5 @@ def _unreadable(files: TunnelFiles) -> TunnelStatus | None:
         begins = files.spec.stat().st_size == 0
     except FileNotFoundError:
         return None
-    spec = TunnelSpec(files.spec.stem, 0, registry="", location="", target="")
+    spec = TunnelSpec(files.spec.stem, 0, registry="", location="", url="")
     return None if begins else TunnelStatus(spec, None, "unknown", reason=f"`{files.spec}` cannot be read")

@@ -78,7 +78,7 @@ def plan_ssh(
         remote_port=remote_port,
         registry=registry.container.name,
         location=registry.get_location(),
-        target=registry.base_url().removeprefix("http://"),
+        url=registry.get_url(),
         bind=address,
         exposed=expose,
         identity=None if identity is None else str(identity.absolute()),
@@ -105,10 +105,10 @@ def plan_program(registry: Registry, log: LogSource | None, *, command: str, pro
     Raises:
         UsageError: the command is none, or the URL.
     """
-    target = registry.base_url().removeprefix("http://")
-    port = target.rpartition(":")[2]
+    url = registry.get_url()
+    port = urlsplit(url).port
     try:
-        words = tuple(word.replace("{port}", port) for word in shlex.split(command))
+        words = tuple(word.replace("{port}", str(port)) for word in shlex.split(command))
     except ValueError as exc:
         raise UsageError(f"`{command}` is no command: {str(exc).lower()}", hint="localreg tunnel open --help") from exc
     if not words:
@@ -130,7 +130,7 @@ def plan_program(registry: Registry, log: LogSource | None, *, command: str, pro
         remote_port=port_there,
         registry=registry.container.name,
         location=registry.get_location(),
-        target=target,
+        url=url,
         exposed=True,
         command=words,
         probe_url=probe_url,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from localreg.engines.values import Endpoint, EngineName, TlsFiles
 from localreg.system.address import Address
@@ -39,8 +40,8 @@ class TunnelSpec:
     """The registry's name."""
     location: str
     """The registry's part of a reference on this machine, such as `localhost:5000`."""
-    target: str
-    """The address that this machine reaches the registry at, `host:port`."""
+    url: str
+    """Where this machine reaches the registry."""
     bind: str = LOOPBACK
     """The address that the far side listens on."""
     exposed: bool = False
@@ -64,9 +65,14 @@ class TunnelSpec:
         return self.probe_url or str(Address(self.bind, self.remote_port))
 
     @property
-    def url(self) -> str:
-        """Where the registry answers on this machine."""
-        return f"http://{self.target}"
+    def target(self) -> str:
+        """The address at which this machine reaches the registry, `host:port`."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def remote_url(self) -> str:
+        """The registry's URL on the far side."""
+        return self.probe_url or urlsplit(self.url)._replace(netloc=self.remote).geturl()
 
     def as_typed(self) -> str:
         """The command that asks for it."""

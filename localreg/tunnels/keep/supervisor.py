@@ -175,7 +175,7 @@ class Supervisor:
         elif first:
             raise TunnelError(
                 f"{self._spec.host} takes the tunnel, but the registry does not answer from there",
-                hint=f"curl http://{self._spec.remote}/v2/ on {self._spec.host}",
+                hint=f"curl {self._spec.remote_url}/v2/ on {self._spec.host}",
             )
         elif not self._link.notices_its_end:
             return False

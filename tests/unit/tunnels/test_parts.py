@@ -37,7 +37,7 @@ from localreg.tunnels.open import check_request, plan_program, plan_ssh
 from localreg.tunnels.spec import LogSource, Push, TunnelSpec, TunnelStatus
 from localreg.tunnels.ssh.messages import explain, far_address, spoken
 
-SPEC = TunnelSpec("ci@far", 5000, "registry", "localhost:5000", "127.0.0.1:5000")
+SPEC = TunnelSpec("ci@far", 5000, "registry", "localhost:5000", "http://127.0.0.1:5000")
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from localreg.output.tunnel import open as opened
 from localreg.output.tunnel.keep import live_line, render_state
 from localreg.tunnels.spec import Push, TunnelSpec, TunnelStatus
 
-SPEC = TunnelSpec("ci@build.example.com", 5000, "registry", "localhost:5001", "127.0.0.1:5001")
+SPEC = TunnelSpec("ci@build.example.com", 5000, "registry", "localhost:5001", "http://127.0.0.1:5001")
 OPEN = TunnelStatus(
     SPEC,
     42,

@@ -79,8 +79,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def spec(impatience: None, registry: FakeRegistry) -> TunnelSpec:  # noqa: ARG001 -- for what it does
-    target = registry.base_url.removeprefix("http://")
-    return TunnelSpec("ci@far", 5000, "registry", "localhost:5000", target)
+    return TunnelSpec("ci@far", 5000, "registry", "localhost:5000", registry.base_url)
 
 
 @dataclass

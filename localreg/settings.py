@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from localreg.errors import ConfigError, LocalregError, UsageError, reason_of
+from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_IMAGE, DEFAULT_NAME, DEFAULT_PORT, DEFAULT_WAIT_SECONDS
 from localreg.registry.options import PullPolicy, check_image, check_name, read_host, read_volume
 from localreg.system.address import LAST_PORT
 
@@ -118,19 +119,19 @@ def _file(text: str) -> Path:
 
 SETTINGS = (
     Setting("engine", _choice("auto", "docker", "podman"), "auto"),
-    Setting("name", _text(_name), "registry", in_project=True),
+    Setting("name", _text(_name), DEFAULT_NAME, in_project=True),
     Setting("format", _choice("table", "plain", "json"), None, in_project=True),
     Setting("json", _flag, default=False),
     Setting("quiet", _flag, default=False),
     Setting("debug", _flag, default=False),
-    Setting("port", _port, 5000, in_project=True),
-    Setting("host", _text(read_host), "127.0.0.1"),
-    Setting("image", _text(_image), "registry:2.8.3"),
+    Setting("port", _port, DEFAULT_PORT, in_project=True),
+    Setting("host", _text(read_host), DEFAULT_HOST),
+    Setting("image", _text(_image), DEFAULT_IMAGE),
     Setting("volume", _text(read_volume), None),
     Setting("ephemeral", _flag, default=False),
     Setting("pull", lambda found: PullPolicy(_choice(*PullPolicy)(found)), PullPolicy.MISSING),
     Setting("image-archive", _text(_file), None),
-    Setting("wait", _seconds, 30.0),
+    Setting("wait", _seconds, DEFAULT_WAIT_SECONDS),
 )
 """All of them; `--help` says what each is for. What forces, deletes or replaces has to be typed each time."""
 

@@ -25,7 +25,7 @@ ARROWS = {
     "clients": ("errors", "system"),
     "tunnels": ("errors", "system", "oci", "engines", "registry"),
     "ci": ("errors", "system", "oci", "engines.values", "tunnels"),
-    "settings": ("errors", "system.address", "registry.options"),
+    "settings": ("errors", "system.address", "registry.options", "registry.defaults"),
     "output": ("errors", "settings", "engines.values", "registry", "images", "content", "clients", "tunnels"),
     "cli": ("",),
     "__init__": (),

@@ -17,7 +17,7 @@ from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, LOOPBACK
 
 System = Literal["bitbucket", "github", "gitlab", "shell"]
 
-REGISTRY = "localhost:5000"
+REGISTRY = f"localhost:{DEFAULT_REMOTE_PORT}"
 """Where the job's engine finds the registry."""
 _USER = r"(?:[A-Za-z0-9._%+\\][A-Za-z0-9._%+\\-]*@)?"
 _NAME = r"[A-Za-z0-9._][A-Za-z0-9._-]*"

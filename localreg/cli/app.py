@@ -17,6 +17,7 @@ from localreg import __version__
 from localreg.cli import commands, help_page
 from localreg.cli.session import Session, session_of
 from localreg.errors import INTERRUPTED, TERMINATED, InternalError, LocalregError, UsageError, reason_of
+from localreg.registry.defaults import DEFAULT_NAME
 
 _STDERR = 2
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -49,7 +50,7 @@ def program(
         typer.Option(help="The engine to use; by default the one that holds the registry.", show_default="auto"),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The registry's name.", show_default="registry")
+        str | None, typer.Option(metavar="NAME", help="The registry's name.", show_default=DEFAULT_NAME)
     ] = None,
     format: Annotated[  # noqa: A002 -- the name of the option
         Literal["table", "plain", "json"] | None,

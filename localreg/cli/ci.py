@@ -14,6 +14,7 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.engines.values import EngineName
+from localreg.tunnels.spec import DEFAULT_REMOTE_PORT
 
 app = command_app()
 
@@ -52,7 +53,7 @@ def ci(
             min=1,
             max=65535,
             help="Where the registry answers there.",
-            show_default="that of the open tunnel, else 5000",
+            show_default=f"that of the open tunnel, else {DEFAULT_REMOTE_PORT}",
         ),
     ] = None,
 ) -> None:

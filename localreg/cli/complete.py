@@ -17,7 +17,8 @@ from localreg.cli.commands import Commands
 from localreg.engines.discovery.probe import Answer
 from localreg.engines.discovery.quick_look import SECONDS, list_image_names, quick_look
 from localreg.errors import LocalregError
-from localreg.registry.container import default_volume, url_of
+from localreg.registry.container import url_of
+from localreg.registry.defaults import default_volume
 from localreg.settings import resolve
 
 if TYPE_CHECKING:

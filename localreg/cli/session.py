@@ -11,6 +11,7 @@ import typer
 
 from localreg.errors import LocalregError
 from localreg.output.streams import Format, Streams
+from localreg.registry.defaults import DEFAULT_NAME, default_volume
 
 if TYPE_CHECKING:
     # What talks to engines takes as long to load as all else; help and version have no use for it.
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from localreg.engines.port import Engine
     from localreg.engines.values import Progress
     from localreg.settings import Value
-
-DEFAULT_NAME = "registry"
 
 
 @dataclass
@@ -77,7 +76,6 @@ class Session:
     def selection(self) -> Iterator[Selection]:
         """Choose the engine, and close it afterwards."""
         from localreg.engines.discovery import select  # noqa: PLC0415 -- not for what needs no engine
-        from localreg.registry.container import default_volume  # noqa: PLC0415
 
         selection = select.select_engine(self.engine, name=self.name, volume=default_volume(self.name))
         if not selection.holds_registry:
@@ -94,7 +92,6 @@ class Session:
     def survey(self) -> Survey:
         """Ask every engine that may be there."""
         from localreg.engines.discovery import select  # noqa: PLC0415 -- not for what needs no engine
-        from localreg.registry.container import default_volume  # noqa: PLC0415
 
         return select.survey_engines(self.engine, volume=default_volume(self.name))
 

@@ -15,6 +15,7 @@ from localreg.cli.session import Session, session_of
 from localreg.errors import UsageError
 from localreg.output.streams import Renderings
 from localreg.output.up import render
+from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_IMAGE, DEFAULT_PORT, DEFAULT_WAIT_SECONDS, default_volume
 from localreg.registry.options import PullPolicy, read_options
 from localreg.registry.port import PortClaims
 from localreg.registry.request import UpRequest
@@ -42,17 +43,18 @@ def up(
             min=1,
             max=65535,
             help="The port to publish.",
-            show_default="5000, else the next that is free",
+            show_default=f"{DEFAULT_PORT}, else the next that is free",
         ),
     ] = None,
     host: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="The address to publish on.", show_default="127.0.0.1")
+        str | None, typer.Option(metavar="ADDRESS", help="The address to publish on.", show_default=DEFAULT_HOST)
     ] = None,
     image: Annotated[
-        str | None, typer.Option(metavar="IMAGE", help="The registry's own image.", show_default="registry:2.8.3")
+        str | None, typer.Option(metavar="IMAGE", help="The registry's own image.", show_default=DEFAULT_IMAGE)
     ] = None,
     volume: Annotated[
-        str | None, typer.Option(metavar="NAME|PATH", help="Where images are kept.", show_default="localreg-<name>")
+        str | None,
+        typer.Option(metavar="NAME|PATH", help="Where images are kept.", show_default=default_volume("<name>")),
     ] = None,
     ephemeral: Annotated[
         bool, typer.Option("--ephemeral", help="Throw everything away when the registry stops.")
@@ -66,7 +68,7 @@ def up(
     wait: Annotated[
         float,
         typer.Option(metavar="SECONDS", callback=_check_wait, help="How long to wait until the registry answers."),
-    ] = 30,
+    ] = DEFAULT_WAIT_SECONDS,
     recreate: Annotated[
         bool, typer.Option("--recreate", help="Replace the registry's container; its images stay.")
     ] = False,

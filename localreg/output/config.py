@@ -9,12 +9,13 @@ from typing import Any
 from localreg.output.block import aligned
 from localreg.output.streams import Renderings
 from localreg.output.text import printable
+from localreg.registry.defaults import DEFAULT_PORT, default_volume
 from localreg.settings import Value
 
 _SPOKEN = {
     "format": "table on a terminal, plain otherwise",
-    "port": "5000 or the next free port",
-    "volume": "localreg-<name>",
+    "port": f"{DEFAULT_PORT} or the next free port",
+    "volume": default_volume("<name>"),
 }
 """Defaults that are a rule instead of a value."""
 

@@ -39,11 +39,6 @@ def replaced_name(name: str) -> str:
     return f"{name}.replaced"
 
 
-def default_volume(name: str) -> str:
-    """The volume that the registry of this name keeps its images in, unless told otherwise."""
-    return f"localreg-{name}"
-
-
 @dataclass(frozen=True, slots=True)
 class Registry:
     """A registry's container, ours or one that the user started by hand."""

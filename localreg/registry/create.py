@@ -11,8 +11,9 @@ from localreg.engines.port import Engine
 from localreg.engines.values import AnonymousMount, ContainerSpec, HostPathMount, Mount, VolumeMount
 from localreg.errors import LocalregError, NameTakenError, PortTakenError, RegistryNotReadyError
 from localreg.registry import container as container_of
-from localreg.registry.container import CONTAINER_PORT, DATA_FOLDER, Registry, default_volume
-from localreg.registry.image import DEFAULT_IMAGE, ImageSource, RegistryImage, ensure_registry_image
+from localreg.registry.container import CONTAINER_PORT, DATA_FOLDER, Registry
+from localreg.registry.defaults import DEFAULT_IMAGE, default_volume
+from localreg.registry.image import ImageSource, RegistryImage, ensure_registry_image
 from localreg.registry.options import RegistryOptions
 from localreg.registry.port import choose_port, port_taken
 from localreg.registry.request import Notify, OnProgress, UpRequest

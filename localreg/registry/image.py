@@ -16,10 +16,9 @@ from localreg.oci.archive.describe import ArchiveKind, describe_archive
 from localreg.oci.archive.files import as_plain_archive
 from localreg.oci.archive.write import as_docker_archive
 from localreg.oci.reference import looks_like_image_id, parse_reference, qualified
+from localreg.registry.defaults import DEFAULT_IMAGE
 from localreg.registry.options import PullPolicy
 from localreg.system.address import Address
-
-DEFAULT_IMAGE = "registry:2.8.3"
 
 
 class ImageSource(StrEnum):

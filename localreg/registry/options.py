@@ -12,6 +12,7 @@ from pathlib import Path
 
 from localreg.errors import InvalidReferenceError, UsageError
 from localreg.oci.reference import looks_like_image_id, parse_reference, qualified
+from localreg.registry.defaults import DEFAULT_HOST
 
 _VERSION = 4
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
@@ -126,7 +127,7 @@ def read_host(text: str) -> str:
         UsageError: it is no IPv4 address.
     """
     if text == "localhost":
-        return "127.0.0.1"
+        return DEFAULT_HOST
     try:
         address = ipaddress.ip_address(text.strip("[]"))
     except ValueError as exc:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from localreg.engines.discovery.probe import Answer, SeenContainer
 from localreg.errors import PortTakenError
 from localreg.registry.container import NAME_LABEL, OPTIONS_LABEL, is_ours
+from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_PORT
 from localreg.registry.options import RegistryOptions
 from localreg.system import ports
 from localreg.system.address import LAST_PORT, Address
 from localreg.system.waiting import wait_until
 
-DEFAULT_PORT = 5000
-DEFAULT_HOST = "127.0.0.1"
 _FORWARDER_SECONDS = 1.0
 """How long the helper that forwarded a port may take to go after its container."""
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localreg.oci.archive.write import ImageFile, written_archive
+from localreg.registry.container import CONTAINER_PORT, DATA_FOLDER
 from localreg.system.programs import output_of
 
 REPOSITORY = "localhost/localreg-registry"
@@ -32,7 +33,7 @@ _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _CONFIG = "etc/docker/registry/config.yml"
 _APPLETS = ("sh", "cat", "du", "find", "ls", "rm", "rmdir", "stat", "wget")
 
-_CONFIGURATION = b"""\
+_CONFIGURATION = f"""\
 version: 0.1
 log:
   fields:
@@ -41,9 +42,9 @@ storage:
   cache:
     blobdescriptor: inmemory
   filesystem:
-    rootdirectory: /var/lib/registry
+    rootdirectory: {DATA_FOLDER}
 http:
-  addr: :5000
+  addr: :{CONTAINER_PORT}
   headers:
     X-Content-Type-Options: [nosniff]
 health:
@@ -51,7 +52,7 @@ health:
     enabled: true
     interval: 10s
     threshold: 3
-"""
+""".encode()
 
 _ENTRYPOINT = b"""\
 #!/bin/sh
@@ -162,8 +163,8 @@ def image_around(program: RegistryProgram) -> Iterator[Path]:
         "Entrypoint": entrypoint,
         "Cmd": [f"/{_CONFIG}"],
         "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-        "ExposedPorts": {"5000/tcp": {}},
-        "Volumes": {"/var/lib/registry": {}},
+        "ExposedPorts": {f"{CONTAINER_PORT}/tcp": {}},
+        "Volumes": {DATA_FOLDER: {}},
         "Labels": {
             "org.opencontainers.image.title": "Distribution, packed by localreg from a program of this machine",
             VERSION_LABEL: program.version,

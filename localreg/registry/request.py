@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localreg.engines.values import Progress
+from localreg.registry.defaults import DEFAULT_WAIT_SECONDS
 from localreg.registry.options import PullPolicy, RegistryOptions
 from localreg.registry.port import PortClaims
 
@@ -24,7 +25,7 @@ class UpRequest:
     asked: RegistryOptions = field(default_factory=RegistryOptions)
     archive: Path | None = None
     pull: PullPolicy = PullPolicy.MISSING
-    wait_seconds: float = 30.0
+    wait_seconds: float = DEFAULT_WAIT_SECONDS
     recreate: bool = False
     claims: PortClaims = field(default_factory=PortClaims)
 

@@ -19,8 +19,9 @@ from localreg.errors import (
 )
 from localreg.registry.container import Registry, find_registry, start_command
 from localreg.registry.create import create_registry, ensure_image
+from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_PORT
 from localreg.registry.options import RegistryOptions
-from localreg.registry.port import DEFAULT_HOST, DEFAULT_PORT, choose_port
+from localreg.registry.port import choose_port
 from localreg.registry.replace import recover, replace_registry
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry

@@ -11,9 +11,11 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from localreg.engines.values import Endpoint, EngineName, TlsFiles
+from localreg.registry.defaults import DEFAULT_PORT
 from localreg.system.address import Address
 
-DEFAULT_REMOTE_PORT = 5000
+DEFAULT_REMOTE_PORT = DEFAULT_PORT
+"""References are then the same on both sides."""
 
 LOOPBACK = "127.0.0.1"
 """What the far side listens on: `localhost` might be one of IPv4 and IPv6 only, and the other somebody else's."""

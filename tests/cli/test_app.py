@@ -15,7 +15,8 @@ from localreg.engines.discovery import select
 from localreg.engines.discovery.select import Selection, Survey
 from localreg.engines.values import ContainerSpec, VolumeMount
 from localreg.output.streams import Format, Streams
-from localreg.registry.container import default_volume, labels_of, volume_labels
+from localreg.registry.container import labels_of, volume_labels
+from localreg.registry.defaults import default_volume
 from localreg.registry.options import RegistryOptions
 from localreg.settings import SETTINGS
 from localreg.system.address import Address

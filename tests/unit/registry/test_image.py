@@ -14,7 +14,8 @@ from localreg.engines.values import EngineInfo, Image, Progress
 from localreg.errors import EngineLostError, ImageNotFoundError, InvalidArchiveError, RegistryUnreachableError
 from localreg.oci.archive.describe import ArchiveKind, describe_archive
 from localreg.oci.archive.write import written_archive
-from localreg.registry.image import DEFAULT_IMAGE, ImageSource, RegistryImage, ensure_registry_image
+from localreg.registry.defaults import DEFAULT_IMAGE
+from localreg.registry.image import ImageSource, RegistryImage, ensure_registry_image
 from localreg.registry.options import PullPolicy
 from localreg.registry.program import PROGRAM_LABEL, REPOSITORY, RegistryProgram
 

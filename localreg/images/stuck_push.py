@@ -6,13 +6,13 @@ on its way is another case, also where the engine says nothing of it for minutes
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from http import HTTPStatus
+
+from localreg.registry.distribution_log import Request, iter_requests
 
 _BYTES_PER_SECOND = 10_000_000
 """Podman makes a file of a layer before it asks the registry to take it: so slow may that be."""
-_REQUEST = re.compile(rb'^\S+ - - \[[^]]+\] "([A-Z]+) /v2/(\S+) HTTP/[0-9.]+" ([0-9]{3}) ', re.MULTILINE)
-"""Method, path and status, in the combined log format that Distribution writes once it has answered a request."""
 
 
 class StandstillDetector:
@@ -27,11 +27,11 @@ class StandstillDetector:
     def __init__(
         self, repository: str, *, find_size: Callable[[], int | None], read_log: Callable[[], bytes | None]
     ) -> None:
-        self._blobs = f"{repository}/blobs/".encode()
-        self._uploads = self._blobs + b"uploads/"
+        self._blobs = f"{repository}/blobs/"
+        self._uploads = f"{self._blobs}uploads/"
         self._find_size = find_size
         self._read_log = read_log
-        self._before: list[tuple[bytes, bytes, bytes]] = []
+        self._before: list[Request] = []
         self._has_lost_lines = False
 
     def stands_still(self, silent_seconds: float) -> bool:
@@ -48,20 +48,20 @@ class StandstillDetector:
         log = self._read_log()
         if log is None:
             return False
-        requests = [found for found in _REQUEST.findall(log) if found[1].startswith(self._blobs)]
+        requests = [request for request in iter_requests(log) if request.path.startswith(self._blobs)]
         # The engine throws away what is old where a log is long: then the beginning of an upload may be missing.
         self._has_lost_lines |= requests[: len(self._before)] != self._before
         moves, self._before = requests != self._before, requests
         return bool(requests) and not moves and not self._has_lost_lines and not self._is_uploading(requests)
 
-    def _is_uploading(self, requests: list[tuple[bytes, bytes, bytes]]) -> bool:
+    def _is_uploading(self, requests: list[Request]) -> bool:
         """An upload was begun that has not ended."""
         under_way = 0
-        for method, path, status in requests:
-            if path.startswith(self._uploads):
-                if (method, status) == (b"POST", b"202"):
+        for request in requests:
+            if request.path.startswith(self._uploads):
+                if (request.method, request.status) == ("POST", HTTPStatus.ACCEPTED):
                     under_way += 1
-                elif method in (b"PUT", b"DELETE"):
+                elif request.method in ("PUT", "DELETE"):
                     # Somebody else's may have begun before the log does.
                     under_way = max(0, under_way - 1)
         return under_way > 0

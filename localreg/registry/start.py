@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,13 +10,13 @@ from localreg.engines.values import Container, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
 from localreg.oci.ping import is_ready
 from localreg.registry.container import Registry
+from localreg.registry.distribution_log import find_last_cause, is_listening
 from localreg.system.waiting import wait_until
 
 _LOG_LINES = 10
 _CAUSE_LINES = 50
 """Among so many last lines the cause of what just failed is looked for."""
 _END_SECONDS = 5.0
-_CAUSE = re.compile(r'err\.detail="((?:[^"\\]|\\.)*)"')
 
 
 def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: float) -> None:
@@ -38,8 +37,8 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
         if registry.url is not None:
             return is_ready(registry.url)
         # This machine cannot reach the loopback of a remote engine: there the registry's log must do.
-        return registry.published is not None and b"listening on" in read_log(
-            engine, container.id, since=container.log_began_at
+        return registry.published is not None and is_listening(
+            read_log(engine, container.id, since=container.log_began_at)
         )
 
     def is_alive() -> bool:
@@ -122,18 +121,14 @@ def _has_ended(engine: ContainerRuntime, container: Container) -> bool:
 
 
 def find_cause(engine: ContainerRuntime, registry: Registry, *, since: datetime) -> str | None:
-    """What a registry's log says of the last `500` that it answered: clients are told no more than that number.
+    """The cause of the last `500` that a registry answered, from its log.
 
     Args:
         engine: Where the registry runs.
         registry: Whose log is read.
         since: Aware; what is older has another cause.
     """
-    log = read_log(engine, registry.container.id, tail=_CAUSE_LINES, since=since).decode(errors="backslashreplace")
-    causes = [
-        found.group(1) for line in log.splitlines() if "err.code=unknown" in line and (found := _CAUSE.search(line))
-    ]
-    return causes[-1] if causes else None
+    return find_last_cause(read_log(engine, registry.container.id, tail=_CAUSE_LINES, since=since))
 
 
 def last_lines(log: bytes) -> list[str]:

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from http import HTTPStatus
 
 from localreg.engines.common.log_frames import iter_log_chunks
 from localreg.engines.discovery import probe
 from localreg.engines.podman.service import private_service
 from localreg.errors import LocalregError
+from localreg.registry.distribution_log import iter_requests
 from localreg.tunnels.spec import LogSource, Push
 
 _SECONDS = 3.0
 _MOST_LINES = 500
 """Of the log's end that are looked through."""
 
-_PUT = re.compile(
-    rb'^\S+ - - \[(?P<time>[^]]+)\] "PUT /v2/(?P<repository>[a-z0-9._/-]+)/manifests/(?P<tag>[A-Za-z0-9._:-]+)'
-    rb' HTTP/[0-9.]+" 201 ',
-    re.MULTILINE,
-)
-"""A manifest that was taken in, in the combined log format that Distribution writes to its stdout.
-
-Whoever asks the registry can have it write what looks like one: it is shown to people, and nothing depends on it.
-"""
-_TIME = "%d/%b/%Y:%H:%M:%S %z"
+_MANIFEST = re.compile(r"(?P<repository>[a-z0-9._/-]+)/manifests/(?P<tag>[A-Za-z0-9._:-]+)")
+"""The path of a manifest. A client can forge one in the log: it is only shown to people."""
 
 
 def find_last_push(source: LogSource, *, since: float) -> Push | None:
@@ -53,11 +47,10 @@ def last_push(written: Iterable[bytes]) -> Push | None:
     Args:
         written: The log, cut anywhere.
     """
-    for found in reversed(list(_PUT.finditer(b"".join(written)))):
-        try:
-            at = datetime.strptime(found["time"].decode(), _TIME)  # noqa: DTZ007 -- the format has the zone
-        except ValueError:
-            continue
-        reference = f"{found['repository'].decode()}:{found['tag'].decode()}"
-        return Push(reference.replace(":sha256:", "@sha256:"), at.isoformat())
+    for request in reversed(list(iter_requests(b"".join(written)))):
+        found = _MANIFEST.fullmatch(request.path)
+        if found and (request.method, request.status) == ("PUT", HTTPStatus.CREATED):
+            with contextlib.suppress(ValueError):
+                reference = f"{found['repository']}:{found['tag']}"
+                return Push(reference.replace(":sha256:", "@sha256:"), request.at.isoformat())
     return None

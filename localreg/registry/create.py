@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from localreg.engines.port import Engine
 from localreg.engines.values import AnonymousMount, ContainerSpec, HostPathMount, Mount, VolumeMount
 from localreg.errors import LocalregError, NameTakenError, PortTakenError, RegistryNotReadyError
 from localreg.registry import container as container_of
+from localreg.registry.configuration import environment_of
 from localreg.registry.container import CONTAINER_PORT, DATA_FOLDER, Registry
 from localreg.registry.defaults import DEFAULT_IMAGE, default_volume
 from localreg.registry.image import ImageSource, RegistryImage, ensure_registry_image
@@ -19,18 +19,6 @@ from localreg.registry.port import choose_port, port_taken
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry, last_words
 from localreg.system.address import Address
-
-_ENVIRONMENT = {
-    "REGISTRY_STORAGE_DELETE_ENABLED": "true",
-    # Relative locations keep uploads working through a forwarded port or a proxy.
-    "REGISTRY_HTTP_RELATIVEURLS": "true",
-    # With a cache, a running registry would go on offering blobs that garbage collection has removed. Distribution has
-    # no word for "no cache": one that it does not know turns the cache off.
-    "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR": "none",
-}
-_SECRET = "REGISTRY_HTTP_SECRET"  # noqa: S105 -- the name of a variable
-"""The registry signs the addresses of uploads with it: one that stays lets an upload go on after a restart."""
-_SECRET_BYTES = 32
 
 
 def ensure_image(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> RegistryImage:
@@ -52,7 +40,7 @@ def create_registry(
     *,
     asked: RegistryOptions,
     notify: Notify,
-    secret: str | None = None,
+    replaced: Registry | None = None,
 ) -> Registry:
     """Create, start and await a container; on any failure nothing of it is left.
 
@@ -62,7 +50,7 @@ def create_registry(
         image: What it is created from.
         asked: What its label says was asked for.
         notify: Told which port was taken, and by whom.
-        secret: The one of the registry whose place it takes; None for a new one.
+        replaced: The registry whose place it takes.
 
     Raises:
         NameTakenError: a container of that name is there.
@@ -70,14 +58,14 @@ def create_registry(
         RegistryNotReadyError: it did not answer in time.
     """
     claims = request.claims
-    secret = secret or secrets.token_hex(_SECRET_BYTES)
+    environment = environment_of(replaced)
     with contextlib.ExitStack() as undo:
         mount = _mount(engine, request, undo, notify)
         while True:
             choice = choose_port(request.asked, claims, command=request.command)
             options = _effective(request, choice.address, mount, image)
             labels = container_of.labels_of(request.name, asked=asked, options=options)
-            spec = _spec(request, choice.address, mount, image, labels, secret=secret)
+            spec = _spec(request, choice.address, mount, image, labels, environment=environment)
             try:
                 container = engine.create_container(spec)
             except NameTakenError:
@@ -103,11 +91,6 @@ def create_registry(
                 removal.pop_all()
             undo.pop_all()
             return registry
-
-
-def find_secret(registry: Registry) -> str | None:
-    """The secret that a registry was created with; None if it has none."""
-    return registry.container.environment.get(_SECRET)
 
 
 def _await(engine: Engine, registry: Registry, request: UpRequest, spec: ContainerSpec) -> None:
@@ -162,7 +145,7 @@ def _spec(
     image: RegistryImage,
     labels: Mapping[str, str],
     *,
-    secret: str,
+    environment: Mapping[str, str],
 ) -> ContainerSpec:
     ephemeral = isinstance(mount, AnonymousMount)
     return ContainerSpec(
@@ -172,7 +155,7 @@ def _spec(
         publish=address,
         mount=mount,
         labels=labels,
-        environment={**_ENVIRONMENT, _SECRET: secret},
+        environment=environment,
         restart=not ephemeral,
         remove_when_stopped=ephemeral,
     )

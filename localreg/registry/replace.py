@@ -12,7 +12,7 @@ from dataclasses import replace
 from localreg.engines.port import ContainerRuntime, Engine
 from localreg.errors import LocalregError
 from localreg.registry.container import Registry, find_registry, replaced_name
-from localreg.registry.create import create_registry, ensure_image, find_secret
+from localreg.registry.create import create_registry, ensure_image
 from localreg.registry.port import choose_port
 from localreg.registry.request import Notify, OnProgress, UpRequest
 
@@ -35,10 +35,10 @@ def replace_registry(
     image = ensure_image(engine, replace(request, asked=options), notify=notify, on_progress=on_progress)
     if request.asked.port not in (None, registry.options.port):
         choose_port(request.asked, request.claims, command=request.command)
-    asked, secret = request.asked.over(registry.asked), find_secret(registry)
+    asked = request.asked.over(registry.asked)
     with _aside(engine, registry, notify):
         return create_registry(
-            engine, replace(request, asked=options), image, asked=asked, notify=notify, secret=secret
+            engine, replace(request, asked=options), image, asked=asked, notify=notify, replaced=registry
         )
 
 

@@ -1,0 +1,29 @@
+"""The configuration of the registry: the environment of its container."""
+
+from __future__ import annotations
+
+import secrets
+
+from localreg.registry.container import Registry
+
+_ENVIRONMENT = {
+    "REGISTRY_STORAGE_DELETE_ENABLED": "true",
+    # Relative locations keep uploads working through a forwarded port or a proxy.
+    "REGISTRY_HTTP_RELATIVEURLS": "true",
+    # With a cache, a running registry would still offer blobs that garbage collection has removed. Distribution has no
+    # word for "no cache", but an unknown word turns the cache off.
+    "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR": "none",
+}
+_SECRET = "REGISTRY_HTTP_SECRET"  # noqa: S105 -- the name of a variable
+"""The registry signs the addresses of uploads with it: with the same secret an upload survives a restart."""
+_SECRET_BYTES = 32
+
+
+def environment_of(replaced: Registry | None) -> dict[str, str]:
+    """The environment of a new registry.
+
+    Args:
+        replaced: The registry whose secret stays; None for a new secret.
+    """
+    kept = None if replaced is None else replaced.container.environment.get(_SECRET)
+    return {**_ENVIRONMENT, _SECRET: kept or secrets.token_hex(_SECRET_BYTES)}

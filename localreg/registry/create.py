@@ -1,17 +1,16 @@
-"""A new container for a registry: created, started and awaited, or without a trace."""
+"""A new container for a registry: created, started and ready, or removed again."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from localreg.engines.port import Engine
 from localreg.engines.values import AnonymousMount, ContainerSpec, HostPathMount, Mount, VolumeMount
 from localreg.errors import LocalregError, NameTakenError, PortTakenError, RegistryNotReadyError
-from localreg.registry import container as container_of
 from localreg.registry.configuration import environment_of
-from localreg.registry.container import CONTAINER_PORT, DATA_FOLDER, Registry
+from localreg.registry.container import CONTAINER_PORT, DATA_FOLDER, Registry, labels_of, storage_of, volume_labels
 from localreg.registry.defaults import DEFAULT_IMAGE, default_volume
 from localreg.registry.image import ImageSource, RegistryImage, ensure_registry_image
 from localreg.registry.options import RegistryOptions
@@ -42,55 +41,68 @@ def create_registry(
     notify: Notify,
     replaced: Registry | None = None,
 ) -> Registry:
-    """Create, start and await a container; on any failure nothing of it is left.
+    """Create a container, start it and wait until it is ready; a failure leaves nothing behind.
 
     Args:
-        engine: Where it is to run.
+        engine: The engine that runs it.
         request: Its options.
-        image: What it is created from.
-        asked: What its label says was asked for.
-        notify: Told which port was taken, and by whom.
+        image: The image to create it from.
+        asked: The options that were asked for, for its label.
+        notify: Told which port was taken, and by which process.
         replaced: The registry whose place it takes.
 
     Raises:
-        NameTakenError: a container of that name is there.
-        PortTakenError: the port that was asked for is somebody else's.
-        RegistryNotReadyError: it did not answer in time.
+        NameTakenError: a container of that name exists.
+        PortTakenError: the port that was asked for is taken.
+        RegistryNotReadyError: it was not ready in time.
     """
-    claims = request.claims
-    environment = environment_of(replaced)
-    with contextlib.ExitStack() as undo:
-        mount = _mount(engine, request, undo, notify)
+    claims, environment = request.claims, environment_of(replaced)
+    with _storage(engine, request, notify) as mount:
         while True:
             choice = choose_port(request.asked, claims, command=request.command)
-            options = _effective(request, choice.address, mount, image)
-            labels = container_of.labels_of(request.name, asked=asked, options=options)
-            spec = _spec(request, choice.address, mount, image, labels, environment=environment)
+            spec = _spec(request, image, mount, choice.address, asked=asked, environment=environment)
             try:
-                container = engine.create_container(spec)
-            except NameTakenError:
-                # Whoever took the name may be about to use the volume.
-                undo.pop_all()
-                raise
-            removal = contextlib.ExitStack()
-            removal.callback(_take_away, engine.remove_container, container.id, notify)
-            with removal:
-                try:
-                    engine.start_container(container.id)
-                except PortTakenError as exc:
-                    # Somebody was faster, or holds it where this machine cannot see it.
-                    claims = claims.with_taken(choice.address.port)
-                    if request.asked.port is not None:
-                        holder = claims.holder_of(choice.address)
-                        raise port_taken(choice.address, holder, claims, command=request.command) from exc
-                    continue
-                if choice.note:
-                    notify(choice.note)
-                registry = Registry(engine.find_container(container.id) or container)
-                _await(engine, registry, request, spec)
-                removal.pop_all()
-            undo.pop_all()
-            return registry
+                return _run(engine, request, spec, notify, note=choice.note)
+            except PortTakenError as exc:
+                # Another process was faster, or holds the port where this machine cannot see it.
+                claims = claims.with_taken(choice.address.port)
+                if request.asked.port is not None:
+                    holder = claims.holder_of(choice.address)
+                    raise port_taken(choice.address, holder, claims, command=request.command) from exc
+
+
+@contextlib.contextmanager
+def _storage(engine: Engine, request: UpRequest, notify: Notify) -> Iterator[Mount]:
+    """Where the images go; a volume that is created here is removed again after a failure."""
+    storage = request.asked.volume or default_volume(request.name)
+    if request.asked.ephemeral:
+        yield AnonymousMount(DATA_FOLDER)
+    elif storage.startswith("/"):
+        yield HostPathMount(storage, DATA_FOLDER)
+    elif engine.find_volume(storage) is not None:
+        yield VolumeMount(storage, DATA_FOLDER)
+    else:
+        engine.create_volume(storage, volume_labels(request.name))
+        with _removed_on_failure(engine.remove_volume, storage, notify):
+            yield VolumeMount(storage, DATA_FOLDER)
+
+
+def _run(engine: Engine, request: UpRequest, spec: ContainerSpec, notify: Notify, *, note: str | None) -> Registry:
+    """Create a container, start it and wait; it is removed again after a failure.
+
+    Raises:
+        NameTakenError: as `create_registry`.
+        PortTakenError: the engine cannot publish the port.
+        RegistryNotReadyError: as `create_registry`.
+    """
+    container = engine.create_container(spec)
+    with _removed_on_failure(engine.remove_container, container.id, notify):
+        engine.start_container(container.id)
+        if note:
+            notify(note)
+        registry = Registry(engine.find_container(container.id) or container)
+        _await(engine, registry, request, spec)
+        return registry
 
 
 def _await(engine: Engine, registry: Registry, request: UpRequest, spec: ContainerSpec) -> None:
@@ -104,57 +116,48 @@ def _await(engine: Engine, registry: Registry, request: UpRequest, spec: Contain
         raise
 
 
-def _take_away(remove: Callable[[str], None], name: str, notify: Notify) -> None:
-    """Undo a step; why the start failed counts, also where this fails too."""
+@contextlib.contextmanager
+def _removed_on_failure(remove: Callable[[str], None], name: str, notify: Notify) -> Iterator[None]:
+    """Undo a step after a failure; if that fails as well, the first failure still counts."""
     try:
-        remove(name)
-    except LocalregError as exc:
-        notify(f"left behind: {exc.message}")
-
-
-def _mount(engine: Engine, request: UpRequest, undo: contextlib.ExitStack, notify: Notify) -> Mount:
-    """Where the images go; a volume that had to be made is removed again when the start fails."""
-    asked = request.asked
-    if asked.ephemeral:
-        return AnonymousMount(DATA_FOLDER)
-    storage = asked.volume or default_volume(request.name)
-    if storage.startswith("/"):
-        return HostPathMount(storage, DATA_FOLDER)
-    if engine.find_volume(storage) is None:
-        engine.create_volume(storage, container_of.volume_labels(request.name))
-        undo.callback(_take_away, engine.remove_volume, storage, notify)
-    return VolumeMount(storage, DATA_FOLDER)
-
-
-def _effective(request: UpRequest, address: Address, mount: Mount, image: RegistryImage) -> RegistryOptions:
-    # One from an archive may be had from nowhere else when the container is to be replaced.
-    loaded = image.reference if image.source is ImageSource.ARCHIVE else None
-    return RegistryOptions(
-        port=address.port,
-        host=address.host,
-        image=loaded or request.asked.image or DEFAULT_IMAGE,
-        volume=container_of.storage_of(mount),
-        ephemeral=isinstance(mount, AnonymousMount) or None,
-    )
+        yield
+    except NameTakenError:
+        # The container that took the name may be about to use the volume.
+        raise
+    except BaseException:
+        try:
+            remove(name)
+        except LocalregError as exc:
+            notify(f"left behind: {exc.message}")
+        raise
 
 
 def _spec(
     request: UpRequest,
-    address: Address,
-    mount: Mount,
     image: RegistryImage,
-    labels: Mapping[str, str],
+    mount: Mount,
+    address: Address,
     *,
+    asked: RegistryOptions,
     environment: Mapping[str, str],
 ) -> ContainerSpec:
     ephemeral = isinstance(mount, AnonymousMount)
+    # A replacement may find an image from an archive nowhere else.
+    loaded = image.reference if image.source is ImageSource.ARCHIVE else None
+    options = RegistryOptions(
+        port=address.port,
+        host=address.host,
+        image=loaded or request.asked.image or DEFAULT_IMAGE,
+        volume=storage_of(mount),
+        ephemeral=ephemeral or None,
+    )
     return ContainerSpec(
         name=request.name,
         image=image.reference,
         container_port=CONTAINER_PORT,
         publish=address,
         mount=mount,
-        labels=labels,
+        labels=labels_of(request.name, asked=asked, options=options),
         environment=environment,
         restart=not ephemeral,
         remove_when_stopped=ephemeral,

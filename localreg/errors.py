@@ -55,7 +55,7 @@ class LocalregError(Exception):
 
     Args:
         message: One sentence, lower case, no full stop, literals in backticks.
-        hint: A command that works as typed, or one sentence where no command cures it.
+        hint: A command that cures it, a `CommandLine` if it is ours; or one sentence if no command does.
         details: Further lines: an engine's own words, a log's last lines.
     """
 

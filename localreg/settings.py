@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localreg.command_line import CommandLine
 from localreg.errors import ConfigError, LocalregError, UsageError, reason_of
 from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_IMAGE, DEFAULT_NAME, DEFAULT_PORT, DEFAULT_WAIT_SECONDS
 from localreg.registry.options import PullPolicy, check_image, check_name, read_host, read_volume
@@ -244,7 +245,9 @@ def _read_key(path: Path, key: str, value: object, *, is_project: bool) -> Value
     place = f"`{path}`{_line_of(path, key)}"
     if setting is None:
         near = difflib.get_close_matches(key, _BY_NAME, n=1)
-        raise ConfigError(f"{place}: `{key}` is no setting", hint=f"call it `{near[0]}`" if near else "localreg config")
+        raise ConfigError(
+            f"{place}: `{key}` is no setting", hint=f"call it `{near[0]}`" if near else CommandLine("config")
+        )
     if is_project and not setting.in_project:
         raise ConfigError(
             f"{place}: `{key}` is not for a project to set", hint=f"set {setting.variable}, or the user's config.toml"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from localreg.ci.tunnels import OpenTunnel
+from localreg.command_line import CommandLine
 from localreg.engines.values import EngineName
 from localreg.errors import InvalidReferenceError, UsageError
 from localreg.oci.reference import parse_reference, registry_reference
@@ -39,7 +39,7 @@ class Request:
     repository: str | None = None
     remote_port: int | None = None
 
-    def as_command(self) -> str:
+    def as_command(self) -> CommandLine:
         """How it is typed, as far as it is known."""
         options = (
             ("--host", self.host),
@@ -48,7 +48,7 @@ class Request:
             ("--engine", self.engine if self.engine != "docker" else None),
         )
         words = [word for option, value in options if value is not None for word in (option, str(value))]
-        return shlex.join(["localreg", "ci", self.system, *words])
+        return CommandLine("ci", self.system, *words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,10 @@ class Pipeline:
         return f"{REGISTRY}/{self.repository}"
 
     @property
-    def open_command(self) -> str:
+    def open_command(self) -> CommandLine:
         """What the developer types so that the registry answers there."""
         port = [] if self.remote.port == DEFAULT_REMOTE_PORT else ["--remote-port", str(self.remote.port)]
-        return shlex.join(["localreg", "tunnel", "open", self.tunnel_host, *port])
+        return CommandLine("tunnel", "open", self.tunnel_host, *port)
 
 
 def plan_pipeline(request: Request, *, folder: str, tunnels: Sequence[OpenTunnel]) -> Pipeline:
@@ -91,7 +91,7 @@ def plan_pipeline(request: Request, *, folder: str, tunnels: Sequence[OpenTunnel
     if request.system == "bitbucket" and request.engine == "podman":
         raise UsageError(
             "a step of Bitbucket Pipelines gets a Docker daemon as a service, and nothing that Podman could use",
-            hint=f"{replace(request, engine='docker').as_command()} --engine docker",
+            hint=CommandLine(*replace(request, engine="docker").as_command().words, "--engine", "docker"),
         )
     if request.host is not None and not _is_host(request.host):
         as_url = f"ssh://{request.host}"

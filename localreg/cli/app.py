@@ -16,6 +16,7 @@ import typer
 from localreg import __version__
 from localreg.cli import commands, help_page
 from localreg.cli.session import Session, session_of
+from localreg.command_line import CommandLine
 from localreg.errors import INTERRUPTED, TERMINATED, InternalError, LocalregError, UsageError, reason_of
 from localreg.registry.defaults import DEFAULT_NAME
 
@@ -167,9 +168,9 @@ def _as_ours(error: typer.TyperException) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _help_for(error: typer.TyperException) -> str:
+def _help_for(error: typer.TyperException) -> CommandLine:
     context = getattr(error, "ctx", None)
-    return f"{context.command_path if context else 'localreg'} --help"
+    return CommandLine(*(context.command_path.split()[1:] if context else ()), "--help")
 
 
 def _report_bug(session: Session, error: Exception) -> int:

@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from localreg.cli.help_page import width, write_examples, write_options, write_rows
 from localreg.cli.session import Session, session_of
+from localreg.command_line import CommandLine
 from localreg.errors import UsageError
 from localreg.output.streams import Format
 
@@ -148,7 +149,8 @@ class Commands(TyperGroup):
         """Find the command that was typed, or propose the nearest."""
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-            hint = " ".join([ctx.command_path, *near, *args[1:]]) if near else f"{ctx.command_path} --help"
+            group = ctx.command_path.split()[1:]
+            hint = CommandLine(*group, *near, *args[1:]) if near else CommandLine(*group, "--help")
             raise UsageError(f"there is no command `{self.name_in_full(args[0])}`", hint=hint)
         return super().resolve_command(ctx, args)
 

@@ -10,6 +10,7 @@ from localreg.cli.batch import Failures, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
+from localreg.command_line import CommandLine
 from localreg.content.ls import list_images
 from localreg.errors import RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
@@ -39,4 +40,4 @@ def ls(
 
 
 def _no_such(pattern: str) -> RepositoryNotFoundError:
-    return RepositoryNotFoundError(f"the registry has no `{pattern}`", hint="localreg ls")
+    return RepositoryNotFoundError(f"the registry has no `{pattern}`", hint=CommandLine("ls"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
+from localreg.command_line import CommandLine
 from localreg.engines.discovery import select
 from localreg.engines.discovery.select import Selection
 from localreg.errors import LocalregError, OtherRegistryError
@@ -36,12 +37,12 @@ def refuse_other_registries(
             other = _find_other(selection, named.registry)
             if other is not None:
                 name, engine = other.registry.container.name, other.engine.name
-                elsewhere = "" if engine == selection.engine.info().name else f"--engine {engine} "
+                elsewhere = [] if engine == selection.engine.info().name else ["--engine", engine]
                 short = text.removeprefix(f"{named.registry}/")
                 raise OtherRegistryError(
                     f"`{text}` names registry `{name}` ({engine.capitalize()}), not registry"
                     f" `{registry.container.name}` (`{registry.location}`)",
-                    hint=f"localreg {elsewhere}--name {name} {command} {short}",
+                    hint=CommandLine(*elsewhere, "--name", name, command, short),
                 )
         host_of(registry, named)
 

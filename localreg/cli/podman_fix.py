@@ -14,6 +14,7 @@ from localreg.cli.session import Session, session_of
 from localreg.clients.podman.check import ask_podman
 from localreg.clients.podman.drop_in import Plan, Scope, apply_plan, plan_fix
 from localreg.clients.podman.machine import fix_machine
+from localreg.command_line import CommandLine
 from localreg.errors import EngineUnavailableError, InvalidReferenceError, UsageError
 from localreg.oci.reference import parse_reference
 from localreg.output.podman_fix import render
@@ -74,7 +75,7 @@ def _checked(place: str) -> str:
     except InvalidReferenceError:
         is_named = False
     if not is_named or not 0 < int(port) <= LAST_PORT:
-        raise UsageError(f"`{place}` is no HOST:PORT", hint="localreg podman-fix --location localhost:5000")
+        raise UsageError(f"`{place}` is no HOST:PORT", hint=CommandLine("podman-fix", "--location", "localhost:5000"))
     return place
 
 

@@ -10,6 +10,7 @@ from localreg.cli.batch import do_each, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
+from localreg.command_line import CommandLine
 from localreg.errors import UsageError
 from localreg.images.pull import plan_pull, pull_image
 from localreg.images.transfer import Transferred, check_names
@@ -31,7 +32,9 @@ def pull(
 ) -> None:
     """Pull images from the registry into the engine."""
     if as_ is not None and len(reference) > 1:
-        raise UsageError("--as names one image, but several are to be pulled", hint="localreg pull REFERENCE --as NAME")
+        raise UsageError(
+            "--as names one image, but several are to be pulled", hint=CommandLine("pull", "REFERENCE", "--as", "NAME")
+        )
     check_names(*reference, as_)
     session = session_of(context)
     with session.opened() as engine:

@@ -10,6 +10,7 @@ from localreg.cli.batch import do_each, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
+from localreg.command_line import CommandLine
 from localreg.errors import UsageError
 from localreg.images.push import push_image
 from localreg.images.tag import plan_tag
@@ -33,7 +34,9 @@ def push(
 ) -> None:
     """Push images into the registry: tagged for it, pushed, and checked."""
     if as_ is not None and len(image) > 1:
-        raise UsageError("--as names one image, but several are to be pushed", hint="localreg push IMAGE --as NAME")
+        raise UsageError(
+            "--as names one image, but several are to be pushed", hint=CommandLine("push", "IMAGE", "--as", "NAME")
+        )
     check_names(*image, as_)
     session = session_of(context)
     with session.opened() as engine:

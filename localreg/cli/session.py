@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from localreg.command_line import CommandLine
 from localreg.errors import LocalregError
 from localreg.output.streams import Format, Streams
 from localreg.registry.defaults import DEFAULT_NAME, default_volume
@@ -63,13 +64,10 @@ class Session:
 
     def completed(self, error: LocalregError) -> LocalregError:
         """An error whose hint can be typed as it is: for the engine and the registry that were named."""
-        hint = error.hint or ""
-        if hint.startswith("localreg ") and not hint.endswith("--help"):
+        if isinstance(error.hint, CommandLine):
             engine = None if self.engine == "auto" else self.engine
             name = None if self.name == DEFAULT_NAME else self.name
-            named = (("--engine", engine), ("--name", name))
-            options = [f"{option} {value}" for option, value in named if value and option not in hint]
-            error.hint = " ".join(["localreg", *options, hint.removeprefix("localreg ")])
+            error.hint = error.hint.for_registry(engine=engine, name=name)
         return error
 
     @contextlib.contextmanager

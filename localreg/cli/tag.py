@@ -9,12 +9,17 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
+from localreg.command_line import CommandLine
 from localreg.images.tag import plan_tag, tag_image
 from localreg.images.transfer import check_names
 from localreg.output.tag import render
 from localreg.registry.container import get_registry
 
 app = command_app()
+
+
+def _tag_as(image: str, name: str) -> CommandLine:
+    return CommandLine("tag", image, name)
 
 
 @app.command(
@@ -32,6 +37,6 @@ def tag(
     session = session_of(context)
     with session.opened() as engine:
         registry = get_registry(engine, session.name)
-        transfer = plan_tag(engine, registry, image, destination=reference, naming="localreg tag {image} {name}")
+        transfer = plan_tag(engine, registry, image, destination=reference, naming=_tag_as)
         tag_image(engine, transfer)
     session.streams.show(render(image, str(transfer.reference)))

@@ -12,6 +12,7 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.podman_hint import hint_for, restart_hint
 from localreg.cli.session import Session, session_of
+from localreg.command_line import CommandLine
 from localreg.errors import UsageError
 from localreg.output.streams import Renderings
 from localreg.output.up import render
@@ -27,7 +28,7 @@ app = command_app()
 
 def _check_wait(seconds: float) -> float:
     if not 0 < seconds < math.inf:
-        raise UsageError(f"`{seconds:g}` seconds is no time to wait", hint="localreg up --wait 30")
+        raise UsageError(f"`{seconds:g}` seconds is no time to wait", hint=CommandLine("up", "--wait", "30"))
     return seconds
 
 

@@ -12,6 +12,7 @@ import json
 import secrets
 from dataclasses import dataclass
 
+from localreg.command_line import CommandLine
 from localreg.engines.port import Engine
 from localreg.errors import ConflictError, InUseError, LocalregError, RegistryError, RepositoryNotFoundError, UsageError
 from localreg.oci.api import RegistryClient, StoredManifest
@@ -61,7 +62,7 @@ def plan_removal(registry: Registry, name: str) -> Removal:
     if named.digest is not None and named.tag is None:
         raise UsageError(
             f"`{name}` names a digest, and with it every tag that has it: name the tag",
-            hint=f"localreg ls {named.repository}",
+            hint=CommandLine("ls", named.repository),
         )
     return Removal(name, Reference(host_of(registry, named), named.repository, named.tag or "latest"), named.digest)
 
@@ -115,7 +116,7 @@ def untag(client: RegistryClient, repository: str, tag: str, *, digest: str | No
         return
     if digest is not None and stored.digest != digest:
         raise ConflictError(
-            f"`{repository}:{tag}` names {stored.digest} by now", hint=f"localreg rm {repository}:{tag}"
+            f"`{repository}:{tag}` names {stored.digest} by now", hint=CommandLine("rm", f"{repository}:{tag}")
         )
     # The first thing that is asked is whether deleting is allowed: from the second step on there is no way back.
     if client.delete_tag(repository, tag):

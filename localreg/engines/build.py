@@ -6,13 +6,13 @@ The SDKs know neither BuildKit's session nor Podman's, so ssh agents and secrets
 from __future__ import annotations
 
 import contextlib
-import shlex
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from localreg.command_line import CommandLine
 from localreg.errors import EngineError, reason_of
 from localreg.system.orphans import adopted_orphans, ending_with_us
 
@@ -46,14 +46,14 @@ class BuildRequest:
         given = [f"--{option}={value}" for option, value in self._options(tags)]
         return [*given, *self._flags(), "--", self.context]
 
-    def as_command(self) -> str:
-        """How localreg is told."""
+    def as_command(self) -> CommandLine:
+        """The command that asks for it."""
         # What begins with `-` would be an option.
         context = self.context if self.context == "-" or not self.context.startswith("-") else f"./{self.context}"
-        words = ["localreg", "build", *([] if context == "." else [context])]
+        words = ["build", *([] if context == "." else [context])]
         for option, value in self._options(self.names):
             words += ["-t" if option == "tag" else f"--{option}", value]
-        return shlex.join([*words, *self._flags()])
+        return CommandLine(*words, *self._flags())
 
     def _options(self, tags: Sequence[str]) -> list[tuple[str, str]]:
         """What was asked for, by the names that all builders and localreg itself have for it."""

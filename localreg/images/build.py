@@ -11,9 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from stat import S_ISDIR
 
+from localreg.command_line import CommandLine
 from localreg.engines.build import Builder, BuildRequest, Outcome
 from localreg.engines.port import Engine
-from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError, reason_of
+from localreg.errors import (
+    BuildFailedError,
+    EngineError,
+    InvalidReferenceError,
+    LocalregError,
+    UsageError,
+    reason_of,
+)
 from localreg.images.push import push_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred
 from localreg.oci.reference import looks_like_image_id, parse_reference, registry_reference
@@ -237,6 +245,6 @@ def _check_built(engine: Engine, transfer: Transfer, image_id: str) -> None:
         return
     raise EngineError(
         f"the build ended well, but `{reference}` is another image in {name}",
-        hint=f"localreg push {made.id} --as {reference.repository}:{reference.tag}" if made else None,
+        hint=CommandLine("push", made.id, "--as", f"{reference.repository}:{reference.tag}") if made else None,
         details=[f"built: {image_id}", f"there: {found.id}"],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from datetime import UTC, datetime
 
+from localreg.command_line import CommandLine
 from localreg.engines.common.messages import DISK_FULL
 from localreg.engines.port import Engine
 from localreg.engines.values import Image, TransferState
@@ -44,7 +45,7 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
     if said not in (None, digest):
         raise RegistryError(
             f"`{transfer.reference}` was pushed as {said}, but the registry has {digest}",
-            hint=f"localreg push {transfer.source}",
+            hint=CommandLine("push", transfer.source),
         )
     return Transferred(transfer.source, str(transfer.reference), digest)
 
@@ -57,7 +58,9 @@ def _explained(error: LocalregError, transfer: Transfer, registry: Registry, cau
             hint=f"make room in {registry.storage_phrase or 'the volume of the registry'}",
             details=[cause],
         )
-    return RegistryError(error.message, hint="localreg logs", details=[*error.details, f"the registry's log: {cause}"])
+    return RegistryError(
+        error.message, hint=CommandLine("logs"), details=[*error.details, f"the registry's log: {cause}"]
+    )
 
 
 def _take_back(engine: Engine, transfer: Transfer, before: Image | None) -> None:

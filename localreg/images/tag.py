@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from localreg.command_line import CommandLine
 from localreg.engines.port import Engine
 from localreg.engines.values import Image
 from localreg.errors import ImageNotFoundError, InvalidReferenceError, UsageError
@@ -10,13 +13,17 @@ from localreg.oci.reference import looks_like_image_id, parse_reference, registr
 from localreg.registry.container import Registry
 
 
+def _push_as(image: str, name: str) -> CommandLine:
+    return CommandLine("push", image, "--as", name)
+
+
 def plan_tag(
     engine: Engine,
     registry: Registry,
     image: str,
     *,
     destination: str | None = None,
-    naming: str = "localreg push {image} --as {name}",
+    naming: Callable[[str, str], CommandLine] = _push_as,
 ) -> Transfer:
     """Find the image, and the name that it gets in the registry.
 
@@ -25,7 +32,7 @@ def plan_tag(
         registry: Where it goes.
         image: A reference, a short name or an ID.
         destination: The name and tag to have there; by default those of the image.
-        naming: How the user says a name, for the hint.
+        naming: The command that gives an image a name, for the hint.
 
     Raises:
         InvalidReferenceError: a name that the grammar does not accept.
@@ -36,14 +43,12 @@ def plan_tag(
     if not looks_like_image_id(image):
         parsed = parse_reference(image)
         if parsed.digest is not None and destination is None:
-            raise UsageError(
-                f"`{image}` names a digest, not a tag", hint=naming.format(image=image, name=f"{parsed.repository}:TAG")
-            )
+            raise UsageError(f"`{image}` names a digest, not a tag", hint=naming(image, f"{parsed.repository}:TAG"))
     found = engine.find_image(image)
     if found is None:
         raise _absent(engine, image)
     if destination is None and _is_id_of(image, found):
-        raise UsageError(f"`{image}` is an image ID and says no name", hint=naming.format(image=image, name="NAME:TAG"))
+        raise UsageError(f"`{image}` is an image ID and says no name", hint=naming(image, "NAME:TAG"))
     named = parse_reference(destination or image)
     if named.digest is not None and destination is not None:
         raise InvalidReferenceError(f"`{destination}` names a digest; an image is pushed to a tag")

@@ -10,9 +10,16 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 
+from localreg.command_line import CommandLine
 from localreg.engines.port import Engine
 from localreg.engines.values import Progress, TransferState
-from localreg.errors import EngineError, EngineLostError, LocalregError, RegistryError, RegistryUnreachableError
+from localreg.errors import (
+    EngineError,
+    EngineLostError,
+    LocalregError,
+    RegistryError,
+    RegistryUnreachableError,
+)
 from localreg.images.stuck_push import StandstillDetector
 from localreg.images.watchdog import watched
 from localreg.oci.api import RegistryClient
@@ -167,7 +174,7 @@ def _watched(
         if registry.url is None or is_ready(registry.url):
             return _StandstillError("nothing moves") if stands_still is not None and stands_still(seconds) else None
         return RegistryUnreachableError(
-            f"the registry at {registry.location} does not answer any more, and nothing moves", hint="localreg logs"
+            f"the registry at {registry.location} does not answer any more, and nothing moves", hint=CommandLine("logs")
         )
 
     return watched(steps, find_silence)

@@ -11,6 +11,7 @@ from typing import Any
 import urllib3
 import urllib3.exceptions
 
+from localreg.command_line import CommandLine
 from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci.deadline import DeadlineConnection
 from localreg.oci.manifest import UNREADABLE
@@ -165,7 +166,7 @@ class Transport:
             why = "nothing listens there"
         else:
             why = "the connection broke"
-        return RegistryUnreachableError(f"cannot reach the registry at {self._base}: {why}", hint="localreg status")
+        return RegistryUnreachableError(f"cannot reach the registry at {self._base}: {why}", hint=CommandLine("status"))
 
 
 def _first_error(body: bytes) -> tuple[str | None, str | None]:

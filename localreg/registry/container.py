@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from localreg.command_line import CommandLine
 from localreg.engines.common.ports import LOCALHOST, leads_to
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import (
@@ -95,7 +96,7 @@ class Registry:
         if self.location is None:
             raise ConflictError(
                 f"container `{self.container.name}` publishes no port, so it is no registry that can be reached",
-                hint="localreg --name OTHER up",
+                hint=CommandLine("--name", "OTHER", "up"),
             )
         return self.location
 
@@ -128,11 +129,13 @@ class Registry:
             RegistryUnreachableError: this machine cannot reach it.
         """
         if self.published is None:
-            raise RegistryUnreachableError(f"container `{self.container.name}` publishes no port", hint="localreg up")
+            raise RegistryUnreachableError(
+                f"container `{self.container.name}` publishes no port", hint=CommandLine("up")
+            )
         if self.url is None:
             raise RegistryUnreachableError(
                 f"the registry listens on {self.published.bound} of the engine's machine, which is not this one",
-                hint="ask it on that machine, or publish it there for others: localreg up --recreate --host ADDRESS",
+                hint=CommandLine("up", "--recreate", "--host", "ADDRESS"),
             )
         return self.url
 
@@ -174,7 +177,7 @@ def host_of(registry: Registry, reference: Reference) -> str:
         return reference.registry
     raise UsageError(
         f"`{reference}` names registry `{reference.registry}`, but `{registry.container.name}` is `{location}`",
-        hint=f"localreg ls {reference.repository}",
+        hint=CommandLine("ls", reference.repository),
     )
 
 
@@ -207,7 +210,7 @@ def get_registry(engine: ContainerRuntime, name: str) -> Registry:
     """
     registry = find_registry(engine, name)
     if registry is None:
-        raise ContainerNotFoundError(f"there is no registry `{name}`", hint="localreg up")
+        raise ContainerNotFoundError(f"there is no registry `{name}`", hint=CommandLine("up"))
     return registry
 
 
@@ -216,7 +219,7 @@ def start_command(registry: Registry, *, engine: str) -> str:
     container = registry.container
     if container.state is ContainerState.PAUSED:
         return f"{engine} unpause {container.name}"
-    return "localreg up" if registry.is_ours else f"{engine} start {container.name}"
+    return CommandLine("up") if registry.is_ours else f"{engine} start {container.name}"
 
 
 def get_running_registry(engine: ContainerRuntime, name: str) -> Registry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
+from localreg.command_line import CommandLine
 from localreg.engines.port import Engine
 from localreg.engines.values import AnonymousMount, ContainerState, HostPathMount, Volume, VolumeMount
 from localreg.errors import ContainerNotFoundError, NotOursError
@@ -44,7 +45,7 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
         if not registry.is_ours and not force:
             raise NotOursError(
                 f"localreg did not create container `{name}` and leaves it alone",
-                hint="localreg down --force",
+                hint=CommandLine("down", "--force"),
             )
         _stop(engine, registry)
         # The throw-away kind of ours goes whole; the data of a registry started by hand stays unless told otherwise.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from localreg.command_line import CommandLine
 from localreg.engines.port import Engine
 from localreg.engines.values import Image, Progress
 from localreg.errors import EngineLostError, ImageNotFoundError, LocalregError
@@ -72,7 +73,7 @@ def ensure_registry_image(
     if pull is PullPolicy.NEVER:
         raise ImageNotFoundError(
             f"the engine has no image `{image}`, and --pull never forbids to pull it",
-            hint="localreg up --pull missing",
+            hint=CommandLine("up", "--pull", "missing"),
         )
     try:
         return _pull(engine, image, on_progress)
@@ -172,6 +173,7 @@ def _explained(failure: LocalregError, image: str) -> LocalregError:
     explained = copy.copy(failure)
     explained.message = f"cannot pull `{image}`: {failure.message}"
     explained.args = (explained.message,)
-    how = f"localreg up --image-archive FILE, made elsewhere with `docker save {image} -o FILE`"
-    explained.hint = failure.hint or how
+    if failure.hint is None:
+        explained.hint = CommandLine("up", "--image-archive", "FILE")
+        explained.details += (f"`docker save {image} -o FILE` makes such an archive on a machine that has the image",)
     return explained

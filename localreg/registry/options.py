@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from localreg.command_line import CommandLine
 from localreg.errors import InvalidReferenceError, UsageError
 from localreg.oci.reference import looks_like_image_id, parse_reference, qualified
 from localreg.registry.defaults import DEFAULT_HOST
@@ -85,7 +86,7 @@ def check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"`{name}` is no container's name: at least two letters, digits, `_`, `.` or `-`, no mark first",
-            hint="localreg --name team up",
+            hint=CommandLine("--name", "team", "up"),
         )
 
 
@@ -131,11 +132,12 @@ def read_host(text: str) -> str:
     try:
         address = ipaddress.ip_address(text.strip("[]"))
     except ValueError as exc:
-        raise UsageError(f"`{text}` is no IP address", hint="localreg up --host 127.0.0.1") from exc
+        raise UsageError(f"`{text}` is no IP address", hint=CommandLine("up", "--host", "127.0.0.1")) from exc
     if address.version != _VERSION:
         # A reference could not name it: older engines know no such domain.
         raise UsageError(
-            f"`{text}` is an IPv6 address, which image references cannot name", hint="localreg up --host 127.0.0.1"
+            f"`{text}` is an IPv6 address, which image references cannot name",
+            hint=CommandLine("up", "--host", "127.0.0.1"),
         )
     return str(address)
 
@@ -149,7 +151,7 @@ def read_volume(text: str) -> str:
     if "/" not in text and text not in (".", "..", "~"):
         if not _VOLUME_NAME.fullmatch(text):
             raise UsageError(
-                f"`{text}` is neither a volume's name nor a path", hint="localreg up --volume localreg-images"
+                f"`{text}` is neither a volume's name nor a path", hint=CommandLine("up", "--volume", "localreg-images")
             )
         return text
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from localreg.command_line import CommandLine
 from localreg.engines.discovery.probe import Answer, SeenContainer
 from localreg.errors import PortTakenError
 from localreg.registry.container import NAME_LABEL, OPTIONS_LABEL, is_ours
@@ -14,6 +15,7 @@ from localreg.system import ports
 from localreg.system.address import LAST_PORT, Address
 from localreg.system.waiting import wait_until
 
+_UP = CommandLine("up")
 _FORWARDER_SECONDS = 1.0
 """How long the helper that forwarded a port may take to go after its container."""
 
@@ -90,7 +92,7 @@ class PortClaims:
             candidate = replace(address, port=port)
             if self.find_holder(candidate) is None and self.find_namesake(candidate) is None:
                 return candidate
-        raise PortTakenError(f"no port above {address.port} is free", hint="localreg up --port PORT")
+        raise PortTakenError(f"no port above {address.port} is free", hint=CommandLine("up", "--port", "PORT"))
 
 
 def _claims_of(container: SeenContainer, engine: str) -> Iterator[Claim]:
@@ -113,7 +115,7 @@ class PortChoice:
     """What the user should know about it."""
 
 
-def choose_port(asked: RegistryOptions, claims: PortClaims, *, command: str = "localreg up") -> PortChoice:
+def choose_port(asked: RegistryOptions, claims: PortClaims, *, command: CommandLine = _UP) -> PortChoice:
     """Choose where a new registry is published.
 
     A server on the other loopback counts: `localhost` may lead a client to it instead of to the registry.
@@ -141,11 +143,11 @@ def choose_port(asked: RegistryOptions, claims: PortClaims, *, command: str = "l
     return PortChoice(free, f"port {address.port} is taken by {who}; using {free.port}")
 
 
-def port_taken(address: Address, holder: str, claims: PortClaims, *, command: str) -> PortTakenError:
+def port_taken(address: Address, holder: str, claims: PortClaims, *, command: CommandLine) -> PortTakenError:
     """The error for a port that was asked for, with one that is free."""
     return PortTakenError(
         f"port {address.port} on {address.host} is taken by {holder}",
-        hint=f"{command} --port {claims.next_free(address).port}",
+        hint=CommandLine(*command.words, "--port", str(claims.next_free(address).port)),
     )
 
 

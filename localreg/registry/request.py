@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from localreg.command_line import CommandLine
 from localreg.engines.values import Progress
 from localreg.registry.defaults import DEFAULT_WAIT_SECONDS
 from localreg.registry.options import PullPolicy, RegistryOptions
@@ -30,9 +31,9 @@ class UpRequest:
     claims: PortClaims = field(default_factory=PortClaims)
 
     @property
-    def command(self) -> str:
+    def command(self) -> CommandLine:
         """What was typed, but for the options."""
-        return "localreg up --recreate" if self.recreate else "localreg up"
+        return CommandLine("up", "--recreate") if self.recreate else CommandLine("up")
 
     @property
     def image_options(self) -> tuple[str, ...]:

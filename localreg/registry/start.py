@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from localreg.command_line import CommandLine
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
@@ -62,7 +63,7 @@ def _not_ready(
     if _runs_since_then(container, now):
         return RegistryNotReadyError(
             f"registry `{container.name}` runs but did not answer within {seconds:g} seconds",
-            hint=f"localreg up --wait {max(60, round(seconds * 2))}",
+            hint=CommandLine("up", "--wait", str(max(60, round(seconds * 2)))),
             details=lines,
         )
     code = "" if now is None or now.exit_code is None else f" with exit code {now.exit_code}"

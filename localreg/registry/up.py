@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from dataclasses import dataclass
 from enum import StrEnum
 
+from localreg.command_line import CommandLine
 from localreg.engines.port import Engine
 from localreg.engines.values import ContainerState
 from localreg.errors import (
@@ -110,7 +110,7 @@ def _find_rival(engine: Engine, name: str) -> Registry | None:
 def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
     """Use a registry that the user started by hand as it is."""
     container = registry.container
-    other = "localreg --name OTHER up"
+    other = CommandLine("--name", "OTHER", "up")
     if not container.is_running:
         raise NameTakenError(
             f"container `{container.name}` is there, {container.state}, and localreg did not create it",
@@ -121,7 +121,7 @@ def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
     if request.recreate:
         raise NotOursError(
             f"localreg did not create container `{container.name}` and does not recreate it",
-            hint="localreg down --force",
+            hint=CommandLine("down", "--force"),
         )
     try:
         if registry.url is not None:
@@ -142,7 +142,7 @@ def _refuse_other_options(registry: Registry, request: UpRequest) -> None:
         return
     raise OptionsDifferError(
         f"registry `{request.name}` exists with other options",
-        hint=f"localreg up --recreate {_typed(request.asked)}",
+        hint=CommandLine("up", "--recreate", *_typed(request.asked)),
         details=[
             f"--{name}  asked for {_shown(getattr(request.asked, name))}, is {_shown(getattr(options, name))}"
             for name in differing
@@ -150,13 +150,10 @@ def _refuse_other_options(registry: Registry, request: UpRequest) -> None:
     )
 
 
-def _typed(options: RegistryOptions) -> str:
+def _typed(options: RegistryOptions) -> list[str]:
     """Options as they are typed."""
-    asked = options.differing(RegistryOptions())
-    return " ".join(
-        f"--{name}" if getattr(options, name) is True else f"--{name} {shlex.quote(str(getattr(options, name)))}"
-        for name in asked
-    )
+    asked = {name: getattr(options, name) for name in options.differing(RegistryOptions())}
+    return [word for name, value in asked.items() for word in (f"--{name}", *([] if value is True else [str(value)]))]
 
 
 def _shown(value: object) -> str:
@@ -190,7 +187,7 @@ def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
         free = request.claims.next_free(address).port
         raise PortTakenError(
             f"port {address.port} of registry `{container.name}` is taken by {request.claims.holder_of(address)}",
-            hint=f"localreg up --recreate --port {free}",
+            hint=CommandLine("up", "--recreate", "--port", str(free)),
             details=exc.details,
         ) from exc
     try:

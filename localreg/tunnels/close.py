@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from localreg.command_line import CommandLine
 from localreg.errors import TunnelError
 from localreg.tunnels.files import TunnelFiles, wait_for_end
 from localreg.tunnels.keep import control
@@ -29,5 +30,5 @@ def close_tunnels(found: Sequence[tuple[TunnelFiles, TunnelStatus]]) -> None:
         files.end_processes()
         if not wait_for_end(files, seconds=_CLOSE_SECONDS):
             raise TunnelError(
-                f"the process of the tunnel to {status.spec.host} cannot be ended", hint="localreg tunnel ls"
+                f"the process of the tunnel to {status.spec.host} cannot be ended", hint=CommandLine("tunnel", "ls")
             )

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from localreg.command_line import CommandLine
 from localreg.errors import UsageError
 from localreg.registry.container import Registry
 from localreg.system.address import LAST_PORT, Address
@@ -26,15 +27,17 @@ def check_request(host: str | None, command: str | None, probe_url: str | None) 
         UsageError: either a host or a program makes a tunnel.
     """
     if host is None and command is None:
-        raise UsageError("a tunnel needs a host to log in to", hint="localreg tunnel open USER@HOST")
+        raise UsageError("a tunnel needs a host to log in to", hint=CommandLine("tunnel", "open", "USER@HOST"))
     if host is not None and command is not None:
-        raise UsageError("a host and --command do not go together", hint="localreg tunnel open --help")
+        raise UsageError("a host and --command do not go together", hint=CommandLine("tunnel", "open", "--help"))
     if host is not None and (host.startswith("-") or not host or " " in host or not host.isprintable()):
-        raise UsageError(f"`{host}` is no host to log in to", hint="localreg tunnel open USER@HOST")
+        raise UsageError(f"`{host}` is no host to log in to", hint=CommandLine("tunnel", "open", "USER@HOST"))
     if (command is None) != (probe_url is None):
         raise UsageError(
             "--command and --probe-url go together: a program does not say whether it works",
-            hint="localreg tunnel open --command 'ngrok http {port}' --probe-url https://NAME.ngrok.app",
+            hint=CommandLine(
+                "tunnel", "open", "--command", "ngrok http {port}", "--probe-url", "https://NAME.ngrok.app"
+            ),
         )
 
 
@@ -87,8 +90,8 @@ def plan_ssh(
     )
     if not is_loopback and not expose:
         raise UsageError(
-            f"--bind {bind} lets everybody who reaches {host} push: the registry asks nobody for a password",
-            hint=f"{replace(spec, bind=LOOPBACK).as_typed()}, or add --expose if that is wanted",
+            f"--bind {bind} needs --expose: everyone who can reach {host} could push without a password",
+            hint=replace(spec, bind=LOOPBACK).as_typed(),
         )
     return spec
 
@@ -110,9 +113,11 @@ def plan_program(registry: Registry, log: LogSource | None, *, command: str, pro
     try:
         words = tuple(word.replace("{port}", str(port)) for word in shlex.split(command))
     except ValueError as exc:
-        raise UsageError(f"`{command}` is no command: {str(exc).lower()}", hint="localreg tunnel open --help") from exc
+        raise UsageError(
+            f"`{command}` is no command: {str(exc).lower()}", hint=CommandLine("tunnel", "open", "--help")
+        ) from exc
     if not words:
-        raise UsageError("--command is empty", hint="localreg tunnel open --help")
+        raise UsageError("--command is empty", hint=CommandLine("tunnel", "open", "--help"))
     hint = "--probe-url https://NAME.ngrok.app"
     try:
         parts = urlsplit(probe_url)
@@ -163,4 +168,4 @@ def _check_option(option: str) -> None:
     if not mark or not key.isalnum():
         raise UsageError(f"`{option}` is no option of `ssh`: it is KEY=VALUE", hint="--ssh-option Port=2222")
     if key.lower() in _ALSO_OURS | {name.lower() for name in OURS}:
-        raise UsageError(f"localreg sets `{key}` itself", hint="localreg tunnel open --help")
+        raise UsageError(f"localreg sets `{key}` itself", hint=CommandLine("tunnel", "open", "--help"))

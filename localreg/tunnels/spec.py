@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from localreg.command_line import CommandLine
 from localreg.engines.values import Endpoint, EngineName, TlsFiles
 from localreg.registry.defaults import DEFAULT_PORT
 from localreg.system.address import Address
@@ -76,11 +77,11 @@ class TunnelSpec:
         """The registry's URL on the far side."""
         return self.probe_url or urlsplit(self.url)._replace(netloc=self.remote).geturl()
 
-    def as_typed(self) -> str:
+    def as_typed(self) -> CommandLine:
         """The command that asks for it."""
-        words = ["localreg", "tunnel", "open"]
+        words = ["tunnel", "open"]
         if self.probe_url is not None:
-            return shlex.join([*words, "--command", shlex.join(self.command), "--probe-url", self.probe_url])
+            return CommandLine(*words, "--command", shlex.join(self.command), "--probe-url", self.probe_url)
         words.append(self.host)
         if self.remote_port != DEFAULT_REMOTE_PORT:
             words += ["--remote-port", str(self.remote_port)]
@@ -92,7 +93,7 @@ class TunnelSpec:
             words += ["--identity", self.identity]
         for option in self.ssh_options:
             words += ["--ssh-option", option]
-        return shlex.join(words)
+        return CommandLine(*words)
 
     def to_json(self) -> str:
         """What `from_json` reads."""

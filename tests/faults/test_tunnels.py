@@ -83,7 +83,7 @@ def test_forwarding_that_the_other_machine_forbids(tunnels: Tunnels, faults: tup
     "gateway-ports-yes",
     OPEN,
     code="tunnel-failed",
-    facts=[HOST, "`GatewayPorts yes`", "`GatewayPorts clientspecified`", f"open {HOST} --bind 0.0.0.0 --expose"],
+    facts=[HOST, "`GatewayPorts yes`", "`GatewayPorts clientspecified`", "--bind 0.0.0.0 --expose"],
 )
 def test_a_machine_that_exposes_each_forwarded_port(tunnels: Tunnels, shown: Fault) -> None:
     tunnels.far.restart_sshd("GatewayPorts yes")

@@ -9,6 +9,7 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
+from localreg.command_line import CommandLine
 from localreg.errors import UsageError
 from localreg.output.tunnel.close import render
 from localreg.tunnels.close import close_tunnels
@@ -27,13 +28,13 @@ def close(
 ) -> None:
     """Close tunnels: that machine then listens no more."""
     if destination is not None and all_:
-        raise UsageError("HOST and --all do not go together", hint="localreg tunnel close --all")
+        raise UsageError("HOST and --all do not go together", hint=CommandLine("tunnel", "close", "--all"))
     found = list_tunnels()
     if destination is not None:
         found = [(files, status) for files, status in found if fits(status, destination)]
     elif len(found) > 1 and not all_:
         raise UsageError(
-            f"{len(found)} tunnels are open: say which to close, or all", hint="localreg tunnel close --all"
+            f"{len(found)} tunnels are open: say which to close, or all", hint=CommandLine("tunnel", "close", "--all")
         )
     close_tunnels(found)
     session_of(context).streams.show(render([status for _, status in found]))

@@ -7,6 +7,7 @@ import difflib
 import errno
 import fcntl
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Literal
 
 from localreg.clients.podman import registries_conf as conf
 from localreg.clients.podman.entries import list_marked, set_entries
+from localreg.command_line import CommandLine
 from localreg.errors import ConfigError, reason_of
 
 Scope = Literal["auto", "user", "system"]
@@ -140,7 +142,7 @@ def apply_plan(plan: Plan) -> None:
         _make_folder(target.parent)
         with _locked(target.parent):
             if conf.read_text(target, missing="") != plan.before:
-                raise ConfigError(f"`{plan.path}` was changed at the same time", hint=f"localreg {_again(plan)}")
+                raise ConfigError(f"`{plan.path}` was changed at the same time", hint=CommandLine(*_again(plan)))
             if plan.after or plan.path.is_symlink():
                 _replace(target, plan.after)
             else:
@@ -152,15 +154,15 @@ def apply_plan(plan: Plan) -> None:
 def _cure(plan: Plan, error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0 and not plan.path.is_relative_to(Path.home()):
         # What root's PATH does not have is named by its path.
-        return f'sudo "$(command -v localreg)" {_again(plan)} --scope system'
-    return f"localreg {_again(plan)} --dry-run"
+        return f'sudo "$(command -v localreg)" {shlex.join(_again(plan))} --scope system'
+    return CommandLine(*_again(plan), "--dry-run")
 
 
-def _again(plan: Plan) -> str:
+def _again(plan: Plan) -> list[str]:
     """The arguments that ask for the same, whichever engine the one who runs it sees."""
     name = [] if plan.name == "registry" else ["--name", plan.name]
     wanted = [word for place in plan.added for word in ("--location", place)] or ["--remove"]
-    return " ".join(["podman-fix", *name, *wanted])
+    return ["podman-fix", *name, *wanted]
 
 
 def _make_folder(folder: Path) -> None:

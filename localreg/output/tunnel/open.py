@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
+from localreg.command_line import CommandLine
 from localreg.output.block import block
 from localreg.output.streams import Renderings
 from localreg.output.tunnel.status import state_line, time_ago, tunnel_json
@@ -36,9 +35,9 @@ def render(status: TunnelStatus, *, already: bool = False) -> Renderings:
     )
 
 
-def close_command(spec: TunnelSpec) -> str:
+def close_command(spec: TunnelSpec) -> CommandLine:
     """The command that closes a tunnel."""
-    return f"localreg tunnel close {shlex.quote(spec.host)}"
+    return CommandLine("tunnel", "close", spec.host)
 
 
 def _headline(status: TunnelStatus, *, already: bool) -> str:

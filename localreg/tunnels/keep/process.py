@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+from localreg.command_line import CommandLine
 from localreg.errors import INTERRUPTED, TERMINATED, TunnelError
 from localreg.tunnels.files import MARK, TunnelFiles, files_of
 from localreg.tunnels.keep.program import ProgramLink
@@ -95,7 +96,7 @@ def start(arguments: Sequence[str], files: TunnelFiles, lock: int) -> int | None
         process.wait()
         raise
     if code < 0 or code in (INTERRUPTED, TERMINATED):
-        raise TunnelError("the process of the tunnel was ended before it was open", hint="localreg tunnel ls")
+        raise TunnelError("the process of the tunnel was ended before it was open", hint=CommandLine("tunnel", "ls"))
     return code
 
 

@@ -170,9 +170,8 @@ class SshLink:
         if not spec.exposed and self._output.count(ssh_words.OVERRIDDEN):
             self.close()
             raise TunnelError(
-                f"{spec.host} would let everybody who reaches it push: its sshd has `GatewayPorts yes`",
-                hint="`GatewayPorts clientspecified` there, or accept it: "
-                + replace(spec, bind="0.0.0.0", exposed=True).as_typed(),  # noqa: S104 -- named, not bound to
+                f"everyone who can reach {spec.host} could push: its sshd has `GatewayPorts yes`",
+                hint="set `GatewayPorts clientspecified` in its sshd_config, or allow it with --bind 0.0.0.0 --expose",
             )
         seen_from = Address(LOOPBACK if listens.is_wildcard else spec.bind, spec.remote_port)
         self._order("-L", f"{self._files.back}:{seen_from}")

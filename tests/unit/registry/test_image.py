@@ -120,7 +120,8 @@ def test_an_image_of_the_users_choice_is_never_replaced_by_another(
     made(engine, "2.8.3", RegistryProgram(program, "2.8.3").digest())
     with pytest.raises(RegistryUnreachableError, match=r"`example\.com/registry:3`") as caught:
         ensure(engine, notes, "example.com/registry:3")
-    assert "docker save example.com/registry:3" in str(caught.value.hint)
+    assert caught.value.hint == "localreg up --image-archive FILE"
+    assert "docker save example.com/registry:3" in caught.value.details[-1]
 
 
 def test_an_image_is_made_around_a_program_when_nothing_can_be_pulled(
@@ -169,7 +170,7 @@ def test_what_the_engine_said_stays_with_the_failure(engine: FakeEngine, notes: 
     with pytest.raises(ImageNotFoundError, match=r"\bdocker\.io\b") as caught:
         ensure(engine, notes)
     assert "`registry:2.8.3`" in caught.value.message
-    assert caught.value.details == ("manifest unknown",)
+    assert caught.value.details[0] == "manifest unknown"
 
 
 def test_a_failed_pull_says_what_can_be_done(engine: FakeEngine, notes: list[str]) -> None:

@@ -288,8 +288,8 @@ def test_the_far_side_listens_on_loopback(registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("options", "facts", "cure"),
     [
-        ({"bind": "0.0.0.0"}, ["--bind 0.0.0.0", "ci@far"], "--expose"),
-        ({"bind": "192.0.2.7"}, ["--bind 192.0.2.7", "ci@far"], "--expose"),
+        ({"bind": "0.0.0.0"}, ["--bind 0.0.0.0", "--expose", "ci@far"], "tunnel open ci@far"),
+        ({"bind": "192.0.2.7"}, ["--bind 192.0.2.7", "--expose", "ci@far"], "tunnel open ci@far"),
         ({"bind": "far", "expose": True}, ["`far`"], "--bind loopback"),
         ({"expose": True}, ["--expose", "--bind"], "--bind 0.0.0.0 --expose"),
         ({"identity": Path("/no/key")}, ["`/no/key`"], "--identity "),

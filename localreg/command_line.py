@@ -1,0 +1,37 @@
+"""A command of localreg that a person can type: what most hints are."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Self
+
+
+class CommandLine(str):
+    """A localreg command that works as typed: `CommandLine("up", "--recreate")` is `localreg up --recreate`.
+
+    Args:
+        words: What follows `localreg`, each quoted for the shell if it needs to be.
+    """
+
+    __slots__ = ("words",)
+    words: tuple[str, ...]
+
+    def __new__(cls, *words: str) -> Self:
+        """Join the words."""
+        line = super().__new__(cls, shlex.join(["localreg", *words]))
+        line.words = words
+        return line
+
+    def for_registry(self, *, engine: str | None, name: str | None) -> CommandLine:
+        """The same command for this engine and this registry, unless it names others itself.
+
+        Args:
+            engine: None for the engine that localreg chooses.
+            name: None for the registry of the usual name.
+        """
+        if self.words[-1:] == ("--help",):
+            return self
+        has = {word.partition("=")[0] for word in self.words}
+        options = {"--engine": engine, "--name": name}
+        missing = [(option, value) for option, value in options.items() if value is not None and option not in has]
+        return CommandLine(*(word for pair in missing for word in pair), *self.words)

@@ -35,9 +35,10 @@ The number is the exit code. Only `localreg.cli.app.main` catches them.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C; nothing is said then."""
@@ -67,6 +68,17 @@ class LocalregError(Exception):
         self.message = message
         self.hint = hint
         self.details = tuple(details)
+
+    def with_(
+        self, *, message: str | None = None, hint: str | None = None, details: Sequence[str] | None = None
+    ) -> Self:
+        """A new error like this one, with other words where they are given: an error that was caught stays as it is."""
+        other = copy.copy(self)
+        other.message = message or self.message
+        other.args = (other.message,)
+        other.hint = hint or self.hint
+        other.details = self.details if details is None else tuple(details)
+        return other
 
 
 class InternalError(LocalregError):

@@ -150,8 +150,8 @@ def _repository(request: Request, folder: str) -> str:
         reference = parse_reference(request.repository)
     except InvalidReferenceError as exc:
         # Which part, and of what, is said; what to type is the whole command.
-        exc.hint = replace(request, repository=_suggestion(request.repository) or "app").as_command()
-        raise
+        meant = replace(request, repository=_suggestion(request.repository) or "app")
+        raise exc.with_(hint=meant.as_command()) from exc
     if reference.tag or reference.digest:
         raise UsageError(
             f"`{request.repository}` has a tag or a digest; the pipeline gives the commit for a tag, and `latest`",

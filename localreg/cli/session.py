@@ -64,11 +64,14 @@ class Session:
 
     def completed(self, error: LocalregError) -> LocalregError:
         """An error whose hint can be typed as it is: for the engine and the registry that were named."""
-        if isinstance(error.hint, CommandLine):
-            engine = None if self.engine == "auto" else self.engine
-            name = None if self.name == DEFAULT_NAME else self.name
-            error.hint = error.hint.for_registry(engine=engine, name=name)
-        return error
+        if not isinstance(error.hint, CommandLine):
+            return error
+        engine = None if self.engine == "auto" else self.engine
+        name = None if self.name == DEFAULT_NAME else self.name
+        completed = error.with_(hint=error.hint.for_registry(engine=engine, name=name))
+        # `--debug` shows where it comes from.
+        completed.__cause__ = error
+        return completed
 
     @contextlib.contextmanager
     def selection(self) -> Iterator[Selection]:

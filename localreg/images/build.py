@@ -14,14 +14,7 @@ from stat import S_ISDIR
 from localreg.command_line import CommandLine
 from localreg.engines.build import Builder, BuildRequest, Outcome
 from localreg.engines.port import Engine
-from localreg.errors import (
-    BuildFailedError,
-    EngineError,
-    InvalidReferenceError,
-    LocalregError,
-    UsageError,
-    reason_of,
-)
+from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError, reason_of
 from localreg.images.push import push_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred
 from localreg.oci.reference import looks_like_image_id, parse_reference, registry_reference
@@ -203,8 +196,8 @@ def told_that_it_is_built(plan: Sequence[Transfer], *, command: str) -> Iterator
         yield
     except LocalregError as exc:
         push = f"{command} push {' '.join(str(transfer.reference) for transfer in plan)}"
-        exc.details = (*exc.details, f"the image is built: when the registry is back, `{push}` is enough")
-        raise
+        built = f"the image is built: when the registry is back, `{push}` is enough"
+        raise exc.with_(details=[*exc.details, built]) from exc
 
 
 def push_built(

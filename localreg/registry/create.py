@@ -112,7 +112,7 @@ def _await(engine: Engine, registry: Registry, request: UpRequest, spec: Contain
         if spec.remove_when_stopped and not exc.details:
             # Its log went with it.
             engine.remove_container(registry.container.id)
-            exc.details = last_words(engine, replace(spec, remove_when_stopped=False))
+            raise exc.with_(details=last_words(engine, replace(spec, remove_when_stopped=False))) from exc
         raise
 
 

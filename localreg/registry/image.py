@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -170,10 +169,8 @@ def _make(engine: Engine, failure: LocalregError, notify: Callable[[str], None])
 
 def _explained(failure: LocalregError, image: str) -> LocalregError:
     """The pull's own failure, with what can be done about it."""
-    explained = copy.copy(failure)
-    explained.message = f"cannot pull `{image}`: {failure.message}"
-    explained.args = (explained.message,)
-    if failure.hint is None:
-        explained.hint = CommandLine("up", "--image-archive", "FILE")
-        explained.details += (f"`docker save {image} -o FILE` makes such an archive on a machine that has the image",)
-    return explained
+    explained = failure.with_(message=f"cannot pull `{image}`: {failure.message}")
+    if failure.hint is not None:
+        return explained
+    how = f"`docker save {image} -o FILE` makes such an archive on a machine that has the image"
+    return explained.with_(hint=CommandLine("up", "--image-archive", "FILE"), details=[*failure.details, how])

@@ -63,10 +63,10 @@ def render() -> str:
     )
     lines += [".SH ENVIRONMENT", *_terms(_table(_REFERENCE / "environment.md"))]
     files = _REFERENCE / "files.md"
-    lines += [".SH FILES", ".SS What it writes", *_terms((file, f"By {by}.") for file, by, _ in _table(files))]
+    lines += [".SH FILES", ".SS What it writes", *_terms((file, f"Written by {by}.") for file, by, _ in _table(files))]
     lines += [
         ".SS What it reads",
-        *_terms((file, f"For {use}.") for file, use in _table(files, below="## What it reads")),
+        *_terms((file, f"Read for: {use}.") for file, use in _table(files, below="## What it reads")),
     ]
     lines += [".SH EXAMPLES", *_examples(program.epilog)]
     return _HEAD + "\n".join(lines) + "\n" + _TAIL

@@ -164,3 +164,17 @@ def test_every_page_is_named_on_the_first() -> None:
     first = (ROOT / "docs/index.md").read_text()
     pages = [path.relative_to(ROOT / "docs") for path in (ROOT / "docs").glob("*/*.md")]
     assert [str(page) for page in pages if f"({page})" not in first] == []
+
+
+def test_the_readme_has_the_table_of_supported_releases() -> None:
+    page = (ROOT / "docs/reference/support.md").read_text()
+    table = re.search(r"^(?:\|.*\n)+", page, re.MULTILINE)
+    assert table
+    assert table[0] in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_the_cells_of_tables_are_short(page: Path) -> None:
+    rows = [line for line in page.read_text().splitlines() if line.startswith("|")]
+    cells = [cell for row in rows for cell in row.strip("|").split(" | ")]
+    assert [cell for cell in cells if len(cell.split()) > 25] == []

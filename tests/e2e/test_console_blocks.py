@@ -49,7 +49,7 @@ def steady(text: str) -> str:
     return text.strip()
 
 
-def run_all(bed: Bed, commands: list[Command]) -> None:
+def run_all(bed: Bed, folder: Path, commands: list[Command]) -> None:
     environment = {"LOCALREG_ENGINE": bed.engine, "LOCALREG_FORMAT": "table", "COLUMNS": "100"}
     for command in commands:
         if command.line.endswith(" -f"):
@@ -58,7 +58,7 @@ def run_all(bed: Bed, commands: list[Command]) -> None:
                 assert process.stdout is not None
                 assert process.stdout.readline()
             continue
-        result = bed.run("bash", "-c", f"{command.line} 2>&1", env=environment)
+        result = bed.run("bash", "-c", f"cd {folder}; {{ {command.line}; }} 2>&1", env=environment)
         assert result.returncode == 0, f"$ {command.line}\n{result.stdout}"
         if command.output:
             assert steady(result.stdout) == steady("\n".join(command.output)), f"$ {command.line}"
@@ -67,10 +67,10 @@ def run_all(bed: Bed, commands: list[Command]) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_on_docker(docker: Bed, folder: Path, page: Path) -> None:
     docker.add_image("ansible-playbook:latest", folder)
-    run_all(docker, commands_of(page, podman=False))
+    run_all(docker, folder, commands_of(page, podman=False))
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page, podman=True)], ids=lambda page: page.name)
 def test_on_podman(podman: Bed, folder: Path, page: Path) -> None:
-    podman.add_image("localhost:5000/alpine:latest", folder)
-    run_all(podman, commands_of(page, podman=True))
+    podman.add_image("alpine:latest", folder)
+    run_all(podman, folder, commands_of(page, podman=True))

@@ -7,6 +7,7 @@ from beds import Distribution
 from registry_writer import Writer
 
 from localreg.content.ls import ListedImage, list_images
+from localreg.errors import LocalregError, RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import DOCKER_INDEX, OCI_INDEX, OCI_MANIFEST
 
@@ -117,9 +118,12 @@ def test_a_tag_whose_config_is_lost_is_marked_and_the_rest_shows(
     writer.image("app", "whole")
     blobs = distribution.root / "docker/registry/v2/blobs/sha256"
     (config,) = (path for path in blobs.rglob("data") if path.stat().st_size < 200 and b"arm64" in path.read_bytes())
+    digest = f"sha256:{config.parent.name}"
     config.unlink()
     bad, good = rows(distribution)
     assert (bad.tag, good.tag) == ("lost", "whole")
-    assert bad.error is not None
-    assert ("broke off" in bad.error) is cached
+    assert digest in str(bad.error)
     assert good.error is None
+    with RegistryClient(distribution.base_url) as client, pytest.raises(LocalregError) as caught:
+        client.get_blob("app", digest)
+    assert type(caught.value) is (RegistryError if cached else RepositoryNotFoundError)

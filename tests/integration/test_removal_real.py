@@ -88,7 +88,7 @@ def test_the_last_tag_empties_the_repository(client: RegistryClient, writer: Wri
 def test_a_tag_that_moved_on_is_left_alone(client: RegistryClient, writer: Writer) -> None:
     before = str(writer.image("app", "1")["digest"])
     after = str(writer.image("app", "1", architecture="arm64")["digest"])
-    with pytest.raises(ConflictError, match=f"names {after} by now"):
+    with pytest.raises(ConflictError, match=after):
         untag(client, "app", "1", digest=before)
     assert client.get_manifest("app", "1").digest == after
     untag(client, "app", "1", digest=after)
@@ -112,6 +112,6 @@ def test_a_deletion_that_fails_gives_the_tag_back(
     distribution: Distribution, client: RegistryClient, writer: Writer
 ) -> None:
     digest = same(writer, "app", "1", "2")
-    with RefusedClient(distribution.base_url) as refused, pytest.raises(RegistryError, match="no"):
+    with RefusedClient(distribution.base_url) as refused, pytest.raises(RegistryError, match=r"^no app@sha256:"):
         untag(refused, "app", "1")
     assert client.get_manifest("app", "1").digest == digest

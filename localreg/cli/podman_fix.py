@@ -15,11 +15,12 @@ from localreg.clients.podman.check import ask_podman
 from localreg.clients.podman.drop_in import Plan, Scope, apply_plan, plan_fix
 from localreg.clients.podman.machine import fix_machine
 from localreg.command_line import CommandLine
-from localreg.errors import EngineUnavailableError, InvalidReferenceError, UsageError
-from localreg.oci.reference import parse_reference
+from localreg.errors import EngineUnavailableError, UsageError
+from localreg.oci.reference import find_reference
 from localreg.output.podman_fix import render
 from localreg.output.streams import Renderings
-from localreg.registry.container import CONTAINER_PORT, Registry, find_registry
+from localreg.registry.container import Registry, find_registry
+from localreg.registry.defaults import DEFAULT_PORT
 from localreg.system.address import LAST_PORT
 
 app = command_app()
@@ -70,12 +71,9 @@ def _warn(session: Session, plan: Plan) -> None:
 
 def _checked(place: str) -> str:
     host, _, port = place.rpartition(":")
-    try:
-        is_named = host != "" and parse_reference(f"{place}/x").registry == place
-    except InvalidReferenceError:
-        is_named = False
-    if not is_named or not 0 < int(port) <= LAST_PORT:
-        raise UsageError(f"`{place}` is no HOST:PORT", hint=CommandLine("podman-fix", "--location", "localhost:5000"))
+    named = find_reference(f"{place}/x") if host else None
+    if named is None or named.registry != place or not 0 < int(port) <= LAST_PORT:
+        raise UsageError(f"`{place}` is not HOST:PORT", hint=CommandLine("podman-fix", "--location", "localhost:5000"))
     return place
 
 
@@ -90,6 +88,5 @@ def _locations(session: Session) -> list[str]:
 
 
 def _both_names(registry: Registry | None) -> list[str]:
-    location = (registry.location if registry else None) or f"localhost:{CONTAINER_PORT}"
-    host, _, port = location.rpartition(":")
-    return [location, f"127.0.0.1:{port}"] if host == "localhost" else [location]
+    location = (registry.location if registry else None) or f"localhost:{DEFAULT_PORT}"
+    return [location, location.replace("localhost", "127.0.0.1")] if location.startswith("localhost:") else [location]

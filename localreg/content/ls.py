@@ -54,6 +54,25 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class _Pattern:
+    """What to list."""
+
+    repository: str
+    tag: str | None
+    """None for every tag."""
+    is_glob: bool
+
+    def __str__(self) -> str:
+        return self.repository if self.tag is None else f"{self.repository}:{self.tag}"
+
+    def fits(self, repository: str, tag: str | None = None) -> bool:
+        """Whether it takes in a repository, and a tag of it."""
+        if not fnmatchcase(repository, self.repository):
+            return False
+        return tag is None or self.tag is None or fnmatchcase(tag, self.tag)
+
+
+@dataclass(frozen=True, slots=True)
 class _Content:
     """What a manifest or an index comes to."""
 
@@ -81,8 +100,8 @@ def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
         RegistryError: the registry cannot be asked at all; a single tag that cannot be read is a row with an error.
     """
     wanted = [_read_pattern(pattern) for pattern in patterns]
-    exact = [pattern for pattern in wanted if not _is_glob(pattern)]
-    named = {pattern.partition(":")[0] for pattern in exact}
+    exact = [pattern for pattern in wanted if not pattern.is_glob]
+    named = {pattern.repository for pattern in exact}
     # What is named is not looked for in the catalog, which may be long.
     only_named = bool(wanted) and len(exact) == len(wanted)
     names = sorted(named if only_named else named.union(_crawl(client, wanted)))
@@ -100,44 +119,35 @@ def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
             (repository, tag)
             for repository, found in zip(names, pool.map(tags_of, names), strict=True)
             for tag in found
-            if not wanted or any(_matches(pattern, repository, tag) for pattern in wanted)
+            if not wanted or any(pattern.fits(repository, tag) for pattern in wanted)
         ]
         missing = tuple(
-            pattern for pattern in exact if not any(_matches(pattern, repository, tag) for repository, tag in tags)
+            str(pattern) for pattern in exact if not any(pattern.fits(repository, tag) for repository, tag in tags)
         )
         rows = pool.map(reader.row, *zip(*tags, strict=True)) if tags else ()
         return Listing(tuple(row for row in rows if row is not None), missing)
 
 
-def _is_glob(pattern: str) -> bool:
-    return any(character in pattern for character in "*?[")
+def _is_glob(text: str) -> bool:
+    return any(character in text for character in "*?[")
 
 
-def _read_pattern(pattern: str) -> str:
-    """Without the registry in front; what has nothing to fill in has to be a reference."""
-    first, slash, rest = pattern.partition("/")
+def _read_pattern(text: str) -> _Pattern:
+    """Leave out the registry; a pattern without wildcards must be a reference."""
+    first, slash, rest = text.partition("/")
     names_registry = slash and (first == "localhost" or (any(mark in first for mark in ":.") and "*" not in first))
-    wanted = rest if names_registry else pattern
+    wanted = rest if names_registry else text
     if _is_glob(wanted):
-        return wanted
-    named = parse_reference(pattern)
+        repository, colon, tag = wanted.partition(":")
+        return _Pattern(repository, tag if colon else None, is_glob=True)
+    named = parse_reference(text)
     if named.digest is not None:
-        raise InvalidReferenceError(f"`{pattern}` names a digest; a listing is of repositories and tags")
-    path = registry_reference(named, registry="").repository
-    return f"{path}:{named.tag}" if named.tag else path
+        raise InvalidReferenceError(f"`{text}` names a digest; a listing is of repositories and tags")
+    return _Pattern(registry_reference(named, registry="").repository, named.tag, is_glob=False)
 
 
-def _crawl(client: RegistryClient, wanted: Sequence[str]) -> set[str]:
-    return {
-        name
-        for name in client.iter_repositories()
-        if not wanted or any(fnmatchcase(name, pattern.partition(":")[0]) for pattern in wanted)
-    }
-
-
-def _matches(pattern: str, repository: str, tag: str) -> bool:
-    name, colon, tag_pattern = pattern.partition(":")
-    return fnmatchcase(repository, name) and (not colon or fnmatchcase(tag, tag_pattern))
+def _crawl(client: RegistryClient, wanted: Sequence[_Pattern]) -> set[str]:
+    return {name for name in client.iter_repositories() if not wanted or any(pattern.fits(name) for pattern in wanted)}
 
 
 class _Reader:

@@ -17,7 +17,7 @@ from localreg.engines.port import Engine
 from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError, reason_of
 from localreg.images.push import push_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred
-from localreg.oci.reference import looks_like_image_id, parse_reference, registry_reference
+from localreg.oci.reference import looks_like_image_id, parse_reference
 from localreg.registry.container import Registry
 
 _STDIN = "-"
@@ -131,10 +131,9 @@ def plan_build(
         )
     if _is_local(request) and request.file is None:
         _check_recipe(builder, request)
-    location = registry.get_location()
     planned: dict[str, Transfer] = {}
     for name in names:
-        reference = registry_reference(parse_reference(name), registry=location)
+        reference = registry.reference_of(parse_reference(name))
         planned.setdefault(str(reference), Transfer(name, reference))
     return tuple(planned.values())
 
@@ -218,7 +217,7 @@ def push_built(
     """
     built = str(transfer.reference)
     _check_built(engine, transfer, image_id)
-    reference = registry_reference(transfer.reference, registry=registry.get_location())
+    reference = registry.reference_of(transfer.reference)
     pushed = push_image(engine, registry, Transfer(built, reference), on_progress=on_progress)
     return replace(pushed, source=transfer.source)
 

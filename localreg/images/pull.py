@@ -7,7 +7,7 @@ from dataclasses import replace
 from localreg.engines.port import Engine
 from localreg.errors import InvalidReferenceError
 from localreg.images.transfer import OnProgress, Transfer, Transferred, find_digest, pull_steps
-from localreg.oci.reference import Reference, parse_reference, registry_reference
+from localreg.oci.reference import Reference, parse_reference
 from localreg.registry.container import Registry
 
 
@@ -17,7 +17,7 @@ def plan_pull(registry: Registry, reference: str) -> Transfer:
     Raises:
         InvalidReferenceError: a name that the grammar does not accept.
     """
-    return Transfer(reference, registry_reference(parse_reference(reference), registry=registry.get_location()))
+    return Transfer(reference, registry.reference_of(parse_reference(reference)))
 
 
 def pull_image(

@@ -9,7 +9,7 @@ from localreg.engines.port import Engine
 from localreg.engines.values import Image
 from localreg.errors import ImageNotFoundError, InvalidReferenceError, UsageError
 from localreg.images.transfer import Transfer
-from localreg.oci.reference import looks_like_image_id, parse_reference, registry_reference
+from localreg.oci.reference import find_reference, looks_like_image_id, parse_reference
 from localreg.registry.container import Registry
 
 
@@ -52,7 +52,7 @@ def plan_tag(
     named = parse_reference(destination or image)
     if named.digest is not None and destination is not None:
         raise InvalidReferenceError(f"`{destination}` names a digest; an image is pushed to a tag")
-    return Transfer(image, registry_reference(named, registry=registry.get_location()))
+    return Transfer(image, registry.reference_of(named))
 
 
 def _is_id_of(text: str, image: Image) -> bool:
@@ -60,11 +60,8 @@ def _is_id_of(text: str, image: Image) -> bool:
     hexadecimal = text.removeprefix("sha256:")
     if not image.id.removeprefix("sha256:").startswith(hexadecimal):
         return False
-    return not any(_last_part(reference) == text for reference in image.references)
-
-
-def _last_part(reference: str) -> str:
-    return reference.rpartition("/")[2].partition("@")[0].partition(":")[0]
+    names = filter(None, map(find_reference, image.references))
+    return not any(name.basename == text for name in names)
 
 
 def _absent(engine: Engine, image: str) -> ImageNotFoundError:

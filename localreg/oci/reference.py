@@ -24,7 +24,6 @@ _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}|[0-9a-f]{64}", re.ASCII)
 
 _HUB = "docker.io"
 _HUB_DOMAINS = frozenset({_HUB, "index.docker.io", "registry-1.docker.io"})
-_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,16 @@ class Reference:
     """The repository within the registry."""
     tag: str | None = None
     digest: str | None = None
+
+    @property
+    def host(self) -> str:
+        """The registry's host, without port and brackets; empty if no registry is named."""
+        return re.sub(r":[0-9]+\Z", "", self.registry or "").strip("[]")
+
+    @property
+    def basename(self) -> str:
+        """The last component of the repository."""
+        return self.repository.rpartition("/")[2]
 
     def __str__(self) -> str:
         name = f"{self.registry}/{self.repository}" if self.registry else self.repository
@@ -72,6 +81,14 @@ def parse_reference(text: str) -> Reference:
     if len(path) > _PATH_LENGTH:
         raise InvalidReferenceError(f"the repository in `{text}` is longer than {_PATH_LENGTH} characters")
     return Reference(domain, path, tag, digest if at else None)
+
+
+def find_reference(text: str) -> Reference | None:
+    """Take a reference apart; None if the grammar does not accept it."""
+    try:
+        return parse_reference(text)
+    except InvalidReferenceError:
+        return None
 
 
 def _split_domain(name: str) -> tuple[str | None, str]:
@@ -118,7 +135,7 @@ def looks_like_image_id(text: str) -> bool:
 
 
 def registry_reference(image: Reference, *, registry: str) -> Reference:
-    """What an image is called in a registry: whatever host it names is replaced, the rest stays.
+    """The reference of an image in a registry: the registry that it names is replaced.
 
     Args:
         image: Any reference; `docker.io/library/` and Podman's `localhost/` go too.
@@ -131,9 +148,8 @@ def registry_reference(image: Reference, *, registry: str) -> Reference:
     path = image.repository
     if image.registry in _HUB_DOMAINS:
         path = path.removeprefix("library/")
-    domain = image.registry if image.registry is not None and _is_same(image.registry, registry) else registry
     tag = None if image.digest else image.tag or "latest"
-    return replace(image, registry=domain, repository=path, tag=tag)
+    return replace(image, registry=registry, repository=path, tag=tag)
 
 
 def qualified(reference: Reference) -> Reference:
@@ -143,12 +159,3 @@ def qualified(reference: Reference) -> Reference:
         domain, path = _HUB, path if "/" in path else f"library/{path}"
     tag = reference.tag if reference.tag or reference.digest else "latest"
     return Reference(domain, path, tag, reference.digest)
-
-
-def _is_same(domain: str, registry: str) -> bool:
-    """Both spell the same registry: loopback has several names."""
-    if domain == registry:
-        return True
-    host, _, port = domain.rpartition(":")
-    registry_host, _, registry_port = registry.rpartition(":")
-    return port == registry_port and {host, registry_host} <= _LOOPBACK_HOSTS

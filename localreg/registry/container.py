@@ -21,7 +21,7 @@ from localreg.engines.values import (
     VolumeMount,
 )
 from localreg.errors import ConflictError, ContainerNotFoundError, RegistryUnreachableError, UsageError
-from localreg.oci.reference import Reference
+from localreg.oci.reference import Reference, registry_reference
 from localreg.registry.options import RegistryOptions
 from localreg.system.address import Address
 
@@ -107,6 +107,20 @@ class Registry:
             for port in self.container.ports
             if port.container_port == self.published.container_port
         )
+
+    def reference_of(self, image: Reference) -> Reference:
+        """The complete reference of an image in this registry.
+
+        It begins with the registry's location. If the image names this registry by another loopback address, that
+        stays: engines take it as well.
+
+        Raises:
+            ConflictError: no port is published.
+        """
+        location, named = self.get_location(), image.registry
+        if named is not None and Address(image.host, 0).is_loopback and self.is_named_by(named):
+            location = named
+        return registry_reference(image, registry=location)
 
     @property
     def speaks_plain_http(self) -> bool:

@@ -141,15 +141,13 @@ def _find_made(engine: Engine, notify: Callable[[str], None]) -> str | None:
 
 
 def _version_of(name: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", name.rpartition(":")[2])))
+    return tuple(map(int, re.findall(r"\d+", parse_reference(name).tag or "")))
 
 
 def _pull(engine: Engine, image: str, on_progress: Callable[[Progress], None]) -> RegistryImage:
     # With the registry that Docker means by a short name; Podman would have to ask.
     reference = qualified(parse_reference(image))
-    # Without its port, and an IPv6 address without its brackets.
-    host = re.sub(r":\d+\Z", "", reference.registry or "").strip("[]")
-    for step in engine.pull_image(str(reference), plain_http=Address(host, 0).is_loopback):
+    for step in engine.pull_image(str(reference), plain_http=Address(reference.host, 0).is_loopback):
         on_progress(step)
     return RegistryImage(str(reference), ImageSource.PULLED)
 

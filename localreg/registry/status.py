@@ -9,6 +9,7 @@ from localreg.engines.port import Engine
 from localreg.engines.values import ContainerState, EngineInfo, Image
 from localreg.errors import LocalregError
 from localreg.oci.ping import is_ready
+from localreg.oci.reference import find_reference
 from localreg.registry.container import Registry, find_registry
 
 
@@ -60,8 +61,9 @@ def registry_version(engine: Engine, registry: Registry) -> str | None:
     labelled = (image.labels if image else {}).get("org.opencontainers.image.version")
     if labelled:
         return labelled.partition("+")[0]
-    tag = registry.container.image.rpartition("/")[2].partition("@")[0].partition(":")[2]
-    return tag if tag[:1].isdigit() else None
+    reference = find_reference(registry.container.image)
+    tag = reference.tag if reference else None
+    return tag if tag and tag[0].isdigit() else None
 
 
 def _health(registry: Registry) -> Health:
@@ -108,4 +110,5 @@ def find_registry_named_by(engine: Engine, host: str) -> SeenRegistry | None:
 
 
 def _has_registrys_image(registry: Registry) -> bool:
-    return registry.container.image.partition("@")[0].rpartition("/")[2].partition(":")[0] == "registry"
+    reference = find_reference(registry.container.image)
+    return reference is not None and reference.basename == "registry"

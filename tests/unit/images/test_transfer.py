@@ -15,7 +15,7 @@ from localreg.engines.values import AnonymousMount, ContainerSpec, EngineInfo, I
 from localreg.errors import EngineError
 from localreg.images import watchdog
 from localreg.images.transfer import push_steps
-from localreg.oci.reference import parse_reference, registry_reference
+from localreg.oci.reference import parse_reference
 from localreg.registry.container import Registry
 from localreg.system.address import Address
 
@@ -93,7 +93,7 @@ def steps_of(engine: StandingEngine, fake: FakeRegistry) -> Iterator[Progress]:
         ContainerSpec("registry", "registry:2.8.3", 5000, address, AnonymousMount("/data"))
     )
     registry = Registry(container)
-    reference = registry_reference(parse_reference("app:1"), registry=registry.get_location())
+    reference = registry.reference_of(parse_reference("app:1"))
     engine.add_image(str(reference))
     engine.registries[registry.get_location()] = {}
     return push_steps(engine, registry, reference)

@@ -100,6 +100,24 @@ def test_each_port_that_the_registry_is_published_on_names_it() -> None:
     assert numbers == [5007, 5008]
 
 
+@pytest.mark.parametrize(
+    ("bound", "image", "complete"),
+    [
+        ("127.0.0.1", "app:1", "localhost:5000/app:1"),
+        ("127.0.0.1", "127.0.0.1:5000/app", "127.0.0.1:5000/app:latest"),
+        ("127.0.0.1", "[::1]:5000/app:1", "localhost:5000/app:1"),
+        ("", "[::1]:5000/app:1", "[::1]:5000/app:1"),
+        ("", f"{socket.gethostname()}:5000/app:1", "localhost:5000/app:1"),
+        ("127.0.0.2", "localhost:5000/app:1", "127.0.0.2:5000/app:1"),
+        ("127.0.0.1", "localhost:5001/app:1", "localhost:5000/app:1"),
+        ("127.0.0.1", "ghcr.io/app:1", "localhost:5000/app:1"),
+    ],
+)
+def test_an_image_keeps_a_loopback_address_of_this_registry(bound: str, image: str, complete: str) -> None:
+    registry = Registry(container_with(FakeEngine(), published_port(5000, bound, 5000, LOCAL)))
+    assert str(registry.reference_of(parse_reference(image))) == complete
+
+
 def test_a_reference_keeps_the_address_that_it_names_this_registry_by() -> None:
     registry = Registry(container_with(FakeEngine(), published_port(5000, "127.0.0.1", 5000, LOCAL)))
     assert host_of(registry, parse_reference("app:1")) == "localhost:5000"

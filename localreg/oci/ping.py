@@ -6,7 +6,7 @@ import http.client
 from email.message import Message
 from urllib.parse import urlsplit
 
-from localreg.system.deadline import with_deadline
+from localreg.oci.deadline import with_deadline
 
 ASK_SECONDS = 2.0
 """How long a registry may take to say that it is one."""
@@ -33,7 +33,6 @@ def is_registry(connection: http.client.HTTPConnection) -> bool:
     """
     try:
         connection.connect()
-        # A byte now and then does not hold us for ever.
         connection.sock = with_deadline(connection.sock)
         connection.request("GET", "/v2/")
         answer = connection.getresponse()

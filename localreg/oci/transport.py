@@ -9,11 +9,12 @@ from http import HTTPStatus
 from typing import Any
 
 import urllib3
+import urllib3.connection
 import urllib3.exceptions
 
 from localreg.command_line import CommandLine
 from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
-from localreg.oci.deadline import DeadlineConnection
+from localreg.oci.deadline import with_deadline
 from localreg.oci.manifest import UNREADABLE
 
 _CHUNK = 64 << 10
@@ -29,6 +30,15 @@ class Answer:
     status: int
     headers: Any
     body: bytes
+
+
+class _Connection(urllib3.connection.HTTPConnection):
+    """Its read time-out is for a whole answer."""
+
+    def connect(self) -> None:
+        """Connect, then count."""
+        super().connect()
+        self.sock = with_deadline(self.sock)
 
 
 class Transport:
@@ -51,7 +61,7 @@ class Transport:
             timeout=urllib3.Timeout(connect=min(timeout, 5.0), read=timeout),
             retries=False,
         )
-        self._pool.ConnectionCls = DeadlineConnection
+        self._pool.ConnectionCls = _Connection
 
     def close(self) -> None:
         """Close the connections."""

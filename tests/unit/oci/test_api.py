@@ -108,7 +108,7 @@ def test_the_time_is_for_one_answer_not_for_the_connection(
     registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("localreg.system.deadline.time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr("localreg.oci.deadline.time", SimpleNamespace(monotonic=lambda: now))
     registry.tags = {"app": {}}
     with RegistryClient(registry.base_url, timeout=30, connections=1) as client:
         for _ in range(3):

@@ -93,8 +93,6 @@ class PublishedPort:
     container_port: int
     bound: Address
     """What it is bound to, on the machine that the engine runs on; may be a wildcard."""
-    from_engine: Address
-    """How the engine itself reaches it."""
     from_host: Address | None
     """How this machine reaches it; None where it cannot (the loopback of a remote engine)."""
 

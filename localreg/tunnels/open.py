@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from localreg.command_line import CommandLine
 from localreg.errors import UsageError
 from localreg.registry.container import Registry
-from localreg.system.address import LAST_PORT, Address
+from localreg.system.address import Address
 from localreg.tunnels.spec import LOOPBACK, LogSource, TunnelSpec
 from localreg.tunnels.ssh.options import OURS
 
@@ -141,17 +141,6 @@ def plan_program(registry: Registry, log: LogSource | None, *, command: str, pro
         probe_url=probe_url,
         log=log,
     )
-
-
-def check_port(port: int) -> int:
-    """Refuse what is no port.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if not 0 < port <= LAST_PORT:
-        raise UsageError(f"{port} is no port: it is a number from 1 to {LAST_PORT}", hint="--remote-port 5000")
-    return port
 
 
 def _bind_address(bind: str) -> str:

@@ -24,13 +24,12 @@ def published_port(container_port: int, host_ip: str, host_port: int, endpoint: 
         endpoint: Where the engine answers.
     """
     bound = Address(host_ip or "0.0.0.0", host_port)  # noqa: S104 -- what the engine did, told as it is
-    near = Address("::1" if host_ip == "::" else "127.0.0.1", host_port) if bound.is_wildcard else bound
-    return PublishedPort(container_port, bound, from_engine=near, from_host=_from_host(bound, near, endpoint))
+    return PublishedPort(container_port, bound, from_host=_from_host(bound, endpoint))
 
 
-def _from_host(bound: Address, near: Address, endpoint: Endpoint) -> Address | None:
+def _from_host(bound: Address, endpoint: Endpoint) -> Address | None:
     if not endpoint.is_remote:
-        return near
+        return Address("::1" if bound.host == "::" else "127.0.0.1", bound.port) if bound.is_wildcard else bound
     if bound.is_loopback:
         return None
     return Address(urlsplit(endpoint.url).hostname or "", bound.port) if bound.is_wildcard else bound

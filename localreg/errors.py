@@ -6,8 +6,8 @@
     │   ├── BuildFailedError        1   the builder ended with an error
     │   └── BuilderMissingError     1   the program that builds, or a part of it, is not installed
     ├── TunnelError                 1   the way to another machine could not be opened, or broke
-    │   └── HostKeyError            1   the other machine's key is unknown, or not the one that is known
-    ├── UsageError                  2   options that do not go together, or a value that is none
+    │   └── HostKeyError            1   the other machine's host key is unknown or has changed
+    ├── UsageError                  2   invalid options or arguments
     │   ├── InvalidReferenceError   2   not an image reference
     │   └── InvalidArchiveError     2   a file that is not an image archive
     ├── EngineUnavailableError      3   no engine answered, with a reason for each
@@ -16,16 +16,16 @@
     │   ├── ImageNotFoundError      4
     │   └── RepositoryNotFoundError 4   a repository, tag or digest that the registry does not have
     ├── ConflictError               5
-    │   ├── NameTakenError          5   a container of that name is there already
+    │   ├── NameTakenError          5   another container has that name
     │   ├── PortTakenError          5
     │   ├── NotOursError            5   localreg did not create it
     │   ├── OptionsDifferError      5   the registry runs with other options
     │   ├── InUseError              5   a volume that a container still uses
     │   ├── AmbiguousEngineError    5   two engines hold the registry
-    │   └── OtherRegistryError      5   a reference that names another registry of this machine
-    ├── RegistryError               6   the registry answered an error, or something that is no answer
+    │   └── OtherRegistryError      5   a reference names another registry on this machine
+    ├── RegistryError               6   the registry returned an error, or an invalid response
     │   ├── RegistryUnreachableError 6
-    │   ├── DeleteDisabledError     6   the registry was started without the permission to delete
+    │   ├── DeleteDisabledError     6   deleting is disabled in the registry
     │   └── RegistryNotReadyError   6
     ├── ConfigError                 7   a configuration file
     └── InternalError               70  a bug in localreg
@@ -41,23 +41,23 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 INTERRUPTED = 130
-"""The exit code after Ctrl-C; nothing is said then."""
+"""The exit code after Ctrl-C, without a message."""
 TERMINATED = 143
 """The exit code after SIGTERM, and after SIGHUP."""
 
 
 def reason_of(error: OSError) -> str:
-    """The system's reason for an error, in lower case: what follows the colon in a message."""
+    """The system's reason for an error, in lower case, to follow a colon in a message."""
     return (error.strerror or str(error)).lower()
 
 
 class LocalregError(Exception):
-    """The root: a message in the user's words, and what to do about it.
+    """The root of all errors: a message in the user's words, and what to do.
 
     Args:
         message: One sentence, lower case, no full stop, literals in backticks.
-        hint: A command that cures it, a `CommandLine` if it is ours; or one sentence if no command does.
-        details: Further lines: an engine's own words, a log's last lines.
+        hint: The command that fixes it, a `CommandLine` if that is localreg's, or one sentence if no command does.
+        details: More lines, such as the engine's own message or the end of a log.
     """
 
     code: ClassVar[str] = "error"
@@ -72,7 +72,7 @@ class LocalregError(Exception):
     def with_(
         self, *, message: str | None = None, hint: str | None = None, details: Sequence[str] | None = None
     ) -> Self:
-        """A new error like this one, with other words where they are given: an error that was caught stays as it is."""
+        """A copy with another message, hint or details. A caught error is never changed."""
         other = copy.copy(self)
         other.message = message or self.message
         other.args = (other.message,)
@@ -82,7 +82,7 @@ class LocalregError(Exception):
 
 
 class InternalError(LocalregError):
-    """A bug in localreg: something that nobody thought of."""
+    """A bug in localreg."""
 
     code = "internal-error"
     exit_code = 70
@@ -95,19 +95,19 @@ class EngineError(LocalregError):
 
 
 class EngineLostError(EngineError):
-    """The engine had answered, then the connection broke or it fell silent."""
+    """The connection to the engine broke, or the engine stopped responding."""
 
     code = "engine-lost"
 
 
 class BuildFailedError(EngineError):
-    """The builder said why, and ended with another code than 0."""
+    """The builder failed; its own output says why."""
 
     code = "build-failed"
 
 
 class BuilderMissingError(EngineError):
-    """The engine is there, and the program that builds with it is not."""
+    """The engine's builder is not installed."""
 
     code = "builder-missing"
 
@@ -119,20 +119,20 @@ class TunnelError(LocalregError):
 
 
 class HostKeyError(TunnelError):
-    """The other machine's key is not known, or another one is: a person has to look at it."""
+    """The other machine's host key is unknown or has changed; a person must check it."""
 
     code = "host-key"
 
 
 class UsageError(LocalregError):
-    """Options or arguments that make no sense, alone or together."""
+    """Invalid options or arguments."""
 
     code = "usage"
     exit_code = 2
 
 
 class InvalidReferenceError(UsageError):
-    """Text that the reference grammar does not accept."""
+    """Text that is not a valid image reference."""
 
     code = "invalid-reference"
 
@@ -145,17 +145,17 @@ class InvalidArchiveError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """One place where an engine was looked for, and why none answered there."""
+    """A place where localreg looked for an engine, and why none answered."""
 
     engine: str
     """`docker` or `podman`."""
     where: str
-    """The socket, URL, context or program; empty when the program itself is missing."""
+    """The socket, URL, context or program; empty if the program is not installed."""
     reason: str
     cure: str | None = None
     """A command that works as typed."""
     variable: str | None = None
-    """The variable of the environment that names it: then no other engine will do."""
+    """The environment variable that names it; then no other engine is used."""
 
 
 class EngineUnavailableError(LocalregError):
@@ -175,7 +175,7 @@ class EngineUnavailableError(LocalregError):
 
 
 class NotFoundError(LocalregError):
-    """Something that the user named does not exist."""
+    """The user named something that does not exist."""
 
     code = "not-found"
     exit_code = 4
@@ -200,7 +200,7 @@ class RepositoryNotFoundError(NotFoundError):
 
 
 class ConflictError(LocalregError):
-    """What is there already stands in the way."""
+    """Something that already exists is in the way."""
 
     code = "conflict"
     exit_code = 5
@@ -213,37 +213,37 @@ class NameTakenError(ConflictError):
 
 
 class PortTakenError(ConflictError):
-    """Something else listens on the port."""
+    """Another program listens on the port."""
 
     code = "port-taken"
 
 
 class NotOursError(ConflictError):
-    """localreg did not create it and does not touch it."""
+    """localreg did not create it and leaves it alone."""
 
     code = "not-ours"
 
 
 class OptionsDifferError(ConflictError):
-    """The registry exists with other options than those asked for."""
+    """The registry exists with other options than the requested ones."""
 
     code = "options-differ"
 
 
 class InUseError(ConflictError):
-    """A volume or an image that a container still uses."""
+    """A container still uses the volume or image."""
 
     code = "in-use"
 
 
 class AmbiguousEngineError(ConflictError):
-    """Two engines hold a container of that name."""
+    """Two engines have a container of that name."""
 
     code = "ambiguous-engine"
 
 
 class OtherRegistryError(ConflictError):
-    """A reference names a registry that exists, and the command is for another one."""
+    """A reference names another registry than the one that the command is for."""
 
     code = "other-registry"
 
@@ -280,19 +280,19 @@ class RegistryUnreachableError(RegistryError):
 
 
 class RegistryNotReadyError(RegistryError):
-    """The registry was started and did not become ready in time."""
+    """The registry did not become ready in time."""
 
     code = "registry-not-ready"
 
 
 class DeleteDisabledError(RegistryError):
-    """The registry deletes nothing: it was not started so that it does."""
+    """Deleting is disabled in the registry."""
 
     code = "delete-disabled"
 
 
 class ConfigError(LocalregError):
-    """A configuration file is unreadable, invalid or cannot be written."""
+    """A configuration file is unreadable or invalid, or cannot be written."""
 
     code = "config"
     exit_code = 7

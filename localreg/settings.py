@@ -1,6 +1,6 @@
-"""Options that need not be typed: flag > environment > the project's file > the user's file > default.
+"""Options that can be set once: flag > environment > the project's file > the user's file > default.
 
-A project's file comes with a clone from strangers, so it may set only what cannot hurt. Nothing is read at import.
+A project's file comes with a clone from strangers, so it can set only harmless options. Importing this reads nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", 
 
 
 class _InvalidError(Exception):
-    """A value that is none; its text says what would be one."""
+    """A value is invalid; the text says which ones are valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +36,22 @@ class Setting:
     """One option that can be set."""
 
     name: str
-    """As it is typed, without the dashes."""
+    """The option without its dashes."""
     read: Callable[[object], Any]
-    """Takes what stands in the environment or in a file; raises when it is none."""
+    """Reads a value from the environment or a file; raises if it is invalid."""
     default: object
     in_project: bool = False
-    """A project's file may set it."""
+    """A project's file can set it."""
 
     @property
     def variable(self) -> str:
-        """What it is called in the environment."""
+        """Its environment variable."""
         return f"LOCALREG_{self.name.upper().replace('-', '_')}"
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a setting is, and who says so."""
+    """The value of a setting and its source."""
 
     value: Any
     source: str
@@ -111,11 +111,11 @@ def _name(text: str) -> str:
 
 
 def _file(text: str) -> Path:
-    # No shell has seen it in a settings file.
+    # No shell has expanded the `~` of a settings file.
     try:
         return Path(text).expanduser()
     except RuntimeError as exc:
-        raise _InvalidError("a path in the home of a user that there is") from exc
+        raise _InvalidError("a path; the user after `~` does not exist") from exc
 
 
 SETTINGS = (
@@ -134,26 +134,26 @@ SETTINGS = (
     Setting("image-archive", _text(_file), None),
     Setting("wait", _seconds, DEFAULT_WAIT_SECONDS),
 )
-"""All of them; `--help` says what each is for. What forces, deletes or replaces has to be typed each time."""
+"""All settings; `--help` explains them. Options that force, delete or replace something cannot be set."""
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _EXCLUSIVE = (("volume", "ephemeral"), ("image", "image-archive"), ("format", "json"))
-"""Of two that exclude each other the one that is set nearer to the command line counts."""
+"""Options that exclude each other; the one with the higher precedence wins."""
 
 
 def resolve(
     given: Mapping[str, object], *, environ: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> dict[str, Value]:
-    """What every setting is.
+    """Find the value of every setting.
 
     Args:
-        given: What was typed, by the setting's name.
+        given: The typed options, by the setting's name.
         environ: The environment; the process's own by default.
-        folder: Where the search for the project's file begins; the current folder by default.
+        folder: Where the search for the project's file starts; the current folder by default.
 
     Raises:
-        UsageError: a variable has a value that is none.
-        ConfigError: a file cannot be read, is no TOML, or sets what is none or is not its business.
+        UsageError: a variable has an invalid value.
+        ConfigError: a file cannot be read, is not TOML, or has an unknown, invalid or forbidden setting.
     """
     environ = os.environ if environ is None else environ
     sources = [{name: Value(value, FLAG) for name, value in given.items()}, dict(_from_environment(environ))]
@@ -171,7 +171,7 @@ def resolve(
 
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Value]]:
-    """Those that are set; an empty variable counts as none, as everywhere."""
+    """The settings in the environment; an empty variable counts as unset."""
     for setting in SETTINGS:
         text = environ.get(setting.variable)
         if text:
@@ -184,11 +184,11 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Value]]
 
 
 def _why(error: Exception) -> str:
-    return error.message if isinstance(error, LocalregError) else f"it has to be {error}"
+    return error.message if isinstance(error, LocalregError) else f"it must be {error}"
 
 
 def find_project_file(folder: Path | None = None) -> Path | None:
-    """The nearest `localreg.toml`, or `pyproject.toml` with a table `[tool.localreg]`, here or above."""
+    """The nearest `localreg.toml`, or `pyproject.toml` with a table `[tool.localreg]`, in this folder or above."""
     try:
         start = (folder or Path.cwd()).resolve()
     except OSError:
@@ -204,7 +204,7 @@ def find_project_file(folder: Path | None = None) -> Path | None:
 
 
 def user_file(environ: Mapping[str, str]) -> Path | None:
-    """The user's own file; None for a user without a home."""
+    """The user's own file, which may not exist; None for a user without a home."""
     configured, home = environ.get("XDG_CONFIG_HOME", ""), environ.get("HOME")
     if Path(configured).is_absolute():
         return Path(configured) / "localreg" / "config.toml"
@@ -212,7 +212,7 @@ def user_file(environ: Mapping[str, str]) -> Path | None:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether it is there; in a folder that may not be entered nothing is."""
+    """The file exists, and its folder is accessible."""
     try:
         return path.is_file()
     except OSError:
@@ -229,14 +229,14 @@ def _parse(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as exc:
         raise ConfigError(f"`{path}` is not UTF-8") from exc
     except tomllib.TOMLDecodeError as exc:
-        raise ConfigError(f"`{path}` is no TOML: {str(exc)[:1].lower()}{str(exc)[1:]}") from exc
+        raise ConfigError(f"`{path}` is not valid TOML: {str(exc)[:1].lower()}{str(exc)[1:]}") from exc
 
 
 def _read_file(path: Path, *, is_project: bool) -> dict[str, Value]:
     found = _parse(path)
     table = found["tool"]["localreg"] if path.name == _PYPROJECT else found
     if not isinstance(table, dict):
-        raise ConfigError(f"`tool.localreg` in `{path}` is no table")
+        raise ConfigError(f"`tool.localreg` in `{path}` must be a table")
     return {key: _read_key(path, key, value, is_project=is_project) for key, value in table.items()}
 
 
@@ -246,11 +246,11 @@ def _read_key(path: Path, key: str, value: object, *, is_project: bool) -> Value
     if setting is None:
         near = difflib.get_close_matches(key, _BY_NAME, n=1)
         raise ConfigError(
-            f"{place}: `{key}` is no setting", hint=f"call it `{near[0]}`" if near else CommandLine("config")
+            f"{place}: unknown setting `{key}`", hint=f"use `{near[0]}`" if near else CommandLine("config")
         )
     if is_project and not setting.in_project:
         raise ConfigError(
-            f"{place}: `{key}` is not for a project to set", hint=f"set {setting.variable}, or the user's config.toml"
+            f"{place}: a project file cannot set `{key}`", hint=f"set {setting.variable}, or use your own config.toml"
         )
     try:
         return Value(setting.read(value), str(path))
@@ -259,7 +259,7 @@ def _read_key(path: Path, key: str, value: object, *, is_project: bool) -> Value
 
 
 def _line_of(path: Path, key: str) -> str:
-    """Where a key stands, as far as a look at the lines tells; the parser does not say."""
+    """The line of a key, found by a simple search because the parser does not tell; empty if not found."""
     table, wanted = "", "tool.localreg" if path.name == _PYPROJECT else ""
     for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
         if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -181,7 +182,7 @@ def test_an_engine_that_is_there_and_silent_is_named_where_nothing_is_found(tmp_
     result = auto(ROOT, "status", "-q", env={"DOCKER_CONFIG": str(tmp_path)})
     assert (result.returncode, result.stdout, result.stderr) == (4, "absent\n", "")
     result = auto(ROOT, "status", env={"DOCKER_CONFIG": str(tmp_path)})
-    assert "Docker was left out: context `gone`: there is no such context" in result.stderr
+    assert re.search("Docker.* context `gone`", result.stderr)
     # One that a variable names is meant.
     result = auto(ROOT, "status", env={"DOCKER_CONTEXT": "gone"})
     assert result.returncode == 3
@@ -199,7 +200,7 @@ def test_every_registry_is_listed_though_one_engine_is_silent(docker: Bed) -> No
     context = {"DOCKER_CONTEXT": "nosuch"}
     result = auto(ROOT, "status", "--all", env=context)
     assert result.returncode == 0
-    assert "Docker was left out: context `nosuch`: there is no such context" in result.stderr
+    assert re.search("Docker.* context `nosuch`", result.stderr)
 
 
 def test_each_variable_that_is_set_has_to_name_an_engine_that_answers(tmp_path: Path) -> None:

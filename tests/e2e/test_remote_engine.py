@@ -54,7 +54,8 @@ def test_what_is_published_to_everybody_is_reached_there(docker: Bed, remote: di
     docker.add_image("localhost/app:1", folder)
     result = docker.localreg("up", "--host", "0.0.0.0", env=remote)
     assert result.returncode == 0
-    assert "there is no password" in result.stderr
+    assert result.stderr.startswith("warning: ")
+    assert "this machine" in result.stderr
     docker.ok("push", "localhost/app:1", env=remote)
     assert docker.ok("ls", "-q", env=remote) == "localhost:5000/app:1\n"
     assert json.loads(docker.ok("status", "--json", env=remote))["registry"]["url"] == f"http://{ADDRESS}:5000"

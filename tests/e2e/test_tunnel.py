@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -253,7 +254,7 @@ def test_one_that_is_being_opened_is_not_open_already(on_docker: Tunnels, folder
     with bed.started("env", hanging, "localreg", *on_docker.arguments, "--background") as first:
         assert wait_until(lambda: [one["state"] for one in on_docker.told()] == ["connecting"], seconds=PATIENCE)
         said = bed.refused(1, *on_docker.arguments, "--background")
-        assert "is kept already, and is connecting" in said
+        assert "is connecting" in said
         bed.ok("tunnel", "close")
         assert first.wait(10) == 1
         assert first.stderr is not None
@@ -327,7 +328,9 @@ def test_an_exposed_port_is_reached_from_outside(on_docker: Tunnels, address: st
     on_docker.far.restart_sshd("GatewayPorts clientspecified")
     said = on_docker.bed.localreg(*on_docker.arguments, "--background", "--bind", address, "--expose")
     assert said.returncode == 0
-    assert f"whoever reaches {address} of {on_docker.far.host} can push" in said.stderr
+    assert re.search(
+        f"^warning: .*{re.escape(address)} .*{re.escape(on_docker.far.host)} can push", said.stderr, re.MULTILINE
+    )
     assert on_docker.far.listens() == [address]
     assert on_docker.status()["state"] == "open"
 
@@ -388,7 +391,7 @@ def test_a_program_makes_the_tunnel(on_docker: Tunnels, folder: Path) -> None:
         "tunnel", "open", "--command", command, "--probe-url", "http://127.0.0.1:5600", "--background"
     )
     assert opened.returncode == 0
-    assert "whoever `ssh` lets through can push" in opened.stderr
+    assert re.search("^warning: .*`ssh` can push", opened.stderr, re.MULTILINE)
     on_docker.push_with_skopeo(archive)
     found = on_docker.status()
     assert (found["host"], found["state"], found["last_push"]["reference"]) == ("ssh", "open", "app:1")

@@ -15,12 +15,15 @@ PATH = Path(__file__).parent.parent / "docs" / "reference" / "cli.md"
 _HEAD = """\
 # Command line
 
-This page is generated from the program (`python tests/cli_reference.py`); a test fails when it is not up to date.
+Every command also accepts the global options, before or after its name. They are listed once, under
+[localreg](#localreg).
+
+This page is generated from the program: `python tests/cli_reference.py`. A test fails if it is out of date.
 """
 
 
 def help_of(*command: str) -> str:
-    """What the program says about a command, 80 columns wide."""
+    """The help of a command, 80 columns wide."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         assert main([*command, "--help"]) == 0
@@ -28,7 +31,7 @@ def help_of(*command: str) -> str:
 
 
 def names_in_full() -> list[tuple[str, ...]]:
-    """Every command that does something, as it is typed."""
+    """Every command that does something, as typed."""
     names = [name for commands in GROUPS.values() for name in commands]
     found: list[tuple[str, ...]] = []
     for name in names:
@@ -43,7 +46,7 @@ def _section(*command: str) -> str:
 def render() -> str:
     """The whole page."""
     os.environ.update(COLUMNS="80", NO_COLOR="1")
-    parts = [_HEAD, f"```text\n{help_of()}\n```\n"]
+    parts = [_HEAD, f"## localreg\n\n```text\n{help_of()}\n```\n"]
     for group, commands in GROUPS.items():
         parts.append(f"## {group}\n")
         for name in commands:

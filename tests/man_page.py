@@ -12,6 +12,7 @@ import typer.main
 from localreg import __version__
 from localreg.cli.app import app
 from localreg.cli.commands import GROUPS, SUBCOMMANDS
+from localreg.cli.help_page import row
 
 _ROOT = Path(__file__).parent.parent
 _REFERENCE = _ROOT / "docs" / "reference"
@@ -35,15 +36,14 @@ _TAIL = """\
 .BR podman (1),
 .BR containers\\-registries.conf.d (5)
 """
-_SHARED = "Options of every command"
 
 
 def render() -> str:
     """The whole page."""
     program: Any = typer.main.get_command(app)
     context = program.make_context("localreg", [], resilient_parsing=True)
-    shared = [command.get_help_record(context) for command in program.params]
-    lines = [".SH DESCRIPTION", _text(program.help), ".SH COMMANDS"]
+    shared = [*program.params, program.get_help_option(context)]
+    lines = [".SH DESCRIPTION", _paragraphs(program.help), ".SH COMMANDS"]
     for commands in GROUPS.values():
         for name in commands:
             lines += _command(program, context, name)
@@ -52,8 +52,8 @@ def render() -> str:
                 within = group.make_context(name, [], parent=context, resilient_parsing=True)
                 for own in SUBCOMMANDS[name]:
                     lines += _command(group, within, own)
-    lines += [".SH OPTIONS", _text("Before the command or, but for the version, after it:")]
-    lines += _terms([*shared, ("-h, --help", "Show the help of the program or of a command.")])
+    lines += [".SH OPTIONS", _text("Every command accepts these, except for --version, before or after its name:")]
+    lines += _parameters(shared, context)
     exit_codes = _table(_REFERENCE / "exit-codes.md")
     lines += [".SH EXIT STATUS", *_terms(_merged([(code, when) for code, _, when in exit_codes]))]
     lines += [".SH SETTINGS", _text("In the environment, or by the first name in a file:")]
@@ -76,15 +76,22 @@ def _command(program: Any, context: Any, name: str) -> Iterator[str]:
     command = program.get_command(context, name)
     own = type(context)(command, info_name=name, parent=context)
     shared = {param.name for param in context.find_root().command.params}
-    records = [param.get_help_record(own) for param in command.get_params(own) if param.name not in shared]
+    params = [param for param in command.get_params(own) if param.name not in {*shared, "help"}]
     yield f".SS {_escaped(' '.join([own.command_path, *command.collect_usage_pieces(own)]))}"
-    yield _text(command.help)
-    yield from _terms(record for record in records if record and not record[0].endswith("--help"))
+    yield _paragraphs(command.help)
+    yield from _parameters(params, own)
     yield from (".PP", "Examples:", *_examples(command.epilog))
 
 
+def _parameters(params: Sequence[Any], context: Any) -> Iterator[str]:
+    for found in (row(param, context) for param in params):
+        if found:
+            term, text, default = found
+            yield from _terms([(term, f"{text} [default: {default}]" if default else text)])
+
+
 def _examples(epilog: str) -> list[str]:
-    lines = [line.strip() for line in epilog.splitlines() if line.startswith("  ")]
+    lines = [line.removeprefix("  ") for line in epilog.splitlines() if line.startswith("  ")]
     return [".nf", ".RS 4", *map(_text, lines), ".RE", ".fi"]
 
 
@@ -111,6 +118,10 @@ def _text(text: str) -> str:
     parts = re.split(r"`([^`]+)`", plain)
     marked = [f"\\fB{_escaped(part)}\\fR" if number % 2 else _escaped(part) for number, part in enumerate(parts)]
     return re.sub(r"^([.'])", r"\\&\1", "".join(marked), flags=re.MULTILINE)
+
+
+def _paragraphs(text: str) -> str:
+    return "\n.PP\n".join(_text(paragraph) for paragraph in text.split("\n\n"))
 
 
 def _escaped(text: str) -> str:

@@ -1,9 +1,10 @@
-"""The program: its commands, and the one place that catches errors."""
+"""The program: its global options, and the one place that catches errors."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -22,16 +23,28 @@ from localreg.registry.defaults import DEFAULT_NAME
 
 _STDERR = 2
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_TYPERS_WORDS = (
+    (r"^no such option: (\S+).*", r"unknown option `\1`"),
+    (r"^got unexpected extra argument\(s\) \((.*)\)$", r"unexpected argument `\1`"),
+    (r"is not a valid int( range)?$", "is not a whole number"),
+    (r"is not a valid float$", "is not a number"),
+    (r"(\S+) is not in the range (\d+)<=x<=(\d+)$", r"`\1` is not between \2 and \3"),
+    (r"(\S+) is not in the range x>=(\d+)$", r"`\1` is less than \2"),
+    (r"\. Choose from: ", ": choose from "),
+)
+"""Typer's messages, and what localreg says instead."""
 
 app = typer.Typer(
     name="localreg",
     cls=commands.Group,
-    help="A private OCI image registry on your own machine, on Docker or Podman.",
-    epilog=help_page.examples("localreg up", "localreg push ansible-playbook:latest", "localreg ls"),
+    help="Run a private OCI image registry on your own machine, with Docker or Podman.",
+    epilog=help_page.examples(
+        "localreg up", "localreg push ansible-playbook:latest", "localreg ls", "localreg push --help"
+    ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    # Typer's own takes a colon for the end of a word, in bash; `localreg completion` does not.
+    # In bash, Typer's completion splits words at a colon; `localreg completion` does not.
     add_completion=False,
     invoke_without_command=True,
 )
@@ -48,23 +61,31 @@ def program(
     context: typer.Context,
     engine: Annotated[
         Literal["auto", "docker", "podman"] | None,
-        typer.Option(help="The engine to use; by default the one that holds the registry.", show_default="auto"),
+        typer.Option(
+            metavar="auto|docker|podman",
+            help="Engine to use; auto finds the one with the registry",
+            show_default="auto",
+        ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The registry's name.", show_default=DEFAULT_NAME)
+        str | None, typer.Option(metavar="NAME", help="Name of the registry", show_default=DEFAULT_NAME)
     ] = None,
     format: Annotated[  # noqa: A002 -- the name of the option
         Literal["table", "plain", "json"] | None,
-        typer.Option(help="How to print the result.", show_default="table on a terminal, else plain"),
+        typer.Option(
+            metavar="table|plain|json",
+            help="Output format",
+            show_default="table on a terminal, plain otherwise",
+        ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print identifiers only.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Same as --format json")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print less: names only, no progress or hints")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for errors")] = False,
     version: Annotated[  # noqa: ARG001 -- its callback answers
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version")
     ] = False,
 ) -> None:
-    """Take in the options that every command shares."""
+    """Apply the global options."""
     commands.apply(session_of(context), engine=engine, name=name, format=format, json=json, quiet=quiet, debug=debug)
     if context.invoked_subcommand is None:
         print(context.get_help())
@@ -74,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program.
 
     Args:
-        arguments: Without the program's name; those of the process by default.
+        arguments: The command line without the program's name; by default, that of this process.
 
     Returns:
         The exit code.
@@ -101,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _TerminatedError(BaseException):
-    """Somebody wants the program to end: what it has half done is undone as after Ctrl-C."""
+    """A signal asks the program to end. It cleans up as it does after Ctrl-C."""
 
 
 def _terminate(_signal: int, _frame: object) -> None:
@@ -109,19 +130,19 @@ def _terminate(_signal: int, _frame: object) -> None:
 
 
 def _hang_up(_signal: int, _frame: object) -> None:
-    # A shell says it as well, while what was begun is being undone.
+    # A shell may send this signal again while localreg cleans up.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     raise _TerminatedError
 
 
 def _prepare_process() -> None:
-    """End in order when asked to, and do without a stream that was closed before the start."""
+    """Handle the signals that end a program, and replace streams that were closed before the start."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
-        # Under nohup the end of the terminal is not for it.
+        # nohup ignores this signal; so does localreg then.
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             signal.signal(signal.SIGHUP, _hang_up)
-    # What is opened next is not to become one of them, which a process that is started gets anew.
+    # A file that is opened later must not become one of the three streams of a child process.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass
     os.close(descriptor)
@@ -130,7 +151,7 @@ def _prepare_process() -> None:
 
 
 def _refuse(session: Session, arguments: Sequence[str] | None, error: UsageError | typer.TyperException) -> int:
-    """Report a command line of which perhaps nothing was taken in yet, so not how errors are wanted either."""
+    """Report a wrong command line. Its options may not have been parsed yet, so look for `--json` first."""
     commands.take_format(session, sys.argv[1:] if arguments is None else arguments)
     return _fail(
         session, error if isinstance(error, UsageError) else UsageError(_as_ours(error), hint=_help_for(error))
@@ -138,7 +159,7 @@ def _refuse(session: Session, arguments: Sequence[str] | None, error: UsageError
 
 
 def _forget_closed_pipes() -> None:
-    """What Python flushes at exit would meet the closed pipe, or the full disk, again and change the exit code."""
+    """Flush now and ignore errors: at exit, Python would fail again on the closed pipe or the full disk."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -155,7 +176,7 @@ def _fail(session: Session, error: LocalregError) -> int:
 
 
 def _no_room(error: Exception) -> LocalregError | None:
-    """Help, a log, a temporary file: whatever it was, the disk is full; None where it is something else."""
+    """The error to report if the disk is full, for any file; None for other errors."""
     if not isinstance(error, OSError) or error.errno not in _NO_ROOM:
         return None
     where = f" `{error.filename}`" if error.filename else ""
@@ -163,9 +184,13 @@ def _no_room(error: Exception) -> LocalregError | None:
 
 
 def _as_ours(error: typer.TyperException) -> str:
+    """Typer's message in localreg's words."""
     message = " ".join(error.format_message().split()).rstrip(".").replace("'", "`").replace('"', "`")
-    message = message.replace("is not a valid int range", "is no whole number")
-    return message[:1].lower() + message[1:]
+    message = message[:1].lower() + message[1:]
+    for pattern, ours in _TYPERS_WORDS:
+        message = re.sub(pattern, ours, message)
+    nearest = next(iter(getattr(error, "possibilities", None) or ()), None)
+    return f"{message}; did you mean `{nearest}`?" if nearest else message
 
 
 def _help_for(error: typer.TyperException) -> CommandLine:

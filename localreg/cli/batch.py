@@ -1,4 +1,4 @@
-"""Several things asked for at once: go on after a failure, report each, exit with the first failure's code."""
+"""Commands for several names: go on after a failure, report each one, exit with the code of the first."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from localreg.output.streams import Format, Renderings
 _T = TypeVar("_T")
 
 Failures = list[tuple[str, LocalregError]]
-"""What the user named, and why nothing came of it."""
+"""What the user typed, and why it failed."""
 
 
 def do_each(session: Session, names: Sequence[str], do: Callable[[str], _T]) -> tuple[list[_T], Failures]:
-    """Do something for one name after the other, whatever becomes of the others."""
+    """Do something for each name, also after a failure."""
     results: list[_T] = []
     failures: Failures = []
     for name in names:
@@ -30,16 +30,16 @@ def do_each(session: Session, names: Sequence[str], do: Callable[[str], _T]) -> 
 
 
 def show_all(session: Session, shown: Renderings | None, failures: Failures) -> None:
-    """Show what succeeded and report what did not; JSON that is shown has the failures in it.
+    """Show what succeeded and report what failed. A JSON result contains the failures.
 
     Args:
         session: This run of the program.
-        shown: None when nothing succeeded.
-        failures: What did not.
+        shown: The result; None if nothing succeeded.
+        failures: What failed.
 
     Raises:
-        LocalregError: it was to be one thing, and it failed.
-        typer.Exit: there are failures; with the code of the first.
+        LocalregError: only one thing was asked for, and it failed.
+        typer.Exit: something failed; the code is that of the first failure.
     """
     if shown is None and len(failures) == 1:
         raise failures[0][1]

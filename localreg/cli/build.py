@@ -28,29 +28,46 @@ app = command_app()
 )
 def build(
     context: typer.Context,
-    path: Annotated[str, typer.Argument(metavar="[PATH]", help="The folder to build; `-` for stdin, or a URL.")] = ".",
+    path: Annotated[str, typer.Argument(metavar="[PATH]", help="Folder to build, a URL, or - for stdin")] = ".",
     tags: Annotated[
-        list[str] | None, typer.Option("--tag", "-t", metavar="NAME[:TAG]", help="Its name; by default the folder's.")
+        list[str] | None,
+        typer.Option(
+            "--tag",
+            "-t",
+            metavar="NAME[:TAG]",
+            help="Name in the registry; can be repeated",
+            show_default="name of the folder",
+        ),
     ] = None,
     file: Annotated[
-        str | None, typer.Option("--file", "-f", metavar="FILE", help="The Dockerfile, if not the folder's own.")
+        str | None,
+        typer.Option(
+            "--file", "-f", metavar="FILE", help="Path of the Dockerfile", show_default="the one in the folder"
+        ),
     ] = None,
     build_args: Annotated[
-        list[str] | None, typer.Option("--build-arg", metavar="KEY[=VALUE]", help="Set an ARG of the Dockerfile.")
+        list[str] | None,
+        typer.Option("--build-arg", metavar="KEY[=VALUE]", help="Set a build argument; can be repeated"),
     ] = None,
-    target: Annotated[str | None, typer.Option(metavar="STAGE", help="Build up to this stage.")] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="STAGE", help="Stage to build", show_default="the last one")
+    ] = None,
     ssh: Annotated[
-        list[str] | None, typer.Option(metavar="ID[=SOCKET|KEY]", help="Let it use an ssh agent (`default`) or a key.")
+        list[str] | None,
+        typer.Option(metavar="ID[=SOCKET|KEY]", help="Let the build use your ssh agent (ID default) or a key"),
     ] = None,
     secrets: Annotated[
-        list[str] | None, typer.Option("--secret", metavar="id=ID[,src=FILE]", help="Let it read a secret.")
+        list[str] | None, typer.Option("--secret", metavar="id=ID[,src=FILE]", help="Let the build read a secret")
     ] = None,
     platforms: Annotated[
-        list[str] | None, typer.Option("--platform", metavar="OS/ARCH", help="Build for this platform.")
+        list[str] | None, typer.Option("--platform", metavar="OS/ARCH", help="Platform to build for")
     ] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every step again.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not use the build cache")] = False,
 ) -> None:
-    """Build an image and push it into the registry, with the engine's own builder."""
+    """Build an image and push it to the registry.
+
+    localreg runs the engine's own builder, such as docker build or podman build.
+    """
     request = BuildRequest(
         path,
         file,
@@ -58,7 +75,7 @@ def build(
         tuple(ssh or ()),
         tuple(secrets or ()),
         target=target,
-        # Of several, however they are typed, none is chosen in silence.
+        # The request keeps all of them, so that several are refused however they are typed.
         platform=",".join(platforms) if platforms else None,
         no_cache=no_cache,
         names=tuple(tags or ()),
@@ -72,7 +89,7 @@ def build(
     for transfer in plan:
         session.streams.note(f"{path} -> {transfer.reference}, with {builder.name}")
     image_id = run_build(builder, request, plan, output=session.streams.shared_stderr)
-    # A build may last longer than a private Podman service that nobody asks anything.
+    # A private Podman service may have stopped during a long build, so connect again.
     with told_that_it_is_built(plan, command=session.command), session.opened() as engine:
         registry = get_running_registry(engine, session.name)
         planned = {transfer.source: transfer for transfer in plan}

@@ -31,20 +31,20 @@ def ci(
     context: typer.Context,
     system: Annotated[
         System,
-        typer.Argument(metavar="SYSTEM", help="What runs it: bitbucket, github, gitlab, or shell for any other."),
+        typer.Argument(metavar="SYSTEM", help="CI system: bitbucket, github, gitlab, or shell for any other"),
     ],
     far_host: Annotated[
         str | None,
         typer.Option(
             "--host",
             metavar="HOST",
-            help="What the pipeline logs in to, as `ssh` takes it.",
-            show_default="where the open tunnel leads",
+            help="Machine that the pipeline logs in to; anything that ssh accepts",
+            show_default="host of the open tunnel",
         ),
     ] = None,
     repository: Annotated[
         str | None,
-        typer.Option("--image", metavar="NAME", help="What the image is called.", show_default="as this folder"),
+        typer.Option("--image", metavar="NAME", help="Name of the image", show_default="name of this folder"),
     ] = None,
     remote_port: Annotated[
         int | None,
@@ -52,14 +52,17 @@ def ci(
             metavar="PORT",
             min=1,
             max=65535,
-            help="Where the registry answers there.",
-            show_default=f"that of the open tunnel, else {DEFAULT_REMOTE_PORT}",
+            help="Port of the registry on that machine",
+            show_default=f"port of the open tunnel, or {DEFAULT_REMOTE_PORT}",
         ),
     ] = None,
 ) -> None:
-    """Print a pipeline that pushes through the tunnel: it builds the image, with Docker unless --engine podman."""
-    # What is set is for the engine of this machine.
+    """Print a CI pipeline that pushes through a tunnel.
+
+    The pipeline uses Docker; with --engine podman, it uses Podman.
+    """
+    # A setting is about the engine of this machine; only a typed option is about the pipeline's.
     engine: EngineName = "podman" if session_of(context).given.get("engine") == "podman" else "docker"
     request = Request(system, engine, far_host, repository, remote_port)
     pipeline = plan_pipeline(request, folder=Path.cwd().name, tunnels=list_open_tunnels())
-    print(pipeline_text(pipeline))  # noqa: T201 -- the script, whatever the format, as `completion` does
+    print(pipeline_text(pipeline))  # noqa: T201 -- the script in every format, as `completion` does

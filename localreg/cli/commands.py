@@ -1,4 +1,4 @@
-"""What localreg's commands have that Typer's do not: options shared by all, on either side of the name."""
+"""Commands for Typer: imported on use, grouped in the help, with global options before and after the name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from localreg.cli.help_page import width, write_examples, write_options, write_rows
+from localreg.cli.help_page import (
+    GLOBAL,
+    usage,
+    width,
+    write_examples,
+    write_global_names,
+    write_parameters,
+    write_rows,
+)
 from localreg.cli.session import Session, session_of
 from localreg.command_line import CommandLine
 from localreg.errors import UsageError
@@ -21,58 +29,58 @@ _OWN_OPTIONS = frozenset({"help", "version", "install_completion", "show_complet
 
 GROUPS = {
     "Registry": {
-        "up": "Start the registry and wait until it answers",
-        "down": "Stop the registry and remove its container; its images stay",
-        "status": "Show what is known of the registry",
+        "up": "Start the registry and wait until it is ready",
+        "down": "Stop the registry and remove its container; keep the images",
+        "status": "Show the registry's state",
         "logs": "Show the registry's log",
     },
     "Images": {
-        "build": "Build an image and push it into the registry",
-        "push": "Push images into the registry",
-        "pull": "Pull images from the registry into the engine",
-        "tag": "Give an image of the engine its name in the registry",
-        "ls": "List what is in the registry",
+        "build": "Build an image and push it to the registry",
+        "push": "Push images to the registry",
+        "pull": "Pull images from the registry",
+        "tag": "Tag an image for the registry",
+        "ls": "List the images in the registry",
         "rm": "Remove tags from the registry",
     },
     "Clients": {
-        "podman-fix": "Let the podman program use plain HTTP for the registry",
+        "podman-fix": "Let the podman program use the registry over plain HTTP",
     },
     "Pipelines": {
-        "tunnel": "Let another machine push into the registry, through ssh",
-        "ci": "Print a pipeline that pushes through the tunnel",
+        "tunnel": "Let another machine push to the registry over ssh",
+        "ci": "Print a CI pipeline that pushes through a tunnel",
     },
     "Settings": {
-        "config": "Show what is set, and where",
-        "completion": "Print the script that completes words after TAB",
+        "config": "Show the settings and where each one is set",
+        "completion": "Print the script for TAB completion",
     },
 }
-"""What a person wants, the commands for it and a line on each: the help needs no command's module."""
+"""The commands by purpose, each with its summary. The help of the program imports no command's module."""
 
 SUBCOMMANDS = {
     "tunnel": {
         "open": "Open a tunnel and keep it open",
-        "ls": "List the tunnels that are open",
+        "ls": "List open tunnels",
         "close": "Close tunnels",
     },
 }
 """The commands that have commands of their own."""
 _UNLISTED = frozenset({"tunnel keep"})
-"""What localreg calls itself, in another process."""
+"""localreg runs these itself, in another process."""
 
 
 class ReaderGoneError(Exception):
-    """Whoever read our output closed the pipe: nothing more to do, and nothing wrong."""
+    """The reader of our output closed the pipe. This is not a failure."""
 
 
 class Command(TyperCommand):
-    """A command that takes the shared options after its name too."""
+    """A command that also accepts the global options after its name."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Its own parameters, then the shared options."""
+        """Its own parameters, then the global options."""
         return [*super().get_params(ctx), *_shared(ctx)]
 
     def invoke(self, ctx: Any) -> Any:
-        """Take in the shared options that were given here, then run."""
+        """Apply the global options that were typed here, then run."""
         session = session_of(ctx)
         apply(session, **{str(param.name): ctx.params.pop(param.name, None) for param in _shared(ctx)})
         self._take_settings(ctx, session)
@@ -83,7 +91,7 @@ class Command(TyperCommand):
             raise ReaderGoneError from exc
 
     def _take_settings(self, ctx: Any, session: Session) -> None:
-        """Fill in what was not typed from the environment and the files."""
+        """Take options that were not typed from the environment and the settings files."""
         from localreg.settings import DEFAULT, resolve  # noqa: PLC0415 -- not for help and version
 
         own = {name: name.replace("_", "-") for name in ctx.params}
@@ -95,16 +103,17 @@ class Command(TyperCommand):
             if option in settings and name not in typed and settings[option].source != DEFAULT:
                 ctx.params[name] = settings[option].value
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The usage line, without Typer's braces."""
+        return usage(super().collect_usage_pieces(ctx))
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Show the shared options apart from the command's own."""
-        shared = _shared(ctx)
-        own = [param for param in self.get_params(ctx) if param not in shared]
-        for heading, params in (
-            ("Arguments", [param for param in own if param.param_type_name == "argument"]),
-            ("Options", [param for param in own if param.param_type_name == "option"]),
-            ("Options of every command", shared),
-        ):
-            write_options(formatter, heading, params, ctx)
+        """Show the command's own options in full, and the global ones by name."""
+        own = super().get_params(ctx)
+        for heading, kind in (("Arguments", "argument"), ("Options", "option")):
+            mine = [param for param in own if param.param_type_name == kind and param.name != "help"]
+            write_parameters(formatter, heading, mine, ctx)
+        _write_global(formatter, ctx)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- Typer's signature
         """Show the examples."""
@@ -112,11 +121,11 @@ class Command(TyperCommand):
 
 
 class Commands(TyperGroup):
-    """Commands of which each is imported when it is used."""
+    """A group of commands, each imported when it is used."""
 
     @property
     def summaries(self) -> dict[str, str]:
-        """Every command, in the order of the help, and a line on each."""
+        """Every command and its summary, in the order of the help."""
         return {name: summary for commands in GROUPS.values() for name, summary in commands.items()}
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- Typer's signature
@@ -124,7 +133,7 @@ class Commands(TyperGroup):
         return list(self.summaries)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import a command; None when there is none of that name."""
+        """Import a command; None if it does not exist."""
         full = self.name_in_full(cmd_name)
         if cmd_name not in self.list_commands(ctx) and full not in _UNLISTED:
             return None
@@ -142,16 +151,16 @@ class Commands(TyperGroup):
         return command
 
     def name_in_full(self, name: str) -> str:
-        """How a command of this group is typed after `localreg`."""
+        """The command as it is typed after `localreg`."""
         return name
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command that was typed, or propose the nearest."""
+        """Find the command that was typed, or suggest the closest."""
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             group = ctx.command_path.split()[1:]
             hint = CommandLine(*group, *near, *args[1:]) if near else CommandLine(*group, "--help")
-            raise UsageError(f"there is no command `{self.name_in_full(args[0])}`", hint=hint)
+            raise UsageError(f"unknown command `{self.name_in_full(args[0])}`", hint=hint)
         return super().resolve_command(ctx, args)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- Typer's signature
@@ -160,37 +169,37 @@ class Commands(TyperGroup):
 
 
 class Group(Commands):
-    """The program: its commands grouped by what a person wants."""
+    """The program: its commands, grouped by purpose."""
 
     def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """Find out how wide the help may be, for every command's too."""
+        """Set the width of the help, also for every command."""
         return super().make_context(info_name, args, parent, terminal_width=width(), **extra)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Show the options, then the commands group by group."""
-        write_options(formatter, "Options", self.get_params(ctx), ctx)
+        """Show the commands group by group, then the global options."""
         for heading, commands in GROUPS.items():
-            write_rows(formatter, heading, list(commands.items()))
+            write_rows(formatter, heading, [(name, summary, None) for name, summary in commands.items()])
+        write_parameters(formatter, GLOBAL, self.get_params(ctx), ctx)
 
 
 class Subcommands(Commands):
-    """A command that has commands of its own, each a module of its package; it takes the shared options too."""
+    """A command with subcommands, each a module of its package; it also accepts the global options."""
 
     def name_in_full(self, name: str) -> str:
-        """How a command of this group is typed after `localreg`."""
+        """The command as it is typed after `localreg`."""
         return f"{self.name} {name}"
 
     @property
     def summaries(self) -> dict[str, str]:
-        """Every command, in the order of the help, and a line on each."""
+        """Every command and its summary, in the order of the help."""
         return SUBCOMMANDS[str(self.name)]
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """The shared options, before the name of a command."""
+        """The global options, before the name of a subcommand."""
         return [*super().get_params(ctx), *_shared(ctx)]
 
     def invoke(self, ctx: Any) -> Any:
-        """Take in the shared options that were given here; without a command, show the help."""
+        """Apply the global options that were typed here; without a subcommand, show the help."""
         apply(session_of(ctx), **{str(param.name): ctx.params.pop(param.name, None) for param in _shared(ctx)})
         result = super().invoke(ctx)
         if ctx.invoked_subcommand is None:
@@ -198,20 +207,24 @@ class Subcommands(Commands):
         return result
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Show the commands, then the options."""
-        write_rows(formatter, "Commands", list(self.summaries.items()))
-        write_options(formatter, "Options", [self.get_help_option(ctx)], ctx)
-        write_options(formatter, "Options of every command", _shared(ctx), ctx)
+        """Show the subcommands, then the names of the global options."""
+        write_rows(formatter, "Commands", [(name, summary, None) for name, summary in self.summaries.items()])
+        _write_global(formatter, ctx)
 
 
 def command_app() -> typer.Typer:
-    """An application for one command: its module names it `app`."""
+    """The Typer application of one command; its module calls it `app`."""
     return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 def _shared(ctx: Any) -> list[Any]:
+    """The global options; the help option is not one of them, since Typer adds it to each command."""
     root = ctx.find_root().command
     return [param for param in root.params if param.name not in _OWN_OPTIONS]
+
+
+def _write_global(formatter: Any, ctx: Any) -> None:
+    write_global_names(formatter, [*_shared(ctx), ctx.command.get_help_option(ctx)], ctx.find_root().info_name)
 
 
 def apply(
@@ -224,19 +237,19 @@ def apply(
     quiet: bool | None,
     debug: bool | None,
 ) -> None:
-    """Take in the shared options that were typed; those that were not stay as they are."""
+    """Apply the global options that were typed; the others keep their value."""
     if name is not None:
         from localreg.registry.options import check_name  # noqa: PLC0415 -- not for help and version
 
         check_name(name)
     typed = {"engine": engine, "name": name, "format": format, "json": json, "quiet": quiet, "debug": debug}
     session.given |= {option: value for option, value in typed.items() if value not in (None, False)}
-    # At once, for what goes wrong before the settings are known.
+    # Errors before the settings are read must already respect these.
     session.take(session.given)
 
 
 def take_format(session: Session, arguments: Sequence[str]) -> None:
-    """Take in how results are wanted from a command line that could not be understood as a whole."""
+    """Find `--json` in a command line that could not be parsed, so that the error is JSON as well."""
     pairs = zip(arguments, [*arguments[1:], ""], strict=True)
     if "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairs:
         session.format = Format.JSON

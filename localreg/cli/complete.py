@@ -1,7 +1,7 @@
-"""What a shell offers after TAB: commands, options, choices, images of the engine, references in the registry.
+"""TAB completion: commands, options, choices, images of the engine, references in the registry.
 
-The shells' scripts (`localreg completion`) call `localreg __complete WORD...` with the words up to the cursor, of which
-the last may be empty. Each line of the answer is a word, a TAB, and what it is. Where anything goes wrong, it is empty.
+The shells' scripts (`localreg completion`) call `localreg __complete WORD...` with the words up to the cursor; the last
+one may be empty. Each line of the answer is a word, a TAB and a description. On any error the answer is empty.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from localreg.tunnels.spec import TunnelSpec
 
 _MOST_REPOSITORIES = 50
-"""Of more than these the names are offered, without their tags."""
+"""With more repositories than this, localreg offers their names without tags."""
 _IMAGES = frozenset({"push", "tag"})
 _REFERENCES = frozenset({"pull", "rm", "ls"})
 _WORDS = {"completion": ("bash", "zsh", "fish"), "ci": ("bitbucket", "github", "gitlab", "shell")}
 
 Candidate = tuple[str, str]
-"""A word, and what it is."""
+"""A word and its description."""
 
 
 def complete(program: typer.Typer, words: Sequence[str]) -> str:
-    """The answer to a shell.
+    """Answer a shell.
 
     Args:
         program: The program.
-        words: Those after `localreg`, up to the cursor.
+        words: The words after `localreg`, up to the cursor.
     """
     *before, word = words or [""]
     found: list[Candidate] = []
@@ -74,7 +74,7 @@ def _candidates(group: Any, before: Sequence[str], word: str) -> Iterator[Candid
 
 
 def _words_of(command: str, typed: dict[str, str], word: str) -> Iterator[Candidate]:
-    """What a command takes."""
+    """The words that a command accepts as an argument."""
     if command in _IMAGES | _REFERENCES:
         yield from _stored(command, typed, word)
     elif command == "tunnel close":
@@ -92,7 +92,7 @@ def _options_of(command: Any, context: Any) -> dict[str, Any]:
 def _open_tunnels() -> Iterator[TunnelSpec]:
     from localreg.tunnels.files import iter_tunnel_files  # noqa: PLC0415 -- for this one command
 
-    # Without a question to their processes, which may take its time.
+    # Asking the processes of the tunnels could be slow.
     yield from filter(None, (files.read() for files in iter_tunnel_files()))
 
 
@@ -103,7 +103,7 @@ def _stored(command: str, typed: dict[str, str], word: str) -> Iterator[Candidat
     if answer is None:
         return
     if command in _IMAGES:
-        # Podman puts a host before the names that were given without one; both are understood.
+        # Podman adds `localhost/` to short names; localreg accepts both forms.
         yield from ((image.removeprefix("localhost/"), "") for image in list_image_names(answer))
     else:
         yield from ((reference, "") for reference in _references(answer, name, word))

@@ -20,8 +20,11 @@ app = command_app()
 def completion(
     shell: Annotated[
         Literal["bash", "zsh", "fish"],
-        typer.Argument(metavar="SHELL", help="The shell to complete in: bash, zsh or fish."),
+        typer.Argument(metavar="SHELL", help="Your shell: bash, zsh or fish"),
     ],
 ) -> None:
-    """Print the script that completes words after TAB: commands, images, references."""
+    """Print the script for TAB completion.
+
+    It completes commands, options, images and references.
+    """
     print(files("localreg").joinpath(f"completions/localreg.{shell}").read_text(), end="")  # noqa: T201

@@ -17,6 +17,9 @@ app = command_app()
 
 @app.command(cls=Command, epilog=examples("localreg config", "LOCALREG_PORT=5001 localreg config --json"))
 def config(context: typer.Context) -> None:
-    """Show what is set, and where: by a flag, in the environment, in the project's file or in yours."""
+    """Show the settings and where each one is set.
+
+    A setting comes from an option, the environment, the project's file or your own file.
+    """
     session = session_of(context)
     session.streams.show(render(session.settings, project=find_project_file(), user=user_file(os.environ)))

@@ -18,10 +18,12 @@ app = command_app()
 @app.command(cls=Command, epilog=examples("localreg down", "localreg down --volumes"))
 def down(
     context: typer.Context,
-    volumes: Annotated[bool, typer.Option("--volumes", help="Remove its images, too.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Also when localreg did not create the container.")] = False,
+    volumes: Annotated[bool, typer.Option("--volumes", help="Also remove the images")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Remove the container even if localreg did not create it")
+    ] = False,
 ) -> None:
-    """Stop the registry and remove its container; its images stay."""
+    """Stop the registry and remove its container; keep the images."""
     session = session_of(context)
     with session.opened() as engine:
         result = bring_down(engine, session.name, volumes=volumes, force=force)

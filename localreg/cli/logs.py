@@ -18,14 +18,16 @@ app = command_app()
 @app.command(cls=Command, epilog=examples("localreg logs -f", "localreg logs --since 10m --tail 20"))
 def logs(
     context: typer.Context,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the container is removed.")] = False,
-    tail: Annotated[int | None, typer.Option(metavar="N", min=0, help="Only the last N lines.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Follow the log until the container is removed")
+    ] = False,
+    tail: Annotated[int | None, typer.Option(metavar="N", min=0, help="Show only the last N lines")] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only what is newer: 10m, 2026-01-31T12:00:00, a Unix time.")
+        str | None, typer.Option(metavar="TIME", help="Show only newer lines: 10m, 2026-01-31T12:00:00 or a Unix time")
     ] = None,
-    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Begin each line with its time.")] = False,
+    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show the time of each line")] = False,
 ) -> None:
-    """Show the registry's log, as its program wrote it."""
+    """Show the registry's log, byte for byte."""
     session = session_of(context)
     moment = None if since is None else parse_since(since)
     out = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer}

@@ -25,10 +25,12 @@ def ls(
     context: typer.Context,
     pattern: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATTERN...]", help="Repositories, or repository:tag; `*` and `?` stand for anything."),
+        typer.Argument(
+            metavar="[PATTERN...]", help="Show only these, as repository or repository:tag; * and ? are wildcards"
+        ),
     ] = None,
 ) -> None:
-    """List what is in the registry."""
+    """List the images in the registry."""
     session = session_of(context)
     with session.opened() as engine:
         registry = get_running_registry(engine, session.name)
@@ -40,4 +42,4 @@ def ls(
 
 
 def _no_such(pattern: str) -> RepositoryNotFoundError:
-    return RepositoryNotFoundError(f"the registry has no `{pattern}`", hint=CommandLine("ls"))
+    return RepositoryNotFoundError(f"the registry does not contain `{pattern}`", hint=CommandLine("ls"))

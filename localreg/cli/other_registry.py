@@ -1,4 +1,4 @@
-"""References that name another registry than the one a command is for: never taken for its own."""
+"""References to another registry than the one that a command works on. localreg never redirects them to its own."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from localreg.registry.status import SeenRegistry, find_registry_named_by
 def refuse_other_registries(
     selection: Selection, registry: Registry, references: Sequence[str], *, command: str
 ) -> None:
-    """Refuse references that name another registry, before anything is done for the others.
+    """Refuse references to another registry before touching any image.
 
     Args:
-        selection: The engine of this command; the other registry may be on any engine that answered.
-        registry: The registry that the command is for.
-        references: As the user typed them.
-        command: The command's name, for the hint.
+        selection: The engine of this command. The other registry may be on any engine that answered.
+        registry: The registry that the command works on.
+        references: The references as the user typed them.
+        command: The name of the command, for the hint.
 
     Raises:
-        OtherRegistryError: a registry has that address; the hint is the command for it.
+        OtherRegistryError: another registry has that address. The hint is the command for it.
         UsageError: no registry on these engines has that address.
-        InvalidReferenceError: the grammar does not accept one.
-        ConflictError: the registry publishes no port.
+        InvalidReferenceError: a reference is not valid.
+        ConflictError: the registry does not publish a port.
     """
     for text in references:
         named = parse_reference(text)
@@ -49,7 +49,7 @@ def refuse_other_registries(
 
 def _find_other(selection: Selection, host: str) -> SeenRegistry | None:
     for answer in selection.survey.answers:
-        # An engine that fails now cannot tell; the reference is refused all the same.
+        # If an engine fails now, the reference is still refused, only without the name of the other registry.
         with contextlib.suppress(LocalregError), select.open_engine(answer) as engine:
             found = find_registry_named_by(engine, host)
             if found is not None:

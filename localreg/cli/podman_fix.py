@@ -32,24 +32,31 @@ app = command_app()
 def podman_fix(
     context: typer.Context,
     scope: Annotated[
-        Literal["auto", "user", "system"], typer.Option(help="Whose configuration; auto: the system's for root.")
+        Literal["auto", "user", "system"],
+        typer.Option(
+            metavar="auto|user|system", help="Configuration to change; auto means system for root, user otherwise"
+        ),
     ] = "auto",
     location: Annotated[
-        list[str] | None, typer.Option(metavar="HOST:PORT", help="Allow this instead of the registry's address.")
+        list[str] | None,
+        typer.Option(metavar="HOST:PORT", help="Allow this address instead of the registry's; can be repeated"),
     ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Take back what was added for this registry.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change, and change nothing.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Undo the change for this registry")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change without making it")] = False,
 ) -> None:
-    """Let the podman program use plain HTTP for the registry."""
+    """Let the podman program use the registry over plain HTTP.
+
+    Without this, plain podman push and podman pull refuse the registry.
+    """
     session = session_of(context)
     if remove and location:
-        raise UsageError("--remove takes back all entries of a registry, so it does not go with --location")
+        raise UsageError("--remove removes all entries of a registry and cannot be combined with --location")
     locations = [] if remove else [_checked(place) for place in location or ()] or _locations(session)
     session.streams.show(_fix(session, locations, scope=scope, dry_run=dry_run))
 
 
 def fix_for(session: Session, registry: Registry) -> Renderings:
-    """The same right after `up`, to be shown with what that did."""
+    """Do the same for `up --podman-fix`, which shows the result as part of its own."""
     return _fix(session, _both_names(registry), scope="auto", dry_run=False)
 
 
@@ -66,19 +73,21 @@ def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: b
 
 def _warn(session: Session, plan: Plan) -> None:
     for place, path in plan.overridden.items():
-        session.streams.warn(f"`{path}` keeps plain HTTP from {place} all the same")
+        session.streams.warn(f"`{path}` still forbids plain HTTP for {place}")
 
 
 def _checked(place: str) -> str:
     host, _, port = place.rpartition(":")
     named = find_reference(f"{place}/x") if host else None
     if named is None or named.registry != place or not 0 < int(port) <= LAST_PORT:
-        raise UsageError(f"`{place}` is not HOST:PORT", hint=CommandLine("podman-fix", "--location", "localhost:5000"))
+        raise UsageError(
+            f"`{place}` is not a valid HOST:PORT", hint=CommandLine("podman-fix", "--location", "localhost:5000")
+        )
     return place
 
 
 def _locations(session: Session) -> list[str]:
-    """Of the registry that is there, else of the one that `up` would make."""
+    """The addresses of the registry, or of the one that `up` would create."""
     try:
         with session.opened() as engine:
             registry = find_registry(engine, session.name)

@@ -1,4 +1,4 @@
-"""What `up` and `status` say about the `podman` program, which refuses plain HTTP until it is told."""
+"""Hints of `up` and `status` about the `podman` program, which refuses plain HTTP unless it is configured."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class PlainHttp:
     """Whether the `podman` program uses plain HTTP for a registry."""
 
     allowed_by: Path | None = None
-    """The file that says so."""
+    """The file that allows it."""
     trouble: str | None = None
-    """Why that cannot be told."""
+    """Why localreg cannot tell."""
 
     def line(self, command: str) -> str:
-        """In words, with the `command` that changes it."""
+        """One line for the user, with the `command` that allows plain HTTP."""
         if self.trouble:
             return self.trouble
         if self.allowed_by:
@@ -30,7 +30,7 @@ class PlainHttp:
 
 
 def find_plain_http(info: EngineInfo, registry: Registry | None) -> PlainHttp | None:
-    """What the program does about a registry; None where it needs not to be told."""
+    """Find out whether `podman` can use a registry; None if it needs no configuration."""
     if info.plain_http_on_loopback or registry is None or registry.location is None:
         return None
     try:
@@ -40,16 +40,16 @@ def find_plain_http(info: EngineInfo, registry: Registry | None) -> PlainHttp | 
 
 
 def hint_for(info: EngineInfo, registry: Registry, command: str) -> str | None:
-    """What to say after `up` where plain `podman push` would fail."""
+    """The hint after `up` if plain `podman push` would fail."""
     found = find_plain_http(info, registry)
     if found is None or found.trouble or found.allowed_by:
         return None
-    return f"`{command} podman-fix` lets plain `podman push` use {registry.location}, too"
+    return f"run `{command} podman-fix` to use {registry.location} with plain `podman push` as well"
 
 
 def restart_hint(info: EngineInfo) -> str | None:
-    """What has the registry back after a reboot, where the engine does not do that by itself."""
+    """The command that starts the registry after a reboot, if the engine does not do that by itself."""
     if info.restarts_containers or info.remote or not Path("/run/systemd/system").is_dir():
         return None
     user = "--user " if info.rootless else ""
-    return f"`systemctl {user}enable podman-restart.service` has it back after a reboot"
+    return f"run `systemctl {user}enable podman-restart.service` to start the registry again after a reboot"

@@ -25,16 +25,14 @@ app = command_app()
 )
 def pull(
     context: typer.Context,
-    reference: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="What the registry has.")],
+    reference: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="Images to pull")],
     as_: Annotated[
-        str | None, typer.Option("--as", metavar="NAME[:TAG]", help="One more name for the image in the engine.")
+        str | None, typer.Option("--as", metavar="NAME[:TAG]", help="Additional local tag for the image")
     ] = None,
 ) -> None:
-    """Pull images from the registry into the engine."""
+    """Pull images from the registry."""
     if as_ is not None and len(reference) > 1:
-        raise UsageError(
-            "--as names one image, but several are to be pulled", hint=CommandLine("pull", "REFERENCE", "--as", "NAME")
-        )
+        raise UsageError("--as works with one image only", hint=CommandLine("pull", "REFERENCE", "--as", "NAME"))
     check_names(*reference, as_)
     session = session_of(context)
     with session.opened() as engine:

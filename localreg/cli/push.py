@@ -27,16 +27,18 @@ app = command_app()
 )
 def push(
     context: typer.Context,
-    image: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Images of the engine: names or IDs.")],
+    image: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Images to push, by name or ID")],
     as_: Annotated[
-        str | None, typer.Option("--as", metavar="NAME[:TAG]", help="What the image is called in the registry.")
+        str | None,
+        typer.Option("--as", metavar="NAME[:TAG]", help="Name in the registry", show_default="the image's own name"),
     ] = None,
 ) -> None:
-    """Push images into the registry: tagged for it, pushed, and checked."""
+    """Push images to the registry.
+
+    localreg tags each image, pushes it, and checks that it arrived.
+    """
     if as_ is not None and len(image) > 1:
-        raise UsageError(
-            "--as names one image, but several are to be pushed", hint=CommandLine("push", "IMAGE", "--as", "NAME")
-        )
+        raise UsageError("--as works with one image only", hint=CommandLine("push", "IMAGE", "--as", "NAME"))
     check_names(*image, as_)
     session = session_of(context)
     with session.opened() as engine:

@@ -24,10 +24,10 @@ app = command_app()
 )
 def rm(
     context: typer.Context,
-    reference: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="Tags that the registry has.")],
-    keep_local: Annotated[bool, typer.Option("--keep-local", help="Leave the engine its name for the image.")] = False,
+    reference: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="Tags to remove")],
+    keep_local: Annotated[bool, typer.Option("--keep-local", help="Keep the local tag")] = False,
 ) -> None:
-    """Remove tags from the registry; other tags of the same image stay."""
+    """Remove tags from the registry; keep other tags of the same image."""
     for name in reference:
         parse_reference(name)
     session = session_of(context)

@@ -1,4 +1,4 @@
-"""What every command has: the options that all share, the streams, and the engine behind them."""
+"""The context of every command: the global options, the output streams and the engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localreg.output.streams import Format, Streams
 from localreg.registry.defaults import DEFAULT_NAME, default_volume
 
 if TYPE_CHECKING:
-    # What talks to engines takes as long to load as all else; help and version have no use for it.
+    # Loading the engines takes as long as all the rest, and --help and --version do not need them.
     from localreg.engines.discovery.select import EngineChoice, Selection, Survey
     from localreg.engines.port import Engine
     from localreg.engines.values import Progress
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Session:
-    """One run of the program, as far as its options are known."""
+    """One run of the program, with the options known so far."""
 
     engine: EngineChoice = "auto"
     name: str = DEFAULT_NAME
@@ -32,12 +32,12 @@ class Session:
     quiet: bool = False
     debug: bool = False
     given: dict[str, object] = field(default_factory=dict)
-    """What was typed of the options that every command shares."""
+    """The global options that were typed."""
     settings: Mapping[str, Value] = field(default_factory=dict)
-    """What every setting is; known when the command runs."""
+    """Every setting; known once the command runs."""
 
     def take(self, found: Mapping[str, Any]) -> None:
-        """Take in the options that every command shares, as far as they are known."""
+        """Apply the global options known so far."""
         self.engine = found.get("engine", self.engine)
         self.name = found.get("name", self.name)
         wanted = Format.JSON if found.get("json") else found.get("format")
@@ -47,36 +47,36 @@ class Session:
 
     @property
     def streams(self) -> Streams:
-        """Where to write."""
+        """The output streams."""
         return Streams(format=self.format, quiet=self.quiet)
 
     @property
     def command(self) -> str:
-        """How the user calls localreg for this registry: what the hints begin with."""
+        """The start of a command for this registry, as hints show it."""
         return "localreg" if self.name == DEFAULT_NAME else f"localreg --name {self.name}"
 
     def as_options(self) -> list[str]:
-        """What tells another localreg the same."""
+        """The global options for another localreg process."""
         options = ["--engine", self.engine, "--name", self.name]
         options += ["--format", self.format] if self.format else []
         options += ["--quiet"] if self.quiet else []
         return [*options, "--debug"] if self.debug else options
 
     def completed(self, error: LocalregError) -> LocalregError:
-        """An error whose hint can be typed as it is: for the engine and the registry that were named."""
+        """Add the engine and the registry that the user named to the hint, so that it works as typed."""
         if not isinstance(error.hint, CommandLine):
             return error
         engine = None if self.engine == "auto" else self.engine
         name = None if self.name == DEFAULT_NAME else self.name
         completed = error.with_(hint=error.hint.for_registry(engine=engine, name=name))
-        # `--debug` shows where it comes from.
+        # `--debug` shows the traceback of the original.
         completed.__cause__ = error
         return completed
 
     @contextlib.contextmanager
     def selection(self) -> Iterator[Selection]:
-        """Choose the engine, and close it afterwards."""
-        from localreg.engines.discovery import select  # noqa: PLC0415 -- not for what needs no engine
+        """Choose the engine; close it at the end."""
+        from localreg.engines.discovery import select  # noqa: PLC0415 -- some commands need no engine
 
         selection = select.select_engine(self.engine, name=self.name, volume=default_volume(self.name))
         if not selection.holds_registry:
@@ -85,26 +85,26 @@ class Session:
             yield selection
 
     def tell_silent(self, survey: Survey) -> None:
-        """Name the engines that are there and did not answer: what is looked for may be on one of them."""
+        """Name the engines that did not answer: the registry may be on one of them."""
         for silent in survey.unavailable:
             if silent.where:
-                self.streams.note(f"{silent.engine.capitalize()} was left out: {silent.where}: {silent.reason}")
+                self.streams.note(f"skipped {silent.engine.capitalize()} at {silent.where}: {silent.reason}")
 
     def survey(self) -> Survey:
-        """Ask every engine that may be there."""
-        from localreg.engines.discovery import select  # noqa: PLC0415 -- not for what needs no engine
+        """Ask every engine."""
+        from localreg.engines.discovery import select  # noqa: PLC0415 -- some commands need no engine
 
         return select.survey_engines(self.engine, volume=default_volume(self.name))
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Engine]:
-        """The engine, where nothing else of the survey matters."""
+        """Choose the engine, for commands that need nothing else from the selection."""
         with self.selection() as selection:
             yield selection.engine
 
     @contextlib.contextmanager
     def transfer_display(self) -> Iterator[Callable[[Progress], None]]:
-        """What shows the steps of a push or a pull; shows nothing where nobody watches."""
+        """Show the steps of a push or a pull, if stderr is a terminal."""
         if not self.streams.shows_progress:
             yield lambda _step: None
             return
@@ -115,7 +115,7 @@ class Session:
 
 
 def session_of(context: typer.Context) -> Session:
-    """The session that `main` began."""
+    """The session that `main` created."""
     session = context.find_root().obj
     if not isinstance(session, Session):
         raise TypeError("the program was not started by `main`")

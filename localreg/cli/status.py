@@ -23,9 +23,12 @@ app = command_app()
 @app.command(cls=Command, epilog=examples("localreg status", "localreg status --all --json"))
 def status(
     context: typer.Context,
-    all_: Annotated[bool, typer.Option("--all", help="Every registry on every engine, whoever started it.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Show every registry on every engine")] = False,
 ) -> None:
-    """Show what is known of the registry: exit code 0 when it answers, 4 when there is none, else 6."""
+    """Show the registry's state.
+
+    The exit code is 0 if the registry is ready, 4 if it does not exist, 6 otherwise.
+    """
     session = session_of(context)
     if all_:
         _show_all(session)
@@ -49,5 +52,5 @@ def _show_all(session: Session) -> None:
             with open_engine(answer) as engine:
                 found += list_registries(engine)
         except LocalregError as exc:
-            session.streams.warn(f"{answer.engine.capitalize()} was left out: {answer.endpoint.url}: {exc.message}")
+            session.streams.warn(f"skipped {answer.engine.capitalize()} at {answer.endpoint.url}: {exc.message}")
     session.streams.show(render_all(found))

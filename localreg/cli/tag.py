@@ -27,12 +27,13 @@ def _tag_as(image: str, name: str) -> CommandLine:
 )
 def tag(
     context: typer.Context,
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="An image of the engine: a name or an ID.")],
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="Image to tag, by name or ID")],
     reference: Annotated[
-        str | None, typer.Argument(metavar="[REFERENCE]", help="Its name in the registry; by default its own.")
+        str | None,
+        typer.Argument(metavar="[REFERENCE]", help="Name in the registry", show_default="the image's own name"),
     ] = None,
 ) -> None:
-    """Give an image of the engine its name in the registry, without pushing it."""
+    """Tag an image for the registry without pushing it."""
     check_names(image, reference)
     session = session_of(context)
     with session.opened() as engine:

@@ -28,7 +28,7 @@ app = command_app()
 
 def _check_wait(seconds: float) -> float:
     if not 0 < seconds < math.inf:
-        raise UsageError(f"`{seconds:g}` seconds is no time to wait", hint=CommandLine("up", "--wait", "30"))
+        raise UsageError("--wait must be a number of seconds greater than 0", hint=CommandLine("up", "--wait", "30"))
     return seconds
 
 
@@ -43,45 +43,46 @@ def up(
             metavar="PORT",
             min=1,
             max=65535,
-            help="The port to publish.",
-            show_default=f"{DEFAULT_PORT}, else the next that is free",
+            help="Port to publish",
+            show_default=f"{DEFAULT_PORT} or the next free port",
         ),
     ] = None,
     host: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="The address to publish on.", show_default=DEFAULT_HOST)
+        str | None, typer.Option(metavar="ADDRESS", help="Address to publish on", show_default=DEFAULT_HOST)
     ] = None,
     image: Annotated[
-        str | None, typer.Option(metavar="IMAGE", help="The registry's own image.", show_default=DEFAULT_IMAGE)
+        str | None, typer.Option(metavar="IMAGE", help="Image to run the registry from", show_default=DEFAULT_IMAGE)
     ] = None,
     volume: Annotated[
         str | None,
-        typer.Option(metavar="NAME|PATH", help="Where images are kept.", show_default=default_volume("<name>")),
+        typer.Option(
+            metavar="NAME|PATH", help="Volume or folder for the images", show_default=default_volume("<name>")
+        ),
     ] = None,
-    ephemeral: Annotated[
-        bool, typer.Option("--ephemeral", help="Throw everything away when the registry stops.")
-    ] = False,
+    ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Remove everything when the registry stops")] = False,
     pull: Annotated[
-        PullPolicy, typer.Option(metavar="missing|always|never", help="When to pull the registry's own image.")
+        PullPolicy, typer.Option(metavar="missing|always|never", help="When to pull the registry's image")
     ] = PullPolicy.MISSING,
     image_archive: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Load the registry's own image from this archive.")
+        Path | None, typer.Option(metavar="FILE", help="Load the registry's image from this archive")
     ] = None,
     wait: Annotated[
         float,
-        typer.Option(metavar="SECONDS", callback=_check_wait, help="How long to wait until the registry answers."),
+        typer.Option(metavar="SECONDS", callback=_check_wait, help="Time to wait until the registry is ready"),
     ] = DEFAULT_WAIT_SECONDS,
-    recreate: Annotated[
-        bool, typer.Option("--recreate", help="Replace the registry's container; its images stay.")
-    ] = False,
+    recreate: Annotated[bool, typer.Option("--recreate", help="Replace the container; keep the images")] = False,
     podman_fix: Annotated[
-        bool, typer.Option("--podman-fix", help="Let the podman program use plain HTTP for it, too.")
+        bool, typer.Option("--podman-fix", help="Also let the podman program use plain HTTP")
     ] = False,
 ) -> None:
-    """Start the registry and wait until it answers."""
+    """Start the registry and wait until it is ready.
+
+    If it is already running, this command changes nothing.
+    """
     session = session_of(context)
     streams = session.streams
     if image is not None and image_archive is not None:
-        raise UsageError("--image names an image to pull and --image-archive one to load: one of them has to do")
+        raise UsageError("--image and --image-archive cannot be combined")
     asked = read_options(port=port, host=host, image=image, volume=volume, ephemeral=ephemeral)
     with session.selection() as selection, session.transfer_display() as on_progress:
         engine = selection.engine
@@ -104,7 +105,7 @@ def up(
 
             fixed = fix_for(session, result.registry)
     finally:
-        # It is up, whatever became of the rest.
+        # The registry is running even if podman-fix failed.
         streams.show(render(result, engine.info(), version=version, command=session.command, podman_fix=fixed))
     if result.action is UpAction.CREATED and not ephemeral and (hint := restart_hint(engine.info())):
         streams.hint(hint)
@@ -114,13 +115,15 @@ def up(
 
 def _warn(session: Session, result: UpResult) -> None:
     reason = (
-        "localreg did not start this registry and leaves it as it is"
+        "localreg did not start this registry and does not change it"
         if result.action is UpAction.ADOPTED
-        else f"the registry is there already; {session.command} up --recreate replaces its container"
+        else f"the registry already exists; {session.command} up --recreate replaces its container"
     )
     bound = result.registry.published.bound if result.registry.published else None
     if bound and not bound.is_loopback and result.action in (UpAction.CREATED, UpAction.RECREATED, UpAction.STARTED):
         who = "this machine" if bound.is_wildcard else bound.host
-        session.streams.warn(f"everybody who reaches {who} can pull, push and delete images: there is no password")
+        session.streams.warn(
+            f"anyone who can reach {who} can pull, push and delete images: the registry has no password"
+        )
     for option in result.ignored:
         session.streams.warn(f"--{option} does not apply: {reason}")

@@ -1,4 +1,7 @@
-"""Let another machine push into the registry: its own loopback leads here, through ssh."""
+"""Let another machine push to the registry over ssh.
+
+Pushes to localhost:5000 on the other machine arrive in the registry on this one.
+"""
 
 from localreg.cli.help_page import examples
 

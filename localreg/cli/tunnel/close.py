@@ -22,19 +22,20 @@ app = command_app()
 def close(
     context: typer.Context,
     destination: Annotated[
-        str | None, typer.Argument(metavar="[HOST]", help="Where it leads; not needed where one is open.")
+        str | None, typer.Argument(metavar="[HOST]", help="Host of the tunnel; only needed if several are open")
     ] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every tunnel.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Close every tunnel")] = False,
 ) -> None:
-    """Close tunnels: that machine then listens no more."""
+    """Close tunnels; the other machine stops listening."""
     if destination is not None and all_:
-        raise UsageError("HOST and --all do not go together", hint=CommandLine("tunnel", "close", "--all"))
+        raise UsageError("HOST and --all cannot be combined", hint=CommandLine("tunnel", "close", "--all"))
     found = list_tunnels()
     if destination is not None:
         found = [(files, status) for files, status in found if fits(status, destination)]
     elif len(found) > 1 and not all_:
         raise UsageError(
-            f"{len(found)} tunnels are open: say which to close, or all", hint=CommandLine("tunnel", "close", "--all")
+            f"{len(found)} tunnels are open; name the host of one, or use --all",
+            hint=CommandLine("tunnel", "close", "--all"),
         )
     close_tunnels(found)
     session_of(context).streams.show(render([status for _, status in found]))

@@ -1,4 +1,4 @@
-"""`localreg tunnel keep`: what `tunnel open` becomes, or starts; nobody types it."""
+"""`localreg tunnel keep`: the process that keeps a tunnel open. `tunnel open` runs it; users do not."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ app = command_app()
 @app.command(cls=Command, hidden=True)
 def keep(
     context: typer.Context,
-    lock: Annotated[int, typer.Option(help="The descriptor that holds the tunnel's lock.")],
-    ready: Annotated[int | None, typer.Option(help="The descriptor to write to when it is open.")] = None,
+    lock: Annotated[int, typer.Option(help="Descriptor that holds the lock of the tunnel")],
+    ready: Annotated[int | None, typer.Option(help="Descriptor to write to when the tunnel is open")] = None,
 ) -> None:
     """Keep a tunnel open."""
     session = session_of(context)
@@ -45,23 +45,23 @@ def keep(
 
 
 def _stops() -> Iterator[int]:
-    """Take in the signals that end the tunnel, and hand them on as they come.
+    """Iterate over the signals that end the tunnel.
 
-    They are put down here, and nothing else: one that interrupted what is under way would leave `ssh` behind. A handler
-    in Python may run only when the main thread has waited to the end, if the signal came as it was about to wait.
+    The signal handlers only record a signal: one that interrupted the code could leave `ssh` behind. A pipe records
+    it, because a Python handler may run too late if the signal arrives just before the main thread starts to wait.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Under nohup the end of the terminal is not for it.
+        # nohup ignores this signal; so does localreg then.
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda _number, _frame: None)
     return iter(lambda: os.read(reading, 1)[0], None)
 
 
 class _Display:
-    """Shows what becomes of the tunnel: on a terminal in one line, else line by line; in the background in a log."""
+    """Shows the state of the tunnel: a live line on a terminal, else a line per change; a log in the background."""
 
     def __init__(self, session: Session, ready: int | None) -> None:
         self._session = session
@@ -78,7 +78,7 @@ class _Display:
             if self._ready is None:
                 self._show_open(status)
             else:
-                # Nobody has to read it.
+                # The reader may be gone already.
                 with suppress(ReaderGoneError, BrokenPipeError):
                     self._show_open(status)
                 keeper.detach(self._ready, keeper.kept_files().log)
@@ -93,7 +93,7 @@ class _Display:
             self._session.streams.note(f"open, {status.state}: {status.reason}")
 
     def log(self, text: str) -> None:
-        """Write down what happens."""
+        """Log an event."""
         if self._ready is not None:
             keeper.write_log(keeper.kept_files().log, printable(text))
         elif self._session.debug:
@@ -101,6 +101,6 @@ class _Display:
             print(printable(text), file=sys.stderr, flush=True)  # noqa: T201 -- asked for with --debug
 
     def end(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         if self._line is not None:
             self._line.clear()

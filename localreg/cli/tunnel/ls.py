@@ -15,5 +15,5 @@ app = command_app()
 
 @app.command(cls=Command, epilog=examples("localreg tunnel ls", "localreg tunnel ls --json"))
 def ls(context: typer.Context) -> None:
-    """List the tunnels that are open, as their own processes tell."""
+    """List open tunnels."""
     session_of(context).streams.show(render([status for _, status in list_tunnels()]))

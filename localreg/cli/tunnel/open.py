@@ -25,7 +25,7 @@ from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, UP, LogSource, TunnelSpec
 app = command_app()
 
 _SETTLE_SECONDS = 10.0
-"""How long a tunnel that is neither open nor gone is waited for."""
+"""How long to wait for a tunnel that is opening or closing."""
 _POLL_SECONDS = 0.1
 
 
@@ -34,7 +34,7 @@ _POLL_SECONDS = 0.1
     epilog=examples(
         "localreg tunnel open ci@build.example.com",
         "localreg tunnel open build --remote-port 5001 --background",
-        "localreg tunnel open --command 'ngrok http {port}' --probe-url https://me.ngrok.app",
+        "localreg tunnel open --command 'ngrok http {port}' \\\n    --probe-url https://me.ngrok.app",
     ),
 )
 def open_(
@@ -42,29 +42,37 @@ def open_(
     destination: Annotated[
         str | None,
         typer.Argument(
-            metavar="[[USER@]HOST]", help="The machine that shall push, as `ssh` takes it.", show_default=False
+            metavar="[[USER@]HOST]", help="Machine to push from; anything that ssh accepts", show_default=False
         ),
     ] = None,
     remote_port: Annotated[
-        int, typer.Option(metavar="PORT", min=1, max=65535, help="What that machine listens on.")
+        int, typer.Option(metavar="PORT", min=1, max=65535, help="Port on that machine")
     ] = DEFAULT_REMOTE_PORT,
     bind: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where it listens; any but loopback needs --expose.")
+        str, typer.Option(metavar="ADDRESS", help="Address on that machine; other than loopback needs --expose")
     ] = "loopback",
-    expose: Annotated[bool, typer.Option("--expose", help="Whoever reaches that address may push.")] = False,
-    identity: Annotated[Path | None, typer.Option(metavar="FILE", help="The private key to log in with.")] = None,
+    expose: Annotated[bool, typer.Option("--expose", help="Let anyone who can reach that address push")] = False,
+    identity: Annotated[Path | None, typer.Option(metavar="FILE", help="Private key to log in with")] = None,
     ssh_option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of ssh_config; can be repeated.")
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option for ssh, as in ssh_config; can be repeated")
     ] = None,
-    background: Annotated[bool, typer.Option("--background", help="Keep it open without this terminal.")] = False,
+    background: Annotated[
+        bool, typer.Option("--background", help="Keep the tunnel open after this command ends")
+    ] = False,
     command: Annotated[
-        str | None, typer.Option(metavar="COMMAND", help="A program that makes the tunnel, with {port} for the port.")
+        str | None,
+        typer.Option(
+            metavar="COMMAND", help="Program that makes the tunnel instead of ssh; {port} is the registry's port"
+        ),
     ] = None,
     probe_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where that program makes the registry answer.")
+        str | None, typer.Option(metavar="URL", help="URL of the registry through that program")
     ] = None,
 ) -> None:
-    """Open a tunnel and keep it open: what that machine pushes to its own loopback arrives in the registry here."""
+    """Open a tunnel and keep it open.
+
+    Pushes to localhost:5000 on HOST arrive in the registry on this machine.
+    """
     session = session_of(context)
     check_request(destination, command, probe_url)
     with session.selection() as selection:
@@ -72,7 +80,7 @@ def open_(
         log = _log_source(selection, registry)
     if command is not None:
         spec = plan_program(registry, log, command=command, probe_url=probe_url or "")
-        session.streams.warn(f"whoever `{spec.host}` lets through can push: the registry asks nobody for a password")
+        session.streams.warn(f"anyone who can reach `{spec.host}` can push: the registry has no password")
     else:
         spec = plan_ssh(
             registry,
@@ -86,13 +94,13 @@ def open_(
         )
         if expose:
             session.streams.warn(
-                f"whoever reaches {spec.bind} of {spec.host} can push: the registry asks nobody for a password"
+                f"anyone who can reach {spec.bind} on {spec.host} can push: the registry has no password"
             )
     _keep(session, spec, background=background)
 
 
 def _log_source(selection: Selection, registry: Registry) -> LogSource | None:
-    """Where the registry's log is, if plain HTTP gets there."""
+    """Where to read the registry's log, unless the engine is behind ssh."""
     info = selection.engine.info()
     endpoint = next(
         (answer.endpoint for answer in selection.survey.answers if answer.endpoint.url == info.endpoint), None
@@ -120,27 +128,27 @@ def _is_asked_for(kept: TunnelSpec, asked: TunnelSpec) -> bool:
 
 
 def _claim(spec: TunnelSpec) -> tuple[TunnelFiles, int] | TunnelStatus:
-    """Make the tunnel ours, or find that it is open already; one that comes or goes is waited for.
+    """Claim the tunnel, or find that it is already open. Waits for one that is opening or closing.
 
     Raises:
-        ConflictError: it is another than was asked for.
-        TunnelError: it does not get open.
+        ConflictError: it is open with other options.
+        TunnelError: it did not open in time.
     """
     deadline = time.monotonic() + _SETTLE_SECONDS
     while (claimed := keeper.claim(spec)) is None:
         status = get_status(files_of(spec))
         if status is not None and status.state != "unknown" and not _is_asked_for(status.spec, spec):
             raise ConflictError(
-                f"a tunnel to port {spec.remote_port} of {spec.host} is open already, with other options",
+                f"a tunnel to port {spec.remote_port} on {spec.host} is already open with other options",
                 hint=close_command(spec),
             )
         if status is not None and status.state in UP:
             return status
         if time.monotonic() > deadline:
-            state = "does not say what it does" if status is None else f"is {status.state}"
+            state = "does not respond" if status is None else f"is {status.state}"
             reason = f": {status.reason}" if status is not None and status.reason else ""
             raise TunnelError(
-                f"a tunnel to port {spec.remote_port} of {spec.host} is kept already, and {state}{reason}",
+                f"a tunnel to port {spec.remote_port} on {spec.host} already exists and {state}{reason}",
                 hint=close_command(spec),
             )
         time.sleep(_POLL_SECONDS)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import json
+import functools
 import os
 import shutil
 import signal
@@ -13,10 +14,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from archives import CREATED, SCRIPT, write_image
+from engine_api import EngineApi
+from localreg.waiting import wait_until
 
 TESTER_UID = 4242
 TESTER_HOME = Path("/mnt/tester")
@@ -26,6 +30,7 @@ SETPRIV = shutil.which("setpriv") or "setpriv"
 
 REQUIRED = ("docker", "podman-rootful", "podman-rootless")
 """What CI must have run."""
+
 
 _BUG_OF_PODMAN = "mpb.(*Bar).Abort("
 """Podman 4.3 now and then waits for its progress bars for ever: what hung in that is run again. But for a push: that
@@ -147,6 +152,23 @@ class Bed:
         assert "Traceback" not in result.stderr
         return result.stderr
 
+    @property
+    def api(self) -> EngineApi:
+        """The engine's API; of a Podman through a service that is not localreg's, and lasts as long as the tests."""
+        if self.program == "docker":
+            return EngineApi(Path("/var/run/docker.sock"))
+        api = EngineApi((TESTER_RUNTIME if self.uid else Path("/run")) / "tests.sock", "/v4.0.0/libpod")
+        if not api.answers():
+            api.socket.unlink(missing_ok=True)
+            command = self.command(["podman", "system", "service", "--time=0", f"unix://{api.socket}"])
+            silent = subprocess.DEVNULL
+            service = subprocess.Popen(
+                command, env=self.environment, cwd="/", stdin=silent, stdout=silent, stderr=silent
+            )
+            atexit.register(functools.partial(_end, service))
+            assert wait_until(api.answers, seconds=30, is_alive=lambda: service.poll() is None)
+        return api
+
     def engine_ok(self, *arguments: str) -> str:
         """Run the engine's own program, which has to succeed; returns stdout."""
         result = self.run(self.program, *arguments)
@@ -177,10 +199,6 @@ class Bed:
                 with contextlib.suppress(ProcessLookupError):
                     process.send_signal(signal.SIGKILL)
 
-    def load(self, archive: Path) -> None:
-        """Load an image archive with the engine's own program."""
-        self.engine_ok("load", "-q", "-i", str(archive))
-
     def add_image(
         self,
         name: str,
@@ -192,7 +210,7 @@ class Bed:
         ballast: bytes = b"",
         can_run: bool = True,
     ) -> None:
-        """Make a small image with the engine's own program.
+        """Make a small image.
 
         Args:
             name: Its complete name.
@@ -206,35 +224,27 @@ class Bed:
         archive = folder / "image.tar"
         labels = {"content": content or name}
         write_image(archive, name, labels, command=command, created=created, ballast=ballast, can_run=can_run)
-        archive.chmod(0o644)
-        self.load(archive)
+        self.api.load(archive)
 
     def images(self) -> set[str]:
         """The names of all images."""
-        listed = self.engine_ok("images", "--format", "{{.Repository}}:{{.Tag}}").split()
-        return {name for name in listed if "<none>" not in name}
+        return self.api.images()
 
-    def inspect(self, container: str) -> dict[str, object]:
-        """What the engine's own program says of a container."""
-        found: list[dict[str, object]] = json.loads(self.engine_ok("inspect", container))
-        return found[0]
+    def inspect(self, container: str) -> dict[str, Any]:
+        """What the engine says of a container."""
+        found = self.api.inspect("container", container)
+        assert found is not None, container
+        return found
 
     def exists(self, kind: str, name: str) -> bool:
         """Whether there is such a `container`, `volume` or `image`."""
-        return self.run(self.program, kind, "inspect", name).returncode == 0
+        return self.api.inspect(kind, name) is not None
 
     def clean(self, images: set[str]) -> None:
         """Remove every container and volume, and every image that is not one of these."""
-        containers = self.engine_ok("ps", "-aq").split()
-        if containers:
-            at_once = ["-t", "0"] if self.program == "podman" else []
-            self.run(self.program, "rm", "-f", "-v", *at_once, *containers)
-        volumes = self.engine_ok("volume", "ls", "-q").split()
-        if volumes:
-            self.engine_ok("volume", "rm", *volumes)
-        surplus = self.images() - images
-        if surplus:
-            self.run(self.program, "rmi", "-f", *surplus)
+        self.api.remove_all()
+        for name in self.images() - images:
+            self.api.remove_image(name)
         shutil.rmtree(self.home / ".config", ignore_errors=True)
         Path("/etc/containers/registries.conf.d/50-localreg.conf").unlink(missing_ok=True)
 
@@ -247,6 +257,11 @@ def _running(*words: str) -> list[psutil.Process]:
             if tuple(process.cmdline()[1 : 1 + len(words)]) == words:
                 found.append(process)
     return found
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait()
 
 
 def _quit(process: psutil.Process) -> None:

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from beds import BEDS, TESTER_RUNTIME, Bed
+from beds import BEDS, Bed
 from fakes import FakeEngine
 
 from localreg.engines.docker.engine import DockerEngine
 from localreg.engines.podman.engine import PodmanEngine
 from localreg.engines.port import Engine
 from localreg.engines.values import Endpoint
-from localreg.system.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -42,35 +41,16 @@ def fake_bench() -> Iterator[Bench]:
 @contextlib.contextmanager
 def real_bench(name: str, folder: Path, location: str) -> Iterator[Bench]:
     bed = BEDS[name]
-    with engine_socket(bed) as path, CuttingProxy(listen(folder / "proxy.sock", bed.uid), path) as proxy:
+    with CuttingProxy(listen(folder / "proxy.sock", bed.uid), bed.api.socket) as proxy:
         endpoint = Endpoint(f"unix://{folder}/proxy.sock")
         engine: Engine = DockerEngine.open(endpoint) if bed.program == "docker" else PodmanEngine.open(endpoint)
         with engine:
             yield Bench(engine, proxy.cut, location)
 
 
-@contextlib.contextmanager
-def engine_socket(bed: Bed) -> Iterator[Path]:
-    """The socket of a bed's engine; Podman gets a service for as long as the context lasts."""
-    if bed.program == "docker":
-        yield Path("/var/run/docker.sock")
-        return
-    folder = TESTER_RUNTIME if bed.uid else Path("/run")
-    path = folder / "contract.sock"
-    path.unlink(missing_ok=True)
-    with bed.started("podman", "system", "service", "--time=0", f"unix://{path}") as service:
-        assert wait_until(lambda: connects(path), seconds=20, is_alive=lambda: service.poll() is None)
-        yield path
-
-
 def at(bed: Bed, url: str) -> dict[str, str]:
     """An environment that names a bed's engine."""
     return {"DOCKER_HOST" if bed.program == "docker" else "CONTAINER_HOST": url}
-
-
-def connects(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
 
 
 def listen(path: Path, uid: int) -> socket.socket:

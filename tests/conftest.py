@@ -163,8 +163,8 @@ def shown(faults: tuple[Fault, ...]) -> Fault:
 def _made(found: Bed, request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
     request.node.user_properties.append(("engine", found.name))
     if found.name not in _baseline:
-        found.load(registry_archive)
-        found.engine_ok("tag", REGISTRY_IMAGE, "docker.io/library/registry:2.8.3")
+        found.api.load(registry_archive)
+        found.api.name_image(REGISTRY_IMAGE, "docker.io/library/registry:2.8.3")
         _baseline[found.name] = found.images()
     yield found
     found.clean(_baseline[found.name])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 from beds import REGISTRY_IMAGE, TESTER_RUNTIME, Bed
-from engine_api import EngineApi, opened_api
+from engine_api import EngineApi
 
 from localreg.oci.manifest import DOCKER_MANIFEST, OCI_MANIFEST
 
@@ -26,7 +26,6 @@ class Yard:
     """An engine on which there is also what is not localreg's."""
 
     bed: Bed
-    api: EngineApi
     folder: Path
     """That everybody can read."""
 
@@ -45,9 +44,9 @@ class Yard:
         for name in names:
             self.api.change("DELETE", f"/images/{name}")
 
-    def name_image(self, image: str, name: str) -> None:
-        repository, _, tag = name.rpartition(":")
-        self.api.change("POST", f"/images/{image}/tag?repo={repository}&tag={tag}")
+    @property
+    def api(self) -> EngineApi:
+        return self.bed.api
 
 
 Prepare = Callable[[Yard, int], None]
@@ -81,7 +80,7 @@ def an_image_of_two_names(yard: Yard, _turn: int) -> None:
 
 def a_pushed_image(yard: Yard, turn: int) -> None:
     an_image_of_two_names(yard, turn)
-    yard.name_image("localhost/app:1", "localhost:5000/app:1")
+    yard.api.name_image("localhost/app:1", "localhost:5000/app:1")
 
 
 def another_image_of_that_name(yard: Yard, turn: int) -> None:
@@ -146,14 +145,13 @@ def opened_yard(bed: Bed, folder: Path) -> Iterator[Yard]:
     """Put there what is not localreg's; the registry's image is there afterwards as it was."""
     bed.add_image("localhost/app:1", folder)
     bed.add_image("localhost/other:1", folder)
-    bed.engine_ok("tag", REGISTRY_IMAGE, KEPT)
+    bed.api.name_image(REGISTRY_IMAGE, KEPT)
     bed.engine_ok("volume", "create", "precious")
     bed.engine_ok("run", "-d", "--name", "bystander", "-v", "precious:/data", "localhost/app:1")
     # A service that outlives its run is there before: it is not what a killed one left.
     bed.ok("status", "--all")
-    with opened_api(bed) as api:
-        yard = Yard(bed, api, folder)
-        yield yard
-        no_image(yard)
-        for name in NAMES:
-            yard.name_image(KEPT, name)
+    yard = Yard(bed, folder)
+    yield yard
+    no_image(yard)
+    for name in NAMES:
+        yard.api.name_image(KEPT, name)

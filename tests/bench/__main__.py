@@ -65,7 +65,7 @@ def _add_registry_image(folder: Path) -> None:
     with image_around(RegistryProgram(Path(os.environ["LOCALREG_TEST_REGISTRY"]), "2.8.3")) as written:
         shutil.copyfile(written, archive)
     for bed in BEDS.values():
-        bed.load(archive)
+        bed.api.load(archive)
         bed.engine_ok("tag", REGISTRY_IMAGE, "docker.io/library/registry:2.8.3")
 
 

@@ -83,7 +83,7 @@ def _load_random(bed: Bed, name: str, folder: Path) -> None:
     with written_archive([ImageFile("data", layer)], config={}, name=name) as written:
         shutil.copyfile(written, archive)
     layer.unlink()
-    bed.load(archive)
+    bed.api.load(archive)
     archive.unlink()
     # What the disk still has to write would count for whoever comes next.
     os.sync()

@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import pytest
 from beds import Bed, free_port
-from benches import engine_socket
 from builders import builder_path, write_dockerfile, write_step
 from screens import View, seen
 
@@ -236,10 +235,9 @@ def test_a_podman_on_a_socket_is_built_in_through_it(rootless: Bed, site: Path) 
     """A socket that variables name as Docker's, too: what answers there is Podman, and not the user's own service."""
     write_step(site, "test -S $SSH_AUTH_SOCK", options="--mount=type=ssh")
     key = make_key(rootless, site.parent / "key")
-    with engine_socket(rootless) as socket_path:
-        named = {"DOCKER_HOST": f"unix://{socket_path}"}
-        assert rootless.run("localreg", "up", env=named).returncode == 0
-        result = rootless.run("localreg", "build", str(site), "--ssh", f"default={key}", env=named)
+    named = {"DOCKER_HOST": f"unix://{rootless.api.socket}"}
+    assert rootless.run("localreg", "up", env=named).returncode == 0
+    result = rootless.run("localreg", "build", str(site), "--ssh", f"default={key}", env=named)
     assert result.stdout == f"localhost:5000/site:latest@{digest_of('site:latest')}\n", result.stderr
 
 

@@ -129,7 +129,7 @@ def test_the_engine_that_holds_the_registry_is_chosen(bed: Bed) -> None:
 def test_two_engines_with_the_registry_have_to_be_told_apart(docker: Bed, registry_archive: Path) -> None:
     docker.ok("up")
     before = ROOTFUL.images()
-    ROOTFUL.load(registry_archive)
+    ROOTFUL.api.load(registry_archive)
     ROOTFUL.engine_ok("create", "--name", "registry", REGISTRY_IMAGE)
     try:
         result = auto(docker, "status")

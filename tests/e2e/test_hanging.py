@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from beds import Bed
-from benches import CuttingProxy, at, engine_socket, listen
+from benches import CuttingProxy, at, listen
 from fault_table import Fault, fault
 
 from localreg.images.watchdog import LOOK_SECONDS, PATIENCE_SECONDS
@@ -32,7 +32,7 @@ def add_random_image(bed: Bed, folder: Path, size: int) -> None:
     with written_archive(content, config={"Cmd": ["/x"]}, name="localhost/app:1") as archive:
         shutil.copyfile(archive, file)
     file.chmod(0o644)
-    bed.load(file)
+    bed.api.load(file)
 
 
 @fault(
@@ -64,10 +64,7 @@ def test_a_stuck_push_is_started_once_more(rootless: Bed, folder: Path, shown: F
     # As an engine asks before it sends a blob.
     ask = functools.partial(rootless.run, "curl", "-sI", f"http://localhost:{port}/v2/app/blobs/sha256:{'0' * 64}")
     began = time.monotonic()
-    with (
-        engine_socket(rootless) as target,
-        CuttingProxy(listen(path, rootless.uid), target, hold_at=b"/push?", on_hold=ask),
-    ):
+    with CuttingProxy(listen(path, rootless.uid), rootless.api.socket, hold_at=b"/push?", on_hold=ask):
         shown.by(rootless, env=at(rootless, f"unix://{path}"))
         assert time.monotonic() - began > PATIENCE_SECONDS
 

@@ -24,7 +24,7 @@ def bare(bed: Bed) -> Bed:
 @pytest.fixture(autouse=True)
 def _restored(bed: Bed, registry_archive: Path) -> object:
     yield
-    bed.load(registry_archive)
+    bed.api.load(registry_archive)
     bed.engine_ok("tag", REGISTRY_IMAGE, "docker.io/library/registry:2.8.3")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import stand_in_ssh
 from beds import TESTER_RUNTIME, Bed
-from benches import CuttingProxy, at, engine_socket
+from benches import CuttingProxy, at
 from builders import builder_path, write_dockerfile
 
 ADDRESS = "192.0.2.1"
@@ -25,7 +25,7 @@ def remote(docker: Bed) -> Iterator[dict[str, str]]:
     server = socket.create_server((ADDRESS, 0))
     # The proxy is not there: nobody has to ask it.
     address = {"DOCKER_HOST": f"tcp://{ADDRESS}:{server.getsockname()[1]}", "HTTP_PROXY": "http://192.0.2.254:3128"}
-    with engine_socket(docker) as target, CuttingProxy(server, target):
+    with CuttingProxy(server, docker.api.socket):
         yield address
 
 
@@ -71,8 +71,7 @@ def behind_ssh(either: Bed, folder: Path) -> Iterator[dict[str, str]]:
     if either.program == "docker":
         yield at(either, "ssh://me@there") | path
         return
-    with engine_socket(either) as socket_path:
-        yield at(either, f"ssh://me@there{socket_path}") | path
+    yield at(either, f"ssh://me@there{either.api.socket}") | path
 
 
 def test_an_engine_behind_ssh_does_the_main_job(either: Bed, behind_ssh: dict[str, str], folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from beds import TESTER_UID, Bed, require_testbed
-from benches import CuttingProxy, at, engine_socket, listen
+from benches import CuttingProxy, at, listen
 
 
 @pytest.fixture(autouse=True)
@@ -32,5 +32,5 @@ def unprivileged(either: Bed, folder: Path) -> Iterator[tuple[Bed, dict[str, str
         yield either, {}
         return
     path = folder / "docker.sock"
-    with engine_socket(either) as target, CuttingProxy(listen(path, TESTER_UID), target):
+    with CuttingProxy(listen(path, TESTER_UID), either.api.socket):
         yield replace(either, uid=TESTER_UID), at(either, f"unix://{path}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from beds import BEDS, TESTER_UID, Bed
-from benches import CuttingProxy, at, engine_socket, listen
+from benches import CuttingProxy, at, listen
 from fault_table import Fault, fault
 
 from localreg.engines.discovery.probe import ANSWER_SECONDS
@@ -96,7 +96,7 @@ def test_something_else_on_the_socket(either: Bed, folder: Path, shown: Fault) -
 def killed_at(bed: Bed, request: bytes, folder: Path) -> Iterator[dict[str, str]]:
     """An environment that names the bed's engine, which disappears when it gets this request."""
     path = folder / "proxy.sock"
-    with engine_socket(bed) as target, CuttingProxy(listen(path, bed.uid), target, cut_at=request):
+    with CuttingProxy(listen(path, bed.uid), bed.api.socket, cut_at=request):
         yield at(bed, f"unix://{path}")
     path.unlink()
 
@@ -135,7 +135,7 @@ def test_a_remote_engine(either: Bed, faults: tuple[Fault, ...]) -> None:
     server = socket.create_server((ADDRESS, 0))
     address = f"{ADDRESS}:{server.getsockname()[1]}"
     env = at(either, f"tcp://{address}")
-    with engine_socket(either) as target, CuttingProxy(server, target):
+    with CuttingProxy(server, either.api.socket):
         for shown in faults:
             shown.by(either, env=env, address=address)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from beds import BEDS, Bed
-from benches import at, engine_socket
+from benches import at
 from fault_table import Fault, fault
 
 TESTER = BEDS["podman-rootless"]
@@ -59,10 +59,10 @@ def test_folders_that_cannot_be_read(folder: Path, faults: tuple[Fault, ...]) ->
 @fault("home-read-only", "podman-fix --scope user", code="config", facts=["`{file}`", "read-only file system"])
 def test_a_read_only_home(either: Bed, read_only: Path, faults: tuple[Fault, ...]) -> None:
     file = read_only / ".config/containers/registries.conf.d/50-localreg.conf"
-    # Rootless Podman itself needs a home that it can write to; its service has one.
-    with engine_socket(either) as path:
-        for shown in faults:
-            shown.by(either, env={"HOME": str(read_only), **at(either, f"unix://{path}")}, file=file)
+    # Rootless Podman itself needs a home to write to: its service has one.
+    named = at(either, f"unix://{either.api.socket}")
+    for shown in faults:
+        shown.by(either, env={"HOME": str(read_only), **named}, file=file)
 
 
 @fault("home-unset-up", "up", facts=["localhost:5000"])

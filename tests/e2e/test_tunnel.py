@@ -252,7 +252,7 @@ def test_one_that_is_being_opened_is_not_open_already(on_docker: Tunnels, folder
     ssh.chmod(0o755)
     hanging = f"PATH={folder}:{bed.environment['PATH']}"
     with bed.started("env", hanging, "localreg", *on_docker.arguments, "--background") as first:
-        assert wait_until(lambda: [one["state"] for one in on_docker.told()] == ["connecting"], seconds=PATIENCE)
+        assert wait_until(lambda: [one["state"] for one in on_docker.seen()] == ["connecting"], seconds=PATIENCE)
         said = bed.refused(1, *on_docker.arguments, "--background")
         assert "is connecting" in said
         bed.ok("tunnel", "close")
@@ -342,7 +342,7 @@ def test_another_machine_in_its_place_ends_a_tunnel(on_docker: Tunnels) -> None:
     log = Path(on_docker.status()["log"])
     on_docker.far.start_sshd()
     # Nobody goes on by himself here, also not in the background: a person has to look.
-    assert wait_until(lambda: on_docker.told() == [], seconds=PATIENCE)
+    assert wait_until(lambda: on_docker.seen() == [], seconds=PATIENCE)
     assert "another machine may answer in its place" in log.read_text()
 
 

@@ -16,14 +16,14 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 from beds import Bed
-from screens import A_PORT, VIEWS, View, check, seen, steady
-from terminal import Screen, Terminal
+from screens import A_PORT, UNFOLDED, check, seen, steady
+from terminal import Terminal
 
 from localreg.errors import LocalregError
 
@@ -77,15 +77,15 @@ class Fault:
             within: Made anew for each time that it is shown; what it gives is added to the environment, too.
             values: What stands in braces.
         """
-        stage = Stage(self, bed, env or {}, cwd, values)
+
+        def stage(more: Mapping[str, str]) -> Stage:
+            return Stage(self, bed, {**(env or {}), **more}, cwd, values)
+
         with within() as more:
-            text = Showing(stage.with_env(more)).end()
-        if stage.is_kept:
-            screens = {}
-            for view in VIEWS:
-                with within() as more:
-                    screens[view] = seen(stage.with_env(more).open(view), code=self.exit_code)
-            stage.check_screens(screens)
+            text = Showing(stage(more)).end()
+        if stage({}).is_kept:
+            with within() as more:
+                stage(more).end_screen(stage(more).open())
         return text
 
     def begin(
@@ -93,7 +93,7 @@ class Fault:
     ) -> Showing:
         """Begin to show it, where several are shown at the same time."""
         stage = Stage(self, bed, env or {}, cwd, values)
-        return Showing(stage, {view: stage.open(view) for view in VIEWS} if stage.is_kept else {})
+        return Showing(stage, stage.open() if stage.is_kept else None)
 
 
 @dataclass(frozen=True)
@@ -123,31 +123,27 @@ class Stage:
         """What a person sees here is what the kept screens show."""
         return self.fault.screen is not None and self.bed.name == self.fault.kept
 
-    def with_env(self, env: Mapping[str, str]) -> Stage:
-        """The same with these variables, too."""
-        return replace(self, env={**self.env, **env})
+    def open(self) -> Terminal:
+        """Run it in a terminal so wide that nothing is folded."""
+        return UNFOLDED.open(self.bed, self.line(), env=self.env, cwd=self.cwd)
 
-    def open(self, view: View) -> Terminal:
-        """Run it in a terminal."""
-        return view.open(self.bed, self.line(), env=self.env, cwd=self.cwd)
-
-    def check_screens(self, screens: Mapping[View, Screen]) -> None:
-        """Compare what was seen with what is kept."""
+    def end_screen(self, terminal: Terminal) -> None:
+        """Wait for the end in a terminal, and compare its screen with the kept one."""
+        screen = seen(terminal, code=self.fault.exit_code)
         assert self.fault.screen is not None
         ports = [(rf"\b{value}\b", A_PORT) for value in self.values.values() if isinstance(value, int)]
-        steadied = {view: steady(screen, self.bed, ports) for view, screen in screens.items()}
-        check(self.fault.screen, f"localreg {self.fault.command}", steadied)
+        check(self.fault.screen, f"localreg {self.fault.command}", {UNFOLDED: steady(screen, self.bed, ports)})
 
 
 class Showing:
     """A fault that is being shown: localreg runs, in a session of its own.
 
-    An error is asked for as JSON, which has its code; the kept screens show it as a person sees it.
+    It asks for an error as JSON, which has its code. If its screen is kept, a second run in a terminal shows it to a person.
     """
 
-    def __init__(self, stage: Stage, terminals: Mapping[View, Terminal] | None = None) -> None:
+    def __init__(self, stage: Stage, terminal: Terminal | None = None) -> None:
         self._stage = stage
-        self._terminals = terminals or {}
+        self._terminal = terminal
         self._began = time.monotonic()
         line = stage.line("--json") if stage.fault.code else stage.line()
         environment = {**stage.bed.environment, **stage.env}
@@ -183,10 +179,8 @@ class Showing:
         self._stage.check_facts(text)
         left = _of_session(self.process.pid)
         assert not left, f"left behind: {left}"
-        if self._terminals:
-            self._stage.check_screens(
-                {view: seen(terminal, code=fault.exit_code) for view, terminal in self._terminals.items()}
-            )
+        if self._terminal:
+            self._stage.end_screen(self._terminal)
         return text
 
 

@@ -1,4 +1,4 @@
-"""What a person sees, kept as files: a command in terminals of 40, 80 and 200 columns, and in one without colour.
+"""What a person sees, kept as files: a command in a terminal, or in several.
 
 `LOCALREG_WRITE_SCREENS=1` writes the files anew; each is to be looked at before it is committed.
 """
@@ -95,6 +95,8 @@ _SVG = """\
 
 VIEWS = (View(40), View(80), View(200), View(80, colour=False))
 PICTURED = View(80)
+UNFOLDED = View(2000)
+"""So wide that each line is whole, as the program has it; how it is folded is seen without running it."""
 
 
 def seen(terminal: Terminal, *, code: int) -> Screen:
@@ -150,10 +152,10 @@ def check(name: str, command: str, seen: Mapping[View, Screen]) -> None:
         seen: Without what varies.
     """
     path = FOLDER / f"{name}.txt"
-    text = f"$ {command}\n" + "".join(
-        f"\n{f'── {view} ':─<{view.columns}}\n" + "".join(f"{row.markup}\n" for row in screen.rows)
-        for view, screen in seen.items()
-    )
+    text = f"$ {command}\n"
+    for view, screen in seen.items():
+        heading = "" if view == UNFOLDED else f"{f'── {view} ':─<{view.columns}}\n"
+        text += f"\n{heading}" + "".join(f"{row.markup}\n" for row in screen.rows)
     _compare(path, text)
 
 

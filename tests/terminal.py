@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
 import termios
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -19,6 +21,9 @@ from rich.text import Text
 
 _ROWS = 400
 """More than any screen here has, so that nothing scrolls away."""
+
+_SECONDS = 300.0
+"""When a program is given up that does not end."""
 
 _NAMES = {"brown": "yellow"}
 """What pyte calls otherwise than rich."""
@@ -64,6 +69,25 @@ class _Wrapping(pyte.Screen):
         (self.going_on.add if self._drawing else self.going_on.discard)(self.cursor.y)
         super().linefeed()
 
+    def shown(self) -> Screen:
+        """What stands there now."""
+        lines: list[Text] = []
+        for number in range(max(self.buffer, default=-1) + 1):
+            cells = self.buffer[number]
+            row = Text()
+            end = self.columns if number in self.going_on else max(cells, default=-1) + 1
+            for style, group in groupby((cells[column] for column in range(end)), key=_style):
+                row.append("".join(cell.data for cell in group), style)
+            if number not in self.going_on:
+                row.rstrip()
+            if number - 1 in self.going_on:
+                lines[-1].append_text(row)
+            else:
+                lines.append(row)
+        while lines and not lines[-1].plain:
+            lines.pop()
+        return Screen(self.columns, tuple(lines))
+
 
 class Terminal:
     """One of a given width, on which one program runs."""
@@ -84,10 +108,15 @@ class Terminal:
         )
         os.close(program_side)
 
-    def wait(self) -> int:
+    @property
+    def pid(self) -> int:
+        """Of the program, which leads a session of its own."""
+        return self._process.pid
+
+    def wait(self, *, seconds: float = _SECONDS) -> int:
         """Show what the program writes until it has ended; returns its exit code."""
-        for _ in self.frames():
-            pass
+        for piece in self._pieces(seconds):
+            self._stream.feed(piece)
         return self._process.wait()
 
     def interrupt(self) -> None:
@@ -96,7 +125,18 @@ class Terminal:
 
     def frames(self) -> Iterator[Screen]:
         """The screen after each piece that the program wrote."""
+        for piece in self._pieces(_SECONDS):
+            self._stream.feed(piece)
+            yield self.screen()
+
+    def _pieces(self, seconds: float) -> Iterator[bytes]:
+        """What the program writes, until it has ended."""
+        end = time.monotonic() + seconds
         while True:
+            if not select.select([self._side], [], [], max(end - time.monotonic(), 0))[0]:
+                os.killpg(self.pid, signal.SIGKILL)
+                self._process.wait()
+                raise subprocess.TimeoutExpired(self._process.args, seconds)
             try:
                 piece = os.read(self._side, 65536)
             except OSError:
@@ -105,27 +145,18 @@ class Terminal:
             if not piece:
                 os.close(self._side)
                 return
-            self._stream.feed(piece)
-            yield self.screen()
+            yield piece
 
     def screen(self) -> Screen:
         """What stands there now."""
-        columns = self._screen.columns
-        lines: list[Text] = []
-        for number in range(_ROWS):
-            cells = self._screen.buffer[number]
-            row = Text()
-            for style, group in groupby((cells[column] for column in range(columns)), key=_style):
-                row.append("".join(cell.data for cell in group), style)
-            if number not in self._screen.going_on:
-                row.rstrip()
-            if number - 1 in self._screen.going_on:
-                lines[-1].append_text(row)
-            else:
-                lines.append(row)
-        while lines and not lines[-1].plain:
-            lines.pop()
-        return Screen(columns, tuple(lines))
+        return self._screen.shown()
+
+
+def drawn(text: str, columns: int) -> Screen:
+    """What stands on a terminal after a text was written to it."""
+    screen = _Wrapping(columns, _ROWS)
+    pyte.Stream(screen).feed(text.replace("\n", "\r\n"))
+    return screen.shown()
 
 
 def _style(cell: pyte.screens.Char) -> str:

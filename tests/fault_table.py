@@ -138,7 +138,7 @@ class Stage:
 class Showing:
     """A fault that is being shown: localreg runs, in a session of its own.
 
-    It asks for an error as JSON, which has its code. If its screen is kept, a second run in a terminal shows it to a person.
+    It asks for an error as JSON, which has its code. A second run, in a terminal, gives the screen that is kept.
     """
 
     def __init__(self, stage: Stage, terminal: Terminal | None = None) -> None:

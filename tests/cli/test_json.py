@@ -26,33 +26,6 @@ WITHOUT_JSON = {"logs", "completion", "ci"}
 """Commands whose result is what somebody else reads or wrote."""
 
 
-@pytest.fixture
-def location(registry: FakeRegistry) -> str:
-    return registry.base_url.replace("http://127.0.0.1", "localhost")
-
-
-@pytest.fixture
-def engine(registry: FakeRegistry, location: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeEngine:
-    # On another machine, whose ports are free: here the stand-in holds the one that is to be published.
-    found = FakeEngine(EngineInfo("docker", "28.0.0", "fake:", context="default", remote=True))
-    found.add_image("docker.io/library/registry:2.8.3")
-    image = found.add_image("app:1")
-    found.registries[location] = {}
-    registry.answers["/v2/app/manifests/1"] = (b"{}", {"Docker-Content-Digest": image.id})
-    monkeypatch.setattr(
-        select, "select_engine", lambda *_args, **_kwargs: Selection(found, Survey((), ()), holds_registry=True)
-    )
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return found
-
-
-@pytest.fixture
-def up(engine: FakeEngine, location: str, capsys: pytest.CaptureFixture[str]) -> FakeEngine:
-    assert main(["up", "--port", location.rpartition(":")[2], "-q"]) == 0
-    capsys.readouterr()
-    return engine
-
-
 def result(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:
     assert main([*arguments, "--json"]) == code
     out, err = capsys.readouterr()

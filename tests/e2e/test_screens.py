@@ -1,10 +1,14 @@
-"""What a person sees of each command, in terminals of several widths: the same as the screens that are kept."""
+"""What a person sees of each command, in a terminal of 80 columns: the same as the screens that are kept.
+
+Those of a handful are seen in terminals of several widths. How others are folded: tests/cli/test_widths.py, and
+tests/test_kept_errors.py.
+"""
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +18,9 @@ from far_host import ADDRESS, FarHost
 from screens import FOLDER, PICTURED, VIEWS, View, check, check_picture, seen, steady
 from terminal import Screen, Terminal
 from tunnels import opened_tunnels, ssh_config
+
+pytestmark = pytest.mark.long
+
 
 EVERY_COMMAND = {
     "help": "",
@@ -68,6 +75,13 @@ OF_TUNNELS = {
     "ci": f"ci shell --host root@{ADDRESS} --image team/api",
 }
 
+IN_EVERY_VIEW = {
+    "docker": ("help", "help-up", "ls", "status", "config", "mistyped", "wrong-option", "status-nothing"),
+    "podman": (),
+    "tunnels": ("ls", "open-again"),
+}
+"""What changes nothing, and is seen in terminals of every width."""
+
 FAILING = {"mistyped": 2, "wrong-option": 2, "status-nothing": 4, "open": 130}
 INTERRUPTED = {"open"}
 UNDER_WAY = {"push": "push-under-way", "open": "open-under-way"}
@@ -81,6 +95,9 @@ _MOVING = (
 )
 
 
+WITH_A_PART_OF_THE_BAR = "[╸╺].*MB/s"
+
+
 def add_images(bed: Bed, folder: Path) -> None:
     """Images that look the same whenever they are made."""
     for name, size, age in (
@@ -92,38 +109,58 @@ def add_images(bed: Bed, folder: Path) -> None:
         bed.add_image(name, folder, ballast=ballast, can_run=False, created=created)
 
 
-def walk(place: str, bed: Bed, commands: Mapping[str, str], moving: Callable[[View], str]) -> dict[str, Screen]:
-    """Run commands one after the other in each terminal, and check their screens; returns those for pictures.
+Seen = Mapping[View, Screen]
+
+
+def walk(
+    place: str, bed: Bed, commands: Mapping[str, str], moving: str, elsewhere: Mapping[str, Seen] | None = None
+) -> dict[str, Screen]:
+    """Run commands one after the other, and check their screens; returns those for pictures.
 
     Args:
         place: The folder of `tests/screens` that they are kept in.
         bed: Whose user types, and on which engine.
         commands: What is typed after `localreg`, by the names of the files.
-        moving: What stands on a screen that is looked at in the middle, by the terminal.
+        moving: What stands on a screen that is looked at in the middle.
+        elsewhere: What was seen in other terminals.
     """
-    seen_by = {}
-    under_way = {name: UNDER_WAY[name] for name in commands if name in UNDER_WAY}
-    for view in VIEWS:
-        for name, command in commands.items():
-            terminal = view.open(bed, f"localreg --engine {bed.engine} {command}")
-            if name in under_way:
-                seen_by[under_way[name], view] = steady(in_the_middle(terminal, moving(view)), bed, _MOVING)
-            if name in INTERRUPTED:
-                terminal.interrupt()
-            seen_by[name, view] = steady(seen(terminal, code=FAILING.get(name, 0)), bed)
-    commands = {**commands, **{middle: commands[name] for name, middle in under_way.items()}}
+    seen_by: dict[str, Seen] = {}
+    typed = {}
     for name, command in commands.items():
-        check(f"{place}/{name}", f"localreg {command}".rstrip(), {view: seen_by[name, view] for view in VIEWS})
-    assert {path.stem for path in (FOLDER / place).iterdir()} == {*commands}
-    return {name: seen_by[name, PICTURED] for name in commands}
+        terminal = opened(PICTURED, bed, command)
+        if middle := UNDER_WAY.get(name):
+            typed[middle] = command
+            seen_by[middle] = {PICTURED: in_the_middle(terminal, moving, bed)}
+        typed[name] = command
+        views = VIEWS if name in IN_EVERY_VIEW[place] else ()
+        seen_by[name] = {PICTURED: ended(terminal, bed, name)} | {
+            view: ended(opened(view, bed, command), bed, name) for view in views if view != PICTURED
+        }
+    for name, seen_here in seen_by.items():
+        everywhere = {**(elsewhere or {}).get(name, {}), **seen_here}
+        screens = {view: everywhere[view] for view in VIEWS if view in everywhere}
+        check(f"{place}/{name}", f"localreg {typed[name]}".rstrip(), screens)
+    assert {path.stem for path in (FOLDER / place).iterdir()} == {*seen_by}
+    return {name: screens[PICTURED] for name, screens in seen_by.items()}
 
 
-def in_the_middle(terminal: Terminal, moving: str) -> Screen:
+def opened(view: View, bed: Bed, command: str) -> Terminal:
+    return view.open(bed, f"localreg --engine {bed.engine} {command}")
+
+
+def ended(terminal: Terminal, bed: Bed, name: str) -> Screen:
+    """What a command left on its terminal."""
+    if name in INTERRUPTED:
+        terminal.interrupt()
+    return steady(seen(terminal, code=FAILING.get(name, 0)), bed)
+
+
+def in_the_middle(terminal: Terminal, moving: str, bed: Bed) -> Screen:
     """The first screen on which something moves."""
     for screen in terminal.frames():
         shown = "\n".join(line.plain for line in screen.lines)
         if re.search(moving, shown):
-            return screen
+            return steady(screen, bed, _MOVING)
     pytest.fail("nothing moved")
 
 
@@ -131,12 +168,25 @@ def picture(name: str, commands: Mapping[str, str], screens: Mapping[str, Screen
     check_picture(name, [(f"localreg {commands[one]}".rstrip(), screens[one]) for one in of])
 
 
+def pushes(docker: Bed) -> dict[str, Seen]:
+    """A push to an empty registry, in each of the other terminals."""
+    under_way, left = {}, {}
+    for view in VIEWS:
+        if view == PICTURED:
+            continue
+        docker.ok("up")
+        terminal = opened(view, docker, EVERY_COMMAND["push"])
+        # The speed is there where there is room.
+        moving = WITH_A_PART_OF_THE_BAR if view.columns >= PICTURED.columns else r"[\d.]+/[\d.]+ MB"
+        under_way[view] = in_the_middle(terminal, moving, docker)
+        left[view] = ended(terminal, docker, "push")
+        docker.ok("down", "--volumes")
+    return {"push": left, UNDER_WAY["push"]: under_way}
+
+
 def test_docker(docker: Bed, folder: Path) -> None:
     add_images(docker, folder)
-    # With the speed where there is room, and a part of the bar.
-    screens = walk(
-        "docker", docker, EVERY_COMMAND, lambda view: "[╸╺].*MB/s" if view.columns >= 80 else r"[\d.]+/[\d.]+ MB"
-    )
+    screens = walk("docker", docker, EVERY_COMMAND, WITH_A_PART_OF_THE_BAR, pushes(docker))
     picture("session", EVERY_COMMAND, screens, ["up", "push", "ls", "status", "down"])
     picture("rm", EVERY_COMMAND, screens, ["push-as", "ls-pattern", "rm"])
     picture("config", EVERY_COMMAND, screens, ["config"])
@@ -145,10 +195,10 @@ def test_docker(docker: Bed, folder: Path) -> None:
 def test_podman(rootless: Bed, folder: Path) -> None:
     add_images(rootless, folder)
     # Podman counts no bytes.
-    screens = walk("podman", rootless, OF_PODMAN, lambda _: "[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]")
+    screens = walk("podman", rootless, OF_PODMAN, "[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]")
     picture("podman-fix", OF_PODMAN, screens, ["up", "podman-fix", "status-fixed"])
 
 
 def test_tunnels(docker: Bed, far: FarHost) -> None:
     with opened_tunnels(docker, far) as tunnels, ssh_config(f"IdentityFile {tunnels.key}\n"):
-        walk("tunnels", docker, OF_TUNNELS, lambda _: "open since")
+        walk("tunnels", docker, OF_TUNNELS, "open since")

@@ -1,0 +1,87 @@
+"""A command's result in terminals of several widths: with an engine in memory, and a registry that answers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from fake_registry import FakeRegistry
+from fakes import FakeEngine
+
+from localreg.cli.app import main
+
+WIDTHS = (40, 80, 200)
+
+BLOCKS = (
+    "up --port {port}",
+    "up --port {port} --recreate",
+    "tag app:1",
+    "push app:1",
+    "pull app:1",
+    "status",
+    "podman-fix --scope user",
+    "podman-fix --scope user",
+    "podman-fix --scope user --remove",
+    "podman-fix --scope user --remove",
+    "rm app:1",
+    "down",
+    "down --volumes",
+    "down",
+)
+"""Sentences and facts: the same words, wherever they are folded."""
+TABLES = ("ls", "ls team/*", "status --all", "config", "tunnel ls")
+"""What is left out, or stands below, where there is no room."""
+
+
+def shown(line: str, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", str(width))
+    capsys.readouterr()
+    code = main([*line.split(), "--format", "table"])
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    return out
+
+
+def is_whole(line: str) -> bool:
+    """Whether its last column is one word, or what stands in backticks: folded, it could not be copied."""
+    return " " not in re.sub("`[^`]*`", "", re.split(" {2,}", line.strip())[-1])
+
+
+@pytest.fixture
+def port(location: str) -> str:
+    return location.rpartition(":")[2]
+
+
+def test_what_a_command_says_is_folded_between_words(
+    engine: FakeEngine,
+    registry: FakeRegistry,
+    port: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = {}
+    for width in WIDTHS:
+        texts = [shown(line.format(port=port), width, capsys, monkeypatch) for line in BLOCKS[:-4]]
+        with monkeypatch.context() as gone:
+            gone.delitem(registry.answers, "/v2/app/manifests/1")
+            texts += [shown(line.format(port=port), width, capsys, monkeypatch) for line in BLOCKS[-4:]]
+        assert engine.list_containers() == []
+        assert [line for line in "".join(texts).splitlines() if len(line) > width and not is_whole(line)] == []
+        said[width] = [text.split() for text in texts]
+    assert said[40] == said[80] == said[200]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_table_is_no_wider_than_the_terminal(
+    up: FakeEngine,
+    registry: FakeRegistry,
+    width: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert up.find_container("registry")
+    registry.put_image("team/api:1.4.2")
+    for line in TABLES:
+        text = shown(line, width, capsys, monkeypatch)
+        assert text
+        assert [line for line in text.splitlines() if len(line) > width and not is_whole(line)] == []

@@ -31,6 +31,9 @@ SETPRIV = shutil.which("setpriv") or "setpriv"
 REQUIRED = ("docker", "podman-rootful", "podman-rootless")
 """What CI must have run."""
 
+on_every_engine = pytest.mark.parametrize("bed", REQUIRED, indirect=True)
+"""Also on rootful Podman: for what it may do otherwise than the rootless one."""
+on_each_podman = pytest.mark.parametrize("podman", REQUIRED[1:], indirect=True)
 
 _BUG_OF_PODMAN = "mpb.(*Bar).Abort("
 """Podman 4.3 now and then waits for its progress bars for ever: what hung in that is run again. But for a push: that

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from beds import Bed, require_testbed
+from beds import Bed, on_every_engine, require_testbed
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = ROOT / ".cache" / "lowest" / "bin"
@@ -40,6 +40,7 @@ def test_what_needs_no_engine_passes(lowest: Path) -> None:
     assert result.returncode == 0, result.stdout
 
 
+@on_every_engine
 def test_the_main_job_is_done_on_every_engine(bed: Bed, folder: Path, lowest: Path) -> None:
     data = bed.home / "images"
     bed.run("mkdir", "-p", str(data))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from beds import Bed, free_port
+from beds import Bed, free_port, on_every_engine
 from builders import builder_path, write_dockerfile, write_step
 from screens import View, seen
 
@@ -55,6 +55,7 @@ def labels(bed: Bed, name: str) -> dict[str, str]:
     return {name: value for name, value in json.loads(shown).items() if name != "io.buildah.version"}
 
 
+@on_every_engine
 def test_an_image_is_built_and_pushed_in_one_go(bed: Bed, site: Path, env: dict[str, str]) -> None:
     bed.ok("up")
     result = bed.localreg("build", str(site), env=env)

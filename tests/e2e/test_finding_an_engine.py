@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from beds import BEDS, REGISTRY_IMAGE, TESTER_RUNTIME, TESTER_UID, Bed, require_testbed
+from beds import BEDS, REGISTRY_IMAGE, TESTER_RUNTIME, TESTER_UID, Bed, on_each_podman, on_every_engine, require_testbed
 from fault_table import Fault, fault
 
 from localreg.system.waiting import wait_until
@@ -41,6 +41,7 @@ def empty_path(folder: Path) -> dict[str, str]:
     return {"PATH": str(folder / "bin")}
 
 
+@on_each_podman
 def test_podman_without_a_socket_gets_a_service_of_localregs_own(podman: Bed) -> None:
     bed = podman
     usual = TESTER_RUNTIME / "podman/podman.sock" if bed.uid else Path("/run/podman/podman.sock")
@@ -116,6 +117,7 @@ def test_it_works_without_a_runtime_folder() -> None:
     assert result.returncode == 4, result.stderr
 
 
+@on_every_engine
 def test_the_engine_that_holds_the_registry_is_chosen(bed: Bed) -> None:
     bed.ok("up")
     found = json.loads(auto(bed, "status", "--json").stdout)["engine"]

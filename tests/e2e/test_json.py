@@ -1,4 +1,4 @@
-"""What scripts read is what the JSON Schemas of the reference say, on every engine."""
+"""What scripts read is what the JSON Schemas of the reference say, on real engines."""
 
 from __future__ import annotations
 

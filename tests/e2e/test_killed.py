@@ -200,7 +200,6 @@ def check_kills(
                 check_kill(yard, recordings[turn], number)
 
 
-@pytest.mark.parametrize("bed", ["docker", "podman-rootless"], indirect=True)
 @pytest.mark.parametrize("scenarios", [STARTING_AND_STOPPING, IMAGES], ids=["starting and stopping", "images"])
 def test_the_same_command_again_does_the_rest(
     yard: Yard, scenarios: Sequence[Scenario], settings: Mapping[str, str], subtests: pytest.Subtests

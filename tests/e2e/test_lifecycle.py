@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from beds import REGISTRY_IMAGE, Bed, free_port, is_free
+from beds import REGISTRY_IMAGE, Bed, free_port, is_free, on_every_engine
 from fault_table import Fault, fault
 
 from localreg.oci.ping import is_ready
@@ -28,6 +28,7 @@ def taken() -> Iterator[int]:
         yield 5000
 
 
+@on_every_engine
 def test_the_next_port_is_used_when_5000_is_taken_and_its_holder_is_named(bed: Bed, taken: int) -> None:
     result = bed.localreg("up")
     assert (result.returncode, result.stdout) == (0, "localhost:5001\n")
@@ -37,6 +38,7 @@ def test_the_next_port_is_used_when_5000_is_taken_and_its_holder_is_named(bed: B
     assert bed.ok("up") == "localhost:5001\n"
 
 
+@on_every_engine
 @fault("port-used-by-registry", "up --port 5000", code="port-taken", facts=["5000", "127.0.0.1", "`first`", "{engine}"])
 def test_a_registry_that_holds_the_port_is_named(bed: Bed, shown: Fault) -> None:
     bed.ok("--name", "first", "up")
@@ -51,6 +53,7 @@ def test_the_port_of_a_stopped_registry_of_ours_is_taken(bed: Bed) -> None:
     assert bed.ok("up") == "localhost:5001\n"
 
 
+@on_every_engine
 def test_somebody_on_the_other_loopback_does_not_answer_for_the_registry(bed: Bed) -> None:
     with socket.create_server(("::1", 5000), family=socket.AF_INET6):
         result = bed.localreg("up", "--port", "5000")
@@ -80,6 +83,7 @@ def test_a_stopped_registry_is_started_on_its_port(bed: Bed) -> None:
     assert bed.ok("up") == f"localhost:{port}\n"
 
 
+@on_every_engine
 @fault("port-used-meanwhile", "up", code="port-taken", facts=["{port}", "`registry`", "up --recreate --port "])
 def test_a_stopped_registry_whose_port_was_taken_names_the_holder(bed: Bed, shown: Fault) -> None:
     port = free_port()
@@ -130,6 +134,7 @@ def test_a_container_that_publishes_nothing_is_no_registry(bed: Bed, folder: Pat
     assert bed.images() == {*bed.images(), "localhost/app:1"}
 
 
+@on_every_engine
 def test_a_paused_registry_is_said_to_be(bed: Bed) -> None:
     bed.ok("up")
     if bed.run(bed.program, "pause", "registry").returncode != 0:
@@ -160,6 +165,7 @@ def test_what_was_kept_is_told_apart_from_what_went(bed: Bed) -> None:
         assert json.loads(bed.ok("down", "--force", "--json"))["kept"] == ([kept] if kept else [])
 
 
+@on_every_engine
 def test_another_loopback_address_is_called_by_itself(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     assert bed.ok("up", "--host", "127.0.0.2") == "127.0.0.2:5000\n"

@@ -9,9 +9,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from beds import Bed, free_port
+from beds import Bed, free_port, on_every_engine
 
 from localreg.system.waiting import wait_until
+
+pytestmark = on_every_engine
 
 
 def test_a_registry_is_started_filled_listed_emptied_into_the_engine_and_removed(bed: Bed, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The error that podman-fix exists for, and its cure, on both kinds of Podman."""
+"""The error that podman-fix exists for, and its cure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from beds import Bed
+from beds import Bed, on_each_podman
 from fault_table import Fault, fault
 
 ETC = Path("/etc/containers/registries.conf.d")
@@ -16,6 +16,7 @@ def drop_in(bed: Bed) -> Path:
     return (bed.home / ".config/containers/registries.conf.d" if bed.uid else ETC) / "50-localreg.conf"
 
 
+@on_each_podman
 def test_plain_podman_push_fails_before_and_works_after(podman: Bed, folder: Path) -> None:
     podman.add_image("localhost:5000/alpine:latest", folder)
     hint = podman.localreg("up").stderr
@@ -96,6 +97,7 @@ def test_a_dry_run_shows_the_change_and_writes_nothing(podman: Bed) -> None:
     assert not drop_in(podman).exists()
 
 
+@on_each_podman
 def test_the_systems_folder_is_not_a_users_to_write(podman: Bed) -> None:
     if podman.uid:
         error = podman.refused(7, "podman-fix", "--scope", "system")

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint docs
+.PHONY: help demo test check bench lint docs
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -8,7 +8,10 @@ demo: ## show the main job with a real engine; installs what is missing
 	@tests/testbed/demo
 
 test: ## run every check and every test on real engines; installs what is missing
-	@setpriv --pdeathsig KILL tests/testbed/check
+	@setpriv --pdeathsig KILL tests/testbed/test
+
+check: ## run what needs no engine, for every save: lint, types, documentation, unit and CLI tests
+	@tests/testbed/check
 
 bench: ## compare with the engines' own programs and skopeo, and write docs/benchmarks.md; installs what is missing
 	@setpriv --pdeathsig KILL tests/testbed/bench

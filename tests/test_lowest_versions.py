@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from beds import Bed, on_every_engine, require_testbed
 
 ROOT = Path(__file__).parent.parent
-PROGRAMS = ROOT / ".cache" / "lowest" / "bin"
+CACHE = ROOT / ".cache"
 ASK = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
 
 
@@ -20,8 +21,12 @@ ASK = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version
 def lowest() -> Path:
     """The programs of an environment with the lowest versions, which tests/testbed/packaging makes."""
     require_testbed()
-    assert PROGRAMS.exists(), "run tests/testbed/packaging"
-    return PROGRAMS
+    with (CACHE / "lowest.lock").open("a") as lock:
+        # Held for as long as it is made.
+        fcntl.flock(lock, fcntl.LOCK_SH)
+    programs = CACHE / "lowest" / "bin"
+    assert programs.exists(), "run tests/testbed/packaging"
+    return programs
 
 
 def test_the_versions_are_the_lowest(lowest: Path) -> None:

@@ -18,6 +18,8 @@ from snippets import steps, with_values
 
 from localreg.system.waiting import wait_until
 
+pytestmark = [pytest.mark.together, pytest.mark.long]
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "team/ansible-playbook"
 TUNNEL = 'command="/bin/false",restrict,port-forwarding,permitlisten="127.0.0.1:5000",permitopen="127.0.0.1:5000" '

@@ -37,6 +37,8 @@ from yards import (
 
 from localreg.system.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 
 @dataclass(frozen=True)
 class Scenario:

@@ -115,6 +115,11 @@ make_testbed() {
     get_busybox
 }
 
+install_linters() {
+    # shellcheck disable=SC2046 # one package or none
+    install_missing $(missing shellcheck shellcheck)
+}
+
 # The interpreter of the distribution comes first: the tests' unprivileged user has to be able to read it.
 find_python() {
     local candidate

@@ -20,7 +20,8 @@ import psutil
 import pytest
 from archives import CREATED, SCRIPT, write_image
 from engine_api import EngineApi
-from localreg.waiting import wait_until
+
+from localreg.system.waiting import wait_until
 
 TESTER_UID = 4242
 TESTER_HOME = Path("/mnt/tester")

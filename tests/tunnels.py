@@ -15,8 +15,8 @@ import psutil
 from archives import write_image
 from beds import Bed
 from far_host import FarHost
-from localreg.output.tunnels import render_list
 
+from localreg.output.tunnel.ls import render
 from localreg.system.waiting import wait_until
 from localreg.tunnels.ls import list_tunnels
 
@@ -57,7 +57,7 @@ class Tunnels:
         """The same, where it is asked for again and again: for root it takes no run of the program."""
         if self.bed.uid:
             return self.told()
-        found: list[dict[str, Any]] = render_list([status for _, status in list_tunnels()]).json()["tunnels"]
+        found: list[dict[str, Any]] = render([status for _, status in list_tunnels()]).json()["tunnels"]
         return found
 
     def becomes(self, state: str, *, seconds: float = PATIENCE) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from fake_registry import FakeRegistry
 from fakes import FakeEngine
-from localreg.engines.base import EngineInfo
-from localreg.engines.select import Selection, Survey
 
 from localreg.cli.app import main
-from localreg.engines import select
+from localreg.engines.discovery import select
+from localreg.engines.discovery.select import Selection, Survey
+from localreg.engines.values import EngineInfo
 
 
 @pytest.fixture

@@ -9,13 +9,7 @@ from typing import Any
 import pytest
 from programs import DISTRIBUTION, write_program
 
-from localreg.registry.program import (
-    PROGRAM_LABEL,
-    VERSION_LABEL,
-    RegistryProgram,
-    find_registry_program,
-    image_around,
-)
+from localreg.registry.program import PROGRAM_LABEL, VERSION_LABEL, RegistryProgram, find_registry_program, image_around
 
 
 @pytest.fixture

@@ -11,13 +11,7 @@ from fake_registry import FakeRegistry
 from fakes import FakeEngine
 
 from localreg.engines.values import EngineInfo, VolumeMount
-from localreg.errors import (
-    EngineError,
-    OptionsDifferError,
-    PortTakenError,
-    RegistryNotReadyError,
-    UsageError,
-)
+from localreg.errors import EngineError, OptionsDifferError, PortTakenError, RegistryNotReadyError, UsageError
 from localreg.registry.container import find_registry, replaced_name
 from localreg.registry.down import bring_down
 from localreg.registry.logs import parse_since

@@ -21,9 +21,11 @@ ASK = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version
 def lowest() -> Path:
     """The programs of an environment with the lowest versions, which tests/testbed/packaging makes."""
     require_testbed()
-    with (CACHE / "lowest.lock").open("a") as lock:
-        # Held for as long as it is made.
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    made_beside = CACHE / "lowest.lock"
+    if made_beside.exists():
+        with made_beside.open() as lock:
+            # Held for as long as it is made.
+            fcntl.flock(lock, fcntl.LOCK_SH)
     programs = CACHE / "lowest" / "bin"
     assert programs.exists(), "run tests/testbed/packaging"
     return programs

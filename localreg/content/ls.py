@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from functools import partial
 from itertools import chain
 from typing import Generic, TypeVar
 
-from localreg.content.rm import finish, is_thrown_away
+from localreg.content.rm import is_thrown_away
 from localreg.errors import InvalidReferenceError, LocalregError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.manifest import UNREADABLE, Descriptor, Index, Manifest, Platform, parse_manifest, read_platform
@@ -162,16 +161,13 @@ class _Reader:
         """One tag; what is wrong with it is said in its row, but a registry that is gone ends the listing.
 
         Returns:
-            None for a tag that `rm` was about to remove when it was killed: that is done now.
+            None for a tag whose removal was killed; the same `rm` again finishes it.
         """
         digest, media_type = None, None
         try:
             stored = self._client.get_manifest(repository, tag)
             digest, media_type = stored.digest, stored.media_type
             if is_thrown_away(stored):
-                # Where the registry does not delete any more it stays hidden.
-                with contextlib.suppress(LocalregError):
-                    finish(self._client, repository, digest)
                 return None
             # The repository counts as well: what can be reached of the same index differs between them.
             content = self._contents.get(f"{repository}@{digest}", lambda: self._read(repository, stored, depth=0))

@@ -1,8 +1,8 @@
 """Removing one tag from a registry, and from the engine the name that the image has there.
 
 Distribution 2 deletes manifests, and with a manifest every tag that names it. So a tag is first moved to a manifest of
-its own that is thrown away, and that one is deleted: other tags of the image stay. The throw-away manifest says what it
-is, so that what a kill left in between is hidden by `ls` and finished by whoever sees it.
+its own that is thrown away, and that one is deleted: other tags of the image stay. The throw-away manifest is marked.
+If localreg is killed in between, `ls` hides the tag, and the same `rm` again finishes the removal.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def untag(client: RegistryClient, repository: str, tag: str, *, digest: str | No
     """
     stored = client.get_manifest(repository, tag)
     if is_thrown_away(stored):
-        finish(client, repository, stored.digest)
+        _finish(client, repository, stored.digest)
         return
     if digest is not None and stored.digest != digest:
         raise ConflictError(
@@ -124,7 +124,7 @@ def untag(client: RegistryClient, repository: str, tag: str, *, digest: str | No
     config = client.put_blob(repository, EMPTY_CONFIG)
     thrown_away = client.put_manifest(repository, tag, _throw_away_manifest(tag, config), OCI_MANIFEST)
     try:
-        finish(client, repository, thrown_away)
+        _finish(client, repository, thrown_away)
     except RegistryError:
         # The tag would be lost with an error.
         with contextlib.suppress(LocalregError):
@@ -145,8 +145,8 @@ def _throw_away_manifest(tag: str, config: str) -> bytes:
 
 
 def is_thrown_away(stored: StoredManifest) -> bool:
-    """A kill left it: whoever moved a tag to it was about to delete it."""
-    # Nearly every manifest is some image's: `ls` asks this of each, and reads it itself.
+    """It is a throw-away manifest: an `rm` was killed before it deleted it."""
+    # `ls` asks this of every manifest: most need no parsing here.
     if THROWN_AWAY.encode() not in stored.data:
         return False
     try:
@@ -156,7 +156,7 @@ def is_thrown_away(stored: StoredManifest) -> bool:
     return not isinstance(parsed, Index) and THROWN_AWAY in parsed.annotations
 
 
-def finish(client: RegistryClient, repository: str, digest: str) -> None:
-    """Delete a throw-away manifest with its tag; one that somebody else deleted already is gone just as well."""
+def _finish(client: RegistryClient, repository: str, digest: str) -> None:
+    """Delete a throw-away manifest with its tag; it is no error if another process was faster."""
     with contextlib.suppress(RepositoryNotFoundError):
         client.delete_manifest(repository, digest)

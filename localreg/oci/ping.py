@@ -1,4 +1,4 @@
-"""Whether a registry answers, found out by asking it; nothing else says that it does."""
+"""Ask whether a registry answers: at a URL, on a connection, or in an answer that was fetched otherwise."""
 
 from __future__ import annotations
 
@@ -9,27 +9,23 @@ from urllib.parse import urlsplit
 from localreg.oci.deadline import with_deadline
 
 ASK_SECONDS = 2.0
-"""How long a registry may take to say that it is one."""
+"""How long a registry may take to answer."""
 
 _READY = (200, 401)
-"""A registry that wants a login is ready too."""
+"""A registry that requires a login is also ready."""
 
 
-def is_ready(base_url: str) -> bool:
-    """Whether a registry answers `/v2/` at this URL, asked directly, never through a proxy.
-
-    Args:
-        base_url: `http://host:port`.
-    """
-    parts = urlsplit(base_url)
+def is_ready(url: str) -> bool:
+    """Whether a registry answers at an `http` URL, which is never asked through a proxy."""
+    parts = urlsplit(url)
     return is_registry(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ASK_SECONDS))
 
 
 def is_registry(connection: http.client.HTTPConnection) -> bool:
-    """Whether a registry answers `/v2/` on a connection, which is then closed.
+    """Whether a registry answers on a connection, which is then closed.
 
     Args:
-        connection: Not connected yet; its time-out is for the whole answer.
+        connection: Not connected yet; its timeout applies to the whole answer.
     """
     try:
         connection.connect()
@@ -45,8 +41,5 @@ def is_registry(connection: http.client.HTTPConnection) -> bool:
 
 
 def is_answer_of_registry(status: int, headers: Message) -> bool:
-    """Whether this is what a registry answers to `/v2/`: some servers answer 200 to everything.
-
-    Only a registry says which API it speaks.
-    """
+    """Whether a registry sent this answer to `/v2/`: other servers may answer 200, but do not name the API."""
     return status in _READY and "Docker-Distribution-Api-Version" in headers

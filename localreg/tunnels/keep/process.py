@@ -155,16 +155,33 @@ def keep(
     """
     files = kept_files()
     spec = TunnelSpec.from_json(os.pread(lock, os.fstat(lock).st_size, 0).decode())
-    kind = ProgramLink if spec.command else SshLink
+    make_link = ProgramLink if spec.command else SshLink
     supervisor = Supervisor(
         spec,
         files,
-        lambda news, say: kind(spec, files, news=news, log=say),
+        lambda news, say: make_link(spec, files, news=news, log=say),
         changed=changed,
         log=log,
         log_file=str(files.log) if background else None,
         is_lost=lambda: not files.is_locked_by(lock),
     )
+    stopped_by = _close_at(stops, supervisor)
+    try:
+        supervisor.run()
+    except BaseException:
+        # If the tunnel was open, only its log says why it ended.
+        _remove(files, lock, keep_log=supervisor.was_open)
+        raise
+    _remove(files, lock, keep_log=False)
+    if stopped_by:
+        return stopped_by[0]
+    if not supervisor.was_open:
+        raise TunnelError("the tunnel was closed before it was open", hint=spec.as_typed())
+    return None
+
+
+def _close_at(stops: Iterator[int], supervisor: Supervisor) -> list[int]:
+    """Close the tunnel at a signal; the list gets each signal that comes."""
     stopped_by: list[int] = []
 
     def heed() -> None:
@@ -173,20 +190,16 @@ def keep(
             supervisor.close()
 
     threading.Thread(target=heed, name="signals", daemon=True).start()
-    keeps_log = True
-    try:
-        supervisor.run()
-        keeps_log = False
-    finally:
-        # Where the files were removed, what stands there by now is another's.
-        if files.is_locked_by(lock):
-            # Why a tunnel ended that was open stands nowhere else.
-            if not (keeps_log and supervisor.was_open):
-                files.log.unlink(missing_ok=True)
-            files.remove()
-    if not supervisor.was_open and not stopped_by:
-        raise TunnelError("the tunnel was closed before it was open", hint=spec.as_typed())
-    return stopped_by[0] if stopped_by else None
+    return stopped_by
+
+
+def _remove(files: TunnelFiles, lock: int, *, keep_log: bool) -> None:
+    """Remove a tunnel's files, unless they were removed before: then those at their paths are another tunnel's."""
+    if not files.is_locked_by(lock):
+        return
+    if not keep_log:
+        files.log.unlink(missing_ok=True)
+    files.remove()
 
 
 @cache

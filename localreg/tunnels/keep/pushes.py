@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from http import HTTPStatus
@@ -18,9 +19,38 @@ from localreg.tunnels.spec import LogSource, Push
 _SECONDS = 3.0
 _MOST_LINES = 500
 """Of the log's end that are looked through."""
+_CLOCK_SECONDS = 5.0
+"""How far the engine's clock may be from ours."""
 
 _MANIFEST = re.compile(r"(?P<repository>[a-z0-9._/-]+)/manifests/(?P<tag>[A-Za-z0-9._:-]+)")
 """The path of a manifest. A client can forge one in the log: it is only shown to people."""
+
+
+class PushLog:
+    """A registry's log, read for pushes only when it may have something new.
+
+    Args:
+        source: Whose log.
+    """
+
+    def __init__(self, source: LogSource) -> None:
+        self._source = source
+        self._seen: tuple[int | None, bool] = (0, False)
+        self._read_at = time.time()
+
+    def find(self, connections: int | None, *, is_busy: bool) -> Push | None:
+        """The last push since the log was last read; None if there is none, or if nothing was connected since then.
+
+        Args:
+            connections: How many connections there were until now; None if that is not known.
+            is_busy: Something is connected now.
+        """
+        seen = (connections, is_busy)
+        if seen == self._seen and connections is not None and not is_busy:
+            return None
+        self._seen = seen
+        since, self._read_at = self._read_at - _CLOCK_SECONDS, time.time()
+        return find_last_push(self._source, since=since)
 
 
 def find_last_push(source: LogSource, *, since: float) -> Push | None:

@@ -16,7 +16,7 @@ from localreg.tunnels.files import TunnelFiles
 from localreg.tunnels.keep import control
 from localreg.tunnels.keep.control import ControlServer
 from localreg.tunnels.keep.link import Link
-from localreg.tunnels.keep.pushes import find_last_push
+from localreg.tunnels.keep.pushes import PushLog
 from localreg.tunnels.spec import UP, TunnelSpec, TunnelState, TunnelStatus
 
 _LOOK_EVERY = 60.0
@@ -69,8 +69,7 @@ class Supervisor:
         self._asked = threading.Event()
         self._looked = threading.Event()
         self._log_was_read = threading.Event()
-        self._log_seen: tuple[int | None, bool] = (0, False)
-        self._log_read_at = time.time()
+        self._pushes = None if spec.log is None else PushLog(spec.log)
         self._link = make_link(self._news.set, log)
         self._status = TunnelStatus(spec, os.getpid(), "connecting", since=_now(), log=log_file)
 
@@ -132,7 +131,7 @@ class Supervisor:
             except LocalregError as exc:
                 self._pause(self._wait_after(exc, time.monotonic() - began))
                 continue
-            if self._see(first=self._status.opened is None):
+            if self._see():
                 return
             self._link.close()
             self._pause(self._wait_after(TunnelError("the far side does not answer"), time.monotonic() - began))
@@ -143,45 +142,55 @@ class Supervisor:
         Raises:
             LocalregError: there is none.
         """
-        first = self._status.opened is None
-        taken = isinstance(error, PortTakenError)
-        if isinstance(error, HostKeyError) or (
-            first and not (taken and self._spec.resumes and outage < _LEFT_PORT_SECONDS)
-        ):
+        may_be_ours = isinstance(error, PortTakenError) and self._spec.resumes and outage < _LEFT_PORT_SECONDS
+        if isinstance(error, HostKeyError) or not (self.was_open or may_be_ours):
             raise error
-        self._enter("connecting" if first else "waiting", error.message)
+        self._enter("waiting" if self.was_open else "connecting", error.message)
         return seconds_until_next(error, outage)
 
-    def _see(self, *, first: bool) -> bool:
-        """Look from the far side, and enter the state that this shows; False where the way there is broken.
+    def _see(self) -> bool:
+        """Look from the far side, and enter the state that this shows; False if the way there is broken.
 
         Raises:
-            TunnelError: nothing comes back at the first time, though the registry answers here.
+            TunnelError: the first time, nothing comes back although the registry answers here.
         """
-        if not first and not is_ready(self._spec.url):
-            self._enter("not answering", f"the registry at {self._spec.location} does not answer")
+        if self.was_open and not self._registry_answers():
             return True
         sight = self._link.look()
         if sight != "answers":
-            # What has just been opened may need a moment.
+            # A tunnel that has just been opened may need a moment.
             self._pause(_MOMENT if sight == "silent" else 0)
             sight = self._link.look()
+        if sight == "silent":
+            return self._see_silence()
         if sight == "answers":
             self._enter("open", None)
-        elif sight == "prohibited":
+        else:
             self._enter("not verified", "the far side does not let us look")
-        elif not is_ready(self._spec.url):
-            self._enter("not answering", f"the registry at {self._spec.location} does not answer")
-        elif first:
+        return True
+
+    def _see_silence(self) -> bool:
+        """Find out why nothing came back from the far side, as `_see` does."""
+        if not self._registry_answers():
+            return True
+        if not self.was_open:
             raise TunnelError(
                 f"{self._spec.host} takes the tunnel, but the registry does not answer from there",
                 hint=f"curl {self._spec.remote_url}/v2/ on {self._spec.host}",
             )
-        elif not self._link.notices_its_end:
+        if not self._link.notices_its_end:
             return False
-        elif not (self._status.state in UP and self._link.is_busy()):
+        # A push that fills the line delays the answer: then an open tunnel stays open.
+        if self._status.state not in UP or not self._link.is_busy():
             self._enter("not answering", "nothing comes back from the far side")
         return True
+
+    def _registry_answers(self) -> bool:
+        """Ask the registry on this machine; if it does not answer, enter that state."""
+        if is_ready(self._spec.url):
+            return True
+        self._enter("not answering", f"the registry at {self._spec.location} does not answer")
+        return False
 
     def _watch(self) -> None:
         """Come back when the tunnel is broken.
@@ -196,14 +205,14 @@ class Supervisor:
             self._pause(_PUSH_LULL if self._link.is_busy() else min(_NAP, every), heed_news=True)
             self._check_found()
             if self._link.connections() is not None:
-                self._read_log_where_new()
+                self._read_log()
             slept = abs(_clock_difference() - clocks) > _CLOCK_JUMP
             if slept or self._asked.is_set() or time.monotonic() - looked >= every:
                 self._asked.clear()
-                if not self._see(first=False):
+                if not self._see():
                     return
                 self._looked.set()
-                self._read_log_where_new()
+                self._read_log()
                 self._log_was_read.set()
                 looked, clocks = time.monotonic(), _clock_difference()
 
@@ -244,19 +253,10 @@ class Supervisor:
         self._log(f"{state}{': ' + reason if reason else ''}")
         self._changed(self._status)
 
-    def _read_log_where_new(self) -> None:
-        """See whether the registry's log tells of a push, where somebody was connected since it was last read."""
-        source = self._spec.log
-        if source is None:
-            return
-        # Before it is read: what comes in meanwhile is for the next time.
-        seen = (self._link.connections(), self._link.is_busy())
-        if seen == self._log_seen and seen[0] is not None and not seen[1]:
-            return
-        self._log_seen = seen
-        now = time.time()
-        push = find_last_push(source, since=self._log_read_at - _CLOCK_JUMP)
-        self._log_read_at = now
+    def _read_log(self) -> None:
+        """See whether the registry's log tells of a push that is not known yet."""
+        log = self._pushes
+        push = None if log is None else log.find(self._link.connections(), is_busy=self._link.is_busy())
         if push is None or push == self._status.last_push:
             return
         self._status = replace(self._status, last_push=push)

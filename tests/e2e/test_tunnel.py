@@ -166,10 +166,10 @@ def test_a_killed_process_leaves_no_orphan(on_docker: Tunnels, next_command: tup
 
 def test_a_process_that_does_not_hear_is_ended(on_docker: Tunnels) -> None:
     on_docker.open()
-    keeper = psutil.Process(on_docker.status()["pid"])
-    keeper.suspend()
+    process = psutil.Process(on_docker.status()["pid"])
+    process.suspend()
     on_docker.bed.ok("tunnel", "close")
-    assert not keeper.is_running()
+    assert not process.is_running()
 
 
 def test_what_a_dead_machine_left_is_not_believed(on_docker: Tunnels) -> None:

@@ -18,7 +18,7 @@ from localreg.output.live_line import LiveLine
 from localreg.output.text import printable
 from localreg.output.tunnel.keep import live_line, render_state
 from localreg.output.tunnel.open import render
-from localreg.tunnels.keep import process as keeper
+from localreg.tunnels.keep import process
 from localreg.tunnels.spec import TunnelStatus
 
 app = command_app()
@@ -35,7 +35,7 @@ def keep(
     display = _Display(session, ready)
     stops = _stops()
     try:
-        stopped_by = keeper.keep(
+        stopped_by = process.keep(
             lock, background=ready is not None, changed=display.changed, log=display.log, stops=stops
         )
     finally:
@@ -81,7 +81,7 @@ class _Display:
                 # The reader may be gone already.
                 with suppress(ReaderGoneError, BrokenPipeError):
                     self._show_open(status)
-                keeper.detach(self._ready, keeper.kept_files().log)
+                process.detach(self._ready, process.kept_files().log)
         elif self._ready is None and self._line is None:
             self._session.streams.note(render_state(status))
         if self._line is not None:
@@ -95,7 +95,7 @@ class _Display:
     def log(self, text: str) -> None:
         """Log an event."""
         if self._ready is not None:
-            keeper.write_log(keeper.kept_files().log, printable(text))
+            process.write_log(process.kept_files().log, printable(text))
         elif self._session.debug:
             self.end()
             print(printable(text), file=sys.stderr, flush=True)  # noqa: T201 -- asked for with --debug

@@ -17,7 +17,7 @@ from localreg.errors import ConflictError, TunnelError
 from localreg.output.tunnel.open import close_command, render
 from localreg.registry.container import Registry, get_running_registry
 from localreg.tunnels.files import TunnelFiles, files_of
-from localreg.tunnels.keep import process as keeper
+from localreg.tunnels.keep import process
 from localreg.tunnels.ls import get_status
 from localreg.tunnels.open import check_request, plan_program, plan_ssh
 from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, UP, LogSource, TunnelSpec, TunnelStatus
@@ -117,8 +117,8 @@ def _keep(session: Session, spec: TunnelSpec, *, background: bool) -> None:
         return
     arguments = [*session.as_options(), "tunnel", "keep"]
     if not background:
-        keeper.become(arguments, *claimed)
-    code = keeper.start(arguments, *claimed)
+        process.become(arguments, *claimed)
+    code = process.start(arguments, *claimed)
     if code:
         raise typer.Exit(code)
 
@@ -135,7 +135,7 @@ def _claim(spec: TunnelSpec) -> tuple[TunnelFiles, int] | TunnelStatus:
         TunnelError: it did not open in time.
     """
     deadline = time.monotonic() + _SETTLE_SECONDS
-    while (claimed := keeper.claim(spec)) is None:
+    while (claimed := process.claim(spec)) is None:
         status = get_status(files_of(spec))
         if status is not None and status.state != "unknown" and not _is_asked_for(status.spec, spec):
             raise ConflictError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from dataclasses import replace
@@ -10,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from localreg.output.live_line import LiveLine
 from localreg.output.tunnel import close, ls
 from localreg.output.tunnel import open as opened
 from localreg.output.tunnel.keep import live_line, render_state
@@ -120,12 +118,3 @@ def test_a_line_for_no_terminal() -> None:
     ):
         (line,) = render_state(status).splitlines()
         assert all(fact in line for fact in facts)
-
-
-def test_a_live_line_is_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = io.StringIO()
-    monkeypatch.setattr("sys.stderr", written)
-    line = LiveLine()
-    line.show(lambda width: "x" * (width - 70))
-    line.clear()
-    assert written.getvalue() == "\r\033[Kxxxxxxxxxx\r\033[K"

@@ -112,11 +112,11 @@ def kept(
         link.news = news
         return link
 
-    keeper = Supervisor(spec, found.files, make, changed=found.states.append, log=lambda _: None, is_lost=is_lost)
+    tunnel = Supervisor(spec, found.files, make, changed=found.states.append, log=lambda _: None, is_lost=is_lost)
 
     def run() -> None:
         try:
-            keeper.run()
+            tunnel.run()
         except LocalregError as exc:
             found.error = exc
 
@@ -125,7 +125,7 @@ def kept(
     try:
         yield found
     finally:
-        keeper.close()
+        tunnel.close()
         found.thread.join()
 
 

@@ -1,1 +1,1 @@
-"""The container engines: the ports, an adapter for each engine, and how one is found."""
+"""The container engines: the ports, an adapter for each engine, and discovery."""

@@ -1,6 +1,6 @@
-"""Building: what is asked for, and the engine's own program that does it.
+"""A build request, and the engine's own program that runs it.
 
-The SDKs know neither BuildKit's session nor Podman's, so ssh agents and secrets need the program.
+The SDKs support neither BuildKit's sessions nor Podman's, so ssh agents and secrets need the program.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from localreg.errors import EngineError, reason_of
 from localreg.system.orphans import adopted_orphans, ending_with_us
 
 _END_SECONDS = 10
-"""How long a builder may take to end when it is told to."""
+"""How long a builder gets to end after SIGTERM."""
 ASK_SECONDS = 30.0
-"""How long a builder's program may take to say what it can do."""
+"""Timeout of a question to a builder's program, such as its version."""
 NAMING = frozenset({"DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST", "CONTAINER_CONNECTION"})
-"""Variables that name an engine, perhaps another; with one of the last two `podman` is the client of a service."""
+"""Variables that select an engine, perhaps a different one. The last two make `podman` the client of a service."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """What is to be built, in the words that all builders understand."""
+    """A build, in the options that all builders have."""
 
     context: str
     """A folder, `-` for stdin, or a URL."""
     file: str | None = None
-    """The Dockerfile; `-` for stdin, None for the usual one in the folder."""
+    """The Dockerfile; `-` for stdin, None for the default one in the folder."""
     build_args: tuple[str, ...] = ()
     ssh: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
@@ -39,16 +39,16 @@ class BuildRequest:
     platform: str | None = None
     no_cache: bool = False
     names: tuple[str, ...] = ()
-    """What it is to be called in the registry, as far as that was typed."""
+    """Names for the image in the registry, as typed."""
 
     def arguments(self, tags: Sequence[str]) -> list[str]:
-        """What stands on the builder's command line behind its name."""
+        """The arguments after the builder's command."""
         given = [f"--{option}={value}" for option, value in self._options(tags)]
         return [*given, *self._flags(), "--", self.context]
 
     def as_command(self) -> CommandLine:
         """The command that asks for it."""
-        # What begins with `-` would be an option.
+        # Otherwise a context that begins with `-` would be read as an option.
         context = self.context if self.context == "-" or not self.context.startswith("-") else f"./{self.context}"
         words = ["build", *([] if context == "." else [context])]
         for option, value in self._options(self.names):
@@ -56,7 +56,7 @@ class BuildRequest:
         return CommandLine(*words, *self._flags())
 
     def _options(self, tags: Sequence[str]) -> list[tuple[str, str]]:
-        """What was asked for, by the names that all builders and localreg itself have for it."""
+        """The options, by the names that all builders and localreg share."""
         options = (
             ("tag", tags),
             ("file", (self.file,)),
@@ -74,12 +74,12 @@ class BuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a build."""
+    """The result of a build."""
 
     code: int
     """The exit code of the builder."""
     image_id: str | None
-    """As the builder says it; None where it failed, or says that it is done and has made no image."""
+    """As the builder reports it; None if the build failed or produced no image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,37 +87,37 @@ class Builder:
     """A program that builds into one engine."""
 
     name: str
-    """As people call it: `docker buildx`."""
+    """Its usual name, such as `docker buildx`."""
     command: tuple[str, ...]
-    """Its command line up to the options of the build."""
+    """Its command line, up to the options of the build."""
     environment: Mapping[str, str]
     recipes: tuple[str, ...]
-    """The names that it looks for in the folder where no Dockerfile is named."""
+    """The file names that it looks for if no Dockerfile is given."""
     takes_ssh: bool = True
-    """It can hand an ssh agent or a key to the build."""
+    """It can pass an ssh agent or a key to the build."""
 
     def run(self, request: BuildRequest, tags: Sequence[str], *, output: int) -> Outcome:
-        """Build, and wait for the end; if that is forced, or an error, nothing of the builder is left.
+        """Build, and wait for the end. A build that fails or is interrupted leaves no process behind.
 
         Args:
-            request: What.
+            request: The build.
             tags: Complete references.
-            output: The file descriptor that the builder writes to; a terminal stays one.
+            output: The file descriptor for the builder's output; a terminal is passed on as one.
 
         Raises:
-            EngineError: it cannot be started.
+            EngineError: the builder cannot be started.
         """
         with tempfile.TemporaryDirectory() as folder, adopted_orphans() as end_orphans:
-            # Podman that is told to end by somebody else ends with 0.
+            # The exit code is not enough: a Podman that another process tells to end exits with 0.
             image_id = Path(folder, "id")
             try:
                 process = subprocess.Popen(  # noqa: S603 -- the program that PATH names, without a shell
                     [*self.command, f"--iidfile={image_id}", *request.arguments(tags)],
-                    # In our process group: a terminal is the builder's, too, with its progress and Ctrl-C.
+                    # In the same process group, so that the builder also gets the terminal's Ctrl-C.
                     stdout=output,
                     stderr=output,
                     env=dict(self.environment),
-                    preexec_fn=ending_with_us(),  # noqa: PLW1509 -- it waits for no other thread
+                    preexec_fn=ending_with_us(),  # noqa: PLW1509 -- it does not wait for another thread
                 )
             except OSError as exc:
                 raise EngineError(f"cannot run `{self.command[0]}`: {reason_of(exc)}") from exc
@@ -135,7 +135,7 @@ class Builder:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Leave no builder behind when localreg is told to end."""
+    """End the builder if it is still running."""
     if process.poll() is not None:
         return
     try:
@@ -143,11 +143,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_END_SECONDS)
     finally:
-        # Also where somebody is impatient, and presses Ctrl-C again.
+        # Runs even if a second Ctrl-C interrupts the wait.
         process.kill()
         process.wait()
 
 
 def without(environ: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:
-    """An environment without some of its variables."""
+    """An environment without the given variables."""
     return {name: value for name, value in environ.items() if name not in names}

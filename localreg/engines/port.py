@@ -1,10 +1,10 @@
 """The two ports to a container engine.
 
-`ContainerRuntime` runs containers, `ImageStore` keeps images; an `Engine` is both. Every verb is one that a command
-needs, in localreg's own words.
+`ContainerRuntime` runs containers, `ImageStore` stores images; an `Engine` is both. They have only the methods that
+localreg's commands need.
 
-Unless a verb says otherwise it may raise `EngineError` (refused or failed) and `EngineLostError` (the connection broke,
-or the engine fell silent), and nothing of an SDK.
+Every method can raise `EngineError` (the engine refused or failed) and `EngineLostError` (the connection broke, or the
+engine stopped responding), but never an SDK's error, unless its docstring says otherwise.
 """
 
 from __future__ import annotations
@@ -17,61 +17,61 @@ from typing import Protocol, Self
 from localreg.engines.values import Container, ContainerSpec, EngineInfo, Image, LogChunk, Progress, Volume
 
 PING_SECONDS = 5.0
-"""How long `is_answering` waits."""
+"""Timeout of `is_answering`."""
 
 
 class ContainerRuntime(Protocol):
     """An engine that runs containers."""
 
     def info(self) -> EngineInfo:
-        """What this engine is; asks nothing after the adapter was opened."""
+        """The engine's name, version and features; sends no request."""
 
     def is_answering(self) -> bool:
-        """Whether it answers now, within a few seconds; never raises."""
+        """Whether the engine responds within a few seconds; never raises."""
 
     def find_container(self, name: str) -> Container | None:
-        """The container of exactly this name or ID, running or not."""
+        """Find a container, running or not, by its exact name or ID."""
 
     def list_containers(self) -> list[Container]:
-        """Every container, running or not."""
+        """List all containers, running or not."""
 
     def create_container(self, spec: ContainerSpec) -> Container:
         """Create a container without starting it.
 
         Raises:
-            NameTakenError: a container of that name exists.
+            NameTakenError: a container with that name exists.
             ImageNotFoundError: the engine does not have the image.
         """
 
     def rename_container(self, container_id: str, name: str) -> None:
-        """Give a container another name, running or not.
+        """Rename a container, running or not.
 
         Raises:
             NameTakenError: another container has that name.
-            ContainerNotFoundError: there is none.
+            ContainerNotFoundError: the container does not exist.
         """
 
     def start_container(self, container_id: str) -> None:
-        """Start a created or stopped container; nothing happens to a running one.
+        """Start a created or stopped container; does nothing if it is running.
 
         Raises:
-            ContainerNotFoundError: there is none.
-            PortTakenError: the engine could not bind the published port. The container stays, not running.
+            ContainerNotFoundError: the container does not exist.
+            PortTakenError: the engine could not bind the published port. The container remains, not running.
         """
 
     def stop_container(self, container_id: str, *, grace_seconds: int = 10) -> None:
-        """Ask it to stop, kill it after the grace; nothing happens to a stopped one.
+        """Stop a container, and kill it after the grace period; does nothing if it is stopped.
 
         Raises:
-            ContainerNotFoundError: there is none.
+            ContainerNotFoundError: the container does not exist.
         """
 
     def remove_container(self, container_id: str, *, anonymous_volumes: bool = True) -> None:
-        """Remove it, running or not; named volumes stay. None there: nothing happens.
+        """Remove a container, running or not, but not its named volumes. Does nothing if it does not exist.
 
         Args:
             container_id: Name or ID.
-            anonymous_volumes: Remove those of its volumes that have no name of somebody's choice, with their data.
+            anonymous_volumes: Also remove its anonymous volumes and their data.
         """
 
     def read_logs(
@@ -83,86 +83,86 @@ class ContainerRuntime(Protocol):
         since: datetime | None = None,
         timestamps: bool = False,
     ) -> Iterator[LogChunk]:
-        """Iterate over its output, stdout and stderr apart, unchanged to the byte.
+        """Read a container's output, stdout and stderr separately, with every byte unchanged.
 
         Args:
             container_id: Name or ID.
-            follow: Go on until the container stops or is removed; ends then without an error.
+            follow: Continue until the container stops or is removed, which is not an error.
             tail: Only this many last lines; None for all.
-            since: Aware; only what was written at or after it.
-            timestamps: The engine puts an RFC 3339 time and a space before each line.
+            since: Aware; only output written at or after it.
+            timestamps: Put an RFC 3339 time and a space before each line.
 
         Raises:
-            ContainerNotFoundError: there is none (raised at the call or at the first item).
-            EngineLostError: the connection broke in the middle.
+            ContainerNotFoundError: the container does not exist (raised by the call or by the first item).
+            EngineLostError: the connection broke.
         """
 
     def find_volume(self, name: str) -> Volume | None:
-        """The volume of exactly this name."""
+        """Find a volume by its exact name."""
 
     def list_volumes(self) -> list[Volume]:
-        """Every volume, anonymous ones included."""
+        """List all volumes, including anonymous ones."""
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
-        """Create it; one that exists is returned as it is, its labels unchanged."""
+        """Create a volume; an existing one is returned with its labels unchanged."""
 
     def remove_volume(self, name: str) -> None:
-        """Remove it with its data. None there: nothing happens.
+        """Remove a volume and its data. Does nothing if it does not exist.
 
         Raises:
-            InUseError: a container uses it; `details` names the container where the engine does.
+            InUseError: a container uses it; `details` names the container if the engine does.
         """
 
 
 class ImageStore(Protocol):
-    """An engine that keeps images."""
+    """An engine that stores images."""
 
     def find_image(self, reference: str) -> Image | None:
-        """The image that the engine resolves this to: a reference, a short name, an ID or the start of one."""
+        """Find an image as the engine does: by reference, short name, ID or the start of an ID."""
 
     def list_images(self) -> list[Image]:
-        """Every image that has a name."""
+        """List all images that have a tag."""
 
     def load_archive(self, archive: Path) -> tuple[Image, ...]:
-        """Load a docker-archive (an OCI archive only where `EngineInfo.loads_oci_archives`), streamed from disk.
+        """Load a docker-archive (or an OCI archive, if `EngineInfo.loads_oci_archives`), streamed from disk.
 
         Returns:
-            The images that were in it.
+            The images in the archive.
 
         Raises:
             InvalidArchiveError: the engine finds no image in it.
         """
 
     def tag_image(self, image: str, reference: str) -> None:
-        """Give an image one more name; a name that another image had moves.
+        """Tag an image; a tag that another image has moves.
 
         Args:
             image: Reference or ID.
             reference: Complete, with registry and tag.
 
         Raises:
-            ImageNotFoundError: there is none.
+            ImageNotFoundError: the image does not exist.
         """
 
     def untag_image(self, reference: str) -> None:
-        """Take this name away; the image goes with its last name. None there: nothing happens.
+        """Remove a tag; the last one removes the image. Does nothing if the tag does not exist.
 
         Raises:
-            InUseError: it is the last name of an image that a container uses.
+            InUseError: it is the last tag of an image that a container uses.
         """
 
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
-        """Push the image of that name to the registry that the name has.
+        """Push an image to the registry in its reference.
 
-        An error that the engine reports inside a stream that began well is raised like any other.
+        An error that the engine reports in the middle of the stream is raised like any other.
 
         Args:
             reference: Complete, with registry and tag.
-            plain_http: The registry is known to speak plain HTTP; the engine is told so where it has to be told.
+            plain_http: The registry speaks plain HTTP; an engine that must be told is told.
 
         Raises:
-            ImageNotFoundError: the engine has no image of that name.
-            RegistryError: the registry refused, was unreachable or answered an error.
+            ImageNotFoundError: the engine has no such image.
+            RegistryError: the registry refused, could not be reached or returned an error.
         """
 
     def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
@@ -170,7 +170,7 @@ class ImageStore(Protocol):
 
         Raises:
             ImageNotFoundError: the registry does not have it.
-            RegistryError: the registry refused, was unreachable or answered an error.
+            RegistryError: the registry refused, could not be reached or returned an error.
         """
 
 
@@ -178,7 +178,7 @@ class Engine(ContainerRuntime, ImageStore, Protocol):
     """Both ports over one connection; a context manager that closes it."""
 
     def close(self) -> None:
-        """Close the connection; closing again does nothing."""
+        """Close the connection; can be called again."""
 
     def __enter__(self) -> Self: ...
 

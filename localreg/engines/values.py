@@ -1,6 +1,6 @@
-"""The values that the ports to a container engine speak: localreg's own, no SDK object among them.
+"""The values of the ports to a container engine, none of which is an SDK's object.
 
-What differs between engines is data in `EngineInfo`, so no caller asks for an engine's name.
+Differences between engines are data in `EngineInfo`, so that callers need not ask for the engine's name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EngineName = Literal["docker", "podman"]
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """What a Docker context or `DOCKER_CERT_PATH` says about TLS to the engine."""
+    """TLS files of a connection to an engine, from a Docker context or `DOCKER_CERT_PATH`."""
 
     ca_certificate: Path | None = None
     certificate: Path | None = None
@@ -30,31 +30,31 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an engine answers."""
+    """The address of an engine."""
 
     url: str
     """`unix:///path`, `tcp://host:port` or `ssh://user@host`."""
     context: str | None = None
-    """The Docker context that named it."""
+    """The Docker context that it comes from."""
     tls: TlsFiles | None = None
     private: bool = False
-    """localreg started the service that answers there."""
+    """localreg started the service at this address."""
     is_machine: bool = False
-    """It is in a virtual machine of this machine; its ports are forwarded to this machine's loopback."""
+    """The engine is in a virtual machine on this machine, which forwards its ports to this machine's loopback."""
 
     @property
     def socket(self) -> str | None:
-        """The path of a Unix socket; None for any other kind."""
+        """The path of a Unix socket; None for other addresses."""
         return self.url.removeprefix("unix://") if self.url.startswith("unix://") else None
 
     @property
     def is_ssh(self) -> bool:
-        """It is reached through `ssh`."""
+        """The engine is reached over ssh."""
         return self.url.startswith("ssh://")
 
     @property
     def is_remote(self) -> bool:
-        """It is on another machine."""
+        """The engine is on another machine."""
         if self.socket is not None:
             return False
         parts = urlsplit(self.url)
@@ -63,38 +63,38 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What is worth knowing about an engine; all differences between engines are here."""
+    """Facts about an engine, including all differences between engines."""
 
     name: EngineName
     version: str
     endpoint: str
-    """The URL it answers on, such as `unix:///var/run/docker.sock`."""
+    """Its URL, such as `unix:///var/run/docker.sock`."""
     context: str | None = None
-    """The Docker context that named the endpoint."""
+    """The Docker context that the endpoint comes from."""
     rootless: bool = False
     remote: bool = False
-    """It runs on another machine: its loopback is not ours."""
+    """It runs on another machine, so its loopback is not this machine's."""
     private: bool = False
-    """localreg started the service that answers, because the engine's program had no socket."""
+    """localreg started its service, because Podman had no socket."""
     plain_http_on_loopback: bool = False
-    """Its own program talks plain HTTP to a registry on loopback without being told to."""
+    """It uses plain HTTP for a registry on loopback without being told to."""
     restarts_containers: bool = False
-    """It starts a container with a restart policy again by itself when it comes up after a reboot."""
+    """It restarts containers that have a restart policy after a reboot."""
     loads_oci_archives: bool = False
-    """`load_archive` takes an OCI archive as well as a docker-archive."""
+    """`load_archive` accepts OCI archives as well as docker-archives."""
     may_stand_still: bool = False
-    """A push may go no further, for ever, although the engine answers."""
+    """A push can hang forever although the engine responds."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedPort:
-    """A container's TCP port and where it can be reached."""
+    """A container's TCP port and its addresses."""
 
     container_port: int
     bound: Address
-    """What it is bound to, on the machine that the engine runs on; may be a wildcard."""
+    """The bound address on the engine's machine, which can be a wildcard."""
     from_host: Address | None
-    """How this machine reaches it; None where it cannot (the loopback of a remote engine)."""
+    """Its address for this machine; None if out of reach (on the loopback of a remote engine)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class VolumeMount:
 
 @dataclass(frozen=True, slots=True)
 class HostPathMount:
-    """A folder of the machine that the engine runs on."""
+    """A folder on the engine's machine."""
 
     path: str
     target: str
@@ -115,7 +115,7 @@ class HostPathMount:
 
 @dataclass(frozen=True, slots=True)
 class AnonymousMount:
-    """A volume that the engine named and that goes with the container."""
+    """A volume that the engine named and that is deleted with the container."""
 
     target: str
 
@@ -129,27 +129,27 @@ class ContainerSpec:
 
     name: str
     image: str
-    """A reference or an ID that the engine already has; creating never pulls."""
+    """A reference or an ID that the engine has; creating a container never pulls."""
     container_port: int
     publish: Address
-    """Where on the engine's machine the port is published; a numeric IP and a port above 0."""
+    """The address on the engine's machine to publish on; a numeric IP and a port above 0."""
     mount: VolumeMount | HostPathMount | AnonymousMount
     labels: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """May hold secrets, so it is in no `repr`."""
+    """Can contain secrets, so it is not in the `repr`."""
     restart: bool = False
-    """Start it again with the engine and after a crash, until it is stopped by hand (`unless-stopped`)."""
+    """Restart it with the engine and after a crash, until you stop it (`unless-stopped`)."""
     remove_when_stopped: bool = False
-    """The engine removes it, with its anonymous volumes, when it stops. Excludes `restart`."""
+    """The engine removes it and its anonymous volumes when it stops. Excludes `restart`."""
 
 
 _START_TAKES = timedelta(seconds=30)
-"""A container may write for so long before its engine counts it as started. Of one that ended with the machine, Podman
-does not know when that was."""
+"""A container can write output for this long before its engine counts it as started. Podman does not know when a
+container ended if the machine went down with it."""
 
 
 class ContainerState(StrEnum):
-    """What a container is doing, in the engines' own words."""
+    """The state of a container, as the engines name it."""
 
     CREATED = "created"
     RUNNING = "running"
@@ -161,7 +161,7 @@ class ContainerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container as the engine describes it now."""
+    """A container as the engine describes it."""
 
     id: str
     """64 hexadecimal digits."""
@@ -173,30 +173,30 @@ class Container:
     ports: tuple[PublishedPort, ...]
     mounts: tuple[Mount, ...]
     started_at: datetime | None
-    """Aware; None when it never ran. It may have begun to write its log a moment before."""
+    """Aware; None if it never ran. Its log can begin a moment earlier."""
     finished_at: datetime | None
-    """Aware; when it last ended, as far as its engine knows, also while it runs again; None when it never did."""
+    """Aware; when it last ended, even if it is running again; None if it never ended, as far as the engine knows."""
     exit_code: int | None
-    """None while it runs and when it never ran."""
+    """None if it is running or never ran."""
     removes_itself: bool = False
-    """The engine removes it, with its anonymous volumes, when it stops."""
+    """The engine removes it and its anonymous volumes when it stops."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """With the variables of its image. May hold secrets, so it is in no `repr`."""
+    """Includes the variables of its image. Can contain secrets, so it is not in the `repr`."""
 
     @property
     def is_running(self) -> bool:
-        """It runs, or is about to again."""
+        """It is running, or the engine is restarting it."""
         return self.state in (ContainerState.RUNNING, ContainerState.RESTARTING)
 
     @property
     def log_began_at(self) -> datetime | None:
-        """Aware; since when the log is of this run, not of the one before; None where it never ran.
+        """Aware; the time at which the log of this run begins; None if it never ran.
 
-        Engines put down the last lines of a run a little after its end, and the first a little before its start.
+        Engines date the last lines of a run a little after its end, and the first ones a little before its start.
         """
         started, ended = self.started_at, self.finished_at
         if started is None or (ended is not None and ended > started):
-            # Of a run that has ended it is not known when the one before it did.
+            # The end of the run before this one is no longer known.
             return started
         earliest = started - _START_TAKES
         return earliest if ended is None else max(ended + (started - ended) / 2, earliest)
@@ -209,15 +209,15 @@ class Image:
     id: str
     """`sha256:` and 64 hexadecimal digits."""
     references: tuple[str, ...]
-    """Every name with a tag it has, as the engine spells them."""
+    """All its tags, as the engine spells them."""
     size: int
     """Bytes on disk, as the engine counts them."""
     created: datetime | None
     platform: str
-    """`os/architecture`, with `/variant` where there is one."""
+    """`os/architecture`, or `os/architecture/variant`."""
     labels: Mapping[str, str]
     is_manifest: bool = False
-    """Its ID is the digest of its manifest, as with Docker's containerd image store, and not of its configuration."""
+    """Its ID is the digest of its manifest, as in Docker's containerd image store, not of its configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,19 +230,19 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class LogChunk:
-    """Bytes of a container's output, as they came; may end in the middle of a line or of a character."""
+    """Bytes of a container's output; can end in the middle of a line or of a character."""
 
     stream: Literal["stdout", "stderr"]
     data: bytes
 
 
 class TransferState(StrEnum):
-    """What happens to one layer of a push or a pull."""
+    """The state of one layer of a push or a pull."""
 
     WAITING = "waiting"
     RUNNING = "running"
     RETRYING = "trying again"
-    """It failed, and the engine waits before it tries once more."""
+    """It failed, and the engine waits before the next attempt."""
     DONE = "done"
     EXISTS = "already there"
 
@@ -252,11 +252,11 @@ class Progress:
     """One step of a push or a pull."""
 
     layer: str | None = None
-    """The layer's short ID (12 hexadecimal digits), as the engine names it; None when the step is of no one layer."""
+    """The layer's short ID (12 hexadecimal digits); None if the step is not about a single layer."""
     state: TransferState = TransferState.RUNNING
     current: int | None = None
     """Bytes done; never above `total`."""
     total: int | None = None
-    """Bytes in all; None where the engine does not say."""
+    """Bytes in total; None if the engine does not report it."""
     digest: str | None = None
-    """The digest of the manifest, where the engine says it: comes once, at the end."""
+    """The digest of the manifest, if the engine reports it; comes once, at the end."""

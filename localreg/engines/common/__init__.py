@@ -1,1 +1,1 @@
-"""What Docker's API says, on whichever engine."""
+"""Docker's API, which both engines speak."""

@@ -1,4 +1,4 @@
-"""The events of Docker's pushes, pulls and loads: progress, and errors inside a stream that began well."""
+"""The events of Docker's pushes, pulls and loads: progress and errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STATES = {
     "Pull complete": TransferState.DONE,
     "Layer already exists": TransferState.EXISTS,
     "Already exists": TransferState.EXISTS,
-    # The rest names a repository, or seconds.
+    # The rest of the line is a repository or a number of seconds.
     "Mounted": TransferState.EXISTS,
     "Retrying": TransferState.RETRYING,
 }
@@ -36,7 +36,7 @@ _STATES = {
 def iter_push(events: Iterable[Mapping[str, Any]], reference: str) -> Iterator[Progress]:
     """Read the events of `POST /images/{name}/push`.
 
-    The digest is in an event of its own on the classic image store, in a sentence on containerd's.
+    The classic image store sends the digest in a separate event, containerd's store within a sentence.
     """
     for event in _checked(events, reference):
         digest = (event.get("aux") or {}).get("Digest") or _match(_PUSHED_DIGEST, event)
@@ -57,11 +57,11 @@ def iter_pull(events: Iterable[Mapping[str, Any]], reference: str) -> Iterator[P
 
 
 def iter_load(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Read the events of `POST /images/load`: the names, or IDs, of what was loaded."""
+    """Read the events of `POST /images/load`: the names or IDs of the loaded images."""
     for event in events:
         if message := _error(event):
             if DISK_FULL.search(message):
-                raise EngineError("Docker has no room for the image", details=[message])
+                raise EngineError("Docker has no disk space left for the image", details=[message])
             raise InvalidArchiveError("Docker could not read the archive", details=[message])
         if name := _LOADED.match(event.get("stream") or ""):
             yield name.group(1)
@@ -90,6 +90,6 @@ def _layer(event: Mapping[str, Any]) -> Progress:
     total = detail.get("total") or None
     current = detail.get("current")
     if total is not None and current is not None:
-        # The classic store counts compressed bytes against an uncompressed total, and passes it.
+        # The classic store counts compressed bytes but an uncompressed total, so the count can exceed the total.
         current = min(current, total)
     return Progress(layer=event["id"], state=state, current=current, total=total)

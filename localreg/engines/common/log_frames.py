@@ -1,4 +1,4 @@
-"""The framing in which both engines send a container's log: eight bytes of header, then that many bytes of output.
+"""The frames in which both engines send a container's log: a header of eight bytes, then the output.
 
 See "Stream format" of `POST /containers/{id}/attach` in Docker's API; Podman sends the same.
 """
@@ -16,10 +16,13 @@ _STDERR = 2
 
 
 def iter_log_chunks(received: Iterable[bytes]) -> Iterator[LogChunk]:
-    """Take the frames apart, however the bytes were cut on their way; output is handed on as soon as it is there.
+    """Split received bytes into output, as soon as it arrives.
+
+    Args:
+        received: Bytes of the stream, split anywhere.
 
     Raises:
-        EngineLostError: the bytes end within a frame.
+        EngineLostError: the bytes end in the middle of a frame.
     """
     buffer = b""
     stream = 0
@@ -37,4 +40,4 @@ def iter_log_chunks(received: Iterable[bytes]) -> Iterator[LogChunk]:
             if payload:
                 yield LogChunk("stderr" if stream == _STDERR else "stdout", payload)
     if buffer or missing:
-        raise EngineLostError("the engine's log broke off in the middle of a line")
+        raise EngineLostError("the connection to the engine broke while reading the log")

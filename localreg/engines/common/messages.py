@@ -1,4 +1,4 @@
-"""What engines say when a push or a pull fails, sorted by who is to blame."""
+"""The engines' messages about a failed push or pull, and the error that each means."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from localreg.errors import (
 PORT_TAKEN = re.compile(
     r"port is already allocated|address already in use|ports are not available|proxy already running", re.IGNORECASE
 )
-"""How the engines, their proxies and their virtual machines say that a port cannot be bound."""
+"""Messages of engines, their proxies and their virtual machines about a port that cannot be bound."""
 
 DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
-"""How the system says through an engine that there is no room."""
+"""Messages of the system about a full disk."""
 _NO_LOCAL_IMAGE = re.compile(
     r"image does not exist locally|image not known|does not exist locally with the tag|no such image|"
     r"reference does not exist|locating image with",
@@ -46,16 +46,16 @@ _FROM_REGISTRY = re.compile(
 
 
 def transfer_error(reference: str, message: str) -> LocalregError:
-    """The error that an engine's words mean.
+    """The error that an engine's message means.
 
     Args:
-        reference: What was pushed or pulled.
-        message: The engine's own words.
+        reference: The pushed or pulled image.
+        message: The engine's message.
     """
     registry = reference.partition("/")[0]
-    _, error, words, cure = next(meaning for meaning in _MEANINGS if meaning[0].search(message))
+    _, error, text, cure = next(meaning for meaning in _MEANINGS if meaning[0].search(message))
     return error(
-        words.format(registry=registry, reference=reference),
+        text.format(registry=registry, reference=reference),
         hint=cure and cure.format(registry=registry),
         details=message.strip().splitlines(),
     )
@@ -63,17 +63,17 @@ def transfer_error(reference: str, message: str) -> LocalregError:
 
 _MEANINGS: tuple[tuple[re.Pattern[str], type[LocalregError], str, str | None], ...] = (
     (_NO_LOCAL_IMAGE, ImageNotFoundError, "the engine has no image `{reference}`", None),
-    (_ENGINES_OWN, EngineError, "the engine failed on `{reference}`", None),
+    (_ENGINES_OWN, EngineError, "the engine failed to transfer `{reference}`", None),
     (
         _WANTS_TLS,
         RegistryError,
-        "the engine wants TLS of {registry}, which speaks plain HTTP",
-        'add "{registry}" to `insecure-registries` of the engine\'s configuration',
+        "the engine uses HTTPS for {registry}, which speaks plain HTTP",
+        'add "{registry}" to `insecure-registries` in the engine\'s configuration',
     ),
-    (_RATE_LIMIT, RegistryError, "{registry} refuses `{reference}`: its rate limit is used up", None),
+    (_RATE_LIMIT, RegistryError, "{registry} refused `{reference}`: rate limit reached", None),
     (_NOT_UPSTREAM, ImageNotFoundError, "{registry} has no image `{reference}`", None),
-    (_UNREACHABLE, RegistryUnreachableError, "{registry} cannot be reached for `{reference}`", None),
+    (_UNREACHABLE, RegistryUnreachableError, "cannot reach {registry} for `{reference}`", None),
     (_FROM_REGISTRY, RegistryError, "{registry} refused `{reference}`", None),
-    (re.compile(""), EngineError, "the engine failed on `{reference}`", None),
+    (re.compile(""), EngineError, "the engine failed to transfer `{reference}`", None),
 )
-"""What was said, whose fault it is, and what can be done; the first that fits counts."""
+"""The engine's message, the error, its text and its hint; the first match counts."""

@@ -1,4 +1,4 @@
-"""Why a connection to an engine broke, in the system's words: libraries wrap them in words about themselves."""
+"""The system's reason for a broken connection to an engine, which libraries wrap in their own messages."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import http.client
 import requests.exceptions
 import urllib3.exceptions
 
-_BROKEN_OFF = "the connection broke off"
-"""Whether before the answer or in the middle of it is chance."""
+_BROKEN = "the connection was closed"
+"""The same text for a loss before the response and during it, because which one happens is chance."""
 
 
 def reason_for_loss(error: Exception) -> str:
-    """The system's own reason where there is one in the chain of causes."""
+    """The system's reason if the chain of causes has one, otherwise the error's message."""
     reason = str(error)
     if isinstance(error, requests.exceptions.ChunkedEncodingError | urllib3.exceptions.ProtocolError):
-        reason = _BROKEN_OFF
+        reason = _BROKEN
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, http.client.RemoteDisconnected):
-            reason = _BROKEN_OFF
+            reason = _BROKEN
         elif isinstance(found, OSError) and not isinstance(found, requests.exceptions.RequestException):
             reason = found.strerror or str(found)
         found = found.__cause__ or found.__context__

@@ -1,4 +1,4 @@
-"""What Docker's API says of containers and images, as values of ours; Podman speaks the same API besides its own."""
+"""Containers and images from Docker's API, which Podman also speaks, as localreg's values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STATES = {state.value: state for state in ContainerState} | {
     "configured": ContainerState.CREATED,
     "initialized": ContainerState.CREATED,
 }
-"""Docker's words, and those that Podman has besides."""
+"""Docker's states, and Podman's additional ones."""
 
 
 def read_container(found: Mapping[str, Any], endpoint: Endpoint) -> Container:
@@ -56,7 +56,7 @@ def _variable(entry: str) -> tuple[str, str]:
 
 
 def _ports(found: Mapping[str, Any], endpoint: Endpoint) -> Iterator[PublishedPort]:
-    """Those in force while it runs, else those that it was created with."""
+    """The ports that are bound while it is running, otherwise those it was created with."""
     bindings = found.get("NetworkSettings", {}).get("Ports") or found["HostConfig"].get("PortBindings") or {}
     for port, hosts in bindings.items():
         number, _, protocol = port.partition("/")
@@ -89,7 +89,7 @@ def read_image(found: Mapping[str, Any]) -> Image:
 
 
 def read_time(text: str | None) -> datetime | None:
-    """Read RFC 3339 with nanoseconds; the year 1 means never."""
+    """Read an RFC 3339 time with nanoseconds; the year 1 means never."""
     if not text or text.startswith("0001-"):
         return None
     return datetime.fromisoformat(text)

@@ -1,4 +1,4 @@
-"""The builder of the engine that was chosen."""
+"""The builder of the selected engine."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def find_builder(info: EngineInfo, *, environ: Mapping[str, str] | None = None) 
 
     Args:
         info: The engine's.
-        environ: The environment; the process's own by default.
+        environ: The environment; by default the process's.
 
     Raises:
-        BuilderMissingError: there is none; with the package to install.
+        BuilderMissingError: no builder is installed; the hint tells which package to install.
     """
     environ = os.environ if environ is None else environ
     if info.name == "docker":

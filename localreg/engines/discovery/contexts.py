@@ -1,7 +1,8 @@
-"""Docker contexts, resolved as the `docker` program resolves them.
+"""Docker contexts, resolved as the `docker` program does.
 
-The Docker SDK falls back to the default socket without a word when a context does not exist, so localreg looks itself:
-`DOCKER_CONTEXT`, else `currentContext` of `config.json`; its endpoint is in `contexts/meta/<sha256 of the name>/`.
+The Docker SDK silently falls back to the default socket if a context does not exist, so localreg resolves it: the
+name is `DOCKER_CONTEXT`, otherwise `currentContext` in `config.json`. The endpoint is in
+`contexts/meta/<sha256 of the name>/`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _CURE = "docker context ls"
 
 
 class BrokenContextError(Exception):
-    """The context that is current cannot be used; carries the reason as a failed probe."""
+    """The current context cannot be used; carries the reason as a failed probe."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(reason)
@@ -26,7 +27,7 @@ class BrokenContextError(Exception):
 
 
 def docker_folder(environ: Mapping[str, str]) -> Path | None:
-    """The folder of Docker's client configuration; None for a user without a home."""
+    """The folder of Docker's client configuration; None for a user without a home folder."""
     if configured := environ.get("DOCKER_CONFIG"):
         return Path(configured)
     home = environ.get("HOME")
@@ -34,7 +35,7 @@ def docker_folder(environ: Mapping[str, str]) -> Path | None:
 
 
 def current_context(environ: Mapping[str, str]) -> str | None:
-    """The name of the context in force; None for the default one.
+    """The name of the current context; None for the default one.
 
     Raises:
         BrokenContextError: Docker's `config.json` cannot be read.
@@ -48,39 +49,39 @@ def current_context(environ: Mapping[str, str]) -> str | None:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, AttributeError) as exc:
-            raise BrokenContextError("default", f"`{config}` is unreadable: {exc}") from exc
+            raise BrokenContextError("default", f"cannot read `{config}`: {exc}") from exc
     return None if not name or name == "default" else name
 
 
 def context_endpoint(name: str, environ: Mapping[str, str]) -> Endpoint:
-    """Where the engine of a context answers.
+    """The endpoint of a context.
 
     Raises:
-        BrokenContextError: there is no such context, or it names no Docker endpoint.
+        BrokenContextError: the context does not exist or has no Docker endpoint.
     """
     folder = docker_folder(environ)
     if folder is None:
-        raise BrokenContextError(name, "no home folder to look for it in")
+        raise BrokenContextError(name, "cannot look it up: no home folder")
     digest = hashlib.sha256(name.encode()).hexdigest()
     meta = folder / "contexts" / "meta" / digest / "meta.json"
     try:
         docker = json.loads(meta.read_bytes())["Endpoints"]["docker"]
         url = str(docker["Host"])
     except FileNotFoundError as exc:
-        raise BrokenContextError(name, "there is no such context") from exc
+        raise BrokenContextError(name, "the context does not exist") from exc
     except (OSError, ValueError, LookupError, TypeError) as exc:
-        raise BrokenContextError(name, f"`{meta}` names no Docker endpoint") from exc
+        raise BrokenContextError(name, f"`{meta}` has no Docker endpoint") from exc
     tls = _tls_files(folder / "contexts" / "tls" / digest / "docker", skip_verify=bool(docker.get("SkipTLSVerify")))
     return Endpoint(url, context=name, tls=tls)
 
 
 def variable_endpoint(url: str, environ: Mapping[str, str]) -> Endpoint:
-    """The endpoint that `DOCKER_HOST` names, with the TLS files that `DOCKER_TLS_VERIFY` asks for."""
+    """The endpoint in `DOCKER_HOST`, with TLS files if `DOCKER_TLS_VERIFY` is set."""
     tls = None
     if environ.get("DOCKER_TLS_VERIFY") and not url.startswith("unix://"):
         certificates = environ.get("DOCKER_CERT_PATH")
         folder = Path(certificates) if certificates else docker_folder(environ)
-        # TLS was asked for: also where no file for it is found.
+        # TLS is required even if it has no files.
         tls = (_tls_files(folder, skip_verify=False) if folder is not None else None) or TlsFiles()
     return Endpoint(url, tls=tls)
 

@@ -1,4 +1,4 @@
-"""Where engines may answer: what the environment names, else the usual places."""
+"""The endpoints to try: those in the environment, otherwise the usual ones."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from localreg.engines.values import Endpoint, EngineName
 
 
 def named_endpoints(wanted: Sequence[EngineName], environ: Mapping[str, str]) -> list[tuple[str, EngineName, Endpoint]]:
-    """The variables that name an engine, and where."""
+    """The variables that select an engine, and its endpoint."""
     variables: tuple[tuple[str, EngineName], ...] = (("CONTAINER_HOST", "podman"), ("DOCKER_HOST", "docker"))
     return [
-        # What Docker's variables say of TLS, they say of Docker's host.
+        # Docker's variables for TLS apply only to Docker's host.
         (variable, engine, variable_endpoint(url, environ) if engine == "docker" else Endpoint(url))
         for variable, engine in variables
         if (url := environ.get(variable)) and engine in wanted
@@ -21,7 +21,7 @@ def named_endpoints(wanted: Sequence[EngineName], environ: Mapping[str, str]) ->
 
 
 def usual_docker_endpoints(environ: Mapping[str, str]) -> list[Endpoint]:
-    """The current context's, then the usual sockets that exist.
+    """The current context's endpoint, then the usual sockets that exist.
 
     Raises:
         BrokenContextError: the current context cannot be used.
@@ -40,14 +40,14 @@ def usual_docker_endpoints(environ: Mapping[str, str]) -> list[Endpoint]:
 
 
 def usual_podman_sockets(environ: Mapping[str, str]) -> list[str]:
-    """Where Podman's own service listens, if it is there."""
+    """The socket of Podman's own service, if it exists."""
     runtime = environ.get("XDG_RUNTIME_DIR")
     usual = ["/run/podman/podman.sock"] if os.getuid() == 0 else [f"{runtime}/podman/podman.sock"] if runtime else []
     return _existing(usual)
 
 
 def _existing(paths: Iterable[str]) -> list[str]:
-    """Those that exist, each socket once even where a link leads to it."""
+    """The paths that exist; a socket and a link to it count once."""
     seen: dict[str, str] = {}
     for path in paths:
         if os.path.lexists(path):

@@ -1,4 +1,4 @@
-"""Who answers on an endpoint, and which containers it holds: plain HTTP, no SDK, so it is fast."""
+"""Which engine an endpoint leads to, and which containers it has. Uses HTTP without an SDK, to be fast."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from localreg.system.address import Address
 from localreg.system.unix_socket import UnixHTTPConnection
 
 ANSWER_SECONDS = 10.0
-"""How long an engine may take for one answer before it counts as silent."""
+"""Timeout of one request to an engine."""
 
 
 _SCHEMES = frozenset({"tcp", "http", "https"})
 
 
 class NoAnswerError(Exception):
-    """Nothing that is an engine answers there; carries the reason and its cure."""
+    """No engine responded; carries the reason and a fix."""
 
     def __init__(self, unavailable: Unavailable) -> None:
         super().__init__(unavailable.reason)
@@ -43,38 +43,38 @@ class SeenContainer:
     names: tuple[str, ...]
     labels: Mapping[str, str]
     published: tuple[Address, ...]
-    """TCP addresses of the engine's machine that it holds now."""
+    """The TCP addresses on the engine's machine that it is bound to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an engine said about itself and what it holds."""
+    """An engine's response: its kind, its containers and whether it has the volume."""
 
     engine: EngineName
-    """What it is, whatever the endpoint was thought to be."""
+    """The actual engine, which can differ from the expected one."""
     endpoint: Endpoint
     containers: tuple[SeenContainer, ...]
     has_volume: bool
-    """It has the volume that was asked for."""
+    """It has the requested volume."""
     api_version: str | None = None
-    """Of Docker's API; None where it was not said."""
+    """Of Docker's API; None if unknown."""
 
     def find(self, name: str) -> SeenContainer | None:
-        """The container of exactly this name."""
+        """Find a container by its exact name."""
         return next((container for container in self.containers if name in container.names), None)
 
 
 def ask(expected: EngineName, endpoint: Endpoint, *, volume: str, seconds: float = ANSWER_SECONDS) -> Answer:
-    """Ask the engine on an endpoint what it is and what it holds.
+    """Ask an endpoint which engine it is and which containers it has.
 
     Args:
-        expected: What the endpoint is thought to be; names the probe when nothing answers.
-        endpoint: Any but `ssh://`, which only the SDK can open.
+        expected: The engine to expect; used in the error.
+        endpoint: Any except `ssh://`, which only the SDK can open.
         volume: The name of a volume to look for.
-        seconds: How long it may take for one answer.
+        seconds: Timeout of one request.
 
     Raises:
-        NoAnswerError: nothing answers, or it is no engine.
+        NoAnswerError: nothing responded, or not an engine.
     """
     with _connected(expected, endpoint, seconds) as connection:
         ping = _get(connection, "/_ping")
@@ -91,10 +91,10 @@ def ask(expected: EngineName, endpoint: Endpoint, *, volume: str, seconds: float
 
 
 def get(expected: EngineName, endpoint: Endpoint, path: str, *, seconds: float) -> bytes:
-    """Ask an engine for one thing.
+    """Send a GET request to an engine.
 
     Raises:
-        NoAnswerError: nothing answers, or not with success.
+        NoAnswerError: no engine responded, or with an error.
     """
     with _connected(expected, endpoint, seconds) as connection:
         return _get(connection, path).body
@@ -103,7 +103,7 @@ def get(expected: EngineName, endpoint: Endpoint, path: str, *, seconds: float) 
 @contextlib.contextmanager
 def _connected(expected: EngineName, endpoint: Endpoint, seconds: float) -> Iterator[http.client.HTTPConnection]:
     if endpoint.socket is None and urlsplit(endpoint.url).scheme not in _SCHEMES:
-        reason = "no address of an engine: it begins with `unix://`, `tcp://` or `ssh://`"
+        reason = "not the address of an engine: it must begin with `unix://`, `tcp://` or `ssh://`"
         raise NoAnswerError(Unavailable(expected, endpoint.url, reason))
     with _reasons(expected, endpoint, seconds), contextlib.closing(_connection(endpoint, seconds)) as connection:
         yield connection
@@ -141,7 +141,7 @@ def _get(connection: http.client.HTTPConnection, path: str, *, allow: tuple[int,
     response = connection.getresponse()
     body = response.read()
     if response.status not in allow:
-        raise http.client.HTTPException(f"GET {path} answered {response.status}")
+        raise http.client.HTTPException(f"GET {path} returned {response.status}")
     return _Response(response.status, response.headers, body)
 
 
@@ -157,7 +157,7 @@ def _seen(entry: Any) -> SeenContainer:
 
 @contextlib.contextmanager
 def _reasons(engine: EngineName, endpoint: Endpoint, seconds: float) -> Iterator[None]:
-    """Turn whatever went wrong into one reason and its cure."""
+    """Turn any failure into a reason and a fix."""
     where = endpoint.socket or (f"context `{endpoint.context}` at " if endpoint.context else "") + endpoint.url
     try:
         yield
@@ -167,25 +167,25 @@ def _reasons(engine: EngineName, endpoint: Endpoint, seconds: float) -> Iterator
     except FileNotFoundError as exc:
         raise NoAnswerError(Unavailable(engine, where, "no socket", _start_command(engine))) from exc
     except ConnectionRefusedError as exc:
-        reason = "the daemon is not running" if endpoint.socket is None else "a socket, but the daemon is not running"
+        reason = "the daemon is not running" + ("" if endpoint.socket is None else "; only its socket exists")
         raise NoAnswerError(Unavailable(engine, where, reason, _start_command(engine))) from exc
     except (BrokenPipeError, ConnectionResetError) as exc:
-        reason = "takes connections and closes them without an answer"
+        reason = "closes connections without a response"
         raise NoAnswerError(Unavailable(engine, where, reason)) from exc
     except TimeoutError as exc:
-        reason = f"accepts connections but does not answer within {seconds:g} seconds"
+        reason = f"accepts connections but did not respond within {seconds:g} seconds"
         raise NoAnswerError(Unavailable(engine, where, reason)) from exc
     except OSError as exc:
         raise NoAnswerError(Unavailable(engine, where, str(exc.strerror or exc).lower())) from exc
     except (http.client.HTTPException, ValueError, LookupError, TypeError, AttributeError) as exc:
         raise NoAnswerError(
-            Unavailable(engine, where, f"what answers is no container engine ({str(exc).strip()})")
+            Unavailable(engine, where, f"the server there is not a container engine ({str(exc).strip()})")
         ) from exc
 
 
 def _permission(socket: str) -> tuple[str, str | None]:
-    """Why a socket refuses this user, and which group or command cures it."""
-    import grp  # noqa: PLC0415 -- only where permission was denied, and not on Windows
+    """The reason why a socket refuses this user, and the command that fixes it."""
+    import grp  # noqa: PLC0415 -- only if permission was denied, and not on Windows
     import pwd  # noqa: PLC0415
 
     try:
@@ -194,9 +194,9 @@ def _permission(socket: str) -> tuple[str, str | None]:
     except (OSError, KeyError):
         return "permission denied", None
     if group.gr_gid == 0:
-        return "permission denied; it is for root only", None
+        return "permission denied; only root can use it", None
     if user in group.gr_mem:
-        return f"permission denied; this session does not have your group `{group.gr_name}` yet", (
+        return f"permission denied; your group `{group.gr_name}` is not active in this session yet", (
             f"newgrp {group.gr_name}"
         )
     return f"permission denied; you are not in the group `{group.gr_name}`", (

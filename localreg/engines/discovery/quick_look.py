@@ -1,4 +1,4 @@
-"""A quick look at the engines that answer at once, for completion: no SDK, nothing is started, silence is no error."""
+"""A quick look at the engines for completion: without an SDK, without starting a service, without errors."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from localreg.engines.values import Endpoint, EngineName
 from localreg.errors import AmbiguousEngineError
 
 SECONDS = 1.0
-"""How long an engine may take."""
+"""Timeout of one request to an engine."""
 
 
 def quick_look(choice: EngineChoice, *, name: str, volume: str) -> probe.Answer | None:
-    """The engine that a command would choose, of those that answer at once.
+    """The engine that a command would select, of those that respond at once.
 
     Args:
-        choice: A named engine never falls back to the other.
+        choice: An engine by name never falls back to the other.
         name: The registry's container name.
         volume: The registry's volume.
     """
@@ -64,7 +64,7 @@ def _ask(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.Answer | 
 
 
 def list_image_names(answer: probe.Answer) -> list[str]:
-    """The names of all images of an engine; none where it does not say."""
+    """The names of all images of an engine; empty if it does not respond."""
     try:
         images = json.loads(probe.get(answer.engine, answer.endpoint, "/images/json", seconds=SECONDS))
         return sorted(name for image in images for name in image.get("RepoTags") or () if "<none>" not in name)

@@ -1,6 +1,6 @@
-"""Which engine to drive: every one that is there is asked, side by side, and the one that holds the registry wins.
+"""Selects the engine: asks all engines in parallel and prefers the one that has the registry.
 
-The only module that imports the adapters, each inside a function: a command loads only the SDK of the engine it uses.
+Only this module imports the adapters, each inside a function, so that a command loads only the SDK that it needs.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _Ask = Callable[[], probe.Answer]
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A place where an engine may answer."""
+    """An endpoint to ask."""
 
     ask: _Ask
     variable: str | None = None
-    """The variable of the environment that names it."""
+    """The environment variable that it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Every engine that answered, in the order of preference, and why the others did not."""
+    """All engines that responded, in order of preference, and why the others did not."""
 
     answers: tuple[probe.Answer, ...]
     unavailable: tuple[Unavailable, ...]
@@ -47,7 +47,7 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The engine that was chosen, opened, and what the survey saw on the way."""
+    """The selected engine, opened, and the survey."""
 
     engine: Engine
     survey: Survey
@@ -58,23 +58,23 @@ class Selection:
 def select_engine(
     choice: EngineChoice, *, name: str, volume: str, environ: Mapping[str, str] | None = None
 ) -> Selection:
-    """Choose the engine for a registry and open it.
+    """Select the engine for a registry and open it.
 
     Args:
-        choice: A named engine never falls back to the other.
-        name: The registry's container name: an engine that holds it is chosen before any other.
-        volume: The registry's volume: an engine that holds it comes next.
-        environ: The environment; the process's own by default.
+        choice: An engine by name never falls back to the other.
+        name: The registry's container name; an engine that has it comes first.
+        volume: The registry's volume; an engine that has it comes second.
+        environ: The environment; by default the process's.
 
     Raises:
-        EngineUnavailableError: none answered, or the one that a variable names did not.
-        AmbiguousEngineError: two engines hold a container of that name.
+        EngineUnavailableError: no engine responded, or not the one that a variable selects.
+        AmbiguousEngineError: two engines have a container with that name.
     """
     survey = survey_engines(choice, volume=volume, environ=environ)
     for silent in survey.unavailable:
         if silent.variable:
             raise EngineUnavailableError(
-                f"the engine that {silent.variable} names did not answer",
+                f"the engine in {silent.variable} did not answer",
                 probes=[silent],
                 hint=silent.cure or f"unset {silent.variable}",
             )
@@ -88,15 +88,15 @@ def select_engine(
 
 
 def choose(answers: Sequence[probe.Answer], *, name: str) -> probe.Answer:
-    """The one that holds the container, else the volume, else the first.
+    """The engine that has the container, else the volume, else the first.
 
     Raises:
-        AmbiguousEngineError: two engines hold a container of that name.
+        AmbiguousEngineError: two engines have a container with that name.
     """
     holders = [answer for answer in answers if answer.find(name)]
     if len(holders) > 1:
         raise AmbiguousEngineError(
-            f"two engines hold a container `{name}`",
+            f"two engines have a container `{name}`",
             hint=f"choose one with --engine {holders[0].engine} or --engine {holders[1].engine}"
             if holders[0].engine != holders[1].engine
             else f"name one with DOCKER_HOST={holders[0].endpoint.url}",
@@ -106,15 +106,15 @@ def choose(answers: Sequence[probe.Answer], *, name: str) -> probe.Answer:
 
 
 def open_engine(answer: probe.Answer) -> Engine:
-    """Open the adapter for an engine that answered."""
+    """Open the adapter for an engine that responded."""
     if answer.engine == "podman":
         with _left_out("rich"):
-            # Podman-py has a progress bar where rich is installed, and takes half as long to load without it.
+            # Podman-py loads rich if it can, for a progress bar; it loads in half the time without it.
             from localreg.engines.podman.engine import PodmanEngine  # noqa: PLC0415 -- loads podman-py
 
         return PodmanEngine.open(answer.endpoint)
     with contextlib.nullcontext() if answer.endpoint.is_ssh else _left_out("paramiko"):
-        # Docker's SDK goes through ssh where paramiko is installed, and takes twice as long to load with it.
+        # Docker's SDK loads paramiko if it can, for ssh; it loads in half the time without it.
         from localreg.engines.docker.engine import DockerEngine  # noqa: PLC0415 -- loads the Docker SDK
 
     return DockerEngine.open(answer.endpoint, api_version=answer.api_version)
@@ -122,11 +122,11 @@ def open_engine(answer: probe.Answer) -> Engine:
 
 @contextlib.contextmanager
 def _left_out(package: str) -> Iterator[None]:
-    """As if a package were not installed, for a library that can do without; one that is loaded already stays."""
+    """Make an optional dependency of a library look uninstalled, unless it is already loaded."""
     if package in sys.modules:
         yield
         return
-    # This is how Python is told that an import is to fail.
+    # None makes the import fail.
     sys.modules[package] = None  # type: ignore[assignment]
     try:
         yield
@@ -135,7 +135,7 @@ def _left_out(package: str) -> Iterator[None]:
 
 
 def survey_engines(choice: EngineChoice, *, volume: str, environ: Mapping[str, str] | None = None) -> Survey:
-    """Ask every engine that may be there, side by side; an engine that two endpoints lead to appears once."""
+    """Ask all possible engines in parallel; an engine with two endpoints appears once."""
     environ = os.environ if environ is None else environ
     wanted: tuple[EngineName, ...] = ("docker", "podman") if choice == "auto" else (choice,)
     unavailable: list[Unavailable] = []
@@ -151,14 +151,14 @@ def survey_engines(choice: EngineChoice, *, volume: str, environ: Mapping[str, s
             if choice in ("auto", answer.engine):
                 answers.append(answer)
             else:
-                reason = f"what answers is {answer.engine.capitalize()}"
+                reason = f"the engine there is {answer.engine.capitalize()}"
                 cure = f"--engine {answer.engine}"
                 unavailable.append(Unavailable(choice, answer.endpoint.url, reason, cure, variable=candidate.variable))
     return Survey(tuple(_distinct(answers)), tuple(unavailable))
 
 
 def _named(wanted: Sequence[EngineName], volume: str, environ: Mapping[str, str]) -> list[_Candidate]:
-    """What `CONTAINER_HOST` and `DOCKER_HOST` name; if they do, nothing else is asked."""
+    """The endpoints in `CONTAINER_HOST` and `DOCKER_HOST`; if there are any, nothing else is asked."""
     return [
         _Candidate(_asking(engine, endpoint, volume), variable)
         for variable, engine, endpoint in named_endpoints(wanted, environ)
@@ -168,10 +168,10 @@ def _named(wanted: Sequence[EngineName], volume: str, environ: Mapping[str, str]
 def _usual(
     wanted: Sequence[EngineName], volume: str, environ: Mapping[str, str], unavailable: list[Unavailable]
 ) -> list[_Candidate]:
-    """What else to ask, in the order of preference; what is known not to be there is added to `unavailable`."""
+    """The usual endpoints, in order of preference; adds engines that are known to be missing to `unavailable`."""
     candidates: list[_Candidate] = []
     if "docker" in wanted:
-        # A context in the configuration is a habit, one in the environment is meant.
+        # A context in the configuration may fall back to another engine, one in the environment may not.
         variable = "DOCKER_CONTEXT" if environ.get("DOCKER_CONTEXT") else None
         try:
             candidates += [
@@ -196,11 +196,11 @@ def _asking(engine: EngineName, endpoint: Endpoint, volume: str) -> _Ask:
 
 
 def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.Answer:
-    """Ask through the engine's SDK, which knows how to go through ssh."""
+    """Ask through the engine's SDK, which can use ssh."""
     from localreg.engines.discovery.ssh import check_library, check_ssh  # noqa: PLC0415 -- for few
 
     if engine == "podman" and not urlsplit(endpoint.url).path.strip("/"):
-        reason = "no path of a socket, such as /run/user/1000/podman/podman.sock, at its end"
+        reason = "the URL must end with the path of a socket, such as /run/user/1000/podman/podman.sock"
         raise probe.NoAnswerError(Unavailable(engine, endpoint.url, reason))
     try:
         if engine == "docker":
@@ -227,11 +227,11 @@ def _docker_absent(environ: Mapping[str, str]) -> Unavailable:
         return Unavailable("docker", "", "not installed")
     systemd = Path("/run/systemd/system").is_dir()
     cure = "sudo systemctl start docker" if systemd else "sudo dockerd"
-    return Unavailable("docker", "/var/run/docker.sock", "no socket; the daemon is not running", cure)
+    return Unavailable("docker", "/var/run/docker.sock", "the daemon is not running: no socket", cure)
 
 
 def _podman_ask(environ: Mapping[str, str], volume: str) -> _Ask | None:
-    """Ask Podman's usual socket, else the service that localreg starts; None when there is neither."""
+    """Ask Podman's usual socket, else a service that localreg starts; None without a socket and a program."""
     sockets = usual_podman_sockets(environ)
     program = shutil.which("podman", path=environ.get("PATH"))
     if not sockets and program is None:
@@ -250,7 +250,7 @@ def _podman_ask(environ: Mapping[str, str], volume: str) -> _Ask | None:
 
 
 def _ask_program(program: str, volume: str) -> probe.Answer:
-    """Ask the machine's socket where Podman runs in a virtual machine, else a service of localreg's own."""
+    """Ask the socket of the Podman machine if there is one, otherwise a service that localreg starts."""
     from localreg.engines.podman.service import machine_endpoint, private_service  # noqa: PLC0415 -- only for Podman
 
     try:
@@ -261,7 +261,7 @@ def _ask_program(program: str, volume: str) -> probe.Answer:
 
 
 def _distinct(answers: Sequence[probe.Answer]) -> list[probe.Answer]:
-    """Without those that are an earlier engine again: a container's ID is on one engine only."""
+    """Drop repeated engines, which have the same container IDs."""
     seen: set[str] = set()
     distinct = []
     for answer in answers:

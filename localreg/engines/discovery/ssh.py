@@ -1,4 +1,4 @@
-"""Whether ssh gets to a machine: the SDKs wait for minutes when it does not, and keep what it says to themselves."""
+"""A check that ssh can log in: the SDKs would wait for minutes, and hide the messages of ssh."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from localreg.errors import EngineError
 from localreg.system.programs import ProgramError, run
 
 SSH_SECONDS = 60.0
-"""How long it may take, with a person who types a password."""
+"""Timeout of a login, long enough to type a password."""
 _CONNECT_SECONDS = 10
 
 
 def check_ssh(url: str) -> None:
-    """Log in and out again.
+    """Log in and out.
 
     Args:
-        url: `ssh://user@host:port`; a path is passed over.
+        url: `ssh://user@host:port`; a path is ignored.
 
     Raises:
-        EngineError: with what ssh says.
+        EngineError: with the message of ssh.
     """
     place = f"ssh://{urlsplit(url).netloc}"
     try:
@@ -32,20 +32,20 @@ def check_ssh(url: str) -> None:
         raise EngineError(f"cannot run `ssh`: {exc}") from exc
     if ended.code != 0:
         lines = ended.err.splitlines()
-        raise EngineError(lines[-1].strip() if lines else f"ssh ended with exit code {ended.code}")
+        raise EngineError(lines[-1].strip() if lines else f"`ssh` failed with exit code {ended.code}")
 
 
 def check_library() -> None:
-    """See that Docker's SDK will go through ssh: it starts `ssh`, but only where paramiko is installed, too.
+    """Check that Docker's SDK can use ssh: it runs `ssh`, but only if paramiko is installed.
 
     Raises:
-        EngineError: paramiko is not there.
+        EngineError: paramiko is not installed.
     """
     if importlib.util.find_spec("paramiko") is not None:
         return
     is_pipx = (Path(sys.prefix) / "pipx_metadata.json").exists()
     pip = f"{shlex.quote(sys.executable)} -m pip install paramiko"
     raise EngineError(
-        "Docker behind ssh needs `paramiko`, which comes with the extra `localreg-cli[ssh]`",
+        "Docker over ssh needs the package `paramiko`, which `localreg-cli[ssh]` installs",
         hint="pipx inject localreg-cli paramiko" if is_pipx else pip,
     )

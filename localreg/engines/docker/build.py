@@ -15,7 +15,7 @@ from localreg.system.packages import install_command
 from localreg.system.programs import output_of
 
 _FIRST_WITHOUT_BUILDKIT = 23
-"""The first release of the `docker` program that has BuildKit no longer inside, but in the plugin buildx."""
+"""The first release of the `docker` program without its own BuildKit; it needs the plugin buildx."""
 _BUILDX = "docker buildx"
 _DOCKER_PACKAGES = ("docker-ce-cli", "docker-cli", "docker.io")
 _DOCKER_HINT = "install Docker's command line: https://docs.docker.com/engine/install/"
@@ -24,18 +24,18 @@ _FOR_ADDRESSES = frozenset({"DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"})
 
 
 def find_builder(info: EngineInfo, environ: Mapping[str, str]) -> Builder:
-    """The builder of a Docker daemon: `docker buildx`, or an old `docker` program that has BuildKit inside.
+    """The builder of a Docker daemon: `docker buildx`, or an old `docker` program with BuildKit.
 
     Raises:
-        BuilderMissingError: there is none; with the package to install.
+        BuilderMissingError: no builder is installed; the hint tells which package to install.
     """
     program = shutil.which("docker", path=environ.get("PATH"))
     if program is None:
         raise BuilderMissingError(
-            "there is no `docker` program to build with",
+            "building needs the `docker` program, which is not installed",
             hint=install_command(*_DOCKER_PACKAGES) or _DOCKER_HINT,
         )
-    # What they say of TLS is for an address.
+    # The variables for TLS apply only to an address, not to a context or a socket.
     is_address = info.context is None and not info.endpoint.startswith("unix://")
     environment = without(environ, NAMING if is_address else NAMING | _FOR_ADDRESSES)
     place = ("--context", info.context) if info.context else ("--host", info.endpoint)
@@ -43,7 +43,7 @@ def find_builder(info: EngineInfo, environ: Mapping[str, str]) -> Builder:
     if name is None:
         raise _no_builder(program, environment)
     if name == _BUILDX:
-        # A builder in a container of its own keeps what it built unless it is told to load it.
+        # Without --load, a builder in its own container would keep the image to itself.
         command: tuple[str, ...] = ("buildx", "build", "--load")
     else:
         command = ("build",)
@@ -52,10 +52,10 @@ def find_builder(info: EngineInfo, environ: Mapping[str, str]) -> Builder:
 
 
 def _name_of_builder(program: str, environ: Mapping[str, str]) -> str | None:
-    """What a `docker` program builds with; None where it has nothing to build with Docker."""
+    """The builder of a `docker` program; None if it cannot build for Docker."""
     version = _version(program, environ)
     if version is None:
-        # Podman says that it has buildx, too.
+        # Podman also claims to have buildx.
         return None
     if output_of(program, "buildx", "version", seconds=ASK_SECONDS, environ=environ) is not None:
         return _BUILDX
@@ -64,7 +64,7 @@ def _name_of_builder(program: str, environ: Mapping[str, str]) -> str | None:
 
 
 def _version(program: str, environ: Mapping[str, str]) -> str | None:
-    """The release of Docker's program; None for Podman's, which gives itself the name that it was started under."""
+    """The release of Docker's program; None for Podman's, which calls itself `docker` if started as that."""
     found = re.match(
         r"Docker version (\S+)", output_of(program, "--version", seconds=ASK_SECONDS, environ=environ) or ""
     )
@@ -81,13 +81,13 @@ def _no_builder(program: str, environ: Mapping[str, str]) -> BuilderMissingError
     instead = f"export PATH={shlex.quote(capable)}:$PATH" if capable else None
     if _version(program, environ) is None:
         return BuilderMissingError(
-            f"`{program}` is not Docker's own but perhaps Podman's, and cannot build for a registry on Docker",
+            f"`{program}` is not Docker's program, perhaps Podman's; it cannot build for a registry on Docker",
             hint=instead or install_command(*_DOCKER_PACKAGES) or _DOCKER_HINT,
         )
     return BuilderMissingError(
-        f"`{program}` cannot build without its plugin buildx, which is not installed",
+        f"`{program}` needs its plugin buildx to build, which is not installed",
         hint=install_command(*_BUILDX_PACKAGES)
         or instead
-        or "install one of them, or see https://docs.docker.com/go/buildx/",
-        details=["docker-buildx in Debian and Ubuntu", "docker-buildx-plugin in Docker's own"],
+        or "install one of these packages, or see https://docs.docker.com/go/buildx/",
+        details=["docker-buildx in Debian's and Ubuntu's packages", "docker-buildx-plugin in Docker's packages"],
     )

@@ -1,4 +1,4 @@
-"""Docker's SDK: its low-level client, and what its failures mean."""
+"""Docker's SDK: its low-level client and its errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REQUEST_SECONDS = 60
 
 
 class Connection:
-    """The clients of one daemon."""
+    """The clients for one daemon."""
 
     def __init__(self, endpoint: Endpoint, *, api_version: str | None) -> None:
         self._endpoint = endpoint
@@ -28,7 +28,7 @@ class Connection:
 
     @property
     def patient(self) -> docker.APIClient:
-        """A client without a time-out between two events: a large layer may take long without a word."""
+        """A client without a timeout between two events, because a large layer can take long."""
         if self._patient is None:
             self._patient = _client(self._endpoint, version=self.client.api_version, timeout=None)
         return self._patient
@@ -53,21 +53,21 @@ def _client(endpoint: Endpoint, *, version: str, timeout: float | None) -> docke
     client = docker.APIClient(
         endpoint.url,
         version=version,
-        timeout=timeout,  # type: ignore[arg-type]  # None is no time-out, which the stubs do not know
+        timeout=timeout,  # type: ignore[arg-type]  # None means no timeout, which the stubs do not know
         tls=tls,
         use_ssh_client=endpoint.is_ssh,
     )
-    # An engine is asked directly, as when it was looked for: never through a proxy.
+    # Discovery does not use a proxy, so this must not either.
     client.trust_env = False
     return client
 
 
 @contextlib.contextmanager
 def docker_errors(doing: str) -> Iterator[None]:
-    """Turn what the SDK and its HTTP libraries raise into errors of ours.
+    """Turn errors of the SDK and its HTTP libraries into localreg's.
 
     Args:
-        doing: What was tried, as it follows "could not".
+        doing: The action, as it follows "could not".
     """
     try:
         yield
@@ -81,9 +81,11 @@ def docker_errors(doing: str) -> Iterator[None]:
         requests.exceptions.RequestException,
         urllib3.exceptions.HTTPError,
     ) as exc:
-        raise EngineLostError(f"lost Docker while trying to {doing}", details=[reason_for_loss(exc)]) from exc
+        raise EngineLostError(
+            f"lost the connection to Docker: could not {doing}", details=[reason_for_loss(exc)]
+        ) from exc
 
 
 def said(error: docker.errors.APIError) -> list[str]:
-    """Docker's own words."""
+    """Docker's message."""
     return str(error.explanation or error).splitlines()

@@ -1,4 +1,4 @@
-"""Docker, through its SDK: the low-level client, which asks nothing that was not asked for."""
+"""Docker, through the low-level client of its SDK, which sends no additional requests."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class DockerEngine(DockerImages, DockerVolumes):
 
     @classmethod
     def open(cls, endpoint: Endpoint, *, api_version: str | None = None) -> Self:
-        """Connect to the daemon that answers on an endpoint.
+        """Connect to a daemon.
 
         Args:
             endpoint: The daemon's.
-            api_version: What it speaks; asked for where it is not known, for which Docker runs its helpers.
+            api_version: The daemon's. If it is not known, the SDK asks, for which Docker runs its helpers.
         """
         with docker_errors("connect"):
             connection = Connection(endpoint, api_version=api_version)
@@ -71,7 +71,7 @@ class DockerEngine(DockerImages, DockerVolumes):
             remote=endpoint.is_remote,
             plain_http_on_loopback=True,
             restarts_containers=True,
-            # The classic image store wants a docker-archive, also in releases that have the other.
+            # The classic image store needs a docker-archive, even in releases that also have containerd's.
             loads_oci_archives=store.get("driver-type") == _CONTAINERD_STORE,
         )
         return cls(connection, endpoint, info, selinux="name=selinux" in security)
@@ -87,18 +87,18 @@ class DockerEngine(DockerImages, DockerVolumes):
         self._connection.close()
 
     def info(self) -> EngineInfo:
-        """What this engine is."""
+        """The engine's name, version and features."""
         return self._info
 
     def is_answering(self) -> bool:
-        """Whether it answers now."""
+        """Whether the daemon responds."""
         try:
             return bool(self._client.get(f"{self._client.base_url}/_ping", timeout=PING_SECONDS).ok)
         except requests.exceptions.RequestException:
             return False
 
     def find_container(self, name: str) -> Container | None:
-        """The container of exactly this name or ID."""
+        """Find a container by its exact name or ID."""
         with docker_errors(f"look for container `{name}`"):
             try:
                 found = self._client.inspect_container(name)
@@ -108,7 +108,7 @@ class DockerEngine(DockerImages, DockerVolumes):
         return container if name in (container.name, container.id) else None
 
     def list_containers(self) -> list[Container]:
-        """Every container, running or not."""
+        """List all containers, running or not."""
         with docker_errors("list containers"):
             ids = [entry["Id"] for entry in self._client.containers(all=True)]
         found = (self.find_container(container_id) for container_id in ids)
@@ -121,7 +121,7 @@ class DockerEngine(DockerImages, DockerVolumes):
             binds=self._binds(spec),
             restart_policy={"Name": "unless-stopped"} if spec.restart else None,
             auto_remove=spec.remove_when_stopped,
-            # The default driver never rotates, and rewrites bytes that are not UTF-8.
+            # The default driver never rotates its files, and changes bytes that are not UTF-8.
             log_config=docker.types.LogConfig(type="local", config=_LOG_LIMITS),
         )
         with docker_errors(f"create container `{spec.name}`"):
@@ -139,11 +139,11 @@ class DockerEngine(DockerImages, DockerVolumes):
                 raise ImageNotFoundError(f"Docker has no image `{spec.image}`", details=said(exc)) from exc
             except docker.errors.APIError as exc:
                 if exc.status_code == requests.codes.conflict:
-                    raise NameTakenError(f"there is a container `{spec.name}` already", details=said(exc)) from exc
+                    raise NameTakenError(f"a container `{spec.name}` already exists", details=said(exc)) from exc
                 raise
         container = self.find_container(created["Id"])
         if container is None:
-            raise ContainerNotFoundError(f"container `{spec.name}` was removed right after it was created")
+            raise ContainerNotFoundError(f"container `{spec.name}` was removed right after its creation")
         return container
 
     def _binds(self, spec: ContainerSpec) -> dict[str, Mapping[str, str]] | None:
@@ -156,7 +156,7 @@ class DockerEngine(DockerImages, DockerVolumes):
                 return None
 
     def rename_container(self, container_id: str, name: str) -> None:
-        """Give a container another name."""
+        """Rename a container."""
         with docker_errors(f"rename container `{container_id[:12]}`"):
             try:
                 self._client.rename(container_id, name)
@@ -164,7 +164,7 @@ class DockerEngine(DockerImages, DockerVolumes):
                 raise _no_container(container_id, exc) from exc
             except docker.errors.APIError as exc:
                 if exc.status_code == requests.codes.conflict:
-                    raise NameTakenError(f"there is a container `{name}` already", details=said(exc)) from exc
+                    raise NameTakenError(f"a container `{name}` already exists", details=said(exc)) from exc
                 raise
 
     def start_container(self, container_id: str) -> None:
@@ -176,27 +176,27 @@ class DockerEngine(DockerImages, DockerVolumes):
                 raise _no_container(container_id, exc) from exc
             except docker.errors.APIError as exc:
                 if PORT_TAKEN.search(str(exc.explanation)):
-                    raise PortTakenError("the port is taken", details=said(exc)) from exc
+                    raise PortTakenError("the port is in use", details=said(exc)) from exc
                 raise
 
     def stop_container(self, container_id: str, *, grace_seconds: int = 10) -> None:
-        """Ask it to stop, kill it after the grace."""
+        """Stop a container, and kill it after the grace period."""
         with docker_errors(f"stop container `{container_id[:12]}`"):
             try:
-                # The SDK adds the grace to the time-out of the request.
+                # The SDK adds the grace period to the timeout of the request.
                 self._client.stop(container_id, timeout=grace_seconds)
             except docker.errors.NotFound as exc:
                 raise _no_container(container_id, exc) from exc
 
     def remove_container(self, container_id: str, *, anonymous_volumes: bool = True) -> None:
-        """Remove it, running or not."""
+        """Remove a container, running or not."""
         with docker_errors(f"remove container `{container_id[:12]}`"):
             try:
                 self._client.remove_container(container_id, v=anonymous_volumes, force=True)
             except docker.errors.NotFound:
                 return
             except docker.errors.APIError as exc:
-                # One that removes itself when it stops is on its way out already; its name is free when it is gone.
+                # The engine is already removing it (--rm); its name is free only after that.
                 if exc.status_code != requests.codes.conflict or "already in progress" not in str(exc.explanation):
                     raise
                 with contextlib.suppress(docker.errors.NotFound):
@@ -211,7 +211,7 @@ class DockerEngine(DockerImages, DockerVolumes):
         since: datetime | None = None,
         timestamps: bool = False,
     ) -> Iterator[LogChunk]:
-        """Iterate over its output, stdout and stderr apart, which the SDK's own method does not keep."""
+        """Read a container's output; unlike the SDK's method, this separates stdout and stderr."""
         doing = f"read the log of container `{container_id[:12]}`"
         with docker_errors(doing):
             try:

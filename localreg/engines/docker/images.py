@@ -20,14 +20,14 @@ from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError
 
 
 class DockerImages:
-    """What Docker does with images."""
+    """Docker's image store."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._client = connection.client
 
     def find_image(self, reference: str) -> Image | None:
-        """The image that Docker resolves this to."""
+        """Find an image as Docker does."""
         with docker_errors(f"look for image `{reference}`"):
             try:
                 found: Mapping[str, Any] = self._client.inspect_image(reference)  # type: ignore[no-untyped-call]
@@ -35,13 +35,13 @@ class DockerImages:
                 return None
             except docker.errors.APIError as exc:
                 if exc.status_code == requests.codes.bad_request:
-                    # Not a name by Docker's grammar: then it has no such image.
+                    # Docker rejects the name as invalid, so it has no such image.
                     return None
                 raise
         return read_image(found)
 
     def list_images(self) -> list[Image]:
-        """Every image that has a name."""
+        """List all images that have a tag."""
         with docker_errors("list images"):
             ids = [entry["Id"] for entry in self._client.images() if entry.get("RepoTags")]
         found = (self.find_image(image_id) for image_id in ids)
@@ -56,14 +56,14 @@ class DockerImages:
             except docker.errors.APIError as exc:
                 if DISK_FULL.search(str(exc.explanation)):
                     raise
-                raise InvalidArchiveError(f"Docker finds no image in `{archive}`", details=said(exc)) from exc
+                raise InvalidArchiveError(f"Docker found no image in `{archive}`", details=said(exc)) from exc
         images = tuple(image for image in map(self.find_image, names) if image is not None)
         if not images:
-            raise InvalidArchiveError(f"Docker finds no image in `{archive}`")
+            raise InvalidArchiveError(f"Docker found no image in `{archive}`")
         return images
 
     def tag_image(self, image: str, reference: str) -> None:
-        """Give an image one more name."""
+        """Tag an image."""
         repository, _, tag = reference.rpartition(":")
         with docker_errors(f"tag image `{image}`"):
             try:
@@ -72,7 +72,7 @@ class DockerImages:
                 raise ImageNotFoundError(f"Docker has no image `{image}`", details=said(exc)) from exc
 
     def untag_image(self, reference: str) -> None:
-        """Take this name away."""
+        """Remove a tag."""
         with docker_errors(f"untag image `{reference}`"):
             try:
                 self._client.remove_image(reference)
@@ -84,9 +84,9 @@ class DockerImages:
                 raise
 
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
-        """Push the image of that name."""
+        """Push an image."""
         with docker_errors(f"push `{reference}`"):
-            # No login: an empty one keeps the SDK from asking a credential helper, which may be missing.
+            # An empty login keeps the SDK from asking a credential helper, which may be missing.
             yield from iter_push(
                 self._connection.patient.push(reference, stream=True, decode=True, auth_config={}), reference
             )
@@ -103,7 +103,7 @@ class DockerImages:
 
 
 def _login(reference: str) -> dict[str, Any]:
-    """What `docker login` keeps for a registry; nothing where a credential helper is missing or fails."""
+    """The credentials of `docker login` for a registry; empty if a credential helper is missing or fails."""
     registry, _ = docker.auth.resolve_repository_name(reference)
     with contextlib.suppress(docker.errors.DockerException):
         found = docker.auth.resolve_authconfig(docker.auth.load_config(), registry)

@@ -15,13 +15,13 @@ from localreg.errors import InUseError
 
 
 class DockerVolumes:
-    """What Docker does with volumes."""
+    """Docker's volumes."""
 
     _client: docker.APIClient
-    """The engine's, of which this is a part."""
+    """Set by the engine's class, which inherits from this one."""
 
     def find_volume(self, name: str) -> Volume | None:
-        """The volume of exactly this name."""
+        """Find a volume by its exact name."""
         with docker_errors(f"look for volume `{name}`"):
             try:
                 return _volume(self._client.inspect_volume(name))
@@ -29,17 +29,17 @@ class DockerVolumes:
                 return None
 
     def list_volumes(self) -> list[Volume]:
-        """Every volume, anonymous ones included."""
+        """List all volumes, including anonymous ones."""
         with docker_errors("list volumes"):
             return [_volume(entry) for entry in self._client.volumes()["Volumes"] or ()]
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
-        """Create it; one that exists is returned as it is."""
+        """Create a volume, or return the existing one."""
         with docker_errors(f"create volume `{name}`"):
             return _volume(self._client.create_volume(name, labels=dict(labels)))
 
     def remove_volume(self, name: str) -> None:
-        """Remove it with its data."""
+        """Remove a volume and its data."""
         with docker_errors(f"remove volume `{name}`"):
             try:
                 self._client.remove_volume(name)

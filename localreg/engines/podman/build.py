@@ -19,15 +19,16 @@ def find_builder(info: EngineInfo, environ: Mapping[str, str], usual_sockets: Se
     Args:
         info: The service's.
         environ: The environment.
-        usual_sockets: Where the program's own service listens.
+        usual_sockets: The sockets of Podman's own service.
 
     Raises:
-        BuilderMissingError: there is none; with the package to install.
+        BuilderMissingError: Podman's program is not installed; the hint tells which package to install.
     """
     program = shutil.which("podman", path=environ.get("PATH"))
     if program is None:
         raise BuilderMissingError(
-            "there is no `podman` program to build with", hint=install_command("podman") or "install Podman"
+            "building needs the `podman` program, which is not installed",
+            hint=install_command("podman") or "install Podman",
         )
     place = () if _is_own(info, usual_sockets) else ("--remote", "--url", info.endpoint)
     return Builder(
@@ -35,13 +36,13 @@ def find_builder(info: EngineInfo, environ: Mapping[str, str], usual_sockets: Se
         (program, *place, "build"),
         without(environ, NAMING),
         recipes=("Containerfile", "Dockerfile"),
-        # A service opens the agent's socket, or the key, itself.
+        # A remote service would open the agent's socket, or the key, on its own machine.
         takes_ssh=sys.platform == "linux" and not info.remote,
     )
 
 
 def _is_own(info: EngineInfo, usual_sockets: Sequence[str]) -> bool:
-    """The service has the same store as the program when this user runs it."""
+    """Whether the service uses the same image store as this user's `podman` program."""
     if sys.platform != "linux" or info.remote:
         return False
     usual = {os.path.realpath(path) for path in usual_sockets}

@@ -1,4 +1,4 @@
-"""Podman's API through podman-py's HTTP client, and what its failures mean."""
+"""Podman's API through podman-py's HTTP client, and its errors."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ from localreg.engines.values import Endpoint
 from localreg.errors import EngineError, EngineLostError, LocalregError
 
 REQUEST_SECONDS = 60
-"""How long Podman may take for an answer."""
+"""Timeout of a request."""
 NEVER = 365 * 24 * 3600.0
-"""Podman-py takes no time-out for its default; a year is none."""
+"""A year. Podman-py would replace None by its default timeout."""
 
 
 class Connection:
-    """Requests of one Podman service, each of which succeeds or raises podman-py's error."""
+    """Requests to one Podman service; each succeeds or raises podman-py's error."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         try:
             self.client = podman.PodmanClient(base_url=endpoint.url, timeout=REQUEST_SECONDS)
-        except Exception as exc:  # the constructor reads containers.conf, and fails on it in many ways
+        except Exception as exc:  # the constructor reads containers.conf, and can raise many errors
             raise EngineError("podman-py cannot read Podman's configuration", details=[str(exc)]) from exc
-        # It is asked directly, as when it was looked for: never through a proxy.
+        # Discovery does not use a proxy, so this must not either.
         self.client.api.trust_env = False
 
     def get(self, path: str, **options: Any) -> Any:
-        """Ask for something."""
+        """Send a GET request."""
         response = self.client.api.get(path, **options)
         response.raise_for_status()
         return response
 
     def post(self, path: str, **options: Any) -> Any:
-        """Have something done."""
+        """Send a POST request."""
         response = self.client.api.post(path, **options)
         response.raise_for_status()
         return response
 
     def delete(self, path: str, **options: Any) -> None:
-        """Remove something; nothing happens where it is gone already."""
+        """Send a DELETE request; does nothing if the object does not exist."""
         with contextlib.suppress(podman.errors.NotFound):
             self.client.api.delete(path, **options).raise_for_status()
 
     def close(self) -> None:
-        """Close the connections: an idle service counts them, and so does whoever ends it."""
-        # urllib3 2 leaves idle ones open while another of the same pool is in use, as by a push that hangs.
+        """Close all connections, which would keep an idle service alive."""
+        # urllib3 2 keeps idle connections open while another one of the pool is in use, such as by a push that hangs.
         for adapter in self.client.api.adapters.values():
             if isinstance(adapter, requests.adapters.HTTPAdapter):
                 adapter.poolmanager.pools.dispose_func = lambda pool: pool.close()
@@ -64,17 +64,17 @@ class Connection:
 
 @contextlib.contextmanager
 def podman_errors(doing: str) -> Iterator[None]:
-    """Turn what podman-py and its HTTP libraries raise into errors of ours.
+    """Turn errors of podman-py and its HTTP libraries into localreg's.
 
     Args:
-        doing: What was tried, as it follows "could not".
+        doing: The action, as it follows "could not".
     """
     try:
         yield
     except LocalregError:
         raise
     except podman.errors.APIError as exc:
-        # Podman-py raises the same when the service refuses and when it cannot be reached.
+        # Podman-py raises the same error if the service refuses and if it cannot be reached.
         if exc.response is None:
             raise _lost(doing, exc) from exc
         raise EngineError(f"Podman could not {doing}", details=said(exc)) from exc
@@ -83,25 +83,25 @@ def podman_errors(doing: str) -> Iterator[None]:
         requests.exceptions.RequestException,
         urllib3.exceptions.HTTPError,
         json.JSONDecodeError,
-        # The `ssh` that podman-py started did not come up.
+        # The `ssh` that podman-py started timed out.
         subprocess.TimeoutExpired,
     ) as exc:
         raise _lost(doing, exc) from exc
 
 
 def _lost(doing: str, error: Exception) -> EngineLostError:
-    return EngineLostError(f"lost Podman while trying to {doing}", details=[reason_for_loss(error)])
+    return EngineLostError(f"lost the connection to Podman: could not {doing}", details=[reason_for_loss(error)])
 
 
 def said(error: podman.errors.APIError) -> list[str]:
-    """Podman's message; the cause that podman-py puts first is often only its last words."""
+    """Podman's whole message; podman-py's own `cause` is often only its end."""
     text = str(error.explanation or error)
     with contextlib.suppress(ValueError, TypeError, KeyError):
-        # A pull with `compatMode` fails with a body that podman-py hands on as it is.
+        # If a pull with `compatMode` fails, podman-py returns the JSON body as the message.
         text = str(json.loads(text)["message"])
     return text.splitlines()
 
 
 def quoted(name: str) -> str:
-    """A name as one segment of a path."""
+    """A name as a segment of a URL's path."""
     return quote(name, safe="")

@@ -1,4 +1,4 @@
-"""Podman, through podman-py: its managers where they are right, its HTTP client where they lose what Podman says."""
+"""Podman, through podman-py: mostly its HTTP client, because its managers lose messages and bytes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from localreg.errors import (
 from localreg.system.waiting import wait_until
 
 _NAME_TAKEN = re.compile(r"already in use|UNIQUE constraint failed: ContainerConfig\.Name")
-"""How releases before and since 5 say of a new name that it is taken."""
+"""Messages of releases before and since 5 about a new name that is in use."""
 _LOG_BYTES = 10_000_000
 _REMOVAL_SECONDS = 10.0
 
@@ -56,13 +56,13 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
 
     @classmethod
     def open(cls, endpoint: Endpoint) -> Self:
-        """Connect to the service that answers on an endpoint."""
+        """Connect to a service."""
         with contextlib.ExitStack() as undo, podman_errors("connect"):
             connection = Connection(endpoint)
             undo.callback(connection.close)
             info = EngineInfo(
                 name="podman",
-                # Asked for its version, Podman asks the package manager for those of its helpers: a second or more.
+                # `/version` takes a second or more, because Podman asks the package manager about its helpers.
                 version=connection.get("/_ping").headers.get("Libpod-API-Version", ""),
                 endpoint=endpoint.url,
                 rootless=_is_rootless(connection, endpoint),
@@ -81,17 +81,17 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
         self.close()
 
     def close(self) -> None:
-        """Close the connections: an idle service counts them."""
+        """Close all connections, which would keep an idle service alive."""
         self._connection.close()
         if self._endpoint.private:
             end_hanging_service(self._endpoint)
 
     def info(self) -> EngineInfo:
-        """What this engine is."""
+        """The engine's name, version and features."""
         return self._info
 
     def is_answering(self) -> bool:
-        """Whether it answers now."""
+        """Whether the service responds."""
         try:
             self._connection.get("/_ping", timeout=PING_SECONDS)
         except (podman.errors.APIError, requests.exceptions.RequestException):
@@ -99,14 +99,14 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
         return True
 
     def find_container(self, name: str) -> Container | None:
-        """The container of exactly this name or ID."""
+        """Find a container by its exact name or ID."""
         if not name:
             return None
         with podman_errors(f"look for container `{name}`"):
             try:
                 found = self._connection.get(f"/containers/{quoted(name)}/json", compatible=True).json()
             except podman.errors.APIError as exc:
-                # One that goes away at this moment is a 500 to Podman.
+                # Podman returns 500 for a container that is removed at this moment.
                 if isinstance(exc, podman.errors.NotFound) or "no such container" in " ".join(said(exc)):
                     return None
                 raise
@@ -114,7 +114,7 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
         return container if name in (container.name, container.id) else None
 
     def list_containers(self) -> list[Container]:
-        """Every container, running or not."""
+        """List all containers, running or not."""
         with podman_errors("list containers"):
             ids = [entry["Id"] for entry in self._connection.get("/containers/json", params={"all": "true"}).json()]
         found = (self.find_container(container_id) for container_id in ids)
@@ -126,19 +126,19 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
             try:
                 created = self._connection.client.containers.create(spec.image, None, **self._options(spec))
             except podman.errors.APIError as exc:
-                words = " ".join(said(exc))
-                if isinstance(exc, podman.errors.ImageNotFound) or "image not known" in words:
+                message = " ".join(said(exc))
+                if isinstance(exc, podman.errors.ImageNotFound) or "image not known" in message:
                     raise ImageNotFoundError(f"Podman has no image `{spec.image}`", details=said(exc)) from exc
-                if "already in use" in words:
-                    raise NameTakenError(f"there is a container `{spec.name}` already", details=said(exc)) from exc
+                if "already in use" in message:
+                    raise NameTakenError(f"a container `{spec.name}` already exists", details=said(exc)) from exc
                 raise
         container = self.find_container(created.id)
         if container is None:
-            raise ContainerNotFoundError(f"container `{spec.name}` was removed right after it was created")
+            raise ContainerNotFoundError(f"container `{spec.name}` was removed right after its creation")
         return container
 
     def _options(self, spec: ContainerSpec) -> dict[str, Any]:
-        """The container as podman-py's keywords."""
+        """The container as keyword arguments of podman-py."""
         restart: dict[str, Any] = {"restart_policy": {"Name": "unless-stopped"}} if spec.restart else {}
         return {
             "name": spec.name,
@@ -147,7 +147,7 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
             "ports": {f"{spec.container_port}/tcp": (spec.publish.host, spec.publish.port)},
             "volumes": self._volumes(spec),
             "auto_remove": spec.remove_when_stopped,
-            # Journald, where it is the default, does not keep bytes as they are.
+            # Journald, the default on some systems, changes bytes.
             "log_config": {"Type": "k8s-file", "Config": {"size": _LOG_BYTES}},
             **restart,
         }
@@ -159,7 +159,7 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
             case HostPathMount(path=source, target=target):
                 return {source: {"bind": target, "mode": "Z" if self._has_selinux() else "rw"}}
             case AnonymousMount():
-                # The registry's image declares the folder a volume.
+                # The registry's image declares the folder as a volume.
                 return {}
 
     def _has_selinux(self) -> bool:
@@ -167,7 +167,7 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
         return bool(about.get("host", {}).get("security", {}).get("selinuxEnabled"))
 
     def rename_container(self, container_id: str, name: str) -> None:
-        """Give a container another name."""
+        """Rename a container."""
         with podman_errors(f"rename container `{container_id[:12]}`"):
             try:
                 self._connection.post(f"/containers/{quoted(container_id)}/rename", params={"name": name})
@@ -175,7 +175,7 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
                 raise _no_container(container_id, exc) from exc
             except podman.errors.APIError as exc:
                 if _NAME_TAKEN.search(" ".join(said(exc))):
-                    raise NameTakenError(f"there is a container `{name}` already", details=said(exc)) from exc
+                    raise NameTakenError(f"a container `{name}` already exists", details=said(exc)) from exc
                 raise
 
     def start_container(self, container_id: str) -> None:
@@ -187,11 +187,11 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
                 raise _no_container(container_id, exc) from exc
             except podman.errors.APIError as exc:
                 if PORT_TAKEN.search(" ".join(said(exc))):
-                    raise PortTakenError("the port is taken", details=said(exc)) from exc
+                    raise PortTakenError("the port is in use", details=said(exc)) from exc
                 raise
 
     def stop_container(self, container_id: str, *, grace_seconds: int = 10) -> None:
-        """Ask it to stop, kill it after the grace."""
+        """Stop a container, and kill it after the grace period."""
         with podman_errors(f"stop container `{container_id[:12]}`"):
             try:
                 self._connection.post(
@@ -203,24 +203,24 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
                 raise _no_container(container_id, exc) from exc
 
     def remove_container(self, container_id: str, *, anonymous_volumes: bool = True) -> None:
-        """Remove it, running or not."""
+        """Remove a container, running or not."""
         with podman_errors(f"remove container `{container_id[:12]}`"):
             volumes = self._anonymous_volumes(container_id) if anonymous_volumes else []
             if not wait_until(
                 lambda: self._is_removed(container_id, anonymous_volumes=anonymous_volumes), seconds=_REMOVAL_SECONDS
             ):
-                raise EngineError(f"Podman could not remove container `{container_id[:12]}`: it is always about to end")
+                raise EngineError(f"Podman could not remove container `{container_id[:12]}`: it is still stopping")
             for volume in volumes:
-                # Podman's own removal of a container that removes itself may win, and it forgets them.
+                # If the container was started with --rm, Podman may remove it first, without its volumes.
                 with contextlib.suppress(podman.errors.APIError):
                     self._connection.delete(f"/volumes/{volume}")
 
     def _is_removed(self, container_id: str, *, anonymous_volumes: bool) -> bool:
-        """Remove it; not done where it ends at this very moment, which Podman cannot stop and does not wait for."""
+        """Remove a container; False if it is just ending, when Podman can neither stop nor remove it."""
         try:
             self._connection.delete(
                 f"/containers/{quoted(container_id)}",
-                # Whoever wants a graceful end stops it first.
+                # For a graceful end, stop it first.
                 params={"force": "true", "timeout": "0", "v": "true" if anonymous_volumes else "false"},
             )
         except podman.errors.APIError as exc:
@@ -245,7 +245,7 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
         since: datetime | None = None,
         timestamps: bool = False,
     ) -> Iterator[LogChunk]:
-        """Iterate over its output, stdout and stderr apart, which podman-py does not keep."""
+        """Read a container's output; unlike podman-py's method, this separates stdout and stderr."""
         params = {
             "stdout": "true",
             "stderr": "true",
@@ -269,12 +269,12 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
 
 
 def _is_rootless(connection: Connection, endpoint: Endpoint) -> bool:
-    """Told by the owner of the socket; asking Podman takes a quarter of a second."""
+    """Judge by the owner of the socket, because asking Podman takes a quarter of a second."""
     if endpoint.socket is not None and not endpoint.is_machine:
         try:
             return Path(endpoint.socket).stat().st_uid != 0
         except OSError as exc:
-            raise EngineLostError(f"Podman's socket `{endpoint.socket}` went away", details=[str(exc)]) from exc
+            raise EngineLostError(f"Podman's socket `{endpoint.socket}` was removed", details=[str(exc)]) from exc
     return bool(connection.get("/info").json()["host"]["security"]["rootless"])
 
 

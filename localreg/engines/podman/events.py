@@ -1,4 +1,4 @@
-"""The lines of Podman's own pushes and pulls: names of layers, no bytes, and errors inside a stream that began well."""
+"""The events of Podman's pushes and pulls: layers without byte counts, and errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SKIPPED = re.compile(r"skipped|already exists", re.IGNORECASE)
 def iter_transfer(lines: Iterable[bytes], reference: str) -> Iterator[Progress]:
     """Read the lines of `POST /libpod/images/{name}/push` and `/libpod/images/pull`.
 
-    Podman says when it begins with a layer and not when it has done with it: all are done when the stream ends well.
+    Podman reports the start of a layer but not its end. All layers are done when the stream ends without an error.
     """
     begun: list[str] = []
     for line in filter(None, lines):
@@ -41,15 +41,15 @@ def iter_transfer(lines: Iterable[bytes], reference: str) -> Iterator[Progress]:
 def _event(line: bytes) -> dict[str, Any]:
     event = json.loads(line)
     if not isinstance(event, dict):
-        said = line.decode(errors="backslashreplace")
-        raise EngineError("Podman answered something that is no event", details=[said])
+        text = line.decode(errors="backslashreplace")
+        raise EngineError("Podman sent an invalid event", details=[text])
     return event
 
 
 def iter_pull_with_bytes(lines: Iterable[bytes], reference: str) -> Iterator[Progress]:
-    """Read the lines of `POST /libpod/images/pull` with `compatMode`: Docker's words, which Podman uses otherwise.
+    """Read the lines of `POST /libpod/images/pull` with `compatMode`, which are like Docker's events.
 
-    A layer's last word is that its download is complete; the stream's last line says the same of the image's ID.
+    A layer ends with `Download complete`; the last line of the stream is the same with the image's ID.
     """
     layers: set[str] = set()
     for line in filter(None, lines):

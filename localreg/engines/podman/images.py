@@ -20,14 +20,14 @@ _FIRST_WITH_PULL_BYTES = (4, 8)
 
 
 class PodmanImages:
-    """What Podman does with images; its HTTP client is used where podman-py loses what Podman says."""
+    """Podman's image store, through podman-py's HTTP client, because its managers lose messages."""
 
     def __init__(self, connection: Connection, info: EngineInfo) -> None:
         self._connection = connection
         self._info = info
 
     def find_image(self, reference: str) -> Image | None:
-        """The image that Podman resolves this to."""
+        """Find an image as Podman does."""
         if not reference:
             return None
         with podman_errors(f"look for image `{reference}`"):
@@ -37,7 +37,7 @@ class PodmanImages:
                 return None
 
     def list_images(self) -> list[Image]:
-        """Every image that has a name."""
+        """List all images that have a tag."""
         with podman_errors("list images"):
             ids = [entry["Id"] for entry in self._connection.get("/images/json").json() if entry.get("RepoTags")]
         found = (self.find_image(image_id) for image_id in ids)
@@ -51,14 +51,14 @@ class PodmanImages:
             except podman.errors.APIError as exc:
                 if exc.response is None or DISK_FULL.search(" ".join(said(exc))):
                     raise
-                raise InvalidArchiveError(f"Podman finds no image in `{archive}`", details=said(exc)) from exc
+                raise InvalidArchiveError(f"Podman found no image in `{archive}`", details=said(exc)) from exc
         images = tuple(image for image in map(self.find_image, names) if image is not None)
         if not images:
-            raise InvalidArchiveError(f"Podman finds no image in `{archive}`")
+            raise InvalidArchiveError(f"Podman found no image in `{archive}`")
         return images
 
     def tag_image(self, image: str, reference: str) -> None:
-        """Give an image one more name."""
+        """Tag an image."""
         repository, _, tag = reference.rpartition(":")
         with podman_errors(f"tag image `{image}`"):
             try:
@@ -67,7 +67,7 @@ class PodmanImages:
                 raise ImageNotFoundError(f"Podman has no image `{image}`", details=said(exc)) from exc
 
     def untag_image(self, reference: str) -> None:
-        """Take this name away; by its name, since by its ID the image would go with all its names."""
+        """Remove a tag; by its name, because removing the ID would remove all tags."""
         with podman_errors(f"untag image `{reference}`"):
             try:
                 self._connection.delete(f"/images/{quoted(reference)}")
@@ -77,7 +77,7 @@ class PodmanImages:
                 raise
 
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
-        """Push the image of that name."""
+        """Push an image."""
         params = {"quiet": "false", **({"tlsVerify": "false"} if plain_http else {})}
         yield from self._transfer(f"push `{reference}`", f"/images/{quoted(reference)}/push", params, reference)
 

@@ -1,7 +1,7 @@
-"""A Podman service of localreg's own, for a Podman that has no socket; and the socket of a Podman machine.
+"""A Podman service that localreg starts if Podman has no socket; and the socket of a Podman machine.
 
-Each service listens on a socket of its own: a service that ends removes the path it was started on, whoever listens
-there by then. A lock lets one process at a time start one. A service ends by itself when nobody is connected.
+Each service has its own socket, because a service that ends removes its path even if another one listens there by then.
+A lock lets one process at a time start a service. A service without connections ends after a while.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from localreg.system.waiting import wait_until
 
 _IDLE_SECONDS = 60
 START_SECONDS = 15.0
-"""How long a service may take to answer."""
+"""Timeout of the start of a service."""
 _POLL_SECONDS = 0.02
 _PING_SECONDS = 5.0
 _CLOSING_SECONDS = 1.0
@@ -37,10 +37,10 @@ _LOG_LINES = 5
 
 
 def machine_endpoint(program: str) -> Endpoint | None:
-    """The socket of the running Podman machine; None where Podman needs no virtual machine.
+    """The socket of the running Podman machine; None on Linux, where Podman needs no virtual machine.
 
     Raises:
-        EngineError: there is no machine, or it does not run.
+        EngineError: the machine does not exist or is not running.
     """
     if sys.platform == "linux":
         return None
@@ -49,23 +49,25 @@ def machine_endpoint(program: str) -> Endpoint | None:
             *(program, "machine", "inspect", "--format", "{{.ConnectionInfo.PodmanSocket.Path}}"), seconds=START_SECONDS
         )
     except ProgramError as exc:
-        raise EngineError(f"cannot ask `{program}` for its machine", details=[str(exc)]) from exc
+        raise EngineError(f"`{program} machine inspect` failed", details=[str(exc)]) from exc
     path = found.out.strip()
     if found.code != 0 or not path:
-        raise EngineError("no Podman machine runs", hint="podman machine start", details=found.err.splitlines())
+        raise EngineError(
+            "the Podman machine is not running", hint="podman machine start", details=found.err.splitlines()
+        )
     return Endpoint(f"unix://{path}", is_machine=True)
 
 
 def private_service(program: str, *, idle_seconds: int = _IDLE_SECONDS) -> Endpoint:
-    """A Podman service for this user: the one that runs already, else a new one.
+    """A Podman service for this user: the running one, otherwise a new one.
 
     Args:
         program: The `podman` program.
-        idle_seconds: How long a new one lives without a connection.
+        idle_seconds: How long a new one keeps running without connections.
 
     Raises:
-        EngineError: it cannot be started; with the program's own words.
-        LocalregError: there is no folder for its socket.
+        EngineError: it cannot be started; with the program's output.
+        LocalregError: no folder can be used for its socket.
     """
     folder = runtime_folder(_LONGEST_NAME)
     try:
@@ -77,12 +79,12 @@ def private_service(program: str, *, idle_seconds: int = _IDLE_SECONDS) -> Endpo
 
 
 def end_hanging_service(endpoint: Endpoint) -> None:
-    """Have a service end in which a request of this process hangs, which perhaps never ends; not if others use it.
+    """End a service in which a request of this process hangs, unless other processes use it.
 
-    It takes nobody new, so that the next localreg starts another.
+    The service then accepts no new connections, so that the next localreg starts another one.
 
     Args:
-        endpoint: Where it listens. What could be closed of this process's connections to it has been closed.
+        endpoint: The service's. This process must have closed its connections as far as it can.
     """
     socket = str(endpoint.socket)
 
@@ -90,13 +92,13 @@ def end_hanging_service(endpoint: Endpoint) -> None:
         return count_connections(socket) == count_own_connections(socket)
 
     with contextlib.suppress(OSError):
-        # The service takes a moment to let go of what has just been closed.
+        # The service takes a moment to notice closed connections.
         if count_own_connections(socket) and wait_until(is_ours_alone, seconds=_CLOSING_SECONDS):
             os.kill(find_listener(socket, seconds=_PING_SECONDS), signal.SIGTERM)
 
 
 def find_private_socket() -> Path | None:
-    """The socket of a service that was started earlier and still listens; nothing is made or removed."""
+    """The socket of a service that still responds; creates and removes nothing."""
     for folder in possible_folders():
         for socket in sorted(folder.glob(f"podman-{_configuration()}-*.sock")):
             if _answers(socket):
@@ -105,7 +107,7 @@ def find_private_socket() -> Path | None:
 
 
 def _running(folder: Path) -> Path | None:
-    """The socket of a service that can be used again; those on the way to it that nobody listens on are removed."""
+    """The socket of a running service; removes unused sockets before it."""
     for socket in sorted(folder.glob("podman-*.sock")):
         if not _answers(socket):
             socket.unlink(missing_ok=True)
@@ -118,24 +120,24 @@ def _start(program: str, folder: Path, idle_seconds: int) -> Path:
     socket = folder / f"podman-{_configuration()}-{secrets.token_hex(4)}.sock"
     log = folder / "podman.log"
     with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
-        service = subprocess.Popen(  # noqa: S603 -- the program that PATH names, with arguments of our own
+        service = subprocess.Popen(  # noqa: S603 -- the program on PATH, with fixed arguments
             [program, "system", "service", f"--time={idle_seconds}", f"unix://{socket}"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             cwd="/",
-            # Not in our session: Ctrl-C and the end of the terminal are ours alone.
+            # In its own session, so that Ctrl-C and the end of the terminal do not end it.
             start_new_session=True,
         )
     deadline = time.monotonic() + START_SECONDS
     while not _answers(socket):
         code = service.poll()
         if code is not None or time.monotonic() > deadline:
-            # Rootless Podman runs as two processes.
+            # Rootless Podman is two processes.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(service.pid, signal.SIGKILL)
             service.wait()
-            reason = "did not come up in time" if code is None else f"ended with exit code {code}"
+            reason = "did not start in time" if code is None else f"failed with exit code {code}"
             lines = log.read_text(errors="backslashreplace").splitlines()[-_LOG_LINES:]
             raise EngineError(
                 f"`podman system service` {reason}{': ' + lines[-1] if lines else ''}",
@@ -143,13 +145,13 @@ def _start(program: str, folder: Path, idle_seconds: int) -> Path:
                 details=lines,
             )
         time.sleep(_POLL_SECONDS)
-    # It outlives us: nothing is left to wait for.
+    # The service outlives this process; this stops Python from waiting for it.
     service.returncode = 0
     return socket
 
 
 def _configuration() -> str:
-    """Tells apart the configurations that variables name: a service keeps that of its start."""
+    """A hash of the variables that configure Podman: a service keeps the configuration of its start."""
     named = sorted(
         (name, value)
         for name, value in os.environ.items()
@@ -171,7 +173,7 @@ def _answers(socket: Path) -> bool:
 
 @contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    """One process at a time; released by the system when the process ends, however it ends."""
+    """Let in one process at a time; the system releases the lock when the process ends for any reason."""
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

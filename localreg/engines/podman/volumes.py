@@ -15,13 +15,13 @@ from localreg.errors import InUseError
 
 
 class PodmanVolumes:
-    """What Podman does with volumes."""
+    """Podman's volumes."""
 
     _connection: Connection
-    """The engine's, of which this is a part."""
+    """Set by the engine's class, which inherits from this one."""
 
     def find_volume(self, name: str) -> Volume | None:
-        """The volume of exactly this name; Podman would take the start of one."""
+        """Find a volume by its exact name; Podman alone would accept the start of a name."""
         if not name:
             return None
         with podman_errors(f"look for volume `{name}`"):
@@ -32,12 +32,12 @@ class PodmanVolumes:
         return volume if volume.name == name else None
 
     def list_volumes(self) -> list[Volume]:
-        """Every volume, anonymous ones included."""
+        """List all volumes, including anonymous ones."""
         with podman_errors("list volumes"):
             return [_volume(entry) for entry in self._connection.get("/volumes/json").json() or ()]
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> Volume:
-        """Create it; one that exists, which Podman refuses to create, is returned as it is."""
+        """Create a volume, or return the existing one, which Podman refuses to create."""
         with podman_errors(f"create volume `{name}`"):
             try:
                 body = json.dumps({"Name": name, "Labels": dict(labels)})
@@ -49,7 +49,7 @@ class PodmanVolumes:
                 return existing
 
     def remove_volume(self, name: str) -> None:
-        """Remove it with its data."""
+        """Remove a volume and its data."""
         if self.find_volume(name) is None:
             return
         with podman_errors(f"remove volume `{name}`"):

@@ -1,1 +1,1 @@
-"""What other programs of this machine have to be told about the registry."""
+"""Configuration of other programs on this machine, so that they can use the registry."""

@@ -1,4 +1,4 @@
-"""Asking the `podman` program whether it uses plain HTTP for the registry."""
+"""Asks the `podman` program whether it uses plain HTTP for the registry."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _PROGRAM_SECONDS = 30.0
 
 
 def ask_podman(locations: Sequence[str]) -> Mapping[str, bool] | None:
-    """Whether the `podman` program uses plain HTTP for each location; None when it cannot be asked.
+    """Whether the `podman` program uses plain HTTP for each location; None if it cannot be asked.
 
-    The program reads its configuration anew each time; a service that runs answers with that of its start.
+    The program reads its configuration each time. A running service keeps the configuration of its start.
     """
     program = shutil.which("podman")
     if program is None:

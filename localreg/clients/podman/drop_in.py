@@ -1,4 +1,4 @@
-"""Our drop-in of Podman's configuration, which lets it use plain HTTP for the registry: planned, then written."""
+"""localreg's drop-in for Podman, which allows plain HTTP for the registry: planned, then written."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ Scope = Literal["auto", "user", "system"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to become of our drop-in."""
+    """A change of the drop-in."""
 
     name: str
     """The registry's."""
     path: Path
     before: str
     after: str
-    """Empty when the file goes."""
+    """Empty if the file is to be removed."""
     added: tuple[str, ...]
-    """Locations that get an entry, or have ours already."""
+    """Locations that get an entry, or already have one from localreg."""
     removed: tuple[str, ...]
-    """Locations whose entry goes."""
+    """Locations whose entry is removed."""
     provided: Mapping[str, Path]
-    """Locations that another file allows plain HTTP for, and the file."""
+    """Locations for which another file allows plain HTTP, and that file."""
     overridden: Mapping[str, Path]
-    """Locations, or repositories below one, that another file keeps plain HTTP from all the same, and the file."""
+    """Locations, or repositories of one, for which another file still forbids plain HTTP, and that file."""
 
     @property
     def changes(self) -> bool:
-        """There is something to write."""
+        """Whether the plan changes the file."""
         return self.before != self.after
 
     def diff(self) -> str:
-        """The change as a unified diff; empty when there is none."""
+        """The change as a unified diff; empty without a change."""
         lines = difflib.unified_diff(
             self.before.splitlines(keepends=True),
             self.after.splitlines(keepends=True),
@@ -67,20 +67,20 @@ def plan_fix(
     """Plan the entries of one registry.
 
     Args:
-        name: The registry's; its earlier entries go.
-        locations: `host:port`; none removes the entries.
-        scope: Whose configuration; `auto` is the system's for root, else the user's.
-        environ: The environment; the process's own by default.
-        etc: The system's configuration.
+        name: The registry's; its earlier entries are replaced.
+        locations: `host:port`; an empty list removes the entries.
+        scope: The user's or the system's configuration; `auto` means the system's for root, otherwise the user's.
+        environ: The environment; by default the process's.
+        etc: The system's configuration folder.
 
     Raises:
-        ConfigError: Podman cannot use a file that it reads, so nothing may be added beside it.
+        ConfigError: Podman rejects a file that it reads, so that a new entry would not help.
     """
     environ = os.environ if environ is None else environ
     path = conf.drop_in(_folder(scope, environ, etc))
     before = conf.read_text(path, missing="")
     conf.parse_entries(before, path)
-    # In Podman's order; without our file where Podman will not read it.
+    # In Podman's order; without localreg's file if Podman will not read it.
     files = conf.list_files(environ, etc=etc, planned=path)
     entries = {file: conf.read_entries(file) for file in files if file != path}
     foreign = conf.parse_entries(set_entries(before, name, (), path), path)
@@ -107,17 +107,17 @@ def _folder(scope: Scope, environ: Mapping[str, str], etc: Path) -> Path:
     if scope == "system" or (scope == "auto" and os.geteuid() == 0):
         return etc
     if not environ.get("HOME"):
-        raise ConfigError("there is no home folder to write Podman's configuration to", hint="set HOME")
+        raise ConfigError("no home folder for Podman's configuration: HOME is not set", hint="set HOME")
     return conf.user_folder(Path(environ["HOME"]))
 
 
 def _overridden(entries: Sequence[conf.Entry], locations: Sequence[str], *, hidden_by: Path | None) -> dict[str, Path]:
-    """Where plain HTTP is refused in spite of our entries, and by which file.
+    """The locations for which plain HTTP is forbidden in spite of localreg's entries, and by which file.
 
     Args:
-        entries: All that Podman reads, ours among them.
+        entries: All that Podman reads, including localreg's.
         locations: `host:port`.
-        hidden_by: The user's own main file, where it keeps Podman from reading ours.
+        hidden_by: The user's main file, if Podman does not read localreg's file because of it.
     """
     found: dict[str, Path] = {}
     for location in locations:
@@ -129,10 +129,10 @@ def _overridden(entries: Sequence[conf.Entry], locations: Sequence[str], *, hidd
 
 
 def apply_plan(plan: Plan) -> None:
-    """Write the drop-in whole or not at all; remove it when nothing is left in it.
+    """Write the drop-in atomically, or remove it if nothing is left in it.
 
     Raises:
-        ConfigError: it cannot be written, or was changed since the plan was made.
+        ConfigError: it cannot be written, or has changed since the plan was made.
     """
     if not plan.changes:
         return
@@ -142,7 +142,7 @@ def apply_plan(plan: Plan) -> None:
         _make_folder(target.parent)
         with _locked(target.parent):
             if conf.read_text(target, missing="") != plan.before:
-                raise ConfigError(f"`{plan.path}` was changed at the same time", hint=CommandLine(*_again(plan)))
+                raise ConfigError(f"another program changed `{plan.path}`", hint=CommandLine(*_again(plan)))
             if plan.after or plan.path.is_symlink():
                 _replace(target, plan.after)
             else:
@@ -153,24 +153,24 @@ def apply_plan(plan: Plan) -> None:
 
 def _cure(plan: Plan, error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0 and not plan.path.is_relative_to(Path.home()):
-        # What root's PATH does not have is named by its path.
+        # With its full path, because root's PATH may not include localreg.
         return f'sudo "$(command -v localreg)" {shlex.join(_again(plan))} --scope system'
     return CommandLine(*_again(plan), "--dry-run")
 
 
 def _again(plan: Plan) -> list[str]:
-    """The arguments that ask for the same, whichever engine the one who runs it sees."""
+    """The arguments for the same change, independent of the engines that the other user can reach."""
     name = [] if plan.name == "registry" else ["--name", plan.name]
     wanted = [word for place in plan.added for word in ("--location", place)] or ["--remove"]
     return ["podman-fix", *name, *wanted]
 
 
 def _make_folder(folder: Path) -> None:
-    """Make it and what is above it so that everybody can read there, whatever the umask says."""
+    """Create a folder and its parents, readable by all users, whatever the umask is."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)
-    # Not changed after it was made: a kill in between would leave it as it is.
+    # With the umask instead of a later chmod, because a kill between the two would leave the wrong mode.
     before = os.umask(0o022)
     try:
         folder.mkdir(exist_ok=True)
@@ -180,7 +180,7 @@ def _make_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep another localreg from writing at the same time."""
+    """Lock out other localreg processes that write."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -190,9 +190,9 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _replace(target: Path, text: str) -> None:
-    """Put the text in the file's place; Podman never sees half of it, since it reads only `*.conf`."""
+    """Replace the file by the text; Podman never sees half of it, because it reads only `*.conf`."""
     existing = target.stat() if target.exists() else None
-    # Always the same name, so that what a kill left is found; the lock keeps everybody else from it.
+    # A fixed name, so that the next run removes the file that a killed one left. The lock protects it.
     new = target.with_name(f".{target.name}.new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -201,7 +201,7 @@ def _replace(target: Path, text: str) -> None:
             file.write(text.encode())
             file.flush()
             if existing is not None:
-                # Only root can give a file away; anybody else's is their own already.
+                # Only root can change the owner; for other users the file is their own.
                 with contextlib.suppress(PermissionError):
                     os.fchown(descriptor, existing.st_uid, existing.st_gid)
             os.fchmod(descriptor, existing.st_mode & 0o777 if existing else 0o644)

@@ -1,7 +1,7 @@
-"""Our own entries in a `registries.conf` drop-in: added, found again by their mark, and taken out to the byte.
+"""localreg's entries in a `registries.conf` drop-in: adding, finding and removing them.
 
-The mark is the comment behind the location. Everything else in the file is somebody else's: tomlkit tells which tables
-carry a mark, and only the lines of those tables are touched.
+A comment after the location marks an entry as localreg's. Everything else in the file belongs to others: tomlkit finds
+the marked tables, and only their lines change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tomlkit.items import AoT, String
 from localreg.clients.podman.registries_conf import parse_entries
 from localreg.errors import ConfigError
 
-_HEADER = "# Written by `localreg podman-fix`; `localreg podman-fix --remove` takes it away again.\n"
+_HEADER = "# Written by `localreg podman-fix`; `localreg podman-fix --remove` removes it.\n"
 _MARK = "# localreg: "
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
@@ -33,10 +33,10 @@ _BLANK_OR_COMMENT = re.compile(r"\s*(?:#.*)?\Z", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class MarkedEntry:
-    """An entry that carries the mark of a registry of ours."""
+    """An entry with localreg's mark."""
 
     index: int
-    """Among all `[[registry]]` tables of the file."""
+    """Its position among all `[[registry]]` tables of the file."""
     name: str
     """The registry's."""
     values: Mapping[str, Any]
@@ -48,20 +48,20 @@ class MarkedEntry:
 
     @property
     def is_as_written(self) -> bool:
-        """Nobody changed what it says; keys that were added to it do not matter."""
+        """Whether the entry still says the same; added keys do not matter."""
         return self.values.get("insecure") is True and not self.values.get("blocked") and "prefix" not in self.values
 
 
 def list_marked(text: str, path: Path) -> list[MarkedEntry]:
-    """Our entries in a file, in its order.
+    """List the entries of localreg in a file, in its order.
 
     Raises:
-        ConfigError: it is no TOML.
+        ConfigError: the file is not valid TOML.
     """
     try:
         tables = tomlkit.parse(text).get("registry")
     except tomlkit.exceptions.TOMLKitError as exc:
-        raise ConfigError(f"`{path}` is no TOML: {exc}") from exc
+        raise ConfigError(f"`{path}` is not valid TOML: {exc}") from exc
     if not isinstance(tables, AoT):
         return []
     found = []
@@ -74,16 +74,16 @@ def list_marked(text: str, path: Path) -> list[MarkedEntry]:
 
 
 def set_entries(text: str, name: str, locations: Sequence[str], path: Path) -> str:
-    """The text with these entries, and no others, marked as those of a registry; unchanged where it has them.
+    """The text with exactly these entries for a registry; unchanged if it has them.
 
     Args:
         text: The file's.
         name: The registry's.
-        locations: `host:port`; none takes the entries out.
+        locations: `host:port`; an empty list removes the entries.
         path: The file, for errors.
 
     Raises:
-        ConfigError: it cannot be done without damage to what else is in the file.
+        ConfigError: the change would damage other parts of the file.
     """
     ours = [entry for entry in list_marked(text, path) if entry.name == name]
     if sorted(entry.location for entry in ours) == sorted(locations) and all(entry.is_as_written for entry in ours):
@@ -92,10 +92,10 @@ def set_entries(text: str, name: str, locations: Sequence[str], path: Path) -> s
 
 
 def add_entries(text: str, name: str, locations: Sequence[str], path: Path) -> str:
-    """The text with entries that allow plain HTTP for these locations, marked as those of the registry.
+    """The text with added entries that allow plain HTTP for these locations, marked for the registry.
 
     Raises:
-        ConfigError: Podman would not take the file then.
+        ConfigError: Podman would reject the file.
     """
     added = text
     for location in locations:
@@ -110,20 +110,20 @@ def add_entries(text: str, name: str, locations: Sequence[str], path: Path) -> s
         parse_entries(added, path)
     except ConfigError as exc:
         raise ConfigError(
-            f"podman would refuse `{path}` with an entry for {' and '.join(locations)} in it",
-            hint=f"move what localreg did not write from {path} to another file in that folder",
+            f"podman would reject `{path}` with an entry for {' and '.join(locations)}",
+            hint=f"move the entries that localreg did not write from {path} to another file in that folder",
             details=[exc.message],
         ) from exc
     return added
 
 
 def remove_entries(text: str, name: str, path: Path) -> str:
-    """The text without the entries of a registry, and else the same to the byte; empty when nothing is left.
+    """The text without the entries of a registry, otherwise unchanged; empty if nothing is left.
 
-    What was added to one of our entries goes with it, but for comments on lines of their own.
+    Keys that were added to an entry are removed with it. Comments on separate lines are kept.
 
     Raises:
-        ConfigError: it cannot be told which lines they are.
+        ConfigError: the lines of the entries cannot be identified.
     """
     marked = list_marked(text, path)
     ours = [entry.index for entry in marked if entry.name == name]
@@ -140,14 +140,14 @@ def remove_entries(text: str, name: str, path: Path) -> str:
         rest = rest.removeprefix(_HEADER)
     if not _is_rest(rest, text, ours):
         raise ConfigError(
-            f"localreg cannot tell its own entries in `{path}` from what was added to them",
-            hint=f"remove the entries that are marked `{_MARK}{name}` from {path}",
+            f"localreg cannot tell its entries in `{path}` from changes that were made to them",
+            hint=f"remove the entries marked `{_MARK}{name}` from {path}",
         )
     return rest if rest.strip() else ""
 
 
 def _without_table(lines: Sequence[str], start: int) -> list[str]:
-    """The lines without the table that begins there, and without the empty line that was put before it."""
+    """The lines without the table that begins at `start`, and without the empty line that was added before it."""
     end = start + 1
     while end < len(lines) and (not _TABLE.match(lines[end]) or _PART_OF_REGISTRY.match(lines[end])):
         end += 1
@@ -161,7 +161,7 @@ def _without_table(lines: Sequence[str], start: int) -> list[str]:
 
 
 def _is_rest(rest: str, text: str, removed: Sequence[int]) -> bool:
-    """Whether the rest says what the text says, without the tables that were to be removed."""
+    """Whether the rest means the same as the text without the removed tables."""
     expected = tomllib.loads(text)
     tables = [table for index, table in enumerate(expected.pop("registry")) if index not in removed]
     if tables:

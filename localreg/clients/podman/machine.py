@@ -1,4 +1,4 @@
-"""Our drop-in within the Podman machine."""
+"""localreg's drop-in in the Podman machine."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ _PROGRAM_SECONDS = 30.0
 
 
 def fix_machine(text: str) -> None:
-    """Put the drop-in into the Podman machine too: there the service looks for it, not here.
+    """Write the drop-in into the Podman machine, where its service reads it.
 
     Args:
-        text: What the file is to say; empty removes it.
+        text: The text of the file; empty removes it.
 
     Raises:
-        ConfigError: the machine does not take it.
+        ConfigError: the file cannot be written.
     """
     path = conf.drop_in(conf.ETC)
     data = text.encode()
-    # A connection that breaks in the middle leaves a file that is too short, which is not put in place.
+    # If the connection breaks, the new file is too short and does not replace the old one.
     write = f'cat >{path}.new && [ "$(wc -c <{path}.new)" -eq {len(data)} ] && mv {path}.new {path}'
     script = f"mkdir -p {path.parent} && {write}" if text else f"rm -f {path}"
     said = ""
     try:
-        # What follows `ssh` is a fixed command.
+        # The argument after `ssh` is a fixed command.
         ended = run("podman", "machine", "ssh", f"sudo sh -c '{script}'", seconds=_PROGRAM_SECONDS, data=data)
         said = "" if ended.code == 0 else ended.err or f"exit code {ended.code}"
     except ProgramError as exc:

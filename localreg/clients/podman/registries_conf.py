@@ -1,4 +1,4 @@
-"""Podman's `registries.conf` and its drop-ins: which files count, and what they say of a registry.
+"""Podman's `registries.conf` and its drop-ins: which files Podman reads, and their entries for a registry.
 
 See containers-registries.conf(5) and containers-registries.conf.d(5).
 """
@@ -23,19 +23,19 @@ class Entry:
     """One `[[registry]]` table."""
 
     prefix: str
-    """What a reference begins with to be meant; the location where no prefix is named."""
+    """The entry applies to references with this prefix; by default the location."""
     insecure: bool
     path: Path
-    """The file it is in."""
+    """The file that contains it."""
     blocked: bool = False
 
     @property
     def allows_plain_http(self) -> bool:
-        """A push or a pull over plain HTTP is let through."""
+        """Whether Podman can push and pull over plain HTTP."""
         return self.insecure and not self.blocked
 
     def covers(self, location: str) -> bool:
-        """Whether references to this registry are meant."""
+        """Whether the entry applies to a registry."""
         if self.prefix.startswith("*."):
             _, found, rest = location.partition(self.prefix[1:])
             return bool(found) and rest[:1] in ("", ":")
@@ -44,25 +44,25 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """What Podman compares between the tables of one file."""
+    """A table, with the location by which Podman compares the tables of one file."""
 
     location: str
     entry: Entry
 
 
 def user_folder(home: Path) -> Path:
-    """The user's own configuration; Podman before 6 does not look into XDG_CONFIG_HOME for it."""
+    """The user's own configuration folder; Podman before 6 ignores XDG_CONFIG_HOME for it."""
     return home / ".config" / "containers"
 
 
 def list_files(environ: Mapping[str, str], *, etc: Path = ETC, planned: Path | None = None) -> list[Path]:
-    """Every file that Podman reads, in its order: of two entries with the same prefix the later one counts.
+    """All files that Podman reads, in its order: the last of several entries with the same prefix counts.
 
-    A user's own `registries.conf` hides the system's drop-ins, unless a variable names yet another main file.
+    A user's own `registries.conf` hides the system's drop-ins, unless a variable sets another main file.
 
     Args:
         environ: The environment.
-        etc: The system's configuration.
+        etc: The system's configuration folder.
         planned: A drop-in that is about to be written; it is in the result only if Podman will read it.
     """
     home = environ.get("HOME")
@@ -78,7 +78,7 @@ def list_files(environ: Mapping[str, str], *, etc: Path = ETC, planned: Path | N
 
 
 def _drop_ins(folder: Path, planned: Path | None) -> list[Path]:
-    """Those of one folder; a link that leads nowhere is among them, because Podman fails on it."""
+    """The drop-ins of a folder, including broken links, because Podman fails on those."""
     found = {path for path in (folder / _FOLDER).glob("*.conf") if path.is_symlink() or path.is_file()}
     if planned is not None and planned.parent == folder / _FOLDER:
         found.add(planned)
@@ -94,16 +94,16 @@ def _is_there(path: Path) -> bool:
 
 
 def drop_in(folder: Path) -> Path:
-    """Our file in a folder of Podman's configuration."""
+    """The path of localreg's file in a folder of Podman's configuration."""
     return folder / _FOLDER / "50-localreg.conf"
 
 
 def read_text(path: Path, *, missing: str | None = None) -> str:
-    """The text of a file, with its line ends as they are.
+    """The text of a file, with its line endings unchanged.
 
     Args:
         path: The file.
-        missing: What a file that does not exist counts as.
+        missing: The text of a file that does not exist; None makes that an error.
 
     Raises:
         ConfigError: it cannot be read.
@@ -113,7 +113,7 @@ def read_text(path: Path, *, missing: str | None = None) -> str:
     except FileNotFoundError as exc:
         if missing is not None:
             return missing
-        raise ConfigError(f"cannot read `{path}`: no such file", hint="podman cannot work without it either") from exc
+        raise ConfigError(f"cannot read `{path}`: no such file", hint="podman also fails without it") from exc
     except OSError as exc:
         raise ConfigError(f"cannot read `{path}`: {reason_of(exc)}") from exc
     except UnicodeDecodeError as exc:
@@ -121,10 +121,10 @@ def read_text(path: Path, *, missing: str | None = None) -> str:
 
 
 def read_entries(path: Path) -> list[Entry]:
-    """The entries of a file that is there.
+    """The entries of an existing file.
 
     Raises:
-        ConfigError: it cannot be read, or Podman refuses it.
+        ConfigError: it cannot be read, or Podman rejects it.
     """
     return parse_entries(read_text(path), path)
 
@@ -133,7 +133,7 @@ def parse_entries(text: str, path: Path) -> list[Entry]:
     """The entries of a file.
 
     Raises:
-        ConfigError: Podman refuses it, and with it every push and pull.
+        ConfigError: Podman rejects it, and fails every push and pull because of it.
     """
     try:
         found = tomllib.loads(text)
@@ -141,7 +141,7 @@ def parse_entries(text: str, path: Path) -> list[Entry]:
         _check_conflicts(tables)
         return [*_read_first_version(found, path), *(table.entry for table in tables)]
     except tomllib.TOMLDecodeError as exc:
-        raise _broken(path, f"it is no TOML: {exc}") from exc
+        raise _broken(path, f"invalid TOML: {exc}") from exc
     except (ValueError, AttributeError, TypeError) as exc:
         raise _broken(path, str(exc)) from exc
 
@@ -149,28 +149,28 @@ def parse_entries(text: str, path: Path) -> list[Entry]:
 def _broken(path: Path, reason: str) -> ConfigError:
     return ConfigError(
         f"podman cannot use `{path}`: {reason[:1].lower()}{reason[1:]}",
-        hint="mend that file first: podman refuses every push and pull until then",
+        hint="fix that file first: every push and pull with podman fails until then",
     )
 
 
 def _tables(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     tables = found.get("registry", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise TypeError("`registry` is no list of tables")
+        raise TypeError("`registry` is not a list of tables")
     return tables
 
 
 def _read_table(table: Mapping[str, Any], path: Path) -> _Table:
-    """Read one `[[registry]]` as strictly as Podman does.
+    """Read a `[[registry]]` table as strictly as Podman does.
 
     Raises:
-        ValueError: Podman refuses it.
+        ValueError: Podman rejects it.
     """
     location, prefix = _place(table, "location"), _place(table, "prefix")
     if not location and not prefix.startswith("*."):
-        raise ValueError("a [[registry]] has no location")
+        raise ValueError("a [[registry]] table has no location")
     if not all(_place(mirror, "location") for mirror in table.get("mirror", [])):
-        raise ValueError("a [[registry.mirror]] has no location")
+        raise ValueError("a [[registry.mirror]] table has no location")
     entry = Entry(prefix or location, _flag(table, "insecure"), path, blocked=_flag(table, "blocked"))
     return _Table(location or prefix, entry)
 
@@ -178,7 +178,7 @@ def _read_table(table: Mapping[str, Any], path: Path) -> _Table:
 def _place(table: Mapping[str, Any], key: str) -> str:
     found = table.get(key, "")
     if not isinstance(found, str):
-        raise TypeError(f"{key} of a [[registry]] is no string")
+        raise TypeError(f"{key} of a [[registry]] table is not a string")
     if found.startswith(("http://", "https://")):
         raise ValueError(f"location {found} begins with a scheme")
     return found.rstrip("/")
@@ -187,35 +187,35 @@ def _place(table: Mapping[str, Any], key: str) -> str:
 def _flag(table: Mapping[str, Any], key: str) -> bool:
     found = table.get(key, False)
     if not isinstance(found, bool):
-        raise TypeError(f"{key} of a [[registry]] is neither true nor false")
+        raise TypeError(f"{key} of a [[registry]] table is neither true nor false")
     return found
 
 
 def _check_conflicts(tables: Sequence[_Table]) -> None:
-    """Within one file Podman wants all entries of a location to agree; between files the later one counts."""
+    """Podman requires all entries of one file for a location to agree; across files the last one counts."""
     seen: dict[str, Entry] = {}
     for table in tables:
         first = seen.setdefault(table.location, table.entry)
         if (first.insecure, first.blocked) != (table.entry.insecure, table.entry.blocked):
-            raise ValueError(f"it has entries for {table.location} that contradict each other")
+            raise ValueError(f"its entries for {table.location} contradict each other")
 
 
 def _read_first_version(found: Mapping[str, Any], path: Path) -> list[Entry]:
-    """The entries of the format before `[[registry]]`, which Podman takes in a main file alone."""
+    """The entries of the format before `[[registry]]`, which Podman accepts only in a main file."""
     old = found.get("registries")
     if not old:
         return []
     if path.parent.name == _FOLDER or "registry" in found:
-        raise ValueError("it has [registries.…], the first version of the format")
+        raise ValueError("it uses [registries.…], version 1 of the format")
     insecure = old.get("insecure", {}).get("registries", [])
     return [Entry(str(place).rstrip("/"), insecure=True, path=path) for place in insecure]
 
 
 def find_effective(entries: Iterable[Entry], location: str) -> Entry | None:
-    """The entry that counts for a registry: the longest prefix, and of two alike the later.
+    """The entry that applies to a registry: the longest prefix, then the last.
 
     Args:
-        entries: Of all files, in Podman's order.
+        entries: Those of all files, in Podman's order.
         location: `host:port`.
     """
     by_prefix = {entry.prefix: entry for entry in entries if entry.covers(location)}
@@ -223,21 +223,21 @@ def find_effective(entries: Iterable[Entry], location: str) -> Entry | None:
 
 
 def find_permitting(entries: Sequence[Entry], location: str) -> Entry | None:
-    """The entry that allows plain HTTP for a registry, where that is so."""
+    """The entry that allows plain HTTP for a registry; None if none does."""
     entry = find_effective(entries, location)
     return entry if entry and entry.allows_plain_http else None
 
 
 def find_permission(location: str, *, environ: Mapping[str, str] | None = None, etc: Path = ETC) -> Path | None:
-    """The file that lets the `podman` program use plain HTTP for a registry; None when it may not.
+    """The file that allows the `podman` program to use plain HTTP for a registry; None if none does.
 
     Args:
         location: `host:port`.
-        environ: The environment; the process's own by default.
-        etc: The system's configuration.
+        environ: The environment; by default the process's.
+        etc: The system's configuration folder.
 
     Raises:
-        ConfigError: Podman cannot use a file that it reads.
+        ConfigError: Podman rejects a file that it reads.
     """
     environ = os.environ if environ is None else environ
     entries = [entry for file in list_files(environ, etc=etc) for entry in read_entries(file)]
@@ -246,10 +246,10 @@ def find_permission(location: str, *, environ: Mapping[str, str] | None = None, 
 
 
 def list_refusals(entries: Iterable[Entry], location: str) -> list[Entry]:
-    """What keeps plain HTTP from a registry, or from a part of it, although there is an entry that allows it.
+    """The entries that forbid plain HTTP for a registry, or for a part of it, although another entry allows it.
 
     Args:
-        entries: Of all files, in Podman's order.
+        entries: Those of all files, in Podman's order.
         location: `host:port`.
     """
     by_prefix = {entry.prefix: entry for entry in entries}

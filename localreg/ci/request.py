@@ -1,4 +1,4 @@
-"""What a pipeline is asked for, and what it is made of when not all of that was typed."""
+"""A request for a pipeline, and the pipeline with defaults filled in."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, LOOPBACK
 System = Literal["bitbucket", "github", "gitlab", "shell"]
 
 REGISTRY = f"localhost:{DEFAULT_REMOTE_PORT}"
-"""Where the job's engine finds the registry."""
+"""The registry's address for the job's engine."""
 _USER = r"(?:[A-Za-z0-9._%+\\][A-Za-z0-9._%+\\-]*@)?"
 _NAME = r"[A-Za-z0-9._][A-Za-z0-9._-]*"
 _IPV6 = r"[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?"
 _HOST = re.compile(rf"{_USER}(?:{_NAME}|{_IPV6})", re.ASCII)
 _URL = re.compile(rf"ssh://{_USER}(?:{_NAME}|\[{_IPV6}\])(?::[0-9]+)?", re.ASCII)
-"""Only here may a port stand."""
+"""Only a URL can have a port."""
 _EXAMPLE = "ci@build.example.com"
 _NOT_OF_A_NAME = re.compile(r"[^a-z0-9._/-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user typed."""
+    """A pipeline as typed."""
 
     system: System
     engine: EngineName
@@ -40,7 +40,7 @@ class Request:
     remote_port: int | None = None
 
     def as_command(self) -> CommandLine:
-        """How it is typed, as far as it is known."""
+        """The command that asks for it."""
         options = (
             ("--host", self.host),
             ("--image", self.repository),
@@ -53,16 +53,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What a pipeline is made of."""
+    """A pipeline with all its values."""
 
     system: System
     engine: EngineName
     host: str
-    """What the job's `ssh` is given."""
+    """The host for the job's `ssh`."""
     remote: Address
-    """Where the registry answers there."""
+    """The registry's address on that host."""
     tunnel_host: str
-    """What the developer calls the host."""
+    """The developer's name for the host."""
     repository: str
 
     @property
@@ -72,31 +72,31 @@ class Pipeline:
 
     @property
     def open_command(self) -> CommandLine:
-        """What the developer types so that the registry answers there."""
+        """The command that makes the registry available on the host."""
         port = [] if self.remote.port == DEFAULT_REMOTE_PORT else ["--remote-port", str(self.remote.port)]
         return CommandLine("tunnel", "open", self.tunnel_host, *port)
 
 
 def plan_pipeline(request: Request, *, folder: str, tunnels: Sequence[OpenTunnel]) -> Pipeline:
-    """Fill in what was not typed.
+    """Fill in the values that were not typed.
 
     Args:
-        request: What was typed.
-        folder: The current folder's own name.
-        tunnels: The tunnels that are open.
+        request: As typed.
+        folder: The name of the current folder.
+        tunnels: The open tunnels.
 
     Raises:
-        UsageError: a value is none, or one is missing and nothing says which is meant.
+        UsageError: a value is invalid, or a missing one cannot be filled in.
     """
     if request.system == "bitbucket" and request.engine == "podman":
         raise UsageError(
-            "a step of Bitbucket Pipelines gets a Docker daemon as a service, and nothing that Podman could use",
+            "Bitbucket Pipelines offers only Docker in a step, not Podman",
             hint=CommandLine(*replace(request, engine="docker").as_command().words, "--engine", "docker"),
         )
     if request.host is not None and not _is_host(request.host):
         as_url = f"ssh://{request.host}"
         raise UsageError(
-            f"`{request.host}` is no host that a pipeline can log in to",
+            f"`{request.host}` is not a host that a pipeline can log in to",
             hint=replace(request, host=as_url if _is_host(as_url) else _EXAMPLE).as_command(),
         )
     tunnel = _tunnel_of(request, tunnels)
@@ -111,12 +111,12 @@ def plan_pipeline(request: Request, *, folder: str, tunnels: Sequence[OpenTunnel
 
 
 def _is_host(text: str) -> bool:
-    """Whether `ssh` takes it for one."""
+    """Whether `ssh` accepts it as a host."""
     return (_HOST.fullmatch(text) or _URL.fullmatch(text)) is not None
 
 
 def _tunnel_of(request: Request, tunnels: Sequence[OpenTunnel]) -> OpenTunnel:
-    """The tunnel that is meant, be it open or not."""
+    """The requested tunnel, open or not."""
     meant = [
         tunnel
         for tunnel in tunnels
@@ -128,10 +128,10 @@ def _tunnel_of(request: Request, tunnels: Sequence[OpenTunnel]) -> OpenTunnel:
     if meant:
         first = meant[0]
         choice = replace(request, host=request.host or first.login, remote_port=first.remote.port)
-        raise UsageError(f"{len(meant)} tunnels are open: say which the pipeline is for", hint=choice.as_command())
+        raise UsageError(f"{len(meant)} tunnels are open: choose one for the pipeline", hint=choice.as_command())
     if request.host is None:
         raise UsageError(
-            "no tunnel is open that says which host the pipeline is for",
+            "the pipeline needs a host, and no tunnel is open to take it from",
             hint=replace(request, host=_EXAMPLE).as_command(),
         )
     return OpenTunnel(request.host, request.host, Address(LOOPBACK, request.remote_port or DEFAULT_REMOTE_PORT))
@@ -142,7 +142,7 @@ def _repository(request: Request, folder: str) -> str:
         name = _suggestion(folder)
         if name is None:
             raise UsageError(
-                "nothing in the name of this folder can be an image's name",
+                "cannot derive an image name from the name of this folder",
                 hint=replace(request, repository="app").as_command(),
             )
         return name
@@ -154,19 +154,19 @@ def _repository(request: Request, folder: str) -> str:
         raise exc.with_(hint=meant.as_command()) from exc
     if reference.tag or reference.digest:
         raise UsageError(
-            f"`{request.repository}` has a tag or a digest; the pipeline gives the commit for a tag, and `latest`",
+            f"`{request.repository}` has a tag or a digest; the pipeline uses the commit and `latest` as tags",
             hint=replace(request, repository=reference.repository).as_command(),
         )
     return registry_reference(reference, registry=REGISTRY).repository
 
 
 def _suggestion(text: str) -> str | None:
-    """The repository that comes nearest, if anything does."""
+    """The most similar valid repository; None if there is none."""
     name = _NOT_OF_A_NAME.sub("-", text.lower())
     components = [component.strip("-._") for component in name.split("/")]
     found = "/".join(filter(None, components))
     try:
         return parse_reference(found).repository if found else None
     except InvalidReferenceError:
-        # Two different separators in a row, or too long a name.
+        # Two different separators in a row, or a name that is too long.
         return None

@@ -1,8 +1,8 @@
-"""The text of a pipeline: its system's template, with the same few lines of shell in each.
+"""The text of a pipeline: the template of its CI system, filled in with lines of shell that they share.
 
-What the lines do depends on where the engine is that pushes: the `localhost` of a reference is the engine's. In most
-places that is the job's own. GitLab's `docker:dind` runs beside the job, with a network of its own: so `ssh` runs in a
-container in that network.
+The lines depend on the place of the engine that pushes, because the `localhost` of a reference is the engine's. On most
+systems that is also the job's. GitLab's `docker:dind` runs beside the job and has its own network, so that `ssh` must
+run in a container in that network.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ _PLACE = re.compile(r"^(?P<indent> *)@\{(?P<whole>\w+)\}$|@\{(?P<part>\w+)\}", r
 _GIVEN_KEY = '-i "$key" -o IdentitiesOnly=yes'
 _GIVEN_HOSTS = ' -o UserKnownHostsFile="$known_hosts"'
 _IS_FILE = {
-    # What the variable holds may be the key itself, and is said to nobody.
+    # The variable may contain the key itself, so these messages must not show its value.
     system: f"""[ -f "$key" ] || {{ echo 'error: {said}' >&2; exit 1; }}"""
     for system, said in {
-        "bitbucket": "there is no SSH key in Repository settings > Pipelines",
-        "gitlab": "the variable LOCALREG_SSH_KEY has to be of type File",
-        "shell": "LOCALREG_SSH_KEY is not the name of a file",
+        "bitbucket": "no SSH key is set in Repository settings > Pipelines",
+        "gitlab": "the variable LOCALREG_SSH_KEY must be of type File",
+        "shell": "LOCALREG_SSH_KEY is not the path of a file",
     }.items()
 }
 _WITH_KNOWN_HOSTS = frozenset({"github", "gitlab"})
 
 
 def pipeline_text(pipeline: Pipeline) -> str:
-    """A pipeline as it is written into a file."""
+    """A pipeline as the text of a file."""
     by_hand = pipeline.system == "shell"
     values = {
         "host": pipeline.host,
         "target": _target(pipeline),
         "no_registry": _no_registry(pipeline),
         "is_file": _IS_FILE.get(pipeline.system, ""),
-        # Where a key may be missing, ssh asks the agent.
+        # Without a key, ssh asks the agent.
         "identity": f"${{key:+{_GIVEN_KEY}}}" if by_hand else _GIVEN_KEY,
         "known_hosts": _GIVEN_HOSTS if pipeline.system in _WITH_KNOWN_HOSTS else "",
         "build_key": "$agent" if by_hand else "$key",
@@ -62,14 +62,14 @@ def _target(pipeline: Pipeline) -> str:
 
 def _no_registry(pipeline: Pipeline) -> str:
     said = (
-        f"error: no registry answers at {pipeline.remote} of {pipeline.host}",
-        f"hint: on the machine with the registry: {pipeline.open_command}",
+        f"error: no registry answers at {pipeline.remote} on {pipeline.host}",
+        f"hint: run this on the machine with the registry: {pipeline.open_command}",
     )
     return "\n".join(f"echo {shlex.quote(line)} >&2" for line in said)
 
 
 def _filled(name: str, values: Mapping[str, str]) -> str:
-    """A template without its last line break; what is several lines has a line of its own, and is indented as it is."""
+    """Fill in a template, without its last line break. A value on a separate line is indented like that line."""
 
     def put(place: re.Match[str]) -> str:
         if place["part"]:

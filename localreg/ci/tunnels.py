@@ -1,4 +1,4 @@
-"""The tunnels that are open, as a pipeline has to know them: by a login that another machine understands, too."""
+"""The open tunnels, with a login that also works on another machine."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ _SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class OpenTunnel:
-    """Where a tunnel makes the registry answer."""
+    """An open tunnel, as a pipeline needs it."""
 
     host: str
-    """As `tunnel open` was given it: perhaps a name of this user's `ssh_config`."""
+    """As given to `tunnel open`; can be a name from this user's `ssh_config`."""
     login: str
-    """What any machine's `ssh` can be given."""
+    """The host as `ssh` on any machine accepts it."""
     remote: Address
-    """Where the registry answers there."""
+    """The registry's address on that host."""
 
     def is_at(self, host: str) -> bool:
-        """Whether a user calls it this, with or without the name to log in with."""
+        """Whether `host` means this tunnel, with or without the user name."""
         return host in (self.host, self.login, self.host.rpartition("@")[2])
 
 
 def list_open_tunnels() -> list[OpenTunnel]:
-    """Those of the tunnels that `ssh` makes."""
+    """List the open tunnels through `ssh`."""
     specs = [status.spec for _, status in list_tunnels()]
     return [OpenTunnel(spec.host, login_of(spec), _remote_of(spec)) for spec in specs if not spec.command]
 
 
 def login_of(spec: TunnelSpec) -> str:
-    """The user, the host and the port that `ssh` finds for a tunnel; as it was given where `ssh` does not say.
+    """The user, host and port that `ssh` uses for a tunnel; the host as given if `ssh -G` fails.
 
     Args:
-        spec: Of a tunnel that `ssh` makes.
+        spec: Of a tunnel through `ssh`.
     """
     options = [word for option in spec.ssh_options for word in ("-o", option)]
-    said = output_of("ssh", *options, "-G", spec.host, seconds=_SECONDS)
-    if said is None:
+    configuration = output_of("ssh", *options, "-G", spec.host, seconds=_SECONDS)
+    if configuration is None:
         return spec.host
-    found = dict(line.partition(" ")[::2] for line in said.splitlines())
+    found = dict(line.partition(" ")[::2] for line in configuration.splitlines())
     try:
         user, name, port = found["user"], found["hostname"], found["port"]
     except KeyError:

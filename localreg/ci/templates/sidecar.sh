@@ -12,12 +12,12 @@ until docker exec -e http_proxy= "$sidecar" wget -q -T 5 -O /dev/null http://127
   tries=$((tries - 1))
   if [ "$(docker inspect -f '{{.State.Running}}' "$sidecar")" != true ]; then
     docker logs "$sidecar" >&2
-    echo "error: ssh does not get from the Docker daemon to $host, or port 5000 is taken there" >&2
+    echo "error: ssh cannot connect from the Docker daemon to $host, or port 5000 is already in use there" >&2
     exit 1
   fi
-  # The end of the container kills wget as well: so this comes last.
+  # This comes last, because the end of the container also kills wget.
   if [ "$tries" -eq 0 ] && [ "$status" -gt 128 ]; then
-    echo 'error: wget of the image docker:28-cli crashed when it checked the registry' >&2
+    echo 'error: wget in the image docker:28-cli crashed when it checked the registry' >&2
     echo 'hint: use another release of that image' >&2
     exit 1
   fi

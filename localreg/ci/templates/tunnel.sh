@@ -15,7 +15,7 @@ ssh -f -N -M -S "$folder/ssh" @{identity} \
   -o BatchMode=yes -o StrictHostKeyChecking=yes@{known_hosts} \
   -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ExitOnForwardFailure=yes -o LogLevel=ERROR \
   -L "127.0.0.1:5000:$remote" "$host" || {
-  echo "error: ssh does not get from here to $host, or port 5000 is taken here" >&2
+  echo "error: ssh cannot connect to $host, or port 5000 is already in use here" >&2
   exit 1
 }
 tries=30

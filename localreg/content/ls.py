@@ -1,4 +1,4 @@
-"""What is in a registry: every tag with its digest, platforms, size and age."""
+"""`ls`: every tag in a registry, with its digest, platforms, size and age."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 _WORKERS = 16
 _DEEPEST = 4
-"""Indexes of indexes are followed this far; nobody nests them deeper, but an index may not hold us for ever."""
+"""How deep indexes of indexes are followed. Real ones are not nested deeper, and an endless one must not block `ls`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +38,23 @@ class ListedImage:
     size: int | None = None
     """Bytes of configs and layers as stored, each once; attestations are not counted."""
     created: datetime | None = None
-    """Aware; when the newest of its images was made."""
+    """Aware; the creation time of its newest image."""
     error: str | None = None
-    """Why it could not be read; all else may be missing then."""
+    """Why it could not be read; the rest may then be missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What was found, by repository and tag."""
+    """The tags that were found, by repository and tag."""
 
     rows: tuple[ListedImage, ...]
     missing: tuple[str, ...] = ()
-    """Of the patterns without `*`, `?` and `[...]` those that nothing fits."""
+    """The patterns without `*`, `?` or `[...]` that match nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """What to list."""
+    """A pattern of repositories and tags."""
 
     repository: str
     tag: str | None
@@ -65,7 +65,7 @@ class _Pattern:
         return self.repository if self.tag is None else f"{self.repository}:{self.tag}"
 
     def fits(self, repository: str, tag: str | None = None) -> bool:
-        """Whether it takes in a repository, and a tag of it."""
+        """It matches a repository, and a tag if one is given."""
         if not fnmatchcase(repository, self.repository):
             return False
         return tag is None or self.tag is None or fnmatchcase(tag, self.tag)
@@ -73,7 +73,7 @@ class _Pattern:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What a manifest or an index comes to."""
+    """The platforms, blobs and age of a manifest or an index."""
 
     platforms: tuple[Platform, ...] = ()
     blobs: frozenset[tuple[str, int]] = frozenset()
@@ -91,17 +91,17 @@ def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
 
     Args:
         client: Of the registry.
-        patterns: `repository` or `repository:tag`, where `*`, `?` and `[...]` stand for anything; all when empty. A
-            registry in front is passed over.
+        patterns: `repository` or `repository:tag`, with `*`, `?` and `[...]` as wildcards; none lists everything. A
+            registry before the repository is ignored.
 
     Raises:
-        InvalidReferenceError: a pattern without `*`, `?` or `[...]` is no reference, or names a digest.
-        RegistryError: the registry cannot be asked at all; a single tag that cannot be read is a row with an error.
+        InvalidReferenceError: a pattern without wildcards is not a valid reference, or has a digest.
+        RegistryError: the registry cannot be read at all. A single tag that cannot be read is a row with an error.
     """
     wanted = [_read_pattern(pattern) for pattern in patterns]
     exact = [pattern for pattern in wanted if not pattern.is_glob]
     named = {pattern.repository for pattern in exact}
-    # What is named is not looked for in the catalog, which may be long.
+    # Named repositories need no catalog, which may be long.
     only_named = bool(wanted) and len(exact) == len(wanted)
     names = sorted(named if only_named else named.union(_crawl(client, wanted)))
 
@@ -109,7 +109,7 @@ def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
         try:
             return sorted(client.list_tags(repository))
         except RepositoryNotFoundError:
-            # It was never there, or went away after the catalog was read.
+            # It never existed, or was removed after the catalog was read.
             return []
 
     reader = _Reader(client)
@@ -141,7 +141,7 @@ def _read_pattern(text: str) -> _Pattern:
         return _Pattern(repository, tag if colon else None, is_glob=True)
     named = parse_reference(text)
     if named.digest is not None:
-        raise InvalidReferenceError(f"`{text}` names a digest; a listing is of repositories and tags")
+        raise InvalidReferenceError(f"`{text}` has a digest; `ls` lists repositories and tags")
     return _Pattern(registry_reference(named, registry="").repository, named.tag, is_glob=False)
 
 
@@ -150,7 +150,7 @@ def _crawl(client: RegistryClient, wanted: Sequence[_Pattern]) -> set[str]:
 
 
 class _Reader:
-    """Reads tags; what has a digest is fetched and understood once, whoever asks for it first."""
+    """Reads tags; fetches and parses each digest once, even with several threads."""
 
     def __init__(self, client: RegistryClient) -> None:
         self._client = client
@@ -158,7 +158,7 @@ class _Reader:
         self._configs = _Once[_Config]()
 
     def row(self, repository: str, tag: str) -> ListedImage | None:
-        """One tag; what is wrong with it is said in its row, but a registry that is gone ends the listing.
+        """Read one tag. A problem with it goes into its row, but a registry that is gone ends the listing.
 
         Returns:
             None for a tag whose removal was killed; the same `rm` again finishes it.
@@ -169,7 +169,7 @@ class _Reader:
             digest, media_type = stored.digest, stored.media_type
             if is_thrown_away(stored):
                 return None
-            # The repository counts as well: what can be reached of the same index differs between them.
+            # The repository is part of the key: it may lack children of an index that another repository has.
             content = self._contents.get(f"{repository}@{digest}", lambda: self._read(repository, stored, depth=0))
         except RegistryUnreachableError:
             raise
@@ -212,7 +212,7 @@ class _Reader:
         )
 
     def _children(self, repository: str, children: Sequence[Descriptor], depth: int) -> Iterator[_Content]:
-        """What each child comes to; of one that is missing, which a registry tolerates, what the index says."""
+        """Read each child. A registry tolerates a missing child: then only the index tells its platform."""
         for child in children if depth < _DEEPEST else ():
             said = (child.platform,) if child.platform else ()
             try:
@@ -227,7 +227,7 @@ class _Reader:
 
 
 def _read_config(data: bytes) -> _Config:
-    """What an image's config says; one that is no JSON says nothing."""
+    """Read an image's config; empty if it is not valid JSON."""
     try:
         found = json.loads(data)
         return _Config(read_platform(found), _read_time(found.get("created")))
@@ -236,7 +236,7 @@ def _read_config(data: bytes) -> _Config:
 
 
 def _read_time(text: object) -> datetime | None:
-    """A moment of RFC 3339; None where none is said, as by the zero time of builds that hide when they were made."""
+    """Read RFC 3339; None if there is no time, or the zero time of a reproducible build."""
     try:
         moment = datetime.fromisoformat(str(text)).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -245,14 +245,14 @@ def _read_time(text: object) -> datetime | None:
 
 
 class _Once(Generic[_T]):
-    """Values by key, each made once even when several threads ask for it at the same time."""
+    """Values by key, each made once even if several threads need it at the same time."""
 
     def __init__(self) -> None:
         self._futures: dict[str, Future[_T]] = {}
         self._lock = threading.Lock()
 
     def get(self, key: str, make: Callable[[], _T]) -> _T:
-        """The value, made now if nobody has asked before; whoever asks later waits for the first."""
+        """The value; the first thread makes it and the others wait for it."""
         while True:
             with self._lock:
                 known = self._futures.get(key)
@@ -263,7 +263,7 @@ class _Once(Generic[_T]):
             try:
                 return known.result()
             except RepositoryNotFoundError:
-                # The first asked another repository; this one may have it.
+                # The first thread used another repository; this one may have it.
                 continue
 
     def _fill(self, key: str, future: Future[_T], make: Callable[[], _T]) -> None:
@@ -271,6 +271,6 @@ class _Once(Generic[_T]):
             future.set_result(make())
         except BaseException as exc:  # noqa: BLE001 -- handed to everybody who waits
             with self._lock:
-                # Whoever asks later may have more luck.
+                # A later attempt may succeed.
                 del self._futures[key]
             future.set_exception(exc)

@@ -1,8 +1,8 @@
-"""Removing one tag from a registry, and from the engine the name that the image has there.
+"""`rm`: removes one tag from a registry, and its local tag from the engine.
 
-Distribution 2 deletes manifests, and with a manifest every tag that names it. So a tag is first moved to a manifest of
-its own that is thrown away, and that one is deleted: other tags of the image stay. The throw-away manifest is marked.
-If localreg is killed in between, `ls` hides the tag, and the same `rm` again finishes the removal.
+Distribution 2 deletes manifests only, and with a manifest all its tags. So `rm` first moves the tag to a throw-away
+manifest, then deletes that one: other tags of the image stay. The throw-away manifest is marked. If localreg is killed
+in between, `ls` hides the tag, and the same `rm` again finishes the removal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from localreg.oci.reference import Reference, parse_reference
 from localreg.registry.container import Registry, host_of
 
 THROWN_AWAY = "localreg.thrown-away"
-"""The annotation of a manifest that a tag was moved to in order to remove the tag; its value is the tag."""
+"""The annotation of a throw-away manifest; its value is the tag to remove."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,16 @@ class Removal:
     """A tag to remove."""
 
     source: str
-    """As the user named it."""
+    """The name that the user typed."""
     reference: Reference
     """With the registry and a tag."""
     digest: str | None = None
-    """What the tag has to name; None for whatever it names."""
+    """The digest that the tag must have; None for any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What became of a tag."""
+    """The outcome for one tag."""
 
     source: str
     reference: str
@@ -47,35 +47,35 @@ class Removed:
     from_engine: bool
     """The engine had it."""
     kept_by: str | None = None
-    """Why the engine keeps its name for the image, in the engine's words."""
+    """Why the engine keeps the local tag, in its own words."""
 
 
 def plan_removal(registry: Registry, name: str) -> Removal:
-    """What a name means in the registry; without a tag `latest`, as everywhere.
+    """Find the tag that a name means; `latest` if it has none.
 
     Raises:
-        InvalidReferenceError: a name that the grammar does not accept.
-        UsageError: a digest without a tag, which would be every tag of it; or it names another registry.
+        InvalidReferenceError: the name is not a valid reference.
+        UsageError: it has a digest but no tag, which would mean every tag of it; or it names another registry.
         ConflictError: the registry publishes no port.
     """
     named = parse_reference(name)
     if named.digest is not None and named.tag is None:
         raise UsageError(
-            f"`{name}` names a digest, and with it every tag that has it: name the tag",
+            f"`{name}` has a digest but no tag, and several tags can have that digest",
             hint=CommandLine("ls", named.repository),
         )
     return Removal(name, Reference(host_of(registry, named), named.repository, named.tag or "latest"), named.digest)
 
 
 def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: bool) -> Removed:
-    """Remove a tag from the registry, and unless told otherwise from the engine.
+    """Remove a tag from the registry, and the local tag from the engine unless `keep_local`.
 
-    One that only the engine has, as after a kill in between, is removed there.
+    If only the engine has it, as after a kill in between, it is removed there.
 
     Raises:
         RepositoryNotFoundError: neither has it.
-        ConflictError: the tag names another digest than was said.
-        DeleteDisabledError: the registry deletes nothing; then nothing was touched.
+        ConflictError: the tag has another digest.
+        DeleteDisabledError: deleting is disabled in the registry; nothing was changed.
     """
     reference = removal.reference
     try:
@@ -103,12 +103,12 @@ def _untag_in_engine(engine: Engine, reference: Reference) -> bool:
 
 
 def untag(client: RegistryClient, repository: str, tag: str, *, digest: str | None = None) -> None:
-    """Remove one tag; other tags of the same manifest, and the manifest itself, stay.
+    """Remove one tag; the manifest and its other tags stay.
 
     Raises:
         RepositoryNotFoundError: there is no such tag.
-        ConflictError: it names another digest.
-        DeleteDisabledError: the registry deletes nothing.
+        ConflictError: it has another digest.
+        DeleteDisabledError: deleting is disabled in the registry.
     """
     stored = client.get_manifest(repository, tag)
     if is_thrown_away(stored):
@@ -116,9 +116,9 @@ def untag(client: RegistryClient, repository: str, tag: str, *, digest: str | No
         return
     if digest is not None and stored.digest != digest:
         raise ConflictError(
-            f"`{repository}:{tag}` names {stored.digest} by now", hint=CommandLine("rm", f"{repository}:{tag}")
+            f"`{repository}:{tag}` now has digest {stored.digest}", hint=CommandLine("rm", f"{repository}:{tag}")
         )
-    # The first thing that is asked is whether deleting is allowed: from the second step on there is no way back.
+    # This request also tells whether deleting is allowed: after the next step there is no way back.
     if client.delete_tag(repository, tag):
         return
     config = client.put_blob(repository, EMPTY_CONFIG)
@@ -126,14 +126,14 @@ def untag(client: RegistryClient, repository: str, tag: str, *, digest: str | No
     try:
         _finish(client, repository, thrown_away)
     except RegistryError:
-        # The tag would be lost with an error.
+        # Otherwise the tag would be lost.
         with contextlib.suppress(LocalregError):
             client.put_manifest(repository, tag, stored.data, stored.media_type)
         raise
 
 
 def _throw_away_manifest(tag: str, config: str) -> bytes:
-    """No other is the same: deleting it takes no other tag along."""
+    """A manifest like no other, so that deleting it removes no other tag."""
     manifest = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,

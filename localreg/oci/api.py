@@ -1,4 +1,4 @@
-"""The HTTP API of Distribution, as far as localreg uses it.
+"""The parts of Distribution's HTTP API that localreg uses.
 
 See https://distribution.github.io/distribution/spec/api/.
 """
@@ -18,9 +18,9 @@ from localreg.oci.manifest import MANIFEST_TYPES
 from localreg.oci.transport import Answer, Transport
 
 REQUEST_SECONDS = 30.0
-"""How long one request may take in all."""
+"""How long one whole request may take."""
 _PAGE = 1000
-"""The most that Distribution lists at once; it refuses more."""
+"""The largest page that Distribution returns; it rejects a request for more."""
 _MANIFEST_BYTES = 4 << 20
 _PAGE_BYTES = 16 << 20
 _BLOB_BYTES = 8 << 20
@@ -43,19 +43,19 @@ class StoredManifest:
 
 @dataclass(frozen=True, slots=True)
 class ManifestHead:
-    """What a registry says of a manifest without sending it."""
+    """The digest and the media type of a manifest, without its content."""
 
     media_type: str
     digest: str
 
 
 class RegistryClient:
-    """Speaks to one registry; may be used by several threads at once.
+    """A client of one registry, safe to use from several threads.
 
     Args:
         base_url: `http://host:port`.
-        timeout: Seconds that one request may take in all.
-        connections: How many are kept open.
+        timeout: Seconds for one whole request.
+        connections: The number of connections to keep open.
     """
 
     def __init__(self, base_url: str, *, timeout: float = REQUEST_SECONDS, connections: int = 16) -> None:
@@ -68,17 +68,17 @@ class RegistryClient:
         self._transport.close()
 
     def iter_repositories(self) -> Iterator[str]:
-        """Every repository that the registry lists, emptied ones included, page by page."""
+        """Every repository in the catalog, also empty ones, page by page."""
         path: str | None = f"/v2/_catalog?n={_PAGE}"
         seen: set[str] = set()
         while path is not None:
             seen.add(path)
-            answer = self._get(path, "its catalog", limit=_PAGE_BYTES)
-            yield from self._names(answer, "its catalog", "repositories")
+            answer = self._get(path, "the catalog", limit=_PAGE_BYTES)
+            yield from self._names(answer, "the catalog", "repositories")
             path = _next_page(answer, path, seen)
 
     def list_tags(self, repository: str) -> list[str]:
-        """The tags of a repository; none when it was emptied.
+        """The tags of a repository; none if all were removed.
 
         Raises:
             RepositoryNotFoundError: there is no such repository.
@@ -101,7 +101,7 @@ class RegistryClient:
         head = _head(answer, reference)
         for digest in filter(None, {head.digest, reference if ":" in reference else ""}):
             if not _is_digest_of(digest, answer.body):
-                raise RegistryError(f"the registry answers other bytes than {digest} for `{repository}:{reference}`")
+                raise RegistryError(f"the registry sent other content than {digest} for `{repository}:{reference}`")
         return StoredManifest(answer.body, head.media_type, _digest_of(answer.body))
 
     def head_manifest(self, repository: str, reference: str) -> ManifestHead:
@@ -112,11 +112,11 @@ class RegistryClient:
         """
         head = _head(self._manifest("HEAD", repository, reference), reference)
         if not head.digest:
-            raise RegistryError(f"the registry says no digest for `{repository}:{reference}`")
+            raise RegistryError(f"the registry sent no digest for `{repository}:{reference}`")
         return head
 
     def get_blob(self, repository: str, digest: str) -> bytes:
-        """A small blob, such as a config; one that is large is an error."""
+        """A small blob, such as a config; a large one is an error."""
         path = f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}"
         return self._get(path, f"blob {digest}", limit=_BLOB_BYTES).body
 
@@ -138,27 +138,27 @@ class RegistryClient:
         return digest
 
     def put_manifest(self, repository: str, reference: str, data: bytes, media_type: str) -> str:
-        """Store a manifest under a tag, which moves, or under its digest; returns its digest."""
+        """Store a manifest under a tag or its digest; returns its digest. An existing tag moves."""
         self._manifest("PUT", repository, reference, body=data, media_type=media_type, expected=_CREATED)
         return _digest_of(data)
 
     def delete_manifest(self, repository: str, digest: str) -> None:
-        """Delete a manifest, and with it every tag that names it.
+        """Delete a manifest with all its tags.
 
         Raises:
             RepositoryNotFoundError: there is none.
-            DeleteDisabledError: the registry deletes nothing.
+            DeleteDisabledError: deleting is disabled in the registry.
         """
         self._refuse_disabled(self._manifest("DELETE", repository, digest, expected=(*_ACCEPTED, _DISABLED)))
 
     def delete_tag(self, repository: str, tag: str) -> bool:
-        """Delete a tag alone, where the registry can; Distribution can from release 3 on.
+        """Delete a tag alone, if the registry can; Distribution can since release 3.
 
         Returns:
-            Whether it was done; False of a registry that deletes by digest only.
+            True if it was deleted; False if the registry deletes by digest only.
 
         Raises:
-            DeleteDisabledError: the registry deletes nothing.
+            DeleteDisabledError: deleting is disabled in the registry.
             RepositoryNotFoundError: there is no such tag.
         """
         answer = self._manifest("DELETE", repository, tag, expected=(*_ACCEPTED, _NOT_BY_TAG, _DISABLED))
@@ -169,7 +169,7 @@ class RegistryClient:
     def _refuse_disabled(answer: Answer) -> None:
         if answer.status == _DISABLED:
             raise DeleteDisabledError(
-                "the registry was not started so that it deletes anything",
+                "deleting is disabled in the registry",
                 hint="start it with -e REGISTRY_STORAGE_DELETE_ENABLED=true, as `localreg up` does",
                 status=answer.status,
             )
@@ -184,7 +184,7 @@ class RegistryClient:
         return self._transport.request("GET", path, what, limit=limit)
 
     def _names(self, answer: Answer, what: str, key: str) -> list[str]:
-        """The list under this key; Distribution says `null` for an empty one."""
+        """The list under a key; Distribution sends `null` for an empty one."""
         found = self._transport.parse(answer, what).get(key) or []
         if not isinstance(found, list):
             raise self._transport.no_registry(answer, what)
@@ -206,12 +206,12 @@ def _is_digest_of(digest: str, data: bytes) -> bool:
 
 
 def _next_page(answer: Answer, path: str, seen: Container[str]) -> str | None:
-    """Where the list goes on; of an absolute link only the path, as its host is the registry's own view of itself."""
+    """The path of the next page. The host of an absolute link is ignored: it is the registry's own view of itself."""
     found = _LINK.search(answer.headers.get("Link") or "")
     if found is None:
         return None
     parts = urlsplit(urljoin(path, found.group(1)))
     following = f"{parts.path}?{parts.query}"
     if not parse_qs(parts.query).get("last") or following in seen:
-        raise RegistryError(f"the registry's next page is none: {found.group(1)}")
+        raise RegistryError(f"the registry sent an invalid link to the next page: {found.group(1)}")
     return following

@@ -1,7 +1,6 @@
-"""A time-out for a whole answer: a server that sends a byte now and then cannot hold us for ever.
+"""A time-out for a whole response, so that a server that sends a byte now and then cannot block localreg for ever.
 
-`http.client` reads the headers of an answer by itself, so a clock in our own loops would not see them arrive. The
-socket looks at it.
+`http.client` reads the headers itself, so a clock in our own read loop would not cover them. The socket has the clock.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any
 
 
 def with_deadline(connected: socket.socket) -> socket.socket:
-    """The same connection, whose time-out is for a whole answer."""
+    """The same connection, with a time-out for a whole response."""
     timeout = connected.gettimeout()
     found = _DeadlineSocket(fileno=connected.detach())
     found.settimeout(timeout)
@@ -20,17 +19,17 @@ def with_deadline(connected: socket.socket) -> socket.socket:
 
 
 class _DeadlineSocket(socket.socket):
-    """Receives until its time-out has passed since it was set, which an HTTP library does before each answer."""
+    """Counts its time-out from when it is set, which an HTTP library does before each response."""
 
     _until: float | None = None
 
     def settimeout(self, value: float | None, /) -> None:
-        """Begin to count."""
+        """Set the time-out and start the clock."""
         super().settimeout(value)
         self._until = None if value is None else time.monotonic() + value
 
     def recv_into(self, *arguments: Any) -> int:
-        """Receive in the time that is left."""
+        """Receive within the time that is left."""
         if self._until is not None:
             left = self._until - time.monotonic()
             if left <= 0:

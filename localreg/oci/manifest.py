@@ -1,4 +1,4 @@
-"""Manifests and indexes, of the OCI image specification and of Docker, read from what a registry stores.
+"""Reading manifests and indexes, of the OCI image specification and of Docker.
 
 See https://github.com/opencontainers/image-spec and https://distribution.github.io/distribution/spec/manifest-v2-2/.
 """
@@ -19,19 +19,19 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 MANIFEST_TYPES = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_INDEX)
-"""All four have to be asked for: without one of them a registry converts what it has, or hides it."""
+"""Accept all four: for a missing type, a registry converts the manifest or hides it."""
 
 IMAGE_CONFIGS = frozenset(
     {"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"}
 )
-"""The media types of a config that describes an image; anything else is another kind of artifact."""
+"""The media types of an image's config; a manifest with another config is another kind of artifact."""
 
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
-"""What comes of reading JSON that is not what it should be: also numbers without end, and nesting without end."""
+"""The errors of reading unexpected JSON, also with huge numbers or very deep nesting."""
 
 EMPTY_CONFIG_TYPE = "application/vnd.oci.empty.v1+json"
 EMPTY_CONFIG = b"{}"
-"""The config of a manifest that describes nothing, as the image specification has it."""
+"""The empty config of the image specification."""
 
 _INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
 _ATTESTATION = "vnd.docker.reference.type"
@@ -40,7 +40,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What an image runs on."""
+    """The platform that an image runs on."""
 
     os: str
     architecture: str
@@ -52,7 +52,7 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """What a manifest or an index says of something stored elsewhere."""
+    """A reference from a manifest or an index to a stored blob or manifest."""
 
     media_type: str
     digest: str
@@ -63,7 +63,7 @@ class Descriptor:
 
     @property
     def is_attestation(self) -> bool:
-        """It says something about an image, as BuildKit does, and is none."""
+        """It describes an image, as BuildKit's attestations do, and is not one itself."""
         unknown = self.platform is not None and self.platform.os == self.platform.architecture == "unknown"
         return unknown or _ATTESTATION in self.annotations
 
@@ -96,7 +96,7 @@ def parse_manifest(data: bytes, media_type: str | None = None) -> Manifest | Ind
 
     Args:
         data: As the registry stores it.
-        media_type: What the registry said it is; what the manifest says of itself where it said nothing.
+        media_type: As the registry sent it; None for the manifest's own.
 
     Raises:
         RegistryError: it is neither.
@@ -107,20 +107,20 @@ def parse_manifest(data: bytes, media_type: str | None = None) -> Manifest | Ind
         if kind not in MANIFEST_TYPES:
             kind = found.get("mediaType") or (OCI_INDEX if "manifests" in found else OCI_MANIFEST)
         if found.get("schemaVersion") == 1:
-            raise RegistryError("its manifest is of schema 1, which nothing writes any more")
+            raise RegistryError("its manifest has schema version 1, which is not supported")
         if kind in _INDEXES:
             return Index(kind, tuple(map(_descriptor, found["manifests"] or ())))
         layers = tuple(map(_descriptor, found.get("layers") or ()))
         return Manifest(kind, _descriptor(found["config"]), layers, dict(found.get("annotations") or {}))
     except UNREADABLE as exc:
-        raise RegistryError("its manifest cannot be read", details=[f"{type(exc).__name__}: {exc}"]) from exc
+        raise RegistryError("its manifest is invalid", details=[f"{type(exc).__name__}: {exc}"]) from exc
 
 
 def _descriptor(found: Mapping[str, Any]) -> Descriptor:
     platform = found.get("platform")
     digest = str(found["digest"])
     if not _DIGEST.fullmatch(digest):
-        raise ValueError(f"`{digest}` is no digest")
+        raise ValueError(f"`{digest}` is not a digest")
     return Descriptor(
         media_type=str(found.get("mediaType") or ""),
         digest=digest,
@@ -135,7 +135,7 @@ def _text(found: object) -> str | None:
 
 
 def read_platform(found: Mapping[str, Any]) -> Platform | None:
-    """Read `os`, `architecture` and `variant` of a descriptor or of an image's config; None where it names none."""
+    """Read `os`, `architecture` and `variant` of a descriptor or a config; None if it has no platform."""
     if not found.get("os") and not found.get("architecture"):
         return None
     return Platform(

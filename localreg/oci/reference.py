@@ -1,4 +1,4 @@
-"""Image references: the grammar of the distribution project's `reference` package, and what they mean to a registry.
+"""Image references: the grammar of the distribution project's `reference` package, and their meaning for a registry.
 
     reference  := name [":" tag] ["@" digest]
     name       := [domain "/"] path
@@ -28,10 +28,10 @@ _HUB_DOMAINS = frozenset({_HUB, "index.docker.io", "registry-1.docker.io"})
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An image reference, taken apart."""
+    """The parts of an image reference."""
 
     registry: str | None
-    """The registry, `host` or `host:port`; None where none is named."""
+    """The registry, `host` or `host:port`; None if the reference has none."""
     repository: str
     """The repository within the registry."""
     tag: str | None = None
@@ -53,25 +53,25 @@ class Reference:
 
 
 def parse_reference(text: str) -> Reference:
-    """Take a reference apart, without filling in what it does not say.
+    """Split a reference into its parts, without adding defaults.
 
     Raises:
-        InvalidReferenceError: the grammar does not accept it; the message names the part.
+        InvalidReferenceError: it is not valid; the message names the part.
     """
     scheme, is_url, rest = text.partition("://")
     if is_url:
-        raise InvalidReferenceError(f"`{scheme}://` in `{text}` is of a URL, not of a reference", hint=f"use {rest}")
+        raise InvalidReferenceError(f"`{text}` is a URL; a reference has no `{scheme}://`", hint=f"use {rest}")
     if _IMAGE_ID.fullmatch(text):
-        raise InvalidReferenceError(f"`{text}` is an image ID, which names no repository")
+        raise InvalidReferenceError(f"`{text}` is an image ID, not a repository")
     name, at, digest = text.partition("@")
     slash = name.rfind("/")
     colon = name.find(":", slash + 1)
     name, tag = (name, None) if colon < 0 else (name[:colon], name[colon + 1 :])
     domain, path = _split_domain(name)
     if not path:
-        raise InvalidReferenceError(f"`{text}` names no repository")
+        raise InvalidReferenceError(f"`{text}` has no repository")
     if domain is not None and not _DOMAIN.fullmatch(domain):
-        raise InvalidReferenceError(f"`{domain}` in `{text}` is no registry's host and port")
+        raise InvalidReferenceError(f"`{domain}` in `{text}` is not a valid registry: use HOST or HOST:PORT")
     if not _PATH.fullmatch(path):
         raise _bad_path(text, path)
     if tag is not None and not _TAG.fullmatch(tag):
@@ -79,12 +79,12 @@ def parse_reference(text: str) -> Reference:
     if at:
         _check_digest(text, digest)
     if len(path) > _PATH_LENGTH:
-        raise InvalidReferenceError(f"the repository in `{text}` is longer than {_PATH_LENGTH} characters")
+        raise InvalidReferenceError(f"the repository in `{text}` must not be longer than {_PATH_LENGTH} characters")
     return Reference(domain, path, tag, digest if at else None)
 
 
 def find_reference(text: str) -> Reference | None:
-    """Take a reference apart; None if the grammar does not accept it."""
+    """Split a reference into its parts; None if it is not valid."""
     try:
         return parse_reference(text)
     except InvalidReferenceError:
@@ -92,7 +92,7 @@ def find_reference(text: str) -> Reference | None:
 
 
 def _split_domain(name: str) -> tuple[str | None, str]:
-    """The first component is a registry when it cannot be a repository's: it has a `.`, a `:`, or upper case."""
+    """The first component is a registry if it cannot be part of a repository: with a `.`, a `:` or upper case."""
     first, slash, rest = name.partition("/")
     if slash and (first == "localhost" or any(mark in first for mark in ".:[") or first.lower() != first):
         return first, rest
@@ -102,19 +102,19 @@ def _split_domain(name: str) -> tuple[str | None, str]:
 def _bad_path(text: str, path: str) -> InvalidReferenceError:
     if path != path.lower() and _PATH.fullmatch(path.lower()):
         return InvalidReferenceError(
-            f"`{path}` in `{text}` has upper-case letters; a repository has none",
+            f"`{path}` in `{text}` is not a valid repository: it must be lower case",
             hint=f"use {text[: text.index(path)].lower()}{path.lower()}{text[text.index(path) + len(path) :]}",
         )
     return InvalidReferenceError(
-        f"`{path}` in `{text}` is no repository: lower-case letters and digits, with `.`, `_` or `-` between them"
+        f"`{path}` in `{text}` is not a valid repository: use lower-case letters and digits, joined by `.`, `_` or `-`"
     )
 
 
 def _bad_tag(text: str, tag: str) -> InvalidReferenceError:
     if not tag:
-        return InvalidReferenceError(f"`{text}` ends with `:` but names no tag", hint=f"use {text}latest")
+        return InvalidReferenceError(f"`{text}` ends with `:` but has no tag", hint=f"use {text}latest")
     return InvalidReferenceError(
-        f"`{tag}` in `{text}` is no tag: at most 128 letters, digits, `_`, `.` or `-`, not beginning with `.` or `-`"
+        f"`{tag}` in `{text}` is not a valid tag: use up to 128 letters, digits, `_`, `.`, `-`; `.` and `-` not first"
     )
 
 
@@ -122,28 +122,28 @@ def _check_digest(text: str, digest: str) -> None:
     algorithm, _, encoded = digest.partition(":")
     length = _DIGEST_LENGTHS.get(algorithm)
     if length is None:
-        raise InvalidReferenceError(f"`{digest}` in `{text}` is no digest: `sha256:` and 64 hexadecimal digits")
+        raise InvalidReferenceError(f"`{digest}` in `{text}` is not a valid digest: use `sha256:` and 64 hex digits")
     if not re.fullmatch(rf"[0-9a-f]{{{length}}}", encoded):
         raise InvalidReferenceError(
-            f"`{digest}` in `{text}` is no digest: {algorithm} has {length} lower-case hexadecimal digits"
+            f"`{digest}` in `{text}` is not a valid digest: {algorithm} has {length} lower-case hex digits"
         )
 
 
 def looks_like_image_id(text: str) -> bool:
-    """It is an image's whole ID, which names no repository; a shorter one may be a name, and only the engine knows."""
+    """It is a whole image ID. A shorter ID may also be a name; only the engine can tell."""
     return _IMAGE_ID.fullmatch(text) is not None
 
 
 def registry_reference(image: Reference, *, registry: str) -> Reference:
-    """The reference of an image in a registry: the registry that it names is replaced.
+    """The reference of an image in a registry: its own registry is replaced.
 
     Args:
-        image: Any reference; `docker.io/library/` and Podman's `localhost/` go too.
+        image: Any reference; `docker.io/library/` and Podman's `localhost/` are removed.
         registry: The registry's part of a reference, such as `localhost:5000`.
 
     Returns:
-        A complete reference: with a digest, else with a tag, which is `latest` where none is named. Beside a digest a
-        tag means nothing and is left out, as by the reference package's `ParseDockerRef` and by Podman.
+        A complete reference, with a digest or a tag; the default tag is `latest`. A tag beside a digest is removed, as
+        the reference package's `ParseDockerRef` and Podman do.
     """
     path = image.repository
     if image.registry in _HUB_DOMAINS:
@@ -153,7 +153,7 @@ def registry_reference(image: Reference, *, registry: str) -> Reference:
 
 
 def qualified(reference: Reference) -> Reference:
-    """With the registry, the repository and the tag that Docker means by a short name, as `normalize.go` has it."""
+    """Complete a short name with Docker's default registry, repository and tag, as `normalize.go` does."""
     domain, path = reference.registry, reference.repository
     if domain is None or domain in _HUB_DOMAINS:
         domain, path = _HUB, path if "/" in path else f"library/{path}"

@@ -1,4 +1,4 @@
-"""HTTP to one registry: kept-alive connections, all answers bounded in size and time, all faults errors of ours."""
+"""HTTP to one registry: connections stay open, size and time are bounded, and all failures are localreg's errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ABSENT = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN", "NAME_I
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer."""
+    """A whole response."""
 
     status: int
     headers: Any
@@ -33,27 +33,27 @@ class Answer:
 
 
 class _Connection(urllib3.connection.HTTPConnection):
-    """Its read time-out is for a whole answer."""
+    """A connection whose read time-out covers a whole response."""
 
     def connect(self) -> None:
-        """Connect, then count."""
+        """Connect, then start the clock."""
         super().connect()
         self.sock = with_deadline(self.sock)
 
 
 class Transport:
-    """Sends requests to one registry; may be used by several threads at once.
+    """Sends requests to one registry; safe to use from several threads.
 
     Args:
         base_url: `http://host:port`.
-        timeout: Seconds that one request may take in all.
-        connections: How many are kept open.
+        timeout: Seconds for one whole request.
+        connections: The number of connections to keep open.
     """
 
     def __init__(self, base_url: str, *, timeout: float, connections: int) -> None:
         self._base = base_url
         self._seconds = timeout
-        # A pool asks no proxy, and sees by itself when the registry has closed a kept-alive connection.
+        # A pool uses no proxy, and notices when the registry has closed an idle connection.
         self._pool = urllib3.connectionpool.connection_from_url(
             base_url,
             maxsize=connections,
@@ -79,21 +79,21 @@ class Transport:
         media_type: str | None = None,
         expected: Collection[int] = (HTTPStatus.OK,),
     ) -> Answer:
-        """Ask, and read the whole answer.
+        """Send a request and read the whole response.
 
         Args:
-            method: HTTP's.
-            path: Below the base URL, with a query.
-            what: What is asked for, as errors name it.
-            limit: The most bytes that an answer may have.
-            accept: The media types to ask for.
-            body: What is sent.
+            method: The HTTP method.
+            path: The path below the base URL, with the query.
+            what: The name of the requested thing, for errors.
+            limit: The largest accepted response in bytes.
+            accept: The accepted media types.
+            body: The body to send.
             media_type: Of the body.
-            expected: The statuses that are no error.
+            expected: The status codes that mean success.
 
         Raises:
-            RepositoryNotFoundError: there is no such thing.
-            RegistryError: any other answer.
+            RepositoryNotFoundError: the registry does not have it.
+            RegistryError: any other response.
         """
         headers = {"Accept": accept, **({"Content-Type": media_type} if media_type else {})}
         try:
@@ -111,27 +111,27 @@ class Transport:
         body = bytearray()
         at_end = False
         try:
-            # `read1` hands on what is there instead of waiting for a full chunk.
+            # `read1` returns the available bytes instead of waiting for a full chunk.
             while part := response.read1(_CHUNK):
                 body += part
                 if len(body) > limit:
-                    raise RegistryError(f"the registry's answer for {what} is larger than {limit >> 20} MiB")
+                    raise RegistryError(f"the registry's response for {what} is larger than {limit >> 20} MiB")
             at_end = True
         except urllib3.exceptions.ProtocolError as exc:
-            # The registry was reached; this answer alone may be broken, as that of a blob which is gone from its disk.
-            raise RegistryError(f"the registry's answer for {what} broke off") from exc
+            # The registry is reachable; maybe only this response is broken, as for a blob that is gone from its disk.
+            raise RegistryError(f"the registry's response for {what} broke off") from exc
         finally:
             if not at_end:
                 response.close()
-            # Whatever happened: the pool would wait for ever for one that does not come back.
+            # Always: the pool would wait for ever for a connection that is not released.
             response.release_conn()
         return bytes(body)
 
     def parse(self, answer: Answer, what: str) -> dict[str, Any]:
-        """The JSON object that an answer is.
+        """Parse a response as a JSON object.
 
         Raises:
-            RegistryError: it is none.
+            RegistryError: it is not one.
         """
         try:
             found = json.loads(answer.body)
@@ -142,9 +142,9 @@ class Transport:
         return found
 
     def no_registry(self, answer: Answer, what: str) -> RegistryError:
-        """What to say of an answer that no registry gives."""
+        """The error for a response that no registry sends."""
         return RegistryError(
-            f"what answers at {self._base} is no registry: no JSON for {what}",
+            f"{self._base} is not a registry: it did not return JSON for {what}",
             details=[answer.body[:_SHOWN].decode(errors="backslashreplace")],
             status=answer.status,
         )
@@ -154,16 +154,16 @@ class Transport:
         absent = answer.status == HTTPStatus.NOT_FOUND
         if absent and (code in _ABSENT or not answer.body):
             return RepositoryNotFoundError(
-                f"the registry has no {what.removeprefix('blob ').removeprefix('the tags of ')}",
+                f"the registry does not have {what.removeprefix('blob ').removeprefix('the tags of ')}",
                 details=[message] if message else [],
             )
         if answer.status == HTTPStatus.UNAUTHORIZED:
             return RegistryError(
-                f"the registry at {self._base} wants a login for {what}", status=answer.status, registry_code=code
+                f"the registry at {self._base} requires a login for {what}", status=answer.status, registry_code=code
             )
         said = f"{code}: {message}" if code else answer.body[:_SHOWN].decode(errors="backslashreplace").strip()
         return RegistryError(
-            f"the registry answered {answer.status} for {what}",
+            f"the registry returned {answer.status} for {what}",
             details=[said] if said else [],
             status=answer.status,
             registry_code=code,
@@ -180,7 +180,7 @@ class Transport:
 
 
 def _first_error(body: bytes) -> tuple[str | None, str | None]:
-    """Code and message of the registry's own error body, `{"errors": [{code, message, detail}]}`."""
+    """The code and the message of a registry's error body, `{"errors": [{code, message, detail}]}`."""
     try:
         first = json.loads(body)["errors"][0]
         return str(first["code"]), str(first.get("message") or "")

@@ -1,4 +1,4 @@
-"""What is in an image archive: telling a docker-archive from an OCI archive, and finding the image in it."""
+"""The kind of an image archive, docker-archive or OCI archive, and the image in it."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Archive:
     path: Path
     kind: ArchiveKind
     has_many_entries: bool = False
-    """An OCI archive whose outermost index names the image for each platform or tag; Podman does not load it."""
+    """An OCI archive whose outermost index has several entries, for platforms or tags; Podman does not load it."""
 
 
 def describe_archive(path: Path) -> Archive:
-    """What kind of archive a file is; one that is of both kinds counts as a docker-archive.
+    """Find out the kind of an archive; one of both kinds counts as a docker-archive.
 
     Raises:
         InvalidArchiveError: it is neither, holds several images, or cannot be read.
@@ -53,7 +53,7 @@ def describe_archive(path: Path) -> Archive:
         if {"oci-layout", "index.json"} <= names:
             images = _list_images(tar, path)
             return Archive(path, ArchiveKind.OCI, has_many_entries=len(images) > 1)
-    raise InvalidArchiveError(f"`{path}` is a tar file, but no image archive", hint=HOW_TO_SAVE)
+    raise InvalidArchiveError(f"`{path}` is a tar file, but not an image archive", hint=HOW_TO_SAVE)
 
 
 def _check_docker_archive(tar: tarfile.TarFile, path: Path) -> None:
@@ -69,7 +69,7 @@ def _check_docker_archive(tar: tarfile.TarFile, path: Path) -> None:
 
 
 def _list_images(tar: tarfile.TarFile, path: Path) -> list[Descriptor]:
-    """What the outermost index of an OCI archive names: one image, for one platform or for each of several."""
+    """The entries of the outermost index of an OCI archive: one image, for one platform or several."""
     found = _parse(read_member(tar, path, "index.json"), path)
     images = [child for child in found.manifests if not child.is_attestation] if isinstance(found, Index) else []
     by_digest = {child.digest: child.annotations.get(_NAMES[1], "one without a name") for child in images}
@@ -79,26 +79,28 @@ def _list_images(tar: tarfile.TarFile, path: Path) -> list[Descriptor]:
 
 def _refuse_other_than_one(path: Path, names: Sequence[str]) -> None:
     if not names:
-        raise InvalidArchiveError(f"there is no image in `{path}`", hint=HOW_TO_SAVE)
+        raise InvalidArchiveError(f"`{path}` contains no image", hint=HOW_TO_SAVE)
     if len(names) > 1:
-        raise InvalidArchiveError(f"`{path}` holds {len(names)} images: {', '.join(names)}", hint=HOW_TO_SAVE)
+        raise InvalidArchiveError(
+            f"`{path}` must contain one image, but has {len(names)} images: {', '.join(names)}", hint=HOW_TO_SAVE
+        )
 
 
 def architecture() -> str:
-    """This machine's architecture in the words of the OCI specification."""
+    """This machine's architecture as the OCI specification spells it."""
     machine = platform.machine()
     return _ARCHITECTURES.get(machine, machine)
 
 
 def get_image(tar: tarfile.TarFile, archive: Path) -> tuple[Manifest, str | None]:
-    """The image for this machine, and the name that the archive gives it."""
+    """The image for this machine, and its name in the archive."""
     wanted = Platform("linux", architecture())
     candidates = _list_images(tar, archive)
     name = next(filter(None, map(_name_of, candidates)), None)
     for _ in range(_DEEPEST_INDEX):
         fitting = next((child for child in candidates if _fits(child, wanted)), None)
         if fitting is None:
-            raise InvalidArchiveError(f"`{archive}` holds no image for {wanted}")
+            raise InvalidArchiveError(f"`{archive}` contains no image for {wanted}")
         found = _parse(read_member(tar, archive, blob_path(fitting.digest)), archive, fitting.media_type)
         if isinstance(found, Manifest):
             return found, name
@@ -112,7 +114,7 @@ def _fits(child: Descriptor, wanted: Platform) -> bool:
 
 
 def _name_of(image: Descriptor) -> str | None:
-    """A name with a tag, as engines take it; anything else that an archive may say is none."""
+    """A complete name with a tag; None for anything else that an archive may contain."""
     for key in _NAMES:
         with contextlib.suppress(InvalidReferenceError):
             reference = parse_reference(image.annotations.get(key, ""))

@@ -1,4 +1,4 @@
-"""Files of image archives: opening them, and temporary ones, with errors that name the file."""
+"""Opening image archives and temporary files, with errors that name the file."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ _SMALL = 8 << 20
 
 @contextlib.contextmanager
 def temporary_file() -> Iterator[IO[bytes]]:
-    """A file that is gone with the context, and with the process: it has no name that a kill could leave behind."""
+    """A temporary file without a name, so that not even a kill leaves it behind."""
     with writing():
         file = tempfile.TemporaryFile()  # noqa: SIM115 -- closed below
     try:
         yield file
     finally:
-        # What could not be written was reported by whoever wrote it; closing tries once more.
+        # A failed write was already reported; closing tries again.
         with contextlib.suppress(OSError):
             file.close()
 
 
 def path_to(file: IO[bytes]) -> Path:
-    """Where a temporary file that was written can be opened, as long as it is open here."""
-    # What opens it begins where this one is, on systems where it is no file of its own.
+    """The path of an open temporary file, valid while it is open."""
+    # On some systems the reader shares this file's position.
     file.seek(0)
     return Path(f"/dev/fd/{file.fileno()}")
 
 
 @contextlib.contextmanager
 def writing() -> Iterator[None]:
-    """Say where it was that nothing more could be written."""
+    """Name the folder in the error if writing fails."""
     try:
         yield
     except OSError as exc:
         raise LocalregError(
             f"cannot write an image archive in `{tempfile.gettempdir()}`: {reason_of(exc)}",
-            hint="set TMPDIR to a folder with room for it",
+            hint="set TMPDIR to a folder with enough space",
         ) from exc
 
 
 def _compression(archive: Path) -> Any:
-    """What opens the archive as if it were not compressed; None where it is not."""
+    """A function that opens the archive uncompressed; None if it is not compressed."""
     with archive.open("rb") as file:
         start = file.read(6)
     return next((opener for magic, opener in _COMPRESSIONS.items() if start.startswith(magic)), None)
@@ -64,10 +64,10 @@ def _compression(archive: Path) -> Any:
 
 @contextlib.contextmanager
 def opened_tar(archive: Path) -> Iterator[tarfile.TarFile]:
-    """The tar file that an archive is, compressed or not.
+    """Open an archive as a tar file, compressed or not.
 
     Raises:
-        InvalidArchiveError: it is none, is damaged, or cannot be read.
+        InvalidArchiveError: it is not an archive, is damaged, or cannot be read.
     """
     with _reading(archive), tarfile.open(archive) as tar:
         yield tar
@@ -78,11 +78,11 @@ def _reading(archive: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as exc:
-        raise InvalidArchiveError(f"there is no file `{archive}`") from exc
+        raise InvalidArchiveError(f"`{archive}` does not exist") from exc
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as exc:
         if _is_zstd(archive):
             raise InvalidArchiveError(f"`{archive}` is compressed with zstd", hint=f"zstd -d {archive}") from exc
-        raise InvalidArchiveError(f"`{archive}` is no image archive, or a damaged one", hint=HOW_TO_SAVE) from exc
+        raise InvalidArchiveError(f"`{archive}` is not an image archive, or is damaged", hint=HOW_TO_SAVE) from exc
     except OSError as exc:
         raise InvalidArchiveError(f"cannot read `{archive}`: {reason_of(exc)}") from exc
 
@@ -93,7 +93,7 @@ def _is_zstd(archive: Path) -> bool:
 
 
 def blob_path(digest: str) -> str:
-    """Where an OCI archive has a blob."""
+    """The path of a blob in an OCI archive."""
     return "blobs/" + digest.replace(":", "/")
 
 
@@ -101,30 +101,30 @@ def get_member(tar: tarfile.TarFile, archive: Path, name: str) -> tarfile.TarInf
     """A file of an archive.
 
     Raises:
-        InvalidArchiveError: it is not there.
+        InvalidArchiveError: it is missing.
     """
     for spelling in (name, f"./{name}"):
         with contextlib.suppress(KeyError):
             return tar.getmember(spelling)
-    raise InvalidArchiveError(f"`{name}` is missing in `{archive}`")
+    raise InvalidArchiveError(f"`{archive}` lacks `{name}`")
 
 
 def read_member(tar: tarfile.TarFile, archive: Path, name: str) -> bytes:
     """The content of a small file of an archive.
 
     Raises:
-        InvalidArchiveError: it is not there, or not small.
+        InvalidArchiveError: it is missing or too large.
     """
     member = get_member(tar, archive, name)
     data = tar.extractfile(member)
     if data is None or member.size > _SMALL:
-        raise InvalidArchiveError(f"`{name}` in `{archive}` is not what it should be")
+        raise InvalidArchiveError(f"`{name}` in `{archive}` is too large or not a file")
     return data.read()
 
 
 @contextlib.contextmanager
 def as_plain_archive(archive: Path) -> Iterator[Path]:
-    """An archive without its compression, for as long as the context lasts; Podman loads no compressed docker-archive.
+    """An uncompressed copy of an archive while the context lasts; Podman does not load a compressed docker-archive.
 
     Raises:
         InvalidArchiveError: it is damaged.

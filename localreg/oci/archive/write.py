@@ -1,4 +1,4 @@
-"""Docker-archives, written from files of this machine, or from an OCI archive for an engine that loads none."""
+"""Writing docker-archives, from files or from an OCI archive that the engine does not load."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class ImageFile:
     name: str
     """Absolute within the image, without the first slash."""
     source: Path | bytes | None = None
-    """Where its content is, or the content; None for a link or a folder."""
+    """The content, or the path of a file with it; None for a link or a folder."""
     link: str | None = None
     mode: int = 0o644
 
 
 @contextlib.contextmanager
 def as_docker_archive(archive: Path) -> Iterator[Path]:
-    """The image of an OCI archive as a docker-archive, for as long as the context lasts; layers stay as they are.
+    """Convert an OCI archive to a docker-archive that lasts as long as the context; layers are not changed.
 
     Raises:
-        InvalidArchiveError: it holds no image for this machine, or layers that an older engine cannot unpack.
+        InvalidArchiveError: it has no image for this machine, or layers that an older engine cannot unpack.
     """
     with temporary_file() as target:
         with opened_tar(archive) as source:
@@ -66,7 +66,7 @@ def _copy_image(
 def written_archive(
     files: Sequence[ImageFile], *, config: Mapping[str, Any], name: str, created: str = "1970-01-01T00:00:00Z"
 ) -> Iterator[Path]:
-    """A docker-archive of one layer, for as long as the context lasts; the same files give the same image.
+    """Write a docker-archive of one layer that lasts as long as the context; equal files give an equal image.
 
     Args:
         files: What is in the image.
@@ -99,7 +99,7 @@ def written_archive(
 
 
 def _write_ends(tar: tarfile.TarFile, config: bytes, layers: Sequence[str], name: str | None) -> None:
-    """The config and the `manifest.json` that a docker-archive ends with."""
+    """Write the config and the `manifest.json`, with which a docker-archive ends."""
     member = f"{hashlib.sha256(config).hexdigest()}.json"
     _add(tar, member, len(config), io.BytesIO(config))
     entry = {"Config": member, "RepoTags": [name] if name else None, "Layers": list(layers)}

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from stat import S_ISDIR
 
 from localreg.command_line import CommandLine
 from localreg.engines.build import Builder, BuildRequest, Outcome
@@ -67,18 +66,13 @@ def _check_folder(request: BuildRequest) -> None:
     if not context:
         # For Python that is the current folder.
         raise UsageError("the folder to build has no name", hint=other)
+    if _is_file(Path(context)):
+        meant = replace(request, context=str(Path(context).parent), file=request.file or context)
+        raise UsageError(f"`{context}` is not a folder; name a Dockerfile with --file", hint=meant.as_command())
     try:
-        is_folder = S_ISDIR(Path(context).stat().st_mode)
+        os.scandir(context).close()
     except OSError as exc:
         raise UsageError(f"cannot build `{context}`: {reason_of(exc)}", hint=other) from exc
-    if is_folder and not os.access(context, os.R_OK | os.X_OK):
-        raise UsageError(f"cannot build `{context}`: permission denied", hint=other)
-    if not is_folder:
-        meant = replace(request, context=str(Path(context).parent), file=request.file or context)
-        raise UsageError(
-            f"`{context}` is no folder; a Dockerfile is named with --file",
-            hint=meant.as_command(),
-        )
 
 
 def _check_file(request: BuildRequest) -> None:

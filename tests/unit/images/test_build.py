@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from dataclasses import replace
@@ -94,8 +95,11 @@ def test_a_folder_without_a_name_is_not_the_current_one() -> None:
 
 
 def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Whoever runs the tests may read everything.
-    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (str(tmp_path), os.R_OK | os.X_OK))
+    def refuse(path: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    # Root, who may run the tests, can read every folder.
+    monkeypatch.setattr(os, "scandir", refuse)
     message = refusal(BuildRequest(str(tmp_path))).message
     assert f"`{tmp_path}`" in message
     assert "permission denied" in message

@@ -82,7 +82,7 @@ class EngineInfo:
     """It restarts containers that have a restart policy after a reboot."""
     loads_oci_archives: bool = False
     """`load_archive` accepts OCI archives as well as docker-archives."""
-    may_stand_still: bool = False
+    pushes_may_stick: bool = False
     """A push can hang forever although the engine responds."""
 
 

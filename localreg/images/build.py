@@ -1,4 +1,4 @@
-"""Building an image straight into the registry: `build`."""
+"""`build`: builds an image and pushes it to the registry."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from localreg.registry.container import Registry
 
 _STDIN = "-"
 _URL = re.compile(r"[a-z+]+://|git@|github\.com/")
-"""What Docker takes for the address of a repository or an archive, where no folder is called so."""
+"""A URL of a repository or an archive for Docker, unless a folder has that name."""
 _KEPT_BYTES = 100_000
-"""How much of what a builder said is shown when it failed and nobody saw it."""
+"""How much of a failed builder's hidden output is shown."""
 
 
 def check_request(request: BuildRequest) -> tuple[str, ...]:
-    """Refuse what cannot be built before any engine is asked.
+    """Check a request before an engine is used.
 
     Args:
-        request: What is to be built.
+        request: The build.
 
     Returns:
-        Its names; where none was typed, that of the folder.
+        The names of the image; the folder's name if none was given.
 
     Raises:
         UsageError: a folder or a file is not there, or may not be read, several platforms, or a folder whose name
             cannot be an image's.
-        InvalidReferenceError: a name that the grammar does not accept, or a digest.
+        InvalidReferenceError: a name is not a valid reference, or has a digest.
     """
     for name in request.names:
         if parse_reference(name).digest is not None:
-            raise InvalidReferenceError(f"`{name}` names a digest; an image that is built gets a tag")
+            raise InvalidReferenceError(f"`{name}` has a digest; a built image gets a tag")
     if request.platform is not None and "," in request.platform:
         raise UsageError(
-            f"`{request.platform}` names several platforms; localreg builds for one at a time",
+            f"`{request.platform}` has several platforms; localreg builds for one at a time",
             hint=replace(request, platform=request.platform.partition(",")[0]).as_command(),
         )
     if _is_local(request):
@@ -56,7 +56,7 @@ def check_request(request: BuildRequest) -> tuple[str, ...]:
 
 
 def _is_local(request: BuildRequest) -> bool:
-    """It is built from a folder of this machine, not from a stream or a URL."""
+    """It is built from a local folder, not from a stream or a URL."""
     return request.context != _STDIN and (_URL.match(request.context) is None or Path(request.context).is_dir())
 
 
@@ -64,8 +64,8 @@ def _check_folder(request: BuildRequest) -> None:
     context = request.context
     other = replace(request, context="PATH").as_command()
     if not context:
-        # For Python that is the current folder.
-        raise UsageError("the folder to build has no name", hint=other)
+        # For Python this would be the current folder.
+        raise UsageError("PATH is empty", hint=other)
     if _is_file(Path(context)):
         meant = replace(request, context=str(Path(context).parent), file=request.file or context)
         raise UsageError(f"`{context}` is not a folder; name a Dockerfile with --file", hint=meant.as_command())
@@ -81,11 +81,11 @@ def _check_file(request: BuildRequest) -> None:
         return
     within = Path(request.context, file)
     meant = replace(request, file=str(within) if _is_file(within) else "FILE")
-    raise UsageError(f"there is no file `{file}`", hint=meant.as_command())
+    raise UsageError(f"file `{file}` does not exist", hint=meant.as_command())
 
 
 def _is_file(path: Path) -> bool:
-    """Whether it is there; in a folder that may not be entered nothing is."""
+    """The file exists, and its folder is accessible."""
     try:
         return path.is_file()
     except OSError:
@@ -93,30 +93,30 @@ def _is_file(path: Path) -> bool:
 
 
 def _name_of(request: BuildRequest) -> str:
-    """The name of the folder, in the letters that a repository may have."""
+    """The folder's name, with only characters that a repository can have."""
     hint = replace(request, names=("NAME",)).as_command()
     if not _is_local(request):
-        raise UsageError(f"`{request.context}` does not say what the image is to be called", hint=hint)
+        raise UsageError(f"`{request.context}` gives the image no name", hint=hint)
     try:
         folder = Path(request.context).resolve().name
     except OSError as exc:
         raise UsageError("the current folder was removed", hint="cd") from exc
-    # A letter that is not ASCII is no separator: without it the name would be a stranger's.
+    # Letters that are not ASCII stay, so that the name is rejected instead of changed beyond recognition.
     name = re.sub(r"[^a-z0-9._\-\u0080-\U0010ffff]+", "-", folder.lower()).strip("-._")
     try:
         parse_reference(name)
     except InvalidReferenceError as exc:
-        raise UsageError(f"the folder's name, `{folder}`, cannot be an image's", hint=hint) from exc
+        raise UsageError(f"the folder's name `{folder}` is not a valid image name", hint=hint) from exc
     return name
 
 
 def plan_build(
     builder: Builder, registry: Registry, request: BuildRequest, names: Sequence[str]
 ) -> tuple[Transfer, ...]:
-    """What the image will be called in the registry; each name once.
+    """Work out the names of the image in the registry, each once.
 
     Raises:
-        UsageError: the builder would find no Dockerfile, or cannot do what was asked for.
+        UsageError: the folder has no Dockerfile, or the builder lacks a requested feature.
     """
     if request.ssh and not builder.takes_ssh:
         raise UsageError(
@@ -139,7 +139,7 @@ def _check_recipe(builder: Builder, request: BuildRequest) -> None:
     similar = (path for pattern in ("*ockerfile*", "*ontainerfile*") for path in sorted(folder.glob(pattern)))
     found = next((path for path in similar if _is_file(path) and path.suffix != ".dockerignore"), None)
     raise UsageError(
-        f"there is no Dockerfile in `{request.context}`",
+        f"`{request.context}` has no Dockerfile",
         hint=replace(request, file=str(found) if found else "FILE").as_command(),
     )
 
@@ -148,16 +148,16 @@ def run_build(builder: Builder, request: BuildRequest, plan: Sequence[Transfer],
     """Build the image into the engine, under its names in the registry.
 
     Args:
-        builder: The engine's.
-        request: What.
-        plan: Its names.
-        output: The file descriptor that the builder writes to; None where that is shown only if it fails.
+        builder: The engine's builder.
+        request: The build.
+        plan: The names of the image.
+        output: The file descriptor that the builder writes to; None to show its output only if it fails.
 
     Returns:
-        The image's ID, as the builder says it.
+        The image's ID, as the builder reports it.
 
     Raises:
-        BuildFailedError: the builder ended with another code than 0, or made no image.
+        BuildFailedError: the builder failed, or made no image.
     """
     tags = [str(transfer.reference) for transfer in plan]
     if output is not None:
@@ -179,35 +179,35 @@ def _made(builder: Builder, outcome: Outcome, said: Sequence[str]) -> str:
 
 @contextlib.contextmanager
 def told_that_it_is_built(plan: Sequence[Transfer], *, command: str) -> Iterator[None]:
-    """Where the engine or the registry went away during a build, the error says that it need not be done again.
+    """Add to an error that the image is built and only the push is missing.
 
     Args:
         plan: The names of the image.
-        command: How the user calls localreg for the registry.
+        command: `localreg`, with the registry's name unless that is the default.
     """
     try:
         yield
     except LocalregError as exc:
         push = f"{command} push {' '.join(str(transfer.reference) for transfer in plan)}"
-        built = f"the image is built: when the registry is back, `{push}` is enough"
+        built = f"the image is built; when the registry is running again, push it with `{push}`"
         raise exc.with_(details=[*exc.details, built]) from exc
 
 
 def push_built(
     engine: Engine, registry: Registry, transfer: Transfer, image_id: str, *, on_progress: OnProgress
 ) -> Transferred:
-    """Push an image that was built, to where the registry is by now.
+    """Push a built image to the present address of the registry.
 
     Args:
-        engine: Where it was built.
-        registry: Where it goes.
+        engine: The engine that has it.
+        registry: The registry to push to.
         transfer: Its name.
-        image_id: What the builder says that it made.
-        on_progress: Told each step.
+        image_id: The ID that the builder reported.
+        on_progress: Gets each step.
 
     Raises:
-        EngineError: it was built, but not into this engine, or the name is another image's.
-        RegistryError: the push failed, or the registry has something else afterwards.
+        EngineError: this engine does not have it, or another image has the name.
+        RegistryError: the push failed, or the registry has another digest afterwards.
     """
     built = str(transfer.reference)
     _check_built(engine, transfer, image_id)
@@ -217,20 +217,20 @@ def push_built(
 
 
 def _check_built(engine: Engine, transfer: Transfer, image_id: str) -> None:
-    """The name is that of the image that the builder made."""
+    """Check that the name belongs to the image that the builder made."""
     reference = transfer.reference
     name = engine.info().name.capitalize()
     found = engine.find_image(str(reference))
     if found is None:
-        raise EngineError(f"the build ended well, but {name} has no image `{reference}`")
+        raise EngineError(f"the build succeeded, but {name} does not have image `{reference}`")
     if not looks_like_image_id(image_id):
         return
     made = engine.find_image(image_id)
-    # Builders name an image by its configuration, and by that an engine that names it by its manifest does not find it.
+    # Builders report the digest of the config. Engines that identify an image by its manifest do not find it by that.
     if found.is_manifest if made is None else made.id == found.id:
         return
     raise EngineError(
-        f"the build ended well, but `{reference}` is another image in {name}",
+        f"the build succeeded, but `{reference}` is another image in {name}",
         hint=CommandLine("push", made.id, "--as", f"{reference.repository}:{reference.tag}") if made else None,
         details=[f"built: {image_id}", f"there: {found.id}"],
     )

@@ -1,4 +1,4 @@
-"""`pull`: an image from the registry into the engine."""
+"""`pull`: pulls an image from the registry into the engine."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from localreg.registry.container import Registry
 
 
 def plan_pull(registry: Registry, reference: str) -> Transfer:
-    """What a name means in the registry: a short name, or one that names another registry, is looked up here.
+    """Work out a name in the registry; a short name, or one with another registry, is looked up in this one.
 
     Raises:
-        InvalidReferenceError: a name that the grammar does not accept.
+        InvalidReferenceError: the name is not a valid reference.
     """
     return Transfer(reference, registry.reference_of(parse_reference(reference)))
 
@@ -26,11 +26,11 @@ def pull_image(
     """Pull an image from the registry.
 
     Args:
-        engine: Where it goes.
-        registry: Where it comes from.
-        transfer: What to pull.
-        name: One more name for the image in the engine.
-        on_progress: Told each step.
+        engine: The engine to pull into.
+        registry: The registry to pull from.
+        transfer: The image.
+        name: Another name for the image in the engine.
+        on_progress: Gets each step.
 
     Raises:
         RepositoryNotFoundError: the registry does not have it.
@@ -47,5 +47,5 @@ def pull_image(
 
 def _complete(name: Reference) -> Reference:
     if name.digest is not None:
-        raise InvalidReferenceError(f"`{name}` names a digest; an image gets a tag")
+        raise InvalidReferenceError(f"`{name}` has a digest; a local name needs a tag")
     return name if name.tag else replace(name, tag="latest")

@@ -1,4 +1,4 @@
-"""`push`: tag an image, push it, and ask the registry what it has."""
+"""`push`: tags an image, pushes it and checks the registry's digest."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from localreg.registry.start import find_cause
 
 
 def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress: OnProgress) -> Transferred:
-    """Tag and push an image, then ask the registry what it has.
+    """Tag and push an image, then check the registry's digest.
 
     Raises:
-        RegistryError: the push failed, or the registry has something else afterwards.
+        RegistryError: the push failed, or the registry has another digest afterwards.
     """
     began = datetime.now(UTC)
     before = engine.find_image(str(transfer.reference))
@@ -33,7 +33,7 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
             if step.state is TransferState.RETRYING and DISK_FULL.search(
                 find_cause(engine, registry, since=began) or ""
             ):
-                raise RegistryError(f"the registry has no room for `{transfer.reference}`")
+                raise RegistryError(f"the registry has no space for `{transfer.reference}`")
     except LocalregError as exc:
         _take_back(engine, transfer, before)
         if isinstance(exc, RegistryUnreachableError | ImageNotFoundError) or not (
@@ -51,11 +51,11 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
 
 
 def _explained(error: LocalregError, transfer: Transfer, registry: Registry, cause: str) -> LocalregError:
-    """A failed push with what the registry's own log says of it."""
+    """The failure of a push, with the cause from the registry's log."""
     if DISK_FULL.search(cause):
         return RegistryError(
-            f"there is no room for `{transfer.reference}` where the registry keeps its images",
-            hint=f"make room in {registry.storage_phrase or 'the volume of the registry'}",
+            f"the disk with the registry's images has no space for `{transfer.reference}`",
+            hint=f"free space in {registry.storage_phrase or 'the volume of the registry'}",
             details=[cause],
         )
     return RegistryError(
@@ -64,8 +64,8 @@ def _explained(error: LocalregError, transfer: Transfer, registry: Registry, cau
 
 
 def _take_back(engine: Engine, transfer: Transfer, before: Image | None) -> None:
-    """Leave the engine's names as they were: what is not in the registry has no name of the registry's."""
-    # That it failed counts, and not that the engine may be lost for this too.
+    """Restore the engine's tags after a failed push."""
+    # The push's failure matters, not one of this.
     with contextlib.suppress(LocalregError):
         if before is None:
             engine.untag_image(str(transfer.reference))

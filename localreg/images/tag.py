@@ -1,4 +1,4 @@
-"""`tag`: the name that an image of the engine gets in the registry."""
+"""`tag`: tags an image of the engine for the registry."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def plan_tag(
     destination: str | None = None,
     naming: Callable[[str, str], CommandLine] = _push_as,
 ) -> Transfer:
-    """Find the image, and the name that it gets in the registry.
+    """Find the image, and work out its name in the registry.
 
     Args:
-        engine: Where the image is.
-        registry: Where it goes.
+        engine: The engine that has the image.
+        registry: The registry to tag it for.
         image: A reference, a short name or an ID.
-        destination: The name and tag to have there; by default those of the image.
-        naming: The command that gives an image a name, for the hint.
+        destination: Its name and tag in the registry; by default those of the image.
+        naming: The command that names an image, for the hint.
 
     Raises:
-        InvalidReferenceError: a name that the grammar does not accept.
+        InvalidReferenceError: a name is not a valid reference.
         ImageNotFoundError: the engine does not have the image.
-        UsageError: an ID or a digest, which says no name, without a destination.
+        UsageError: an ID or a digest needs a destination.
         ConflictError: the registry publishes no port.
     """
     if not looks_like_image_id(image):
@@ -48,15 +48,15 @@ def plan_tag(
     if found is None:
         raise _absent(engine, image)
     if destination is None and _is_id_of(image, found):
-        raise UsageError(f"`{image}` is an image ID and says no name", hint=naming(image, "NAME:TAG"))
+        raise UsageError(f"`{image}` is an image ID; choose a name for it", hint=naming(image, "NAME:TAG"))
     named = parse_reference(destination or image)
     if named.digest is not None and destination is not None:
-        raise InvalidReferenceError(f"`{destination}` names a digest; an image is pushed to a tag")
+        raise InvalidReferenceError(f"`{destination}` has a digest; an image is pushed to a tag")
     return Transfer(image, registry.reference_of(named))
 
 
 def _is_id_of(text: str, image: Image) -> bool:
-    """The text was resolved as an ID: no name of the image is it, and its ID begins with it."""
+    """The engine resolved the text as an ID: the image's ID starts with it, and none of its names is it."""
     hexadecimal = text.removeprefix("sha256:")
     if not image.id.removeprefix("sha256:").startswith(hexadecimal):
         return False
@@ -66,9 +66,9 @@ def _is_id_of(text: str, image: Image) -> bool:
 
 def _absent(engine: Engine, image: str) -> ImageNotFoundError:
     name = engine.info().name
-    return ImageNotFoundError(f"{name.capitalize()} has no image `{image}`", hint=f"{name} pull {image}")
+    return ImageNotFoundError(f"{name.capitalize()} does not have image `{image}`", hint=f"{name} pull {image}")
 
 
 def tag_image(engine: Engine, transfer: Transfer) -> None:
-    """Give the image its name in the registry; one that it has already stays as it is."""
+    """Tag the image; an existing tag of it stays."""
     engine.tag_image(transfer.source, str(transfer.reference))

@@ -1,4 +1,4 @@
-"""An image on its way: what it is called on both sides, and the steps, given up or made again where nothing moves."""
+"""What push and pull share: the names of an image, and its transfer, which ends or is tried again if it hangs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from localreg.errors import (
     RegistryError,
     RegistryUnreachableError,
 )
-from localreg.images.stuck_push import StandstillDetector
+from localreg.images.stuck_push import StuckPushDetector
 from localreg.images.watchdog import watched
 from localreg.oci.api import RegistryClient
 from localreg.oci.ping import is_ready
@@ -28,7 +28,7 @@ from localreg.oci.reference import Reference, looks_like_image_id, parse_referen
 from localreg.registry.container import Registry
 
 _PAUSES = (0.05, 0.1, 0.2)
-"""Seconds until a registry is asked again that answered 500, as it does while somebody else pushes to the same tag."""
+"""Seconds between attempts after a 500, which Distribution returns while another client pushes to the same tag."""
 
 
 OnProgress = Callable[[Progress], None]
@@ -36,12 +36,12 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """An image on its way into the registry or out of it."""
+    """An image to push or pull."""
 
     source: str
-    """As the user named it."""
+    """The name that the user typed."""
     reference: Reference
-    """Complete: with the registry and a tag or a digest."""
+    """Complete, with the registry and a tag or a digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Transferred:
     source: str
     reference: str
     digest: str | None
-    """Of the manifest, as the registry says; None where neither it nor the engine could be asked for it."""
+    """The digest of its manifest; None if neither the registry nor the engine could tell."""
 
     @property
     def pinned(self) -> str:
@@ -61,10 +61,10 @@ class Transferred:
 
 
 def check_names(*names: str | None) -> None:
-    """Refuse what is no name before anything is done about the others; an image's ID is none of a name's business.
+    """Reject invalid names before touching any image. Image IDs are allowed.
 
     Raises:
-        InvalidReferenceError: the grammar does not accept one of them.
+        InvalidReferenceError: a name is not a valid reference.
     """
     for name in names:
         if name is not None and not looks_like_image_id(name):
@@ -87,39 +87,39 @@ def find_digest(registry: Registry, reference: Reference) -> str | None:
         return ask().digest
 
 
-class _StandstillError(EngineError):
-    """The engine goes no further, and answers."""
+class _StuckPushError(EngineError):
+    """The push is stuck, although the engine responds."""
 
 
 def push_steps(engine: Engine, registry: Registry, reference: Reference) -> Iterator[Progress]:
-    """Push an image; where that comes to a standstill, once more, and then for as long as it takes.
+    """Push an image; a stuck push is tried once more, without a limit.
 
     Args:
-        engine: Where the image is.
-        registry: Where it goes.
-        reference: Its name, complete.
+        engine: The engine that has the image.
+        registry: The registry to push to.
+        reference: The complete name.
 
     Raises:
-        EngineLostError: the engine does not answer any more.
-        RegistryUnreachableError: the registry does not answer any more.
-        LocalregError: what the engine says.
+        EngineLostError: the engine stopped responding.
+        RegistryUnreachableError: the registry stopped responding.
+        LocalregError: the engine reported an error.
     """
     push = partial(engine.push_image, str(reference), plain_http=registry.speaks_plain_http)
-    stands_still = _standstills(engine, registry, reference) if engine.info().may_stand_still else None
+    is_stuck = _stuck_check(engine, registry, reference) if engine.info().pushes_may_stick else None
     under_way: set[str] = set()
     try:
-        for step in _watched(engine, registry, push(), stands_still=stands_still):
+        for step in _watched(engine, registry, push(), is_stuck=is_stuck):
             if step.layer is not None:
                 (under_way.add if step.state is TransferState.RUNNING else under_way.discard)(step.layer)
             yield step
-    except _StandstillError:
+    except _StuckPushError:
         for layer in sorted(under_way):
             yield Progress(layer, TransferState.RETRYING)
         yield from _watched(engine, registry, push())
 
 
-def _standstills(engine: Engine, registry: Registry, reference: Reference) -> Callable[[float], bool]:
-    """What tells that a push that begins now stands still."""
+def _stuck_check(engine: Engine, registry: Registry, reference: Reference) -> Callable[[float], bool]:
+    """A check for a push that begins now: is it stuck?"""
     began = datetime.now(UTC)
 
     def find_size() -> int | None:
@@ -133,21 +133,21 @@ def _standstills(engine: Engine, registry: Registry, reference: Reference) -> Ca
             return b"".join(chunk.data for chunk in engine.read_logs(registry.container.id, since=began))
         return None
 
-    return StandstillDetector(reference.repository, find_size=find_size, read_log=read_log).stands_still
+    return StuckPushDetector(reference.repository, find_size=find_size, read_log=read_log).is_stuck
 
 
 def pull_steps(engine: Engine, registry: Registry, reference: Reference) -> Iterator[Progress]:
     """Pull an image.
 
     Args:
-        engine: Where it goes.
-        registry: Where it is.
-        reference: Its name there, complete.
+        engine: The engine to pull into.
+        registry: The registry to pull from.
+        reference: The complete name.
 
     Raises:
-        EngineLostError: the engine does not answer any more.
-        RegistryUnreachableError: the registry does not answer any more.
-        LocalregError: what the engine says.
+        EngineLostError: the engine stopped responding.
+        RegistryUnreachableError: the registry stopped responding.
+        LocalregError: the engine reported an error.
     """
     return _watched(engine, registry, engine.pull_image(str(reference), plain_http=registry.speaks_plain_http))
 
@@ -157,24 +157,24 @@ def _watched(
     registry: Registry,
     steps: Iterator[Progress],
     *,
-    stands_still: Callable[[float], bool] | None = None,
+    is_stuck: Callable[[float], bool] | None = None,
 ) -> Iterator[Progress]:
-    """The steps of a transfer, given up when the registry or the engine hangs.
+    """The steps of a transfer, which ends with an error if the registry or the engine hangs.
 
     Args:
-        engine: Between it and the registry.
-        registry: The same.
-        steps: As the engine says them.
-        stands_still: Told for how many seconds it has said none: whether that is to be given up, too.
+        engine: The engine.
+        registry: The registry.
+        steps: The engine's steps.
+        is_stuck: Gets the seconds since the last step, and tells whether the push is stuck.
     """
 
     def find_silence(seconds: float) -> LocalregError | None:
         if not engine.is_answering():
-            return EngineLostError(f"{engine.info().name.capitalize()} does not answer any more, and nothing moves")
+            return EngineLostError(f"{engine.info().name.capitalize()} stopped responding during the transfer")
         if registry.url is None or is_ready(registry.url):
-            return _StandstillError("nothing moves") if stands_still is not None and stands_still(seconds) else None
+            return _StuckPushError("the push is stuck") if is_stuck is not None and is_stuck(seconds) else None
         return RegistryUnreachableError(
-            f"the registry at {registry.location} does not answer any more, and nothing moves", hint=CommandLine("logs")
+            f"the registry at {registry.location} stopped responding during the transfer", hint=CommandLine("logs")
         )
 
     return watched(steps, find_silence)

@@ -1,4 +1,4 @@
-"""A transfer that hangs: told from one that only takes long by asking both ends whether they still answer."""
+"""Telling a hanging transfer from a slow one: if nothing moves, both ends are checked."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from localreg.errors import LocalregError
 _T = TypeVar("_T")
 
 LOOK_SECONDS = 3.0
-"""After so much silence both ends are asked, and again each time."""
+"""How long nothing may move until both ends are checked, and between checks."""
 PATIENCE_SECONDS = 20.0
-"""How long an end may be silent, while nothing moves, until it counts as hanging."""
+"""How long an end may not respond, while nothing moves, until the transfer fails."""
 
 
 class _Worker(Generic[_T]):
-    """Iterates in a thread of its own, so that whoever waits for the next item can do something else meanwhile."""
+    """Iterates in a thread of its own, so that waiting for the next item can time out."""
 
     def __init__(self, items: Iterator[_T]) -> None:
         self._items = items
         self._found: queue.SimpleQueue[tuple[_T] | BaseException] = queue.SimpleQueue()
-        """Each item by itself in a tuple, and at the end why there is none any more."""
+        """Each item as a tuple of one, then the reason for the end."""
         self._is_over = threading.Event()
-        # One that hangs ends with the process.
+        # A hanging iterator ends with the process.
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -39,12 +39,12 @@ class _Worker(Generic[_T]):
             self._found.put(exc)
         else:
             self._found.put(StopIteration())
-        # Here and nowhere else: a generator cannot be closed by another thread while it runs.
+        # Only here: another thread cannot close a running generator.
         if isinstance(self._items, Generator):
             self._items.close()
 
     def give_up(self) -> None:
-        """Take no more: what the items come from is closed after the next one."""
+        """Stop iterating; the iterator is closed after its next item."""
         self._is_over.set()
 
     def next(self, *, seconds: float) -> _T:
@@ -52,7 +52,7 @@ class _Worker(Generic[_T]):
 
         Raises:
             queue.Empty: it did not come in time.
-            StopIteration: there is none any more.
+            StopIteration: there are no more.
         """
         found = self._found.get(timeout=seconds)
         if isinstance(found, BaseException):
@@ -61,15 +61,15 @@ class _Worker(Generic[_T]):
 
 
 def watched(items: Iterator[_T], find_silence: Callable[[float], LocalregError | None]) -> Iterator[_T]:
-    """Hand on what an iterator yields, and give up when it hangs.
+    """Yield the items of an iterator, and fail if it hangs.
 
     Args:
         items: The steps of a transfer, which may be far apart.
-        find_silence: Told for how many seconds nothing came: the error for an end that does not answer, None when all
-            is well.
+        find_silence: Gets the seconds since the last item. Returns the error for an end that does not respond, or None
+            if both ends respond.
 
     Raises:
-        LocalregError: the last of those that `find_silence` said all the time, all of one type.
+        LocalregError: the last error of `find_silence`, if it kept returning errors of one type for too long.
     """
     worker = _Worker(items)
     try:
@@ -92,7 +92,7 @@ def _watched(worker: _Worker[_T], find_silence: Callable[[float], LocalregError 
             if error is None:
                 silence = None
                 continue
-            # The silence of one end says nothing of the other's.
+            # The two ends are timed separately.
             if type(error) is not silence:
                 silence, silent_since = type(error), time.monotonic() - LOOK_SECONDS
             if time.monotonic() - silent_since >= PATIENCE_SECONDS:

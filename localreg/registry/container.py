@@ -1,6 +1,6 @@
-"""The registry's container: how localreg marks it, recognises it, and reads from the engine what it was asked for.
+"""The registry's container: its labels, and the options that they hold.
 
-What exists is what the engine says: the options of a registry are in the labels of its container, never in a file.
+The engine has the only state: a registry's options are in the labels of its container, never in a file.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ OPTIONS_LABEL = "localreg.options"
 
 
 def replaced_name(name: str) -> str:
-    """What the container of this registry is called while another takes its place."""
+    """The name of a registry's old container while a new one takes its place."""
     return f"{name}.replaced"
 
 
@@ -48,43 +48,43 @@ class Registry:
 
     @property
     def is_ours(self) -> bool:
-        """It has the label: localreg created it."""
+        """It has the label, so localreg created it."""
         return is_ours(self.container.labels)
 
     @property
     def options(self) -> RegistryOptions:
-        """The options as they took effect; of a registry that is not ours nothing is known."""
+        """The options that took effect; empty if localreg did not create the registry."""
         return RegistryOptions.from_json(self.container.labels.get(OPTIONS_LABEL))
 
     @property
     def asked(self) -> RegistryOptions:
-        """The options that somebody asked for."""
+        """The options that the user gave."""
         return RegistryOptions.from_json(self.container.labels.get(ASKED_LABEL))
 
     @property
     def published(self) -> PublishedPort | None:
-        """Where the registry's port is published; of several ports the one that registries use."""
+        """The address where the registry's port is published; of several ports, the one that registries use."""
         ports = sorted(self.container.ports, key=lambda port: port.container_port != CONTAINER_PORT)
         return ports[0] if ports else None
 
     @property
     def data(self) -> Mount | None:
-        """What its images are stored on."""
+        """The mount that its images are stored on."""
         return next((mount for mount in self.container.mounts if mount.target == DATA_FOLDER), None)
 
     @property
     def storage(self) -> str | None:
-        """The volume or the host's folder that its images are stored on; None where nobody named one."""
+        """The volume or the host's folder with its images; None for an anonymous volume."""
         return None if self.data is None else storage_of(self.data)
 
     @property
     def storage_phrase(self) -> str | None:
-        """The same as a sentence names it: `volume NAME`, or the path."""
+        """The same for a sentence: `volume NAME`, or the path."""
         return f"volume {self.storage}" if isinstance(self.data, VolumeMount) else self.storage
 
     @property
     def location(self) -> str | None:
-        """The registry's part of a reference, such as `localhost:5000`; None when no port is published."""
+        """The registry's part of a reference, such as `localhost:5000`; None without a published port."""
         return None if self.published is None else location_of(self.published)
 
     def get_location(self) -> str:
@@ -95,7 +95,7 @@ class Registry:
         """
         if self.location is None:
             raise ConflictError(
-                f"container `{self.container.name}` publishes no port, so it is no registry that can be reached",
+                f"container `{self.container.name}` publishes no port, so nothing can reach a registry in it",
                 hint=CommandLine("--name", "OTHER", "up"),
             )
         return self.location
@@ -112,7 +112,7 @@ class Registry:
         """The complete reference of an image in this registry.
 
         It begins with the registry's location. If the image names this registry by another loopback address, that
-        stays: engines take it as well.
+        stays, because engines accept it.
 
         Raises:
             ConflictError: no port is published.
@@ -148,7 +148,7 @@ class Registry:
             )
         if self.url is None:
             raise RegistryUnreachableError(
-                f"the registry listens on {self.published.bound} of the engine's machine, which is not this one",
+                f"the registry listens on {self.published.bound} of the engine's machine, not of this one",
                 hint=CommandLine("up", "--recreate", "--host", "ADDRESS"),
             )
         return self.url
@@ -160,7 +160,7 @@ def url_of(address: Address) -> str:
 
 
 def storage_of(mount: Mount) -> str | None:
-    """The volume or the host's folder, as `up --volume` is told; None for an anonymous volume."""
+    """The volume or the host's folder, as for `up --volume`; None for an anonymous volume."""
     match mount:
         case VolumeMount(volume=volume):
             return volume
@@ -171,14 +171,14 @@ def storage_of(mount: Mount) -> str | None:
 
 
 def location_of(published: PublishedPort) -> str:
-    """How references spell a published port: `localhost` wherever that name leads to it."""
+    """The registry's part of a reference for a published port: `localhost` if that name leads to it."""
     if published.bound.host in LOCALHOST or published.bound.is_wildcard:
         return f"localhost:{published.bound.port}"
     return str(published.bound)
 
 
 def host_of(registry: Registry, reference: Reference) -> str:
-    """The registry's part of a reference to this registry: the one that it names, else the registry's location.
+    """The registry's part of a reference to this registry: its own if it has one, else the registry's location.
 
     Raises:
         UsageError: it names another registry.
@@ -190,7 +190,7 @@ def host_of(registry: Registry, reference: Reference) -> str:
     if registry.is_named_by(reference.registry):
         return reference.registry
     raise UsageError(
-        f"`{reference}` names registry `{reference.registry}`, but `{registry.container.name}` is `{location}`",
+        f"`{reference}` is in registry `{reference.registry}`, but `{registry.container.name}` is at `{location}`",
         hint=CommandLine("ls", reference.repository),
     )
 
@@ -201,7 +201,7 @@ def is_ours(labels: Mapping[str, str]) -> bool:
 
 
 def labels_of(name: str, *, asked: RegistryOptions, options: RegistryOptions) -> dict[str, str]:
-    """The labels of a registry's container: never a secret."""
+    """The labels of a registry's container; they hold no secret."""
     return {**volume_labels(name), ASKED_LABEL: asked.to_json(), OPTIONS_LABEL: options.to_json()}
 
 
@@ -211,7 +211,7 @@ def volume_labels(name: str) -> dict[str, str]:
 
 
 def find_registry(engine: ContainerRuntime, name: str) -> Registry | None:
-    """The container of that name, whatever it is."""
+    """The container of that name, registry or not."""
     container = engine.find_container(name)
     return None if container is None else Registry(container)
 
@@ -224,12 +224,12 @@ def get_registry(engine: ContainerRuntime, name: str) -> Registry:
     """
     registry = find_registry(engine, name)
     if registry is None:
-        raise ContainerNotFoundError(f"there is no registry `{name}`", hint=CommandLine("up"))
+        raise ContainerNotFoundError(f"registry `{name}` does not exist", hint=CommandLine("up"))
     return registry
 
 
 def start_command(registry: Registry, *, engine: str) -> str:
-    """What makes a registry that does not run go on: localreg does not start what is not its own."""
+    """The command that starts a stopped registry; localreg starts only its own."""
     container = registry.container
     if container.state is ContainerState.PAUSED:
         return f"{engine} unpause {container.name}"
@@ -237,17 +237,17 @@ def start_command(registry: Registry, *, engine: str) -> str:
 
 
 def get_running_registry(engine: ContainerRuntime, name: str) -> Registry:
-    """The registry of that name, which runs and publishes a port.
+    """The running registry of that name, with a published port.
 
     Raises:
         ContainerNotFoundError: there is no container of that name.
-        RegistryUnreachableError: it does not run.
-        ConflictError: the container of that name is no registry.
+        RegistryUnreachableError: it is not running.
+        ConflictError: the container of that name publishes no port.
     """
     registry = get_registry(engine, name)
     if not registry.container.is_running:
         raise RegistryUnreachableError(
-            f"registry `{name}` does not run: it is {registry.container.state}",
+            f"registry `{name}` is not running: its container is {registry.container.state}",
             hint=start_command(registry, engine=engine.info().name),
         )
     registry.get_location()

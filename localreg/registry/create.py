@@ -64,7 +64,7 @@ def create_registry(
             try:
                 return _run(engine, request, spec, notify, note=choice.note)
             except PortTakenError as exc:
-                # Another process was faster, or holds the port where this machine cannot see it.
+                # Another process was faster, or uses the port where this machine cannot see it.
                 claims = claims.with_taken(choice.address.port)
                 if request.asked.port is not None:
                     holder = claims.holder_of(choice.address)

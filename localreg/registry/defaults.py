@@ -1,4 +1,4 @@
-"""What a registry is if you do not say otherwise. Imports nothing, because the help shows it."""
+"""The default of each option. This imports nothing, because the help shows the defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Distribution writes to its log. Parses text only: the process that keeps a tunnel loads it."""
+"""Reading Distribution's log. This parses text only, because the process that keeps a tunnel loads it."""
 
 from __future__ import annotations
 

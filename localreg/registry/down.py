@@ -1,4 +1,4 @@
-"""Stopping a registry: its container goes, its images stay unless they are to go too."""
+"""`down`: stops a registry and removes its container; its images stay unless they are removed as well."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from localreg.registry.replace import recover
 
 @dataclass(frozen=True, slots=True)
 class DownResult:
-    """What was removed, and where images still are."""
+    """The removed things, and the places that still have images."""
 
     container: str | None = None
     """The container that was removed."""
     volumes: tuple[str, ...] = ()
     """The volumes that were removed with their images."""
     kept: tuple[str, ...] = ()
-    """Volumes of localreg's that still hold images."""
+    """Volumes that localreg created and that still hold images."""
     kept_elsewhere: tuple[str, ...] = ()
-    """Places that still hold images and that localreg did not make, so it never removes them."""
+    """Places that still hold images. localreg did not create them, so it never removes them."""
 
 
 def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> DownResult:
     """Stop and remove a registry's container.
 
     Args:
-        engine: Where it is.
-        name: The container's name; none there is no error.
-        volumes: Remove the volumes that localreg created for it too, whether or not the container is still there.
-        force: Also when localreg did not create the container.
+        engine: The registry's engine.
+        name: The container's name; it need not exist.
+        volumes: Also remove the volumes that localreg created for it, even if the container is gone.
+        force: Remove the container even if localreg did not create it.
 
     Raises:
         NotOursError: localreg did not create it.
@@ -48,7 +48,7 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
                 hint=CommandLine("down", "--force"),
             )
         _stop(engine, registry)
-        # The throw-away kind of ours goes whole; the data of a registry started by hand stays unless told otherwise.
+        # An ephemeral registry is removed completely. The data of a registry started by hand stays without --volumes.
         engine.remove_container(registry.container.id, anonymous_volumes=volumes or registry.is_ours)
     ours = tuple(volume.name for volume in engine.list_volumes() if _is_of(volume, name))
     if volumes:
@@ -64,10 +64,10 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
 
 
 def _stop(engine: Engine, registry: Registry) -> None:
-    """End it gracefully where there is anything to be written; one that keeps nothing goes by itself when it stops."""
+    """Stop it gracefully, unless it is ephemeral: that one has nothing to write, and removes itself."""
     if registry.options.ephemeral or registry.container.state is ContainerState.PAUSED:
         return
-    # Somebody else may be removing it at the same time.
+    # Another process may remove it at the same time.
     with contextlib.suppress(ContainerNotFoundError):
         engine.stop_container(registry.container.id)
 
@@ -77,7 +77,7 @@ def _is_of(volume: Volume, name: str) -> bool:
 
 
 def _place_of_others(registry: Registry | None, ours: tuple[str, ...], *, volumes: bool) -> str | None:
-    """Where images are left that localreg's own volumes do not hold."""
+    """The place of images that are not in localreg's own volumes."""
     match registry.data if registry else None:
         case VolumeMount(volume=volume) if volume not in ours:
             return f"volume {volume}"

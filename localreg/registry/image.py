@@ -1,4 +1,4 @@
-"""Where the registry's own image comes from: an archive, the engine, a pull, or a program of this machine."""
+"""The registry's own image: from an archive, from the engine, pulled, or built around a Distribution program."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from localreg.system.address import Address
 
 
 class ImageSource(StrEnum):
-    """Where the image came from."""
+    """The origin of the image."""
 
     PRESENT = "present"
     PULLED = "pulled"
@@ -32,10 +32,10 @@ class ImageSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RegistryImage:
-    """An image that the engine has, to create the registry from."""
+    """An image in the engine to create the registry from."""
 
     reference: str
-    """A name, or an ID where the image has no name."""
+    """A name, or an ID if the image has no name."""
     source: ImageSource
 
 
@@ -51,17 +51,17 @@ def ensure_registry_image(
     """Make sure that the engine has the registry's image.
 
     Args:
-        engine: Where it is needed.
+        engine: The engine that needs it.
         image: A reference.
-        archive: Load this instead; nothing is pulled then.
+        archive: An archive to load instead of pulling.
         pull: When to pull.
-        on_progress: Told each step of a pull.
-        notify: Told in a sentence where the image came from when it is not the one that was meant.
+        on_progress: Gets each step of a pull.
+        notify: Gets a sentence on the image's origin if another image is used.
 
     Raises:
-        ImageNotFoundError: it is not there and may not be pulled, or is not upstream.
-        RegistryError: it cannot be pulled, and there is no program to make one around.
-        InvalidArchiveError: the archive is none.
+        ImageNotFoundError: the engine lacks it and pulling is not allowed, or the upstream registry lacks it.
+        RegistryError: it cannot be pulled, and there is no Distribution program on PATH.
+        InvalidArchiveError: the file is not an image archive.
     """
     if archive is not None:
         return RegistryImage(_load(engine, archive), ImageSource.ARCHIVE)
@@ -71,7 +71,7 @@ def ensure_registry_image(
             return RegistryImage(present, ImageSource.PRESENT)
     if pull is PullPolicy.NEVER:
         raise ImageNotFoundError(
-            f"the engine has no image `{image}`, and --pull never forbids to pull it",
+            f"the engine does not have image `{image}`, and --pull is `never`",
             hint=CommandLine("up", "--pull", "missing"),
         )
     try:
@@ -101,24 +101,24 @@ def _name_of(image: Image) -> str:
 
 
 def _find_present(engine: Engine, image: str) -> str | None:
-    """The name under which the engine has it.
+    """The engine's name for the image; None if it does not have it.
 
-    A short name is asked for by its whole names only: Podman would take any image whose name ends with it.
+    A short name is completed first, because Podman finds every image whose name ends with it.
     """
     if looks_like_image_id(image):
         return image if engine.find_image(image) else None
     reference = parse_reference(image)
     names = [qualified(reference)]
     if reference.registry is None:
-        # What Podman makes of a short name in an archive.
+        # Podman adds `localhost` to a short name in an archive.
         names.append(replace(reference, registry="localhost", tag=names[0].tag))
     return next((str(name) for name in names if engine.find_image(str(name))), None)
 
 
 def _find_made(engine: Engine, notify: Callable[[str], None]) -> str | None:
-    """An image that was made around a program earlier: the program that is there now, or any where there is none.
+    """An image that localreg built earlier, around the present Distribution program, or any if there is none now.
 
-    It is preferred to a pull, which without a network may take long to fail, each time.
+    It comes before a pull, which without a network may take long to fail each time.
     """
     from localreg.registry import program as registry_program  # noqa: PLC0415 -- only where the usual image is absent
 
@@ -136,7 +136,7 @@ def _find_made(engine: Engine, notify: Callable[[str], None]) -> str | None:
     if not named:
         return None
     newest = max(named, key=_version_of)
-    notify(f"{DEFAULT_IMAGE} is not here; using {newest}, which localreg made earlier")
+    notify(f"the engine does not have {DEFAULT_IMAGE}; using {newest}, which localreg built earlier")
     return newest
 
 
@@ -145,7 +145,7 @@ def _version_of(name: str) -> tuple[int, ...]:
 
 
 def _pull(engine: Engine, image: str, on_progress: Callable[[Progress], None]) -> RegistryImage:
-    # With the registry that Docker means by a short name; Podman would have to ask.
+    # The completed name: Podman would have to ask which registry a short name means.
     reference = qualified(parse_reference(image))
     for step in engine.pull_image(str(reference), plain_http=Address(reference.host, 0).is_loopback):
         on_progress(step)
@@ -153,7 +153,7 @@ def _pull(engine: Engine, image: str, on_progress: Callable[[Progress], None]) -
 
 
 def _make(engine: Engine, failure: LocalregError, notify: Callable[[str], None]) -> RegistryImage | None:
-    """An image around the Distribution program of this machine; None where there is none."""
+    """Build an image around the Distribution program on PATH; None if there is none."""
     from localreg.registry.program import find_registry_program, image_around  # noqa: PLC0415 -- only after a failure
 
     program = find_registry_program()
@@ -161,14 +161,14 @@ def _make(engine: Engine, failure: LocalregError, notify: Callable[[str], None])
         return None
     with image_around(program) as archive:
         engine.load_archive(archive)
-    notify(f"{failure.message}; made {program.image} from {program.path} ({program.version}) instead")
+    notify(f"{failure.message}; built {program.image} from {program.path} ({program.version}) instead")
     return RegistryImage(program.image, ImageSource.PROGRAM)
 
 
 def _explained(failure: LocalregError, image: str) -> LocalregError:
-    """The pull's own failure, with what can be done about it."""
+    """The failure of a pull, with a hint."""
     explained = failure.with_(message=f"cannot pull `{image}`: {failure.message}")
     if failure.hint is not None:
         return explained
-    how = f"`docker save {image} -o FILE` makes such an archive on a machine that has the image"
+    how = f"on a machine that has the image, `docker save {image} -o FILE` writes such an archive"
     return explained.with_(hint=CommandLine("up", "--image-archive", "FILE"), details=[*failure.details, how])

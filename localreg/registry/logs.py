@@ -1,4 +1,4 @@
-"""A registry's log: once, or followed across restarts until its container is removed."""
+"""`logs`: a registry's log, once or followed across restarts until its container is removed."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def iter_log(
     """Iterate over a registry's log, byte for byte.
 
     Args:
-        engine: Where its container is.
-        name: The container's name, ours or not.
-        follow: Go on when the container is stopped and started again, until it is removed.
-        tail: Only this many last lines to begin with.
-        since: Only what was written at or after it.
-        timestamps: Each line begins with the time that the engine noted.
-        notify: Told when the container stops, and when it is gone.
+        engine: The registry's engine.
+        name: The container's name; localreg need not have created it.
+        follow: Continue across restarts until the container is removed.
+        tail: Start with only this many last lines.
+        since: Only lines written at or after this time.
+        timestamps: Start each line with the engine's time.
+        notify: Gets a sentence when the container stops, and when it is gone.
 
     Raises:
         ContainerNotFoundError: there is no container of that name.
@@ -53,13 +53,13 @@ def iter_log(
         except ContainerNotFoundError:
             break
     if follow:
-        notify(f"container `{name}` was removed: the log ends here")
+        notify(f"container `{name}` was removed; end of the log")
 
 
 def _await_restart(
     engine: ContainerRuntime, name: str, before: Container, notify: Callable[[str], None]
 ) -> Container | None:
-    """The container when it runs again after the one seen `before`; None when it is gone."""
+    """Wait until the container runs again after the run seen `before`; None if it is gone."""
     told = False
     while True:
         now = engine.find_container(name)
@@ -69,7 +69,7 @@ def _await_restart(
             return now
         if not now.is_running and not told:
             told = True
-            notify(f"container `{name}` stopped; waiting until it starts again")
+            notify(f"container `{name}` stopped; waiting for it to start again")
         time.sleep(_POLL_SECONDS)
 
 
@@ -79,11 +79,11 @@ _DURATION = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 
 
 def parse_since(text: str, *, now: datetime | None = None) -> datetime:
-    """Read a moment as `docker logs --since` does.
+    """Read a time as `docker logs --since` does.
 
     Args:
-        text: RFC 3339 (local time where it names no zone), a Unix time in seconds, or a duration such as `1h30m`.
-        now: What a duration is counted back from.
+        text: RFC 3339 (local time without a zone), a Unix time in seconds, or a duration such as `1h30m`.
+        now: The time from which a duration counts back.
 
     Raises:
         UsageError: it is none of these.
@@ -91,7 +91,9 @@ def parse_since(text: str, *, now: datetime | None = None) -> datetime:
     for read in (_read_moment, _read_unix_time, partial(_read_duration, now=now or datetime.now(UTC))):
         with contextlib.suppress(ValueError, OverflowError, OSError):
             return read(text)
-    raise UsageError(f"`{text}` is no moment", hint="--since takes 2026-01-31T12:00:00, 10m, 1h30m or a Unix time")
+    raise UsageError(
+        f"`{text}` is not a valid time", hint="use a time such as 2026-01-31T12:00:00, 10m, 1h30m or a Unix time"
+    )
 
 
 def _read_moment(text: str) -> datetime:

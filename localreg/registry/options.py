@@ -18,7 +18,7 @@ from localreg.registry.defaults import DEFAULT_HOST
 _VERSION = 4
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", re.ASCII)
-"""What Docker takes as a container's name; Podman takes that too."""
+"""A container name that Docker and Podman accept."""
 
 
 class PullPolicy(StrEnum):
@@ -31,7 +31,7 @@ class PullPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RegistryOptions:
-    """What describes a registry; None where it was left to localreg."""
+    """The options of a registry; None for a default."""
 
     port: int | None = None
     host: str | None = None
@@ -41,24 +41,24 @@ class RegistryOptions:
     ephemeral: bool | None = None
 
     def over(self, other: RegistryOptions) -> RegistryOptions:
-        """These, and where one is None the other's."""
+        """These options, with the other's in place of None."""
         mine, theirs = asdict(self), asdict(other)
         return RegistryOptions(**{key: theirs[key] if value is None else value for key, value in mine.items()})
 
     def differing(self, actual: RegistryOptions) -> tuple[str, ...]:
-        """The names of the options that were asked for here and are something else in `actual`."""
+        """The names of the options that are given here and differ in `actual`."""
         asked, found = asdict(self), asdict(actual)
         if self.image and actual.image and _is_same_image(self.image, actual.image):
             found["image"] = self.image
         return tuple(name for name, value in asked.items() if value is not None and value != found[name])
 
     def to_json(self) -> str:
-        """Without what is None, keys sorted: the value of a label."""
+        """The value of a label: without None, keys sorted."""
         return json.dumps({key: value for key, value in asdict(self).items() if value is not None}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str | None) -> RegistryOptions:
-        """What `to_json` wrote; unknown keys of a later release are passed over, garbage counts as nothing."""
+        """Read what `to_json` wrote; ignores unknown keys, which a later release may write, and invalid text."""
         try:
             values = json.loads(text or "{}")
         except ValueError:
@@ -70,7 +70,7 @@ class RegistryOptions:
 
 
 def _is_same_image(one: str, other: str) -> bool:
-    """Both name the same image; an ID is nobody's name."""
+    """Both names mean the same image; an ID equals only itself."""
     try:
         return qualified(parse_reference(one)) == qualified(parse_reference(other))
     except InvalidReferenceError:
@@ -78,14 +78,14 @@ def _is_same_image(one: str, other: str) -> bool:
 
 
 def check_name(name: str) -> None:
-    """Refuse what an engine would not take as a container's name.
+    """Check the name of a registry, which is its container's name.
 
     Raises:
-        UsageError: it is none.
+        UsageError: engines do not accept it.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"`{name}` is no container's name: at least two letters, digits, `_`, `.` or `-`, no mark first",
+            f"`{name}` is not a valid name: use at least two of letters, digits, `_`, `.`, `-`; a letter or digit first",
             hint=CommandLine("--name", "team", "up"),
         )
 
@@ -93,13 +93,13 @@ def check_name(name: str) -> None:
 def read_options(
     *, port: int | None, host: str | None, image: str | None, volume: str | None, ephemeral: bool
 ) -> RegistryOptions:
-    """Check what was typed.
+    """Check and read the options of `up`.
 
     Raises:
-        UsageError: a value is none, or two exclude each other.
+        UsageError: a value is invalid, or two options exclude each other.
     """
     if ephemeral and volume is not None:
-        raise UsageError("--ephemeral keeps nothing, so it does not go with --volume")
+        raise UsageError("--ephemeral and --volume exclude each other")
     if image is not None:
         check_image(image)
     return RegistryOptions(
@@ -112,10 +112,10 @@ def read_options(
 
 
 def check_image(text: str) -> None:
-    """Refuse what is neither a reference nor an image's whole ID.
+    """Check that the text is a reference or a whole image ID.
 
     Raises:
-        InvalidReferenceError: the grammar does not accept it.
+        InvalidReferenceError: it is neither.
     """
     if not looks_like_image_id(text):
         parse_reference(text)
@@ -125,43 +125,43 @@ def read_host(text: str) -> str:
     """The address to publish on.
 
     Raises:
-        UsageError: it is no IPv4 address.
+        UsageError: it is not an IPv4 address.
     """
     if text == "localhost":
         return DEFAULT_HOST
     try:
         address = ipaddress.ip_address(text.strip("[]"))
     except ValueError as exc:
-        raise UsageError(f"`{text}` is no IP address", hint=CommandLine("up", "--host", "127.0.0.1")) from exc
+        raise UsageError(f"`{text}` is not an IP address", hint=CommandLine("up", "--host", "127.0.0.1")) from exc
     if address.version != _VERSION:
-        # A reference could not name it: older engines know no such domain.
+        # Older engines do not accept an IPv6 address in a reference.
         raise UsageError(
-            f"`{text}` is an IPv6 address, which image references cannot name",
+            f"`{text}` is an IPv6 address, which image references cannot contain",
             hint=CommandLine("up", "--host", "127.0.0.1"),
         )
     return str(address)
 
 
 def read_volume(text: str) -> str:
-    """A volume's name as it is, a folder as an absolute path; like `docker run -v`, a `/` tells them apart.
+    """Read a volume's name, or a folder as an absolute path; a `/` makes it a folder, as for `docker run -v`.
 
     Raises:
-        UsageError: it is neither, or there is no such folder.
+        UsageError: it is neither, or the folder does not exist.
     """
     if "/" not in text and text not in (".", "..", "~"):
         if not _VOLUME_NAME.fullmatch(text):
             raise UsageError(
-                f"`{text}` is neither a volume's name nor a path", hint=CommandLine("up", "--volume", "localreg-images")
+                f"`{text}` is not a valid volume name or path", hint=CommandLine("up", "--volume", "localreg-images")
             )
         return text
     try:
         folder = Path(text).expanduser().absolute()
     except RuntimeError as exc:
-        raise UsageError(f"`{text}` is in nobody's home: there is no such user") from exc
+        raise UsageError(f"`{text}`: the user after `~` does not exist") from exc
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"`{folder}` is no folder")
     if not folder.is_dir():
-        raise UsageError(f"there is no folder `{folder}`", hint=f"mkdir -p {shlex.quote(str(folder))}")
+        raise UsageError(f"folder `{folder}` does not exist", hint=f"mkdir -p {shlex.quote(str(folder))}")
     if ":" in str(folder.resolve()):
-        raise UsageError(f"`{folder.resolve()}` has a `:` in it, which engines take for the end of a path")
+        raise UsageError(f"`{folder.resolve()}` contains a `:`, which engines read as the end of the path")
     return str(folder.resolve())

@@ -1,4 +1,4 @@
-"""The port that a new registry is published on: the one asked for, else 5000 or the next that is free."""
+"""The port of a new registry: the requested one, else 5000 or the next free one."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from localreg.system.waiting import wait_until
 
 _UP = CommandLine("up")
 _FORWARDER_SECONDS = 1.0
-"""How long the helper that forwarded a port may take to go after its container."""
+"""How long an engine's port forwarder may live after its container stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An address that a container has, or that a registry of ours will have again."""
+    """An address that a container has, or that a stopped registry of localreg's will have again."""
 
     address: Address
     who: str
-    """The claimant, in words."""
+    """The owner, as an error names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PortClaims:
-    """Who has a port as far as the engines know: running containers, and our own registries even when stopped."""
+    """The ports that engines use: those of running containers, and of localreg's registries even if stopped."""
 
     claims: tuple[Claim, ...] = ()
     taken: frozenset[int] = frozenset()
-    """Ports that an engine refused although nothing here was seen to hold them."""
+    """Ports that an engine could not publish, although no owner is visible here."""
     remote: bool = False
-    """The ports are those of another machine: what listens here says nothing about them."""
+    """The ports are on another machine; listeners on this one do not matter."""
 
     @classmethod
     def of(cls, answers: Iterable[Answer], *, name: str, remote: bool = False) -> PortClaims:
-        """Collect the claims on the ports of one machine, of every container but those of the registry `name`."""
+        """Collect the claims on the ports of one machine, without those of the registry `name`."""
         claims = [
             claim
             for answer in answers
@@ -52,11 +52,11 @@ class PortClaims:
         return cls(tuple(claims), remote=remote)
 
     def with_taken(self, port: int) -> PortClaims:
-        """These, and one that an engine refused."""
+        """These claims, and a port that an engine could not publish."""
         return replace(self, taken=self.taken | {port})
 
     def find_holder(self, address: Address) -> str | None:
-        """Who keeps a new registry from being published there, in words; None when it is free."""
+        """The owner of an address, as an error names it; None if it is free."""
         if claim := next((claim for claim in self.claims if claim.address.overlaps(address)), None):
             return claim.who
         holder = None if self.remote else ports.find_holder(address)
@@ -65,7 +65,7 @@ class PortClaims:
         return None if holder is None else str(holder)
 
     def await_forwarder(self, address: Address) -> None:
-        """Wait a moment for what may have forwarded the port to a container that was stopped just now."""
+        """Wait a moment for the port forwarder of a container that has just stopped."""
 
         def may_go() -> bool:
             holder = ports.find_holder(address)
@@ -75,18 +75,18 @@ class PortClaims:
             wait_until(lambda: not may_go(), seconds=_FORWARDER_SECONDS)
 
     def find_namesake(self, address: Address) -> ports.Holder | None:
-        """Who listens on the other loopback, where `localhost` may lead a client."""
+        """The process on the other loopback address, where `localhost` may lead a client."""
         return None if self.remote else ports.find_namesake(address)
 
     def holder_of(self, address: Address) -> str:
-        """Who holds a port that is known to be taken."""
+        """The owner of a port that is in use."""
         return self.find_holder(address) or "another program"
 
     def next_free(self, address: Address) -> Address:
-        """The first address above this one where nothing is in the way, on IPv4 and IPv6 alike.
+        """The next address whose port is free on both IPv4 and IPv6.
 
         Raises:
-            PortTakenError: there is none.
+            PortTakenError: no port is free.
         """
         for port in range(address.port + 1, LAST_PORT + 1):
             candidate = replace(address, port=port)
@@ -112,21 +112,21 @@ class PortChoice:
 
     address: Address
     note: str | None = None
-    """What the user should know about it."""
+    """A note for the user."""
 
 
 def choose_port(asked: RegistryOptions, claims: PortClaims, *, command: CommandLine = _UP) -> PortChoice:
-    """Choose where a new registry is published.
+    """Choose the address of a new registry.
 
-    A server on the other loopback counts: `localhost` may lead a client to it instead of to the registry.
+    A server on the other loopback address also counts, because `localhost` may lead a client to it.
 
     Args:
-        asked: What was asked for.
-        claims: Who has which port.
-        command: What was typed, for the hint.
+        asked: The options that the user gave.
+        claims: The ports in use.
+        command: The typed command, for the hint.
 
     Raises:
-        PortTakenError: the port was asked for and something holds it.
+        PortTakenError: the requested port is in use.
     """
     address = Address(asked.host or DEFAULT_HOST, asked.port or DEFAULT_PORT)
     claims.await_forwarder(address)
@@ -144,7 +144,7 @@ def choose_port(asked: RegistryOptions, claims: PortClaims, *, command: CommandL
 
 
 def port_taken(address: Address, holder: str, claims: PortClaims, *, command: CommandLine) -> PortTakenError:
-    """The error for a port that was asked for, with one that is free."""
+    """The error for a requested port that is in use; the hint has a free one."""
     return PortTakenError(
         f"port {address.port} on {address.host} is taken by {holder}",
         hint=CommandLine(*command.words, "--port", str(claims.next_free(address).port)),
@@ -153,6 +153,6 @@ def port_taken(address: Address, holder: str, claims: PortClaims, *, command: Co
 
 def _warning(address: Address, namesake: ports.Holder) -> str:
     return (
-        f"{namesake} listens on {namesake.address}: `localhost:{address.port}` may lead there, "
-        f"{address} leads to the registry"
+        f"{namesake} listens on {namesake.address}: `localhost:{address.port}` may lead there; "
+        f"use {address} for the registry"
     )

@@ -1,6 +1,6 @@
-"""An image made around a Distribution program of this machine, where the registry's own image cannot be pulled.
+"""An image built around a Distribution program on this machine, in case the registry's own image cannot be pulled.
 
-The layout is the official image's: `/bin/registry`, `/entrypoint.sh`, the configuration in
+It has the layout of the official image: `/bin/registry`, `/entrypoint.sh`, the configuration in
 `/etc/docker/registry/config.yml`, the data in `/var/lib/registry`, port 5000.
 """
 
@@ -75,22 +75,22 @@ class RegistryProgram:
 
     @property
     def image(self) -> str:
-        """What the image around it is called; a tag cannot hold a `+`."""
+        """The name of the image around it; a tag cannot contain a `+`."""
         tag = re.sub(r"[^\w.-]", "-", self.version.partition("+")[0], flags=re.ASCII).lstrip(".-")
         return f"{REPOSITORY}:{tag[:128] or 'unknown'}"
 
     def digest(self) -> str:
-        """Tells this build of the program from any other."""
+        """Identifies this build of the program."""
         with self.path.open("rb") as program:
             return f"sha256:{hashlib.file_digest(program, 'sha256').hexdigest()}"
 
 
 def find_registry_program() -> RegistryProgram | None:
-    """The Distribution program on PATH; a program of that name which is something else is passed over."""
+    """The Distribution program on PATH; another program with its name is skipped."""
     for name in _PROGRAMS:
         found = shutil.which(name)
         path = Path(found).resolve() if found else None
-        # Its file is looked at before it is run: a script that only has the name is not started.
+        # Its file is inspected first, so that a script with that name is never run.
         if path and _find_libraries(path) is not None and (version := _find_version(path)):
             return RegistryProgram(path, version)
     return None
@@ -102,14 +102,14 @@ def _find_version(program: Path) -> str | None:
 
 
 def _find_libraries(program: Path) -> tuple[Path, ...] | None:
-    """The loader and the shared libraries of a program; None for no Linux program, or where one is missing."""
+    """The loader and the shared libraries of a program; None if it is not a Linux program, or one is missing."""
     try:
         loader = _find_loader(program)
     except (OSError, ValueError, struct.error):
         return None
     if not loader:
         return ()
-    # Which file a name stands for is the loader's own decision, which it lists when it is asked to.
+    # Only the loader knows which file it uses for a name, and it can list them.
     listed = output_of(loader, "--list", str(program), seconds=_SECONDS)
     if listed is None or "not found" in listed:
         return None
@@ -118,17 +118,17 @@ def _find_libraries(program: Path) -> tuple[Path, ...] | None:
 
 
 def _find_loader(program: Path) -> str:
-    """The dynamic loader that an ELF file asks for; empty where it is static.
+    """The dynamic loader of an ELF file; empty if it is static.
 
     See elf(5): the program headers, and the one of the type PT_INTERP.
 
     Raises:
-        ValueError: it is no ELF file for this machine's kind of processor.
+        ValueError: it is not an ELF file for this machine's kind of processor.
     """
     with program.open("rb") as file:
         start = file.read(64)
         if start[:5] != b"\x7fELF\x02" or start[5] != _LITTLE_ENDIAN or sys.byteorder != "little":
-            raise ValueError("no 64-bit ELF file in this machine's byte order")
+            raise ValueError("not a 64-bit ELF file in this machine's byte order")
         offset, size, count = *struct.unpack_from("<Q", start, 32), *struct.unpack_from("<HH", start, 54)
         file.seek(offset)
         headers = file.read(size * count)
@@ -141,7 +141,7 @@ def _find_loader(program: Path) -> str:
 
 @contextlib.contextmanager
 def image_around(program: RegistryProgram) -> Iterator[Path]:
-    """A docker-archive with a minimal image around the program, for as long as the context lasts."""
+    """Write a docker-archive with a minimal image around the program; it lasts as long as the context."""
     files = [
         ImageFile("bin/registry", program.path.resolve(), mode=0o755),
         ImageFile(_CONFIG, _CONFIGURATION),

@@ -1,6 +1,6 @@
-"""Another container for a registry, with its data: the old one waits aside until the new one answers.
+"""Replacing a registry's container and keeping its data: the old one is renamed until the new one is ready.
 
-A start that fails gives the old one its name back. A kill in between leaves it aside, where `recover` finds it.
+If the start fails, the old container gets its name back. If localreg is killed in between, `recover` does that later.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from localreg.registry.request import Notify, OnProgress, UpRequest
 def replace_registry(
     engine: Engine, registry: Registry, request: UpRequest, *, notify: Notify, on_progress: OnProgress
 ) -> Registry:
-    """Replace a registry's container; the data, the secret and every option that was not asked for anew stay.
+    """Replace a registry's container; the data, the secret and all options that are not given now stay.
 
     Raises:
-        PortTakenError: the new port is somebody else's; the old container goes on.
-        RegistryNotReadyError: the new container did not answer in time; the old one runs again.
+        PortTakenError: the new port is in use; the old container keeps running.
+        RegistryNotReadyError: the new container was not ready in time; the old one runs again.
     """
     options = request.asked.over(registry.options)
     if request.asked.volume is not None:
         options = replace(options, ephemeral=None)
     if request.asked.ephemeral:
         options = replace(options, volume=None)
-    # The image is made sure of first: what can fail for long fails while the old container still serves.
+    # The image comes first: a slow failure must happen while the old container still serves.
     image = ensure_image(engine, replace(request, asked=options), notify=notify, on_progress=on_progress)
     if request.asked.port not in (None, registry.options.port):
         choose_port(request.asked, request.claims, command=request.command)
@@ -44,11 +44,11 @@ def replace_registry(
 
 @contextlib.contextmanager
 def _aside(engine: Engine, registry: Registry, notify: Notify) -> Iterator[None]:
-    """Keep the old container out of the way, under another name, until the new one is there."""
+    """Keep the old container under another name until the new one is ready."""
     old = registry.container
     if old.removes_itself:
         engine.remove_container(old.id)
-        notify("the registry was one that keeps nothing: its images are gone")
+        notify("the registry was ephemeral: its images are deleted")
         yield
         return
     engine.rename_container(old.id, replaced_name(old.name))
@@ -56,7 +56,7 @@ def _aside(engine: Engine, registry: Registry, notify: Notify) -> Iterator[None]
         engine.stop_container(old.id)
         yield
     except BaseException:
-        # What goes wrong here must not hide what went wrong before.
+        # A second failure must not hide the first.
         with contextlib.suppress(LocalregError):
             engine.rename_container(old.id, old.name)
             if old.is_running:
@@ -66,7 +66,7 @@ def _aside(engine: Engine, registry: Registry, notify: Notify) -> Iterator[None]
 
 
 def recover(engine: ContainerRuntime, name: str) -> None:
-    """Clear up after a replacement that was killed: the old container is put back, or goes where there is a new one."""
+    """Finish a replacement that was killed: restore the old container, or remove it if there is a new one."""
     left = find_registry(engine, replaced_name(name))
     if left is None or not left.is_ours:
         return

@@ -1,4 +1,4 @@
-"""What `up` is asked for, and whom it tells what happens."""
+"""The request of `up`, and the functions that it reports to."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from localreg.registry.options import PullPolicy, RegistryOptions
 from localreg.registry.port import PortClaims
 
 Notify = Callable[[str], None]
-"""Takes a sentence that the user should know on the way."""
+"""Gets a note for the user."""
 OnProgress = Callable[[Progress], None]
-"""Takes each step of pulling the registry's image."""
+"""Gets each step of pulling the registry's image."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpRequest:
-    """What `up` was asked for."""
+    """The request of `up`."""
 
     name: str
     asked: RegistryOptions = field(default_factory=RegistryOptions)
@@ -32,11 +32,11 @@ class UpRequest:
 
     @property
     def command(self) -> CommandLine:
-        """What was typed, but for the options."""
+        """The typed command, without most options."""
         return CommandLine("up", "--recreate") if self.recreate else CommandLine("up")
 
     @property
     def image_options(self) -> tuple[str, ...]:
-        """Those options that say where the image of a new container comes from."""
+        """The given options that only matter for the image of a new container."""
         given = {"image-archive": self.archive is not None, "pull": self.pull is PullPolicy.ALWAYS}
         return tuple(option for option, is_given in given.items() if is_given)

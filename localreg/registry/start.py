@@ -1,4 +1,4 @@
-"""From a started container to a registry that answers, or to an error that shows what its log says."""
+"""Waiting until a started registry is ready; an error shows the end of its log."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from localreg.system.waiting import wait_until
 
 _LOG_LINES = 10
 _CAUSE_LINES = 50
-"""Among so many last lines the cause of what just failed is looked for."""
+"""The number of last lines in which the cause of a failure is searched."""
 _END_SECONDS = 5.0
 
 
 def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: float) -> None:
-    """Wait until the registry of a started container answers.
+    """Wait until the registry in a started container is ready.
 
     Args:
-        engine: Where the container runs.
+        engine: The registry's engine.
         registry: As the engine describes it after the start.
-        seconds: How long at most.
+        seconds: The longest wait.
 
     Raises:
-        RegistryNotReadyError: it stopped, or did not answer in time; with the last lines of its log.
+        RegistryNotReadyError: it stopped, or was not ready in time; with the last lines of its log.
     """
     container = registry.container
     now: Container | None = container
@@ -53,7 +53,7 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
 
 
 def _runs_since_then(container: Container, now: Container | None) -> bool:
-    """It did not stop meanwhile; one that an engine has started again did."""
+    """It has been running since then; a restart by the engine counts as a stop."""
     return now is not None and now.state is ContainerState.RUNNING and now.started_at == container.started_at
 
 
@@ -62,32 +62,32 @@ def _not_ready(
 ) -> RegistryNotReadyError:
     if _runs_since_then(container, now):
         return RegistryNotReadyError(
-            f"registry `{container.name}` runs but did not answer within {seconds:g} seconds",
+            f"registry `{container.name}` is running but was not ready within {seconds:g} seconds",
             hint=CommandLine("up", "--wait", str(max(60, round(seconds * 2)))),
             details=lines,
         )
     code = "" if now is None or now.exit_code is None else f" with exit code {now.exit_code}"
     return RegistryNotReadyError(
-        f"registry `{container.name}` stopped{code} instead of answering",
+        f"registry `{container.name}` stopped{code} before it was ready",
         details=lines,
     )
 
 
 def read_last_lines(engine: ContainerRuntime, container_id: str) -> list[str]:
-    """The last lines of a container's log; none where it cannot be read any more."""
+    """The last lines of a container's log; empty if it cannot be read."""
     return last_lines(read_log(engine, container_id, tail=_LOG_LINES))
 
 
 def read_log(
     engine: ContainerRuntime, container_id: str, *, tail: int | None = None, since: datetime | None = None
 ) -> bytes:
-    """A part of a container's log; empty where it cannot be read.
+    """A part of a container's log; empty if it cannot be read.
 
     Args:
-        engine: Where the container is.
+        engine: The container's engine.
         container_id: Name or ID.
-        tail: Only so many last lines.
-        since: Aware; only what was written at or after it.
+        tail: Only this many last lines.
+        since: Aware; only lines written at or after this time.
     """
     try:
         return b"".join(chunk.data for chunk in engine.read_logs(container_id, tail=tail, since=since))
@@ -96,11 +96,11 @@ def read_log(
 
 
 def last_words(engine: ContainerRuntime, spec: ContainerSpec) -> tuple[str, ...]:
-    """What a container said that ended at once and took its log with it: one like it is started, and says it again.
+    """The log of a container that removed itself at once: an equal one that stays is started to read its log.
 
     Args:
-        engine: Where it ran.
-        spec: The same, but that it stays when it ends.
+        engine: The container's engine.
+        spec: The container's, but without its own removal.
     """
     wait_until(lambda: engine.find_container(spec.name) is None, seconds=_END_SECONDS)
     try:
@@ -112,7 +112,7 @@ def last_words(engine: ContainerRuntime, spec: ContainerSpec) -> tuple[str, ...]
         finally:
             engine.remove_container(container.id)
     except LocalregError:
-        # The error that this was to explain counts, not this one.
+        # The original error matters, not this one.
         return ()
 
 
@@ -125,9 +125,9 @@ def find_cause(engine: ContainerRuntime, registry: Registry, *, since: datetime)
     """The cause of the last `500` that a registry answered, from its log.
 
     Args:
-        engine: Where the registry runs.
-        registry: Whose log is read.
-        since: Aware; what is older has another cause.
+        engine: The registry's engine.
+        registry: The registry that failed.
+        since: Aware; older lines have another cause.
     """
     return find_last_cause(read_log(engine, registry.container.id, tail=_CAUSE_LINES, since=since))
 

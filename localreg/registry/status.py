@@ -1,4 +1,4 @@
-"""What is known of a registry, whatever state it is in."""
+"""`status`: the state of a registry, running or not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from localreg.registry.container import Registry, find_registry
 
 
 class Health(StrEnum):
-    """Whether a registry can be used."""
+    """The health of a registry."""
 
     HEALTHY = "healthy"
     NOT_ANSWERING = "not answering"
@@ -35,11 +35,11 @@ class Status:
     storage: str | None = None
     """A volume's name or a folder; None for an anonymous volume."""
     repositories: int | None = None
-    """How many the registry lists; None when it could not be asked."""
+    """The number of repositories; None if the registry could not be read."""
 
 
 def get_status(engine: Engine, name: str) -> Status:
-    """Find out what is known; an answer in every case, as long as an engine answers."""
+    """Collect the state of a registry, which may not exist."""
     registry = find_registry(engine, name)
     if registry is None:
         return Status(name, engine.info(), Health.ABSENT)
@@ -56,7 +56,7 @@ def get_status(engine: Engine, name: str) -> Status:
 
 
 def registry_version(engine: Engine, registry: Registry) -> str | None:
-    """The version of the registry's program: what its image says of itself, else the image's tag."""
+    """The version of the registry's program: from the label of its image, else from the image's tag."""
     image: Image | None = engine.find_image(registry.container.image)
     labelled = (image.labels if image else {}).get("org.opencontainers.image.version")
     if labelled:
@@ -86,7 +86,7 @@ def _count_repositories(registry: Registry) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class SeenRegistry:
-    """A registry container on some engine, as `status --all` lists it."""
+    """A registry on an engine, for `status --all`."""
 
     engine: EngineInfo
     registry: Registry
@@ -94,7 +94,7 @@ class SeenRegistry:
 
 
 def list_registries(engine: Engine) -> list[SeenRegistry]:
-    """Every container that is a registry, ours and others': by label, by image, or because it answers as one."""
+    """Every registry on an engine, recognised by its label, its image or its response."""
     return [
         SeenRegistry(engine.info(), registry, health)
         for registry in map(Registry, engine.list_containers())

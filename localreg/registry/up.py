@@ -1,4 +1,4 @@
-"""Starting a registry: idempotent, on a port that is free, done when it answers."""
+"""`up`: starts a registry on a free port and waits until it is ready; running it again changes nothing."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from localreg.system.waiting import wait_until
 
 _RIVAL_SECONDS = 5.0
 _FOREIGN_SECONDS = 5.0
-"""How long a container that somebody else started may take to show that it is a registry."""
+"""How long a container that localreg did not start may take to respond as a registry."""
 
 
 class UpAction(StrEnum):
-    """What `up` did."""
+    """The outcome of `up`."""
 
     CREATED = "created"
     RECREATED = "recreated"
@@ -45,29 +45,29 @@ class UpAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UpResult:
-    """A registry that answers."""
+    """A registry that is ready."""
 
     registry: Registry
     action: UpAction
     seconds: float
     ignored: tuple[str, ...] = ()
-    """Options that were asked for and do not apply to a registry that is there already."""
+    """The given options that do not apply to an existing registry."""
 
 
 def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> UpResult:
-    """Start the registry if it does not run, and wait until it answers.
+    """Start the registry if it is not running, and wait until it is ready.
 
     Args:
-        engine: Where it runs, or will.
-        request: What was asked for.
-        notify: Told in a sentence what the user should know on the way.
-        on_progress: Told each step of pulling the registry's image.
+        engine: The registry's engine.
+        request: The options.
+        notify: Gets notes for the user.
+        on_progress: Gets each step of pulling the registry's image.
 
     Raises:
-        OptionsDifferError: it exists with other options than those asked for.
-        NameTakenError: a container of that name is something else, or a registry of somebody else's that is stopped.
-        PortTakenError: the port that was asked for, or that the registry has, is somebody else's.
-        RegistryNotReadyError: it did not answer in time; what was made for it is removed again.
+        OptionsDifferError: it exists with other options.
+        NameTakenError: a container of that name is not a registry, or is a stopped one that localreg did not create.
+        PortTakenError: another program uses the requested port, or the registry's.
+        RegistryNotReadyError: it was not ready in time; everything created for it is removed again.
     """
     began = time.monotonic()
     recover(engine, request.name)
@@ -76,7 +76,7 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
         try:
             created = _create(engine, request, notify=notify, on_progress=on_progress)
         except NameTakenError:
-            # Another `up` was faster: what it makes is what was wanted.
+            # Another `up` was faster; its registry will do.
             registry = _find_rival(engine, request.name)
             if registry is None:
                 raise
@@ -96,7 +96,7 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
 
 
 def _find_rival(engine: Engine, name: str) -> Registry | None:
-    """The container that took the name; Docker reserves a name a moment before it shows the container."""
+    """The container that took the name; Docker reserves the name a moment before it lists the container."""
     found: list[Registry] = []
 
     def is_there() -> bool:
@@ -108,28 +108,26 @@ def _find_rival(engine: Engine, name: str) -> Registry | None:
 
 
 def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
-    """Use a registry that the user started by hand as it is."""
+    """Use a registry that the user started by hand, unchanged."""
     container = registry.container
     other = CommandLine("--name", "OTHER", "up")
     if not container.is_running:
         raise NameTakenError(
-            f"container `{container.name}` is there, {container.state}, and localreg did not create it",
+            f"container `{container.name}` exists and is {container.state}; localreg did not create it",
             hint=start_command(registry, engine=engine.info().name),
         )
     if registry.published is None:
-        raise NameTakenError(f"container `{container.name}` is no registry: it publishes no port", hint=other)
+        raise NameTakenError(f"container `{container.name}` is not a registry: it publishes no port", hint=other)
     if request.recreate:
         raise NotOursError(
-            f"localreg did not create container `{container.name}` and does not recreate it",
+            f"localreg did not create container `{container.name}`, so it does not recreate it",
             hint=CommandLine("down", "--force"),
         )
     try:
         if registry.url is not None:
             await_registry(engine, registry, seconds=min(request.wait_seconds, _FOREIGN_SECONDS))
     except RegistryNotReadyError as exc:
-        raise NameTakenError(
-            f"container `{container.name}` is there, and what it publishes is no registry", hint=other
-        ) from exc
+        raise NameTakenError(f"container `{container.name}` exists and is not a registry", hint=other) from exc
     actual = RegistryOptions(registry.published.bound.port, registry.published.bound.host, container.image)
     ignored = (*request.asked.differing(actual), *request.image_options)
     return UpResult(registry, UpAction.ADOPTED, 0.0, ignored)
@@ -144,14 +142,14 @@ def _refuse_other_options(registry: Registry, request: UpRequest) -> None:
         f"registry `{request.name}` exists with other options",
         hint=CommandLine("up", "--recreate", *_typed(request.asked)),
         details=[
-            f"--{name}  asked for {_shown(getattr(request.asked, name))}, is {_shown(getattr(options, name))}"
+            f"--{name}  requested {_shown(getattr(request.asked, name))}, is {_shown(getattr(options, name))}"
             for name in differing
         ],
     )
 
 
 def _typed(options: RegistryOptions) -> list[str]:
-    """Options as they are typed."""
+    """The options as words of a command line."""
     asked = {name: getattr(options, name) for name in options.differing(RegistryOptions())}
     return [word for name, value in asked.items() for word in (f"--{name}", *([] if value is True else [str(value)]))]
 
@@ -171,7 +169,7 @@ def _refuse_paused(engine: Engine, registry: Registry) -> None:
 
 
 def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
-    """Start an existing container and wait; one that was stopped is stopped again when it does not answer."""
+    """Start an existing container and wait; if it was stopped and is not ready in time, it is stopped again."""
     _refuse_paused(engine, registry)
     container = registry.container
     if container.is_running:
@@ -198,12 +196,12 @@ def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
 
 
 def _refreshed(engine: Engine, registry: Registry) -> Registry:
-    """As the engine describes it now: an address exists only while a container runs."""
+    """The registry as it is now; it has an address only while its container runs."""
     return find_registry(engine, registry.container.id) or registry
 
 
 def _create(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> Registry:
-    # Before anything is pulled: a port that is taken is known at once.
+    # Before a pull, so that a port in use is reported at once.
     choose_port(request.asked, request.claims)
     image = ensure_image(engine, request, notify=notify, on_progress=on_progress)
     return create_registry(engine, request, image, asked=request.asked, notify=notify)

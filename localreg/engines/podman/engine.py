@@ -69,7 +69,7 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
                 remote=endpoint.is_remote,
                 private=endpoint.private,
                 loads_oci_archives=True,
-                may_stand_still=True,
+                pushes_may_stick=True,
             )
             undo.pop_all()
         return cls(connection, endpoint, info)

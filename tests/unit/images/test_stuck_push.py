@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from localreg.images.stuck_push import StandstillDetector
+from localreg.images.stuck_push import StuckPushDetector
 
 BEGIN = ("HEAD /v2/team/app/blobs/sha256:aa 404",)
 
@@ -20,21 +20,21 @@ def log(*requests: str) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def stands_still(*logs: bytes | None, size: int | None = 0, seconds: float = 10.0) -> list[bool]:
+def is_stuck(*logs: bytes | None, size: int | None = 0, seconds: float = 10.0) -> list[bool]:
     """What is found when each of these is the log in turn."""
     written = iter(logs)
-    detector = StandstillDetector("team/app", find_size=lambda: size, read_log=lambda: next(written))
-    return [detector.stands_still(seconds) for _ in logs]
+    detector = StuckPushDetector("team/app", find_size=lambda: size, read_log=lambda: next(written))
+    return [detector.is_stuck(seconds) for _ in logs]
 
 
 def test_a_push_that_leaves_no_more_traces_stands_still() -> None:
     asked = log(*BEGIN)
-    assert stands_still(asked, asked, asked) == [False, True, True]
+    assert is_stuck(asked, asked, asked) == [False, True, True]
 
 
 def test_a_push_that_goes_on_does_not() -> None:
     later = log(*BEGIN, "HEAD /v2/team/app/blobs/sha256:bb 404")
-    assert stands_still(log(*BEGIN), later, later) == [False, False, True]
+    assert is_stuck(log(*BEGIN), later, later) == [False, False, True]
 
 
 UPLOAD = "/v2/team/app/blobs/uploads/"
@@ -54,7 +54,7 @@ MOUNT = f"{UPLOAD}?from=other&mount=sha256:aa"
 )
 def test_a_blob_on_its_way_may_take_long(requests: list[str]) -> None:
     written = log(*BEGIN, *requests)
-    assert stands_still(written, written) == [False, False]
+    assert is_stuck(written, written) == [False, False]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_blob_on_its_way_may_take_long(requests: list[str]) -> None:
 )
 def test_a_push_whose_blobs_have_arrived_may_stand_still(requests: list[str]) -> None:
     written = log(*BEGIN, *requests)
-    assert stands_still(written, written) == [False, True]
+    assert is_stuck(written, written) == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -81,36 +81,36 @@ def test_a_push_whose_blobs_have_arrived_may_stand_still(requests: list[str]) ->
     ],
 )
 def test_a_log_without_the_push_says_nothing(written: bytes) -> None:
-    assert stands_still(written, written, written) == [False] * 3
+    assert is_stuck(written, written, written) == [False] * 3
 
 
 def test_what_is_asked_about_others_is_no_trace_of_it() -> None:
     asked = log(*BEGIN)
     polled = log(*BEGIN, "GET /v2/team/app/manifests/1 200", "GET /v2/ 200", "HEAD /v2/app/blobs/sha256:bb 404")
-    assert stands_still(asked, polled) == [False, True]
+    assert is_stuck(asked, polled) == [False, True]
 
 
 def test_nothing_is_concluded_from_a_log_that_lost_its_beginning() -> None:
     whole, rest = log("HEAD /v2/team/app/blobs/sha256:aa 404", f"POST {UPLOAD} 202"), log(*BEGIN)
-    assert stands_still(whole, rest, rest, rest) == [False] * 4
-    assert stands_still(rest, b"", rest, rest) == [False] * 4
+    assert is_stuck(whole, rest, rest, rest) == [False] * 4
+    assert is_stuck(rest, b"", rest, rest) == [False] * 4
 
 
 def test_a_log_that_cannot_be_read_now_is_read_again() -> None:
     asked = log(*BEGIN)
-    assert stands_still(asked, None, asked, None, asked) == [False, False, True, False, True]
+    assert is_stuck(asked, None, asked, None, asked) == [False, False, True, False, True]
 
 
 def test_an_image_whose_size_nobody_knows_may_take_as_long_as_it_wants() -> None:
     asked = log(*BEGIN)
-    assert stands_still(asked, asked, size=None, seconds=1e9) == [False, False]
+    assert is_stuck(asked, asked, size=None, seconds=1e9) == [False, False]
 
 
 def test_the_log_is_not_read_before_it_may_tell_something() -> None:
-    detector = StandstillDetector("app", find_size=lambda: 1_000_000_000, read_log=lambda: pytest.fail("read"))
-    assert not detector.stands_still(99.0)
+    detector = StuckPushDetector("app", find_size=lambda: 1_000_000_000, read_log=lambda: pytest.fail("read"))
+    assert not detector.is_stuck(99.0)
 
 
 def test_a_large_layer_may_take_long_before_it_is_sent() -> None:
     asked = log(*BEGIN)
-    assert stands_still(asked, asked, size=1_000_000_000, seconds=101.0) == [False, True]
+    assert is_stuck(asked, asked, size=1_000_000_000, seconds=101.0) == [False, True]

@@ -29,8 +29,8 @@ LAYER = "0123456789ab"
 class StandingEngine(FakeEngine):
     """An engine that goes no further with its first pushes than to ask the registry for a blob."""
 
-    def __init__(self, *, times: int, log: bytes, may_stand_still: bool = True) -> None:
-        super().__init__(EngineInfo("podman", "0.0.0", "fake:", may_stand_still=may_stand_still))
+    def __init__(self, *, times: int, log: bytes, pushes_may_stick: bool = True) -> None:
+        super().__init__(EngineInfo("podman", "0.0.0", "fake:", pushes_may_stick=pushes_may_stick))
         self._left = times
         self._log = log
         self._looks = threading.Semaphore(0)
@@ -126,14 +126,14 @@ def test_the_second_is_waited_for(registry: FakeRegistry) -> None:
 
 
 @pytest.mark.parametrize(
-    ("log", "may_stand_still"),
+    ("log", "pushes_may_stick"),
     [(ASKED + BEGUN, True), (b"", True), (ASKED, False)],
     ids=["on its way", "no log", "an engine that does not do that"],
 )
 def test_one_of_which_that_is_not_certain_is_waited_for(
-    registry: FakeRegistry, log: bytes, *, may_stand_still: bool
+    registry: FakeRegistry, log: bytes, *, pushes_may_stick: bool
 ) -> None:
-    with contextlib.closing(StandingEngine(times=1, log=log, may_stand_still=may_stand_still)) as engine:
+    with contextlib.closing(StandingEngine(times=1, log=log, pushes_may_stick=pushes_may_stick)) as engine:
         steps = steps_of(engine, registry)
         assert next(steps) == Progress(LAYER)
         waiter = threading.Thread(target=lambda: ended.extend(steps))

@@ -149,7 +149,7 @@ def _repository(request: Request, folder: str) -> str:
     try:
         reference = parse_reference(request.repository)
     except InvalidReferenceError as exc:
-        # Which part, and of what, is said; what to type is the whole command.
+        # The message names the wrong part; the hint is the whole command.
         meant = replace(request, repository=_suggestion(request.repository) or "app")
         raise exc.with_(hint=meant.as_command()) from exc
     if reference.tag or reference.digest:

@@ -1,1 +1,1 @@
-"""Tunnels: this machine's registry on another machine's port, kept open by a process of its own."""
+"""Tunnels: this machine's registry on a port of another machine, each kept open by a separate process."""

@@ -11,11 +11,11 @@ from localreg.tunnels.keep import control
 from localreg.tunnels.spec import TunnelStatus
 
 _CLOSE_SECONDS = 10.0
-"""How long a process may take to end `ssh` and itself."""
+"""How long a process gets to end `ssh` and itself."""
 
 
 def close_tunnels(found: Sequence[tuple[TunnelFiles, TunnelStatus]]) -> None:
-    """Close tunnels, and wait until they are.
+    """Close tunnels, and wait until they are closed.
 
     Raises:
         TunnelError: a process cannot be ended.
@@ -26,9 +26,9 @@ def close_tunnels(found: Sequence[tuple[TunnelFiles, TunnelStatus]]) -> None:
     for files, status in found:
         if status.state != "unknown" and wait_for_end(files, seconds=_CLOSE_SECONDS):
             continue
-        # It does not hear: what is marked as the tunnel's is ended without it.
+        # The process does not respond, so end everything that has the tunnel's mark.
         files.end_processes()
         if not wait_for_end(files, seconds=_CLOSE_SECONDS):
             raise TunnelError(
-                f"the process of the tunnel to {status.spec.host} cannot be ended", hint=CommandLine("tunnel", "ls")
+                f"cannot end the process of the tunnel to {status.spec.host}", hint=CommandLine("tunnel", "ls")
             )

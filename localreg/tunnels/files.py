@@ -1,8 +1,8 @@
-"""The files of a tunnel in the runtime folder, and the lock that says whether a process keeps it.
+"""The files of a tunnel in the runtime folder, and the lock that tells whether a process keeps it open.
 
-Nothing here is trusted over what the process itself says: no process is known by its number. The lock on the spec is
-held by the process that keeps the tunnel, and the system releases it however that ends; what was started for the tunnel
-is recognised by a variable of its environment.
+No process is identified by its number, which the system reuses. The process that keeps the tunnel open holds a lock on
+the spec, which the system releases when that process ends for any reason. Processes that were started for the tunnel
+have a variable in their environment.
 """
 
 from __future__ import annotations
@@ -24,50 +24,50 @@ if TYPE_CHECKING:
     import psutil
 
 MARK = "LOCALREG_TUNNEL"
-"""The variable that every process of a tunnel has: the path of its spec."""
+"""The variable in the environment of every process of a tunnel: the path of its spec."""
 _LONGEST_NAME = "tunnel-01234567.ssh.0123456789abcdef"
-"""What `ssh` calls its control socket for a moment."""
+"""The temporary name that `ssh` gives its control socket."""
 _END_SECONDS = 3.0
 _POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class TunnelFiles:
-    """Where the files of one tunnel are."""
+    """The paths of a tunnel's files."""
 
     spec: Path
-    """What was asked for; locked by the process that keeps the tunnel."""
+    """The file with the spec, locked by the process that keeps the tunnel open."""
 
     @property
     def control(self) -> Path:
-        """The socket on which the process answers."""
+        """The control socket of that process."""
         return self.spec.with_suffix(".sock")
 
     @property
     def master(self) -> Path:
-        """The socket on which `ssh` takes orders."""
+        """The control socket of `ssh`."""
         return self.spec.with_suffix(".ssh")
 
     @property
     def back(self) -> Path:
-        """The socket that leads through `ssh` to the far side's port, and so back to us."""
+        """The socket that leads through `ssh` to the other machine's port, and so back to the registry."""
         return self.spec.with_suffix(".back")
 
     @property
     def outside(self) -> Path:
-        """The socket that leads to the far side's port as others reach it."""
+        """The socket that leads to the other machine's port at the address that others use."""
         return self.spec.with_suffix(".out")
 
     @property
     def log(self) -> Path:
-        """What a process in the background writes."""
+        """The log of a process in the background."""
         return self.spec.with_suffix(".log")
 
     def claim(self) -> int | None:
         """Take the lock.
 
         Returns:
-            A descriptor that holds the lock as long as any process has it; None where another process holds it.
+            A descriptor that holds the lock as long as any process has it; None if another process holds the lock.
         """
         while True:
             descriptor = os.open(self.spec, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -76,41 +76,41 @@ class TunnelFiles:
             except BlockingIOError:
                 os.close(descriptor)
                 return None
-            # Whoever held it may have removed the file meanwhile.
+            # The previous holder may have removed the file in the meantime.
             if self.is_locked_by(descriptor):
                 return descriptor
             os.close(descriptor)
 
     def is_locked_by(self, descriptor: int) -> bool:
-        """Whether a descriptor that holds the lock is still that of the file."""
+        """Whether a descriptor that holds the lock still belongs to the file."""
         try:
             return os.path.samestat(os.fstat(descriptor), self.spec.stat())
         except FileNotFoundError:
             return False
 
     def read(self) -> TunnelSpec | None:
-        """What was asked for; None where nothing, or not all of it, was written."""
+        """Read the spec; None if it is missing or incomplete."""
         try:
             return TunnelSpec.from_json(self.spec.read_text())
         except (FileNotFoundError, ValueError):
             return None
 
     def remove_links(self) -> None:
-        """Remove what an `ssh` that has ended listened on; the lock has to be held."""
+        """Remove the sockets of an `ssh` that has ended. Needs the lock."""
         for path in (self.master, self.back, self.outside):
             path.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove the tunnel, but for its log; the lock has to be held."""
+        """Remove the tunnel's files except its log. Needs the lock."""
         self.remove_links()
         self.control.unlink(missing_ok=True)
         self.spec.unlink(missing_ok=True)
 
     def end_left(self) -> bool:
-        """End and remove what a process that was killed has left, but for the spec; the lock has to be held.
+        """End the processes and remove the sockets that a killed process left behind. Needs the lock.
 
         Returns:
-            Whether there was something.
+            Whether a killed process left anything behind.
         """
         was_left = self.spec.stat().st_size > 0
         if was_left:
@@ -119,8 +119,8 @@ class TunnelFiles:
         return was_left
 
     def end_processes(self) -> None:
-        """End every process of this tunnel but this one, gently at first."""
-        import psutil  # noqa: PLC0415 -- only where something was left
+        """End every other process of this tunnel: with SIGTERM, then SIGKILL."""
+        import psutil  # noqa: PLC0415 -- rarely needed
 
         left = self._processes()
         for process in left:
@@ -144,14 +144,14 @@ class TunnelFiles:
 
 
 def files_of(spec: TunnelSpec) -> TunnelFiles:
-    """Where the files of a tunnel are: the same for every process of this user."""
+    """The files of a tunnel, the same for every process of this user."""
     what = spec.probe_url or f"{spec.host}\0{spec.remote_port}"
     key = hashlib.sha256(what.encode()).hexdigest()[:8]
     return TunnelFiles(runtime_folder(_LONGEST_NAME) / f"tunnel-{key}.json")
 
 
 def iter_tunnel_files() -> Iterator[TunnelFiles]:
-    """Every tunnel that a process keeps; what one that was killed has left is removed, its processes ended."""
+    """Iterate over the open tunnels; removes those of killed processes and ends their other processes."""
     for spec in sorted(filter(Path.is_file, runtime_folder(_LONGEST_NAME).glob("tunnel-*.json"))):
         files = TunnelFiles(spec)
         descriptor = files.claim()
@@ -162,7 +162,7 @@ def iter_tunnel_files() -> Iterator[TunnelFiles]:
 
 
 def wait_for_end(files: TunnelFiles, *, seconds: float) -> bool:
-    """Wait until no process keeps the tunnel; what it left is then removed."""
+    """Wait until no process keeps the tunnel open, then remove its files."""
     deadline = time.monotonic() + seconds
     while (descriptor := files.claim()) is None:
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""The tunnels that are kept, as their own processes tell."""
+"""The open tunnels and their states, as their processes report them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_AT_ONCE = 8
 
 
 def list_tunnels() -> list[tuple[TunnelFiles, TunnelStatus]]:
-    """Every tunnel that a process keeps, with what that says."""
+    """List the open tunnels with their states."""
     found = list(iter_tunnel_files())
     if not found:
         return []
@@ -26,7 +26,7 @@ def list_tunnels() -> list[tuple[TunnelFiles, TunnelStatus]]:
 
 
 def get_status(files: TunnelFiles) -> TunnelStatus | None:
-    """What the process that keeps a tunnel says; None where the tunnel has just gone."""
+    """Ask a tunnel's process for its state; None if the tunnel has just been closed."""
     spec = files.read()
     if spec is None:
         return _unreadable(files)
@@ -34,17 +34,17 @@ def get_status(files: TunnelFiles) -> TunnelStatus | None:
     try:
         return TunnelStatus.from_json(spec, answer or "")
     except ValueError:
-        return TunnelStatus(spec, None, "unknown", reason="its process does not say")
+        return TunnelStatus(spec, None, "unknown", reason="its process does not answer")
 
 
 def fits(status: TunnelStatus, host: str) -> bool:
-    """Whether a tunnel is what a user calls `host`: with or without the name to log in with, or as a URL."""
+    """Whether `host` means this tunnel, with or without the user name, or as a URL."""
     given = status.spec.host
     return host in (given, given.rpartition("@")[2], urlsplit(given).hostname if "://" in given else None)
 
 
 def _unreadable(files: TunnelFiles) -> TunnelStatus | None:
-    """A tunnel that a process keeps, with a spec that says nothing to us; None where it has just gone, or begins."""
+    """A tunnel whose spec cannot be read; None if it has just been closed, or is just being opened."""
     try:
         begins = files.spec.stat().st_size == 0
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a tunnel is to be, made from what the user typed."""
+"""Makes a tunnel's spec from the options of `tunnel open`."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _ALSO_OURS = frozenset({"controlpath", "localforward", "remoteforward", "dynamic
 
 
 def check_request(host: str | None, command: str | None, probe_url: str | None) -> None:
-    """Refuse what names no tunnel, or two.
+    """Check that the options describe one tunnel.
 
     Raises:
-        UsageError: either a host or a program makes a tunnel.
+        UsageError: neither a host nor a program is given, or both.
     """
     if host is None and command is None:
         raise UsageError("a tunnel needs a host to log in to", hint=CommandLine("tunnel", "open", "USER@HOST"))
     if host is not None and command is not None:
-        raise UsageError("a host and --command do not go together", hint=CommandLine("tunnel", "open", "--help"))
+        raise UsageError("a host cannot be used with --command", hint=CommandLine("tunnel", "open", "--help"))
     if host is not None and (host.startswith("-") or not host or " " in host or not host.isprintable()):
-        raise UsageError(f"`{host}` is no host to log in to", hint=CommandLine("tunnel", "open", "USER@HOST"))
+        raise UsageError(f"`{host}` is not a valid host", hint=CommandLine("tunnel", "open", "USER@HOST"))
     if (command is None) != (probe_url is None):
         raise UsageError(
-            "--command and --probe-url go together: a program does not say whether it works",
+            "--command and --probe-url must be used together: localreg checks the tunnel at that URL",
             hint=CommandLine(
                 "tunnel", "open", "--command", "ngrok http {port}", "--probe-url", "https://NAME.ngrok.app"
             ),
@@ -52,27 +52,27 @@ def plan_ssh(
     identity: Path | None,
     ssh_options: Sequence[str],
 ) -> TunnelSpec:
-    """A tunnel through `ssh`.
+    """Make the spec of a tunnel through `ssh`.
 
     Args:
-        registry: Which runs.
-        log: Where its log is, if it can be read.
-        host: `USER@HOST`, or a name of the user's `ssh_config`.
-        remote_port: What the far side listens on.
-        bind: `loopback`, or an address of the far side.
-        expose: Others than the far machine itself may push.
-        identity: A private key's file.
+        registry: The running registry.
+        log: Its log, if it can be read.
+        host: `USER@HOST`, or a name from the user's `ssh_config`.
+        remote_port: The port on the other machine.
+        bind: `loopback`, or an address of the other machine.
+        expose: Machines other than that one can push.
+        identity: The file of a private key.
         ssh_options: Each `KEY=VALUE`.
 
     Raises:
-        UsageError: an option makes no sense, or opens the port without a word that it shall.
+        UsageError: an option is invalid, or `bind` would open the port to others without `expose`.
     """
     address = _bind_address(bind)
     is_loopback = Address(address, remote_port).is_loopback
     if is_loopback and expose:
-        raise UsageError("--expose is for an address with --bind that others reach", hint="--bind 0.0.0.0 --expose")
+        raise UsageError("--expose needs --bind with an address that others can reach", hint="--bind 0.0.0.0 --expose")
     if identity is not None and not os.access(identity, os.R_OK):
-        reason = "cannot be read" if os.path.lexists(identity) else "is not there"
+        reason = "cannot be read" if os.path.lexists(identity) else "does not exist"
         raise UsageError(f"the key `{identity}` {reason}", hint="--identity ~/.ssh/id_ed25519")
     for option in ssh_options:
         _check_option(option)
@@ -90,23 +90,23 @@ def plan_ssh(
     )
     if not is_loopback and not expose:
         raise UsageError(
-            f"--bind {bind} needs --expose: everyone who can reach {host} could push without a password",
+            f"--bind {bind} needs --expose: anyone who can reach {host} could push without a password",
             hint=replace(spec, bind=LOOPBACK).as_typed(),
         )
     return spec
 
 
 def plan_program(registry: Registry, log: LogSource | None, *, command: str, probe_url: str) -> TunnelSpec:
-    """A tunnel through a program.
+    """Make the spec of a tunnel through a program.
 
     Args:
-        registry: Which runs.
-        log: Where its log is, if it can be read.
-        command: As in a shell, but run without one; `{port}` is the registry's port on this machine.
-        probe_url: Where the program makes the registry answer.
+        registry: The running registry.
+        log: Its log, if it can be read.
+        command: In the syntax of a shell, but run without one; `{port}` is the registry's port on this machine.
+        probe_url: The registry's URL through the program.
 
     Raises:
-        UsageError: the command is none, or the URL.
+        UsageError: the command or the URL is invalid.
     """
     url = registry.get_url()
     port = urlsplit(url).port
@@ -114,7 +114,7 @@ def plan_program(registry: Registry, log: LogSource | None, *, command: str, pro
         words = tuple(word.replace("{port}", str(port)) for word in shlex.split(command))
     except ValueError as exc:
         raise UsageError(
-            f"`{command}` is no command: {str(exc).lower()}", hint=CommandLine("tunnel", "open", "--help")
+            f"`{command}` is not a valid command: {str(exc).lower()}", hint=CommandLine("tunnel", "open", "--help")
         ) from exc
     if not words:
         raise UsageError("--command is empty", hint=CommandLine("tunnel", "open", "--help"))
@@ -123,13 +123,13 @@ def plan_program(registry: Registry, log: LogSource | None, *, command: str, pro
         parts = urlsplit(probe_url)
         port_there = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as exc:
-        raise UsageError(f"`{probe_url}` is no URL to look at: {exc}", hint=hint) from exc
+        raise UsageError(f"`{probe_url}` is not a valid URL: {exc}", hint=hint) from exc
     if parts.query or parts.fragment:
-        raise UsageError(f"`{probe_url}` has more than a path: `/v2/` comes behind it", hint=hint)
+        raise UsageError(f"`{probe_url}` must not have a query or a fragment: localreg appends `/v2/`", hint=hint)
     if parts.username is not None or parts.password is not None:
-        raise UsageError("--probe-url has a name or a password in it, which others would see", hint=hint)
+        raise UsageError("--probe-url must not contain a user name or a password: others could see it", hint=hint)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"`{probe_url}` is no URL to look at", hint=hint)
+        raise UsageError(f"`{probe_url}` is not a valid URL", hint=hint)
     return TunnelSpec(
         host=Path(words[0]).name,
         remote_port=port_there,
@@ -149,12 +149,12 @@ def _bind_address(bind: str) -> str:
     try:
         return str(ipaddress.ip_address(bind.strip("[]")))
     except ValueError as exc:
-        raise UsageError(f"`{bind}` is no address to listen on", hint="--bind loopback") from exc
+        raise UsageError(f"`{bind}` is not a valid address to listen on", hint="--bind loopback") from exc
 
 
 def _check_option(option: str) -> None:
     key, mark, _ = option.partition("=")
     if not mark or not key.isalnum():
-        raise UsageError(f"`{option}` is no option of `ssh`: it is KEY=VALUE", hint="--ssh-option Port=2222")
+        raise UsageError(f"`{option}` is not an option for `ssh`: use KEY=VALUE", hint="--ssh-option Port=2222")
     if key.lower() in _ALSO_OURS | {name.lower() for name in OURS}:
         raise UsageError(f"localreg sets `{key}` itself", hint=CommandLine("tunnel", "open", "--help"))

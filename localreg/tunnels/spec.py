@@ -1,4 +1,4 @@
-"""What a tunnel was asked for, as it is handed to the process that keeps it."""
+"""The spec of a tunnel, which its process reads, and the state of a tunnel, which its process reports."""
 
 from __future__ import annotations
 
@@ -16,69 +16,69 @@ from localreg.registry.defaults import DEFAULT_PORT
 from localreg.system.address import Address
 
 DEFAULT_REMOTE_PORT = DEFAULT_PORT
-"""References are then the same on both sides."""
+"""The registry's own default, so that references are the same on both machines."""
 
 LOOPBACK = "127.0.0.1"
-"""What the far side listens on: `localhost` might be one of IPv4 and IPv6 only, and the other somebody else's."""
+"""The address on the other machine. `localhost` could mean IPv4 or IPv6 only, and another program use the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogSource:
-    """The container whose log tells of pushes, and the engine that has it."""
+    """The container whose log records pushes, and its engine."""
 
     engine: EngineName
     endpoint: Endpoint
     container: str
-    """Its name: one that is made anew is the same registry."""
+    """Its name, because a recreated container is the same registry."""
 
 
 @dataclass(frozen=True, slots=True)
 class TunnelSpec:
-    """One tunnel."""
+    """A tunnel as requested."""
 
     host: str
-    """Where it leads: what `ssh` is given, or the name of the program that makes the tunnel."""
+    """The host for `ssh`, or the name of the program that makes the tunnel."""
     remote_port: int
     registry: str
     """The registry's name."""
     location: str
     """The registry's part of a reference on this machine, such as `localhost:5000`."""
     url: str
-    """Where this machine reaches the registry."""
+    """The registry's URL on this machine."""
     bind: str = LOOPBACK
-    """The address that the far side listens on."""
+    """The address on the other machine to listen on."""
     exposed: bool = False
-    """More than the far machine itself may reach it."""
+    """Machines other than that one can reach it."""
     identity: str | None = None
-    """A file with a private key."""
+    """The file of a private key."""
     ssh_options: tuple[str, ...] = ()
     """Each `KEY=VALUE`, as in `ssh_config`."""
     command: tuple[str, ...] = ()
-    """The program that makes the tunnel, and its arguments; empty where `ssh` does."""
+    """The program that makes the tunnel, with its arguments; empty for `ssh`."""
     probe_url: str | None = None
-    """Where the program makes the registry answer."""
+    """The registry's URL through the program."""
     resumes: bool = False
-    """It was kept by a process that was killed: the far side may not know yet."""
+    """Its previous process was killed, so the other machine may still hold the port."""
     log: LogSource | None = None
-    """None where the registry's log cannot be read without the engine's SDK."""
+    """None if reading the registry's log needs the engine's SDK."""
 
     @property
     def remote(self) -> str:
-        """Where the registry answers on the far side: an address there, or a URL."""
+        """The registry on the other machine: an address there, or a URL."""
         return self.probe_url or str(Address(self.bind, self.remote_port))
 
     @property
     def target(self) -> str:
-        """The address at which this machine reaches the registry, `host:port`."""
+        """The registry's address on this machine, `host:port`."""
         return urlsplit(self.url).netloc
 
     @property
     def remote_url(self) -> str:
-        """The registry's URL on the far side."""
+        """The registry's URL on the other machine."""
         return self.probe_url or urlsplit(self.url)._replace(netloc=self.remote).geturl()
 
     def as_typed(self) -> CommandLine:
-        """The command that asks for it."""
+        """The command that opens it."""
         words = ["tunnel", "open"]
         if self.probe_url is not None:
             return CommandLine(*words, "--command", shlex.join(self.command), "--probe-url", self.probe_url)
@@ -96,21 +96,21 @@ class TunnelSpec:
         return CommandLine(*words)
 
     def to_json(self) -> str:
-        """What `from_json` reads."""
+        """Write the spec for `from_json`."""
         return json.dumps(asdict(self), default=str)
 
     @classmethod
     def from_json(cls, text: str) -> TunnelSpec:
-        """What `to_json` wrote.
+        """Read the output of `to_json`.
 
         Raises:
-            ValueError: it is something else.
+            ValueError: the text is not from `to_json`.
         """
         try:
             values: dict[str, Any] = json.loads(text)
             log = values.pop("log")
             values |= {key: tuple(values[key]) for key in ("ssh_options", "command")}
-            # Of another release it may say more.
+            # Ignore fields of other releases.
             known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
             return cls(**known, log=None if log is None else _log_source(log))
         except (TypeError, KeyError, AttributeError) as exc:
@@ -129,18 +129,18 @@ def _log_source(values: Mapping[str, Any]) -> LogSource:
 
 
 TunnelState = Literal["connecting", "open", "not verified", "not answering", "waiting", "unknown"]
-"""`connecting` until it is open for the first time; `open` when the registry answers from the far side; `not verified`
-when the far side does not let us look; `not answering` when it does, and no registry answers; `waiting` for the next
-attempt; `unknown` when the process that keeps it does not say."""
+"""`connecting` until the tunnel is open for the first time; `open` if the registry answers on the other machine; `not
+verified` if the other machine does not allow that check; `not answering` if the registry does not answer; `waiting` for
+the next attempt; `unknown` if the tunnel's process does not answer."""
 
 
 UP: frozenset[TunnelState] = frozenset({"open", "not verified", "not answering"})
-"""The way to the far side is open."""
+"""The states in which the connection to the other machine is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A push that the registry's log tells of."""
+    """A push in the registry's log."""
 
     reference: str
     """Repository and tag, without the registry."""
@@ -150,7 +150,7 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class TunnelStatus:
-    """What the process that keeps a tunnel says of it."""
+    """The state of a tunnel, as its process reports it."""
 
     spec: TunnelSpec
     pid: int | None
@@ -158,27 +158,27 @@ class TunnelStatus:
     reason: str | None = None
     """Why it is not open."""
     opened: str | None = None
-    """When it was open for the first time, RFC 3339."""
+    """When it was first open, RFC 3339."""
     since: str | None = None
-    """When it came into this state, RFC 3339."""
+    """When it entered this state, RFC 3339."""
     reconnects: int = 0
     last_push: Push | None = None
     log: str | None = None
-    """The file that a process in the background writes to."""
+    """The log of a process in the background."""
 
     def to_json(self) -> str:
-        """One line, for `from_json`; without the spec, which stands in a file."""
-        values = {name: getattr(self, name) for name in _SAID} | {"last_push": None}
+        """Write one line for `from_json`, without the spec, which is in a file."""
+        values = {name: getattr(self, name) for name in _FIELDS} | {"last_push": None}
         if self.last_push is not None:
             values["last_push"] = asdict(self.last_push)
         return json.dumps(values)
 
     @classmethod
     def from_json(cls, spec: TunnelSpec, text: str) -> TunnelStatus:
-        """What `to_json` wrote.
+        """Read the output of `to_json`.
 
         Raises:
-            ValueError: it is something else.
+            ValueError: the text is not from `to_json`.
         """
         try:
             values: dict[str, Any] = json.loads(text)
@@ -188,4 +188,4 @@ class TunnelStatus:
             raise ValueError("not the state of a tunnel") from exc
 
 
-_SAID = ("pid", "state", "reason", "opened", "since", "reconnects", "log")
+_FIELDS = ("pid", "state", "reason", "opened", "since", "reconnects", "log")

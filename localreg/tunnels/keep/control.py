@@ -1,4 +1,4 @@
-"""Talking with the process that keeps a tunnel: a word on its socket, an answer in one line."""
+"""The control socket of a tunnel's process: one command, one line in response."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 STATUS = "status"
 CLOSE = "close"
 _ASK_SECONDS = 6.0
-"""How long the process may take: it looks whether the registry answers before it says so."""
+"""Timeout of a command; the process first checks that the registry answers."""
 _HEAR_SECONDS = 2.0
 _LONGEST = 1 << 20
 
 
-def ask(path: Path, word: str) -> str | None:
-    """Say a word to the process; None where nobody answers."""
+def ask(path: Path, command: str) -> str | None:
+    """Send a command to the process; None if it does not respond."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_ASK_SECONDS)
             connection.connect(str(path))
-            connection.sendall(f"{word}\n".encode())
+            connection.sendall(f"{command}\n".encode())
             with connection.makefile("r", encoding="utf-8") as answer:
                 return answer.readline(_LONGEST) or None
     except (OSError, UnicodeDecodeError):
@@ -30,7 +30,7 @@ def ask(path: Path, word: str) -> str | None:
 
 
 class ControlServer:
-    """Answers on a socket, on threads of its own: who is slow holds up nobody else."""
+    """Responds to commands on a socket, each in its own thread, so that a slow client does not delay others."""
 
     def __init__(self, path: Path, answer: Callable[[str], str]) -> None:
         self._path = path
@@ -42,7 +42,7 @@ class ControlServer:
         threading.Thread(target=self._serve, name="control", daemon=True).start()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -60,5 +60,5 @@ class ControlServer:
         with connection, contextlib.suppress(OSError, UnicodeDecodeError):
             connection.settimeout(_HEAR_SECONDS)
             with connection.makefile("r", encoding="utf-8") as asked:
-                word = asked.readline(_LONGEST).strip()
-            connection.sendall(f"{self._answer(word)}\n".encode())
+                command = asked.readline(_LONGEST).strip()
+            connection.sendall(f"{self._answer(command)}\n".encode())

@@ -1,4 +1,4 @@
-"""What makes a tunnel, as the supervisor sees it: OpenSSH, or a program that was given."""
+"""The interface of a tunnel's connection, which is OpenSSH or another program."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 Sight = Literal["answers", "prohibited", "silent"]
-"""The registry answers from the far side; the far side does not let us look; nothing answers."""
+"""The registry answers on the other machine; the other machine forbids the check; nothing answers."""
 
 Pause = Callable[[float], None]
-"""Waits so many seconds, or until the link has news; raises when the tunnel is to be closed."""
+"""Waits for a number of seconds or until the link has news; raises an error if the tunnel is to be closed."""
 
 
 class Link(Protocol):
-    """One way to the far side, which can be opened again after it has broken."""
+    """A connection to the other machine, which can be reopened after it broke."""
 
     notices_its_end: bool
-    """It ends by itself when the far side is gone: as long as it has not, silence means that the line is busy."""
+    """It ends by itself if the other machine is lost. Until then, silence means that the connection is busy."""
 
     def establish(self, pause: Pause) -> None:
-        """Open it, as far as it is not open.
+        """Open the connection, or the missing parts of it.
 
         Raises:
-            PortTakenError: the far side's port is taken; what is open stays open for the next attempt.
-            LocalregError: it cannot be opened; with the cause and its cure.
+            PortTakenError: the other machine's port is in use; open parts stay open for the next attempt.
+            LocalregError: the connection cannot be opened; with the cause and a hint.
         """
 
     def look(self) -> Sight:
-        """Ask the registry from the far side."""
+        """Check that the registry answers on the other machine."""
 
     def has_ended(self) -> bool:
-        """Whether it broke."""
+        """Whether the connection broke."""
 
     def ended_because(self) -> str:
-        """Why it broke, in a few words."""
+        """The reason why it broke, in a few words."""
 
     def connections(self) -> int | None:
-        """How many connections from the far side it has seen, without our own; None where it cannot tell."""
+        """How many connections came from the other machine, not counting localreg's; None if unknown."""
 
     def is_busy(self) -> bool:
-        """Whether somebody on the far side is connected now."""
+        """Whether a client on the other machine is connected."""
 
     def abort(self) -> None:
-        """Have what is under way end soon; any thread may ask for it."""
+        """Make calls in other threads return soon."""
 
     def close(self) -> None:
-        """Close it, however far it got."""
+        """Close the connection, even if it is only partly open."""

@@ -1,7 +1,7 @@
-"""The process that keeps a tunnel: how it is started, and what it does.
+"""The process that keeps a tunnel open.
 
-The one that was typed finds the registry, for which it loads an engine's SDK. It then becomes, or starts, another that
-knows what to do and loads nothing: that one may wait for weeks.
+The typed command finds the registry, for which it loads an engine's SDK. Then it becomes, or starts, a process without
+an SDK, because that process can run for weeks.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _LONGEST_LOG = 1 << 20
 
 
 def claim(spec: TunnelSpec) -> tuple[TunnelFiles, int] | None:
-    """Make a tunnel ours, and end what is left of one whose process was killed.
+    """Lock a tunnel, and end the remains of an earlier one whose process was killed.
 
     Returns:
-        Where it is, and the descriptor that holds its lock; None where a process keeps it.
+        The tunnel's files and the descriptor that holds their lock; None if a process already keeps the tunnel open.
     """
     files = files_of(spec)
     descriptor = files.claim()
@@ -46,11 +46,11 @@ def claim(spec: TunnelSpec) -> tuple[TunnelFiles, int] | None:
 
 
 def become(arguments: Sequence[str], files: TunnelFiles, lock: int) -> None:
-    """Go on as the process that keeps the tunnel.
+    """Become the process that keeps the tunnel open.
 
     Args:
-        arguments: What localreg is told to keep it, without the lock.
-        files: Where the tunnel is.
+        arguments: Arguments for localreg, without the lock.
+        files: The tunnel's.
         lock: The descriptor of its lock.
     """
     os.set_inheritable(lock, True)  # noqa: FBT003 -- its signature
@@ -59,18 +59,18 @@ def become(arguments: Sequence[str], files: TunnelFiles, lock: int) -> None:
 
 
 def start(arguments: Sequence[str], files: TunnelFiles, lock: int) -> int | None:
-    """Start the process that keeps the tunnel, and wait until it is open.
+    """Start the process that keeps the tunnel open, and wait until it is.
 
     Args:
-        arguments: What localreg is told to keep it, without the lock.
-        files: Where the tunnel is.
+        arguments: Arguments for localreg, without the lock.
+        files: The tunnel's.
         lock: The descriptor of its lock, which is closed here.
 
     Returns:
-        None when it is open, else the exit code of the process, which has said why.
+        None if the tunnel is open, otherwise the exit code of the process, which has reported the error.
 
     Raises:
-        TunnelError: somebody else ended it.
+        TunnelError: the process was ended from outside.
     """
     ready, done = os.pipe()
     process = subprocess.Popen(  # noqa: S603 -- this program
@@ -78,7 +78,7 @@ def start(arguments: Sequence[str], files: TunnelFiles, lock: int) -> int | None
         stdin=subprocess.DEVNULL,
         env=_environment(files),
         pass_fds=(lock, done),
-        # Neither Ctrl-C nor the end of the terminal is for it.
+        # In its own session, so that Ctrl-C and the end of the terminal do not end it.
         start_new_session=True,
     )
     os.close(done)
@@ -86,7 +86,7 @@ def start(arguments: Sequence[str], files: TunnelFiles, lock: int) -> int | None
     try:
         with os.fdopen(ready, "rb") as waiting:
             if waiting.read():
-                # It outlives us: nothing is left to wait for.
+                # The process outlives this one; this stops Python from waiting for it.
                 process.returncode = 0
                 return None
         code = process.wait()
@@ -101,7 +101,7 @@ def start(arguments: Sequence[str], files: TunnelFiles, lock: int) -> int | None
 
 
 def detach(ready: int, log: Path) -> None:
-    """Tell the process that waits that the tunnel is open, and write what is left to say to the log."""
+    """Tell the waiting process that the tunnel is open, and write all further output to the log."""
     try:
         output = _open_log(log)
     except OSError:
@@ -117,9 +117,9 @@ def detach(ready: int, log: Path) -> None:
 
 
 def write_log(log: Path, text: str) -> None:
-    """Write a line to the log of a process in the background; one that has grown too long begins anew."""
+    """Write a line to the log of a process in the background; a log that is too long is emptied first."""
     line = f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}\n"
-    # Where there is no room the tunnel goes on all the same.
+    # A full disk must not end the tunnel.
     with suppress(OSError), os.fdopen(_open_log(log), "wb") as output:
         if os.fstat(output.fileno()).st_size > _LONGEST_LOG:
             output.truncate(0)
@@ -138,20 +138,20 @@ def keep(
     log: Callable[[str], None],
     stops: Iterator[int],
 ) -> int | None:
-    """Keep a tunnel until it is to be closed.
+    """Keep a tunnel open until it is to be closed.
 
     Args:
-        lock: The descriptor that holds its lock: the spec is read from it.
-        background: What happens is written to a log.
-        changed: Told of each state.
-        log: Told what happens, line by line.
-        stops: Signals that end it, as they come.
+        lock: The descriptor that holds its lock; the spec is read from it.
+        background: The process writes to a log.
+        changed: Called with each new state.
+        log: Called with each line for the log.
+        stops: Signals that close the tunnel, as they arrive.
 
     Returns:
-        The signal that ended it; None where it was closed otherwise.
+        The signal that closed it; None if it was closed in another way.
 
     Raises:
-        LocalregError: it could not be opened, was closed before that, or a person has to look at it.
+        LocalregError: it could not be opened, was closed before that, or an error needs the user.
     """
     files = kept_files()
     spec = TunnelSpec.from_json(os.pread(lock, os.fstat(lock).st_size, 0).decode())
@@ -181,7 +181,7 @@ def keep(
 
 
 def _close_at(stops: Iterator[int], supervisor: Supervisor) -> list[int]:
-    """Close the tunnel at a signal; the list gets each signal that comes."""
+    """Close the tunnel at a signal; adds each signal to the returned list."""
     stopped_by: list[int] = []
 
     def heed() -> None:
@@ -194,7 +194,7 @@ def _close_at(stops: Iterator[int], supervisor: Supervisor) -> list[int]:
 
 
 def _remove(files: TunnelFiles, lock: int, *, keep_log: bool) -> None:
-    """Remove a tunnel's files, unless they were removed before: then those at their paths are another tunnel's."""
+    """Remove a tunnel's files, unless they were already removed and the paths belong to another tunnel."""
     if not files.is_locked_by(lock):
         return
     if not keep_log:
@@ -204,13 +204,13 @@ def _remove(files: TunnelFiles, lock: int, *, keep_log: bool) -> None:
 
 @cache
 def kept_files() -> TunnelFiles:
-    """Where the tunnel is that this process keeps."""
-    # Only what is started for the tunnel is to be marked, not for example a service of Podman.
+    """The files of the tunnel that this process keeps open."""
+    # The mark is only for processes of the tunnel, not for example for a Podman service.
     return TunnelFiles(Path(os.environ.pop(MARK)))
 
 
 def _command(arguments: Sequence[str], lock: int) -> list[str]:
-    # Without the current folder on the module path: it is somebody's project.
+    # -P keeps the current folder, which can be any project, off the module path.
     return [sys.executable, "-P", "-m", "localreg", *arguments, "--lock", str(lock)]
 
 

@@ -1,4 +1,4 @@
-"""The tunnel that a given program makes, such as ngrok: kept and looked at like one through `ssh`."""
+"""A tunnel through a program such as ngrok."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from localreg.tunnels.keep.link import Pause, Sight
 from localreg.tunnels.spec import TunnelSpec
 
 _START_SECONDS = 30.0
-"""How long a program may take until the registry answers through it."""
+"""How long a program gets until the registry answers through it."""
 _LOOK_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 _MOST_LINES = 20
@@ -30,7 +30,7 @@ _ASKS_FOR_LOGIN = 401
 
 
 class ProgramLink:
-    """A tunnel through a program that was given."""
+    """A tunnel through a program."""
 
     notices_its_end = False
 
@@ -52,7 +52,8 @@ class ProgramLink:
         """Start the program, and wait until the registry answers through it.
 
         Raises:
-            TunnelError: it cannot be started, ended, or nothing answers in time; with its own words.
+            TunnelError: the program cannot be started or has ended, or the registry does not answer in time; with the
+                program's output.
         """
         if self._process is None or self.has_ended():
             self.close()
@@ -67,7 +68,7 @@ class ProgramLink:
             pause(_POLL_SECONDS)
 
     def look(self) -> Sight:
-        """Ask at the URL that was given, as anybody would; an answer that drips in is none."""
+        """Send a request to the URL, with a timeout for the whole response."""
         if self._aborted or (self._asking is not None and self._asking.is_alive()):
             return "silent"
         sights: list[Sight] = []
@@ -95,27 +96,27 @@ class ProgramLink:
             return "silent"
         if is_answer_of_registry(status, headers):
             return "answers"
-        # Something before the registry, which shows it to those who have a password.
+        # A proxy in front of the registry asks for a password.
         return "prohibited" if status == _ASKS_FOR_LOGIN and "WWW-Authenticate" in headers else "silent"
 
     def has_ended(self) -> bool:
-        """Whether the program ended."""
+        """Whether the program has ended."""
         return self._process is not None and self._process.poll() is not None
 
     def ended_because(self) -> str:
-        """Its exit code."""
+        """The program's exit code, as a reason."""
         code = None if self._process is None else self._process.poll()
-        return "it is gone" if code is None else f"`{self._spec.command[0]}` ended with exit code {code}"
+        return "it ended" if code is None else f"`{self._spec.command[0]}` ended with exit code {code}"
 
     def connections(self) -> None:
-        """It does not say."""
+        """Unknown."""
 
     def is_busy(self) -> bool:
-        """It does not say."""
+        """Unknown."""
         return False
 
     def abort(self) -> None:
-        """Wait for no answer any more, and have the program end."""
+        """Stop waiting for a response, and end the program."""
         self._aborted = True
         self._answered.set()
         process = self._process
@@ -123,13 +124,13 @@ class ProgramLink:
             processes.send(process, signal.SIGTERM)
 
     def close(self) -> None:
-        """End the program, and what it started."""
+        """End the program and its child processes."""
         process, self._process = self._process, None
         self._asking = None
         if process is None:
             return
         processes.end(process)
-        # Also what has made itself independent of it.
+        # Also processes that left the program's process group.
         self._files.end_processes()
         if self._reader is not None:
             self._reader.join(1)
@@ -137,7 +138,7 @@ class ProgramLink:
     def _start(self) -> None:
         self._lines.clear()
         try:
-            self._process = subprocess.Popen(  # noqa: S603 -- the user named it
+            self._process = subprocess.Popen(  # noqa: S603 -- the user's command
                 self._spec.command,
                 env={**os.environ, MARK: str(self._files.spec)},
                 stdin=subprocess.DEVNULL,

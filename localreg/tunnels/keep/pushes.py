@@ -1,4 +1,4 @@
-"""The last push that a registry's log tells of: plain HTTP to the engine, so that waiting for it loads no SDK."""
+"""The last push in a registry's log, read over HTTP from the engine, so that no SDK is loaded."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from localreg.tunnels.spec import LogSource, Push
 
 _SECONDS = 3.0
 _MOST_LINES = 500
-"""Of the log's end that are looked through."""
+"""How many lines at the end of the log to search."""
 _CLOCK_SECONDS = 5.0
-"""How far the engine's clock may be from ours."""
+"""Tolerated difference between the engine's clock and this machine's."""
 
 _MANIFEST = re.compile(r"(?P<repository>[a-z0-9._/-]+)/manifests/(?P<tag>[A-Za-z0-9._:-]+)")
 """The path of a manifest. A client can forge one in the log: it is only shown to people."""
 
 
 class PushLog:
-    """A registry's log, read for pushes only when it may have something new.
+    """A registry's log, read only if it can contain a new push.
 
     Args:
-        source: Whose log.
+        source: The log.
     """
 
     def __init__(self, source: LogSource) -> None:
@@ -39,11 +39,11 @@ class PushLog:
         self._read_at = time.time()
 
     def find(self, connections: int | None, *, is_busy: bool) -> Push | None:
-        """The last push since the log was last read; None if there is none, or if nothing was connected since then.
+        """The last push since the log was last read; None without one, or if no client connected since then.
 
         Args:
-            connections: How many connections there were until now; None if that is not known.
-            is_busy: Something is connected now.
+            connections: How many connections there were so far; None if unknown.
+            is_busy: A client is connected.
         """
         seen = (connections, is_busy)
         if seen == self._seen and connections is not None and not is_busy:
@@ -54,16 +54,16 @@ class PushLog:
 
 
 def find_last_push(source: LogSource, *, since: float) -> Push | None:
-    """The last push in a registry's log; None where there is none, or the log cannot be read.
+    """The last push in a registry's log; None without one, or if the log cannot be read.
 
     Args:
-        source: Whose log.
-        since: A Unix time in seconds; what is older is not read.
+        source: The log.
+        since: A Unix time in seconds; older lines are not read.
     """
     path = f"/containers/{source.container}/logs?stdout=1&tail={_MOST_LINES}&since={int(since)}"
     try:
         if source.endpoint.private:
-            # It ends by itself when nobody asks it anything.
+            # An idle service may have ended, so start it again if necessary.
             source = replace(source, endpoint=private_service("podman"))
         body = probe.get(source.engine, source.endpoint, path, seconds=_SECONDS)
         return last_push(chunk.data for chunk in iter_log_chunks([body]))
@@ -75,7 +75,7 @@ def last_push(written: Iterable[bytes]) -> Push | None:
     """The last push in a log.
 
     Args:
-        written: The log, cut anywhere.
+        written: The log, split anywhere.
     """
     for request in reversed(list(iter_requests(b"".join(written)))):
         found = _MANIFEST.fullmatch(request.path)

@@ -1,4 +1,4 @@
-"""Keeps a tunnel open: opens it, sees that the registry answers from the far side, opens it again after a drop."""
+"""Keeps a tunnel open: opens it, checks that the registry answers on the other machine, reopens it after a drop."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from localreg.tunnels.keep.pushes import PushLog
 from localreg.tunnels.spec import UP, TunnelSpec, TunnelState, TunnelStatus
 
 _LOOK_EVERY = 60.0
-"""Seconds between two looks at a tunnel that is open; `ssh` itself notices sooner when the far side is gone."""
+"""Seconds between two checks of an open tunnel; `ssh` itself notices a lost machine sooner."""
 _ANSWER_SECONDS = 2.0
-"""How long whoever asks waits for a look."""
+"""How long a client of the control socket waits for a check."""
 _NAP = 10.0
-"""Seconds between two looks at the clock: it jumps where the machine slept."""
+"""Seconds between two checks of the clock, which jumps if the machine slept."""
 _CLOCK_JUMP = 5.0
-"""Seconds that two clocks may differ."""
+"""Seconds by which two clocks can differ."""
 _AGAIN = 2.0
-"""Seconds until a look that failed is taken again."""
+"""Seconds until the next check after a failed one."""
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 30.0
 _PORT_WAIT = 2.0
-"""Seconds between two attempts at a port that is taken: they cost the far side no login."""
+"""Seconds between two attempts at a port that is in use; they need no new login."""
 _MOMENT = 1.0
-"""Seconds until what has just been opened surely works."""
+"""Seconds that a new connection gets before it must work."""
 _LEFT_PORT_SECONDS = 30.0
-"""How long a first attempt waits for a port that a tunnel of ours may still hold, whose process was killed."""
+"""How long a first attempt waits for a port that an earlier tunnel, whose process was killed, may still hold."""
 _PUSH_LULL = 2.0
-"""Seconds between two looks at the log while somebody on the far side is connected."""
+"""Seconds between two reads of the log while a client is connected."""
 
 
 class ClosedError(Exception):
-    """Somebody asked for the tunnel to be closed."""
+    """The tunnel is to be closed."""
 
 
 class Supervisor:
-    """Keeps one tunnel."""
+    """Keeps one tunnel open."""
 
     def __init__(
         self,
@@ -74,10 +74,10 @@ class Supervisor:
         self._status = TunnelStatus(spec, os.getpid(), "connecting", since=_now(), log=log_file)
 
     def run(self) -> None:
-        """Keep the tunnel until it is to be closed.
+        """Keep the tunnel open until it is to be closed.
 
         Raises:
-            LocalregError: it could not be opened for the first time, or a person has to look at it.
+            LocalregError: it could not be opened the first time, or an error needs the user.
         """
         server = ControlServer(self._files.control, self._answer)
         try:
@@ -85,12 +85,12 @@ class Supervisor:
         except ClosedError:
             pass
         except LocalregError:
-            # What was under way was ended for it.
+            # Closing aborts the current attempt, which is not an error.
             if not self._closing.is_set():
                 raise
         finally:
             if self._is_lost():
-                # What stands at its paths by now is another's.
+                # The files at its paths now belong to another tunnel.
                 self._link.abort()
             else:
                 self._link.close()
@@ -98,30 +98,30 @@ class Supervisor:
 
     @property
     def was_open(self) -> bool:
-        """Whether it was open once."""
+        """Whether the tunnel has been open."""
         return self._status.opened is not None
 
     def close(self) -> None:
-        """Have `run` come to its end."""
+        """Make `run` return."""
         self._closing.set()
         self._news.set()
-        # What is under way waits for it.
+        # A current attempt would delay it.
         self._link.abort()
 
     def _keep(self) -> None:
         while True:
             self._open()
             self._watch()
-            reason = self._link.ended_because() if self._link.has_ended() else "the far side answers no more"
+            reason = self._link.ended_because() if self._link.has_ended() else "the other machine stopped answering"
             self._link.close()
             self._enter("waiting", reason)
 
     def _open(self) -> None:
-        """Open it, as often as it takes once it was open.
+        """Open the tunnel; if it has been open before, retry until it is.
 
         Raises:
             LocalregError: as `run`.
-            ClosedError: it is to be closed.
+            ClosedError: the tunnel is to be closed.
         """
         began = time.monotonic()
         while True:
@@ -134,13 +134,13 @@ class Supervisor:
             if self._see():
                 return
             self._link.close()
-            self._pause(self._wait_after(TunnelError("the far side does not answer"), time.monotonic() - began))
+            self._pause(self._wait_after(TunnelError("the other machine does not answer"), time.monotonic() - began))
 
     def _wait_after(self, error: LocalregError, outage: float) -> float:
         """How long to wait before the next attempt.
 
         Raises:
-            LocalregError: there is none.
+            LocalregError: the error, if there is no next attempt.
         """
         may_be_ours = isinstance(error, PortTakenError) and self._spec.resumes and outage < _LEFT_PORT_SECONDS
         if isinstance(error, HostKeyError) or not (self.was_open or may_be_ours):
@@ -149,16 +149,16 @@ class Supervisor:
         return seconds_until_next(error, outage)
 
     def _see(self) -> bool:
-        """Look from the far side, and enter the state that this shows; False if the way there is broken.
+        """Check the registry on the other machine, and enter the resulting state; False if the connection broke.
 
         Raises:
-            TunnelError: the first time, nothing comes back although the registry answers here.
+            TunnelError: the first check gets no answer although the registry answers on this machine.
         """
         if self.was_open and not self._registry_answers():
             return True
         sight = self._link.look()
         if sight != "answers":
-            # A tunnel that has just been opened may need a moment.
+            # A new tunnel may need a moment.
             self._pause(_MOMENT if sight == "silent" else 0)
             sight = self._link.look()
         if sight == "silent":
@@ -166,23 +166,23 @@ class Supervisor:
         if sight == "answers":
             self._enter("open", None)
         else:
-            self._enter("not verified", "the far side does not let us look")
+            self._enter("not verified", "the other machine does not allow the check")
         return True
 
     def _see_silence(self) -> bool:
-        """Find out why nothing came back from the far side, as `_see` does."""
+        """Find out why the other machine gave no answer; returns and raises as `_see` does."""
         if not self._registry_answers():
             return True
         if not self.was_open:
             raise TunnelError(
-                f"{self._spec.host} takes the tunnel, but the registry does not answer from there",
+                f"the tunnel to {self._spec.host} is open, but the registry does not answer there",
                 hint=f"curl {self._spec.remote_url}/v2/ on {self._spec.host}",
             )
         if not self._link.notices_its_end:
             return False
-        # A push that fills the line delays the answer: then an open tunnel stays open.
+        # A push can delay the answer, so an open tunnel with a client stays open.
         if self._status.state not in UP or not self._link.is_busy():
-            self._enter("not answering", "nothing comes back from the far side")
+            self._enter("not answering", "no answer from the other machine")
         return True
 
     def _registry_answers(self) -> bool:
@@ -193,11 +193,11 @@ class Supervisor:
         return False
 
     def _watch(self) -> None:
-        """Come back when the tunnel is broken.
+        """Check the tunnel regularly, and return when it breaks.
 
         Raises:
-            ClosedError: it is to be closed.
-            TunnelError: nobody could find it any more.
+            ClosedError: the tunnel is to be closed.
+            TunnelError: the tunnel's files were removed.
         """
         looked, clocks = time.monotonic(), _clock_difference()
         while not self._link.has_ended():
@@ -217,14 +217,14 @@ class Supervisor:
                 looked, clocks = time.monotonic(), _clock_difference()
 
     def _check_found(self) -> None:
-        """End where nobody could find the tunnel any more.
+        """Check that other commands can still find the tunnel.
 
         Raises:
-            TunnelError: its files are gone.
+            TunnelError: its files were removed.
         """
         if self._is_lost():
             raise TunnelError(
-                f"the files of the tunnel in {self._files.spec.parent} were removed: nobody could find it any more",
+                f"the tunnel ended because its files in {self._files.spec.parent} were removed",
                 hint=self._spec.as_typed(),
             )
 
@@ -254,7 +254,7 @@ class Supervisor:
         self._changed(self._status)
 
     def _read_log(self) -> None:
-        """See whether the registry's log tells of a push that is not known yet."""
+        """Look for a new push in the registry's log."""
         log = self._pushes
         push = None if log is None else log.find(self._link.connections(), is_busy=self._link.is_busy())
         if push is None or push == self._status.last_push:
@@ -263,27 +263,27 @@ class Supervisor:
         self._log(f"pushed: {push.reference}")
         self._changed(self._status)
 
-    def _answer(self, word: str) -> str:
-        if word == control.CLOSE:
+    def _answer(self, command: str) -> str:
+        if command == control.CLOSE:
             self.close()
         elif self._status.state in UP:
-            # What was seen a minute ago is no answer.
+            # The last check may be a minute old, so do a new one.
             self._looked.clear()
             self._log_was_read.clear()
             self._asked.set()
             self._news.set()
             if not self._looked.wait(_ANSWER_SECONDS) and not self._link.is_busy():
-                reason = f"the far side does not answer within {_ANSWER_SECONDS:g} seconds"
+                reason = f"the other machine did not answer within {_ANSWER_SECONDS:g} seconds"
                 return replace(self._status, state="not answering", reason=reason).to_json()
             self._log_was_read.wait(_ANSWER_SECONDS)
         return self._status.to_json()
 
 
 def seconds_until_next(error: LocalregError, outage: float) -> float:
-    """How long to wait after an attempt: as long as the outage has lasted, so that it doubles until the next.
+    """How long to wait after a failed attempt: as long as the outage has lasted, so that the time doubles.
 
     Args:
-        error: What it ended with.
+        error: The error of the attempt.
         outage: Seconds since the tunnel was last open.
     """
     if isinstance(error, PortTakenError):
@@ -296,5 +296,5 @@ def _now() -> str:
 
 
 def _clock_difference() -> float:
-    """How far apart two clocks are, in seconds: one stands while the machine sleeps; or somebody set the other."""
+    """The difference of two clocks in seconds: one stops while the machine sleeps, the other can be set."""
     return time.time() - time.monotonic()

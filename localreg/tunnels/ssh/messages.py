@@ -1,4 +1,4 @@
-"""What `ssh -v` says, and what it means for the user: OpenSSH's messages are the same in every language."""
+"""The messages of `ssh -v`, and the errors that they mean. OpenSSH does not translate them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from localreg.errors import HostKeyError, LocalregError, TunnelError, UsageError
 
 LOGGED_IN = "Entering interactive session"
-"""Its control socket takes orders."""
+"""`ssh` accepts commands on its control socket."""
 FORWARDED = "client_request_forwarded_tcpip"
-"""Somebody on the far side connects to the port."""
+"""A client on the other machine connects to the port."""
 CHANNEL = re.compile(r"debug1: channel (?P<number>\d+): (?P<what>new|free)\b")
-"""A connection begins, or is over."""
+"""A connection begins or ends."""
 PROHIBITED = "open failed: administratively prohibited"
-"""The far side does not let us connect to anything there."""
+"""The other machine forbids a connection to this address."""
 REFUSED = "connect failed: Connection refused"
-"""Nobody listens there."""
+"""Nothing listens there."""
 OVERRIDDEN = "overridden by server GatewayPorts"
-"""The far side listens on every address, whatever it was asked for."""
+"""The other machine listens on every address, whatever was requested."""
 OPEN_FAILED = "open failed: "
-"""The same, or another reason why a connection to the far side's port was not made."""
+"""A connection to the other machine's port failed, for one of these or another reason."""
 COUNTED = (PROHIBITED, REFUSED, OPEN_FAILED, OVERRIDDEN)
 
 _NOISE = ("debug1: ", "debug2: ", "debug3: ", "OpenSSH_", "Authenticated to ", "Transferred: ", "Bytes per second")
@@ -46,13 +46,13 @@ _LOST = (
 )
 
 
-def spoken(line: str) -> bool:
-    """Whether `ssh` would say a line without `-v`."""
+def is_message(line: str) -> bool:
+    """Whether `ssh` would print the line without `-v`."""
     return bool(line.strip()) and not line.startswith(_NOISE)
 
 
-def far_address(lines: Sequence[str]) -> str | None:
-    """The address, or else the name, of the machine that let us in."""
+def remote_address(lines: Sequence[str]) -> str | None:
+    """The address of the machine that accepted the login, or its name if there is no address."""
     for line in reversed(lines):
         if found := _AUTHENTICATED.search(line):
             return found["address"] or found["name"]
@@ -60,30 +60,30 @@ def far_address(lines: Sequence[str]) -> str | None:
 
 
 def explain(lines: Sequence[str], host: str) -> LocalregError:
-    """Why `ssh` did not get there.
+    """The reason why `ssh` could not connect.
 
     Args:
-        lines: What it wrote.
-        host: As it was given.
+        lines: The output of `ssh -v`.
+        host: As given to `ssh`.
     """
-    said = [line.strip() for line in lines if spoken(line)]
+    said = [line.strip() for line in lines if is_message(line)]
     at_exchange = _until_keys_are_known(lines)
     if any(map(_is_about_host_key, at_exchange)):
         return _host_key(at_exchange, host)
-    for hears, explained in ((_is_about_login, _login), (_is_about_options, _options)):
-        if any(map(hears, said)):
-            return explained(said, host)
+    for matches, make_error in ((_is_about_login, _login), (_is_about_options, _options)):
+        if any(map(matches, said)):
+            return make_error(said, host)
     last = next((line for line in reversed(said) if any(lost in line for lost in _LOST)), said[-1] if said else "")
-    reason = _CONNECT.sub("", last.removeprefix("ssh: ")) or "it ended without a word"
+    reason = _CONNECT.sub("", last.removeprefix("ssh: ")) or "it ended without a message"
     return TunnelError(
-        f"`ssh` does not get to {host}: {reason}", hint=f"ssh {shlex.quote(host)}", details=[*said[-5:-1], last]
+        f"`ssh` cannot connect to {host}: {reason}", hint=f"ssh {shlex.quote(host)}", details=[*said[-5:-1], last]
     )
 
 
 def _until_keys_are_known(lines: Sequence[str]) -> Sequence[str]:
-    """What was said before the far side proved who it is: later it may say anything, in a banner.
+    """The lines before the other machine proved its identity; after that, a banner can contain any text.
 
-    A jump host has come so far before the far side begins.
+    A jump host completes this exchange before the other machine begins it.
     """
     known = [number for number, line in enumerate(lines) if _KEYS_KNOWN in line]
     rest = lines[known[-1] :] if known else lines
@@ -104,18 +104,18 @@ def _is_about_options(line: str) -> bool:
 
 def _host_key(lines: Sequence[str], host: str) -> LocalregError:
     key = next((found for line in lines if (found := _HOST_KEY.search(line))), None)
-    details = [f"it shows a key of type {key['kind']}: {key['fingerprint']}"] if key else []
+    details = [f"its key has the type {key['kind']}: {key['fingerprint']}"] if key else []
     if any("HOST IDENTIFICATION HAS CHANGED" in line for line in lines):
         offending = [line for line in lines if line.startswith("Offending")]
         return HostKeyError(
-            f"the key of {host} is not the one that is known: another machine may answer in its place",
-            hint="ask who runs it; if the new key is right, `ssh-keygen -R` forgets the old one",
+            f"the host key of {host} has changed: another machine may have taken its address",
+            hint="ask the machine's administrator; if the new key is right, remove the old one with `ssh-keygen -R`",
             details=[*details, *offending],
         )
     return HostKeyError(
-        f"the key of {host} is not known yet, and localreg does not accept one by itself",
+        f"the host key of {host} is not known yet, and localreg does not accept new keys",
         hint=f"ssh {shlex.quote(host)}",
-        details=[*details, "log in once, compare the key, and answer yes"],
+        details=[*details, "log in once, compare the key and accept it"],
     )
 
 
@@ -123,12 +123,12 @@ def _login(said: Sequence[str], host: str) -> LocalregError:
     about_keys = [line for line in said if "key" in line.lower() and "Permission denied (" not in line]
     methods = next((line.partition("(")[2].rstrip(").") for line in said if "Permission denied (" in line), "")
     return TunnelError(
-        f"{host} does not let this user in{': it takes ' + methods if methods else ''}",
-        hint="ssh-add, or --identity FILE with a key that it knows",
-        details=[*about_keys[:4], "localreg cannot type a password: a tunnel has to come back by itself"],
+        f"{host} refused the login{': it accepts ' + methods if methods else ''}",
+        hint="ssh-add, or use --identity FILE with a key that it accepts",
+        details=[*about_keys[:4], "a password is not possible, because the tunnel must reconnect by itself"],
     )
 
 
 def _options(said: Sequence[str], _: str) -> LocalregError:
     line = next(filter(_is_about_options, said))
-    return UsageError(f"`ssh` does not take an option: {line}", hint="man ssh_config")
+    return UsageError(f"`ssh` rejected an option: {line}", hint="man ssh_config")

@@ -1,4 +1,4 @@
-"""The options that `ssh` is started with."""
+"""The command line of `ssh`."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from localreg.tunnels.spec import TunnelSpec
 
 _VERSION_SECONDS = 15.0
 _FORKS_SINCE = (8, 7)
-"""The OpenSSH that can be told so in its configuration."""
+"""The first OpenSSH with the option `ForkAfterAuthentication`."""
 
 OURS = {
-    # Ours alone, without a shell that would wait for the user, and nothing forwarded that somebody else asked for.
+    # A connection for the tunnel only: not shared, and without forwardings from the user's configuration.
     "ControlMaster": "yes",
     "ControlPersist": "no",
     "ClearAllForwardings": "yes",
-    # Nobody is there to answer when it comes back at night.
+    # Never ask a question, because the tunnel also reconnects while you are away.
     "BatchMode": "yes",
     "StrictHostKeyChecking": "yes",
-    # Nothing for a person who works there.
+    # LocalCommand is for interactive sessions.
     "PermitLocalCommand": "no",
     "ExitOnForwardFailure": "yes",
     "StreamLocalBindUnlink": "yes",
     "StreamLocalBindMask": "0177",
 }
-"""What is not the user's to set."""
+"""Options that the user cannot change."""
 _DEFAULTS = {
     "ConnectTimeout": "10",
-    # A far side that is gone is noticed after half a minute, which a change of the wireless network survives.
+    # Notice a lost machine after half a minute, but survive a change of the wireless network.
     "ServerAliveInterval": "10",
     "ServerAliveCountMax": "3",
 }
@@ -42,13 +42,13 @@ def arguments(spec: TunnelSpec, master: Path) -> list[str]:
 
     Args:
         spec: The tunnel.
-        master: The control socket that `ssh` is to listen on.
+        master: The path for the control socket of `ssh`.
     """
-    options = {**OURS, **_unforked(), "ControlPath": str(master)}
+    options = {**OURS, **_in_foreground(), "ControlPath": str(master)}
     identity = ["-i", spec.identity.replace("%", "%%"), "-o", "IdentitiesOnly=yes"] if spec.identity else []
     return [
         *("ssh", "-v", "-N", "-T"),
-        # The first that `ssh` is told counts.
+        # For `ssh`, the first value of an option counts.
         *_as_options(options),
         *(word for option in spec.ssh_options for word in ("-o", option)),
         *_as_options(_DEFAULTS),
@@ -58,13 +58,13 @@ def arguments(spec: TunnelSpec, master: Path) -> list[str]:
 
 
 @cache
-def _unforked() -> Mapping[str, str]:
-    """What keeps `ssh` from going into the background by itself, where it knows that."""
+def _in_foreground() -> Mapping[str, str]:
+    """The option that keeps `ssh` in the foreground, if this OpenSSH has it."""
     try:
-        said = run("ssh", "-V", seconds=_VERSION_SECONDS).err
+        version = run("ssh", "-V", seconds=_VERSION_SECONDS).err
     except ProgramError:
         return {}
-    found = re.match(r"OpenSSH_(\d+)\.(\d+)", said)
+    found = re.match(r"OpenSSH_(\d+)\.(\d+)", version)
     return {"ForkAfterAuthentication": "no"} if found and (int(found[1]), int(found[2])) >= _FORKS_SINCE else {}
 
 
@@ -73,4 +73,4 @@ def _as_options(options: Mapping[str, str]) -> list[str]:
 
 
 FORWARDING = _as_options({name: OURS[name] for name in ("StreamLocalBindUnlink", "StreamLocalBindMask")})
-"""What the running `ssh` has to be told again with each forwarding."""
+"""Options that each request for a forwarding must repeat."""

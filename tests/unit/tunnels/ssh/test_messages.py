@@ -7,7 +7,7 @@ import re
 import pytest
 
 from localreg.errors import HostKeyError, TunnelError, UsageError
-from localreg.tunnels.ssh.messages import explain, far_address, spoken
+from localreg.tunnels.ssh.messages import explain, is_message, remote_address
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_a_banner_is_not_a_word_of_ssh() -> None:
 
 
 def test_what_ssh_would_not_say_without_being_asked_is_left_out() -> None:
-    assert spoken("Timeout, server far not responding.")
-    assert not any(map(spoken, ["debug1: x", "", "OpenSSH_9.2p1", "Authenticated to far ([1.2.3.4]:22) using x."]))
+    assert is_message("Timeout, server far not responding.")
+    assert not any(map(is_message, ["debug1: x", "", "OpenSSH_9.2p1", "Authenticated to far ([1.2.3.4]:22) using x."]))
 
 
 @pytest.mark.parametrize(
@@ -88,4 +88,4 @@ def test_what_ssh_would_not_say_without_being_asked_is_left_out() -> None:
     ],
 )
 def test_where_ssh_got_to_is_in_what_it_says(line: str, address: str | None) -> None:
-    assert far_address(["debug1: x", line]) == address
+    assert remote_address(["debug1: x", line]) == address

@@ -99,7 +99,7 @@ def choose(answers: Sequence[probe.Answer], *, name: str) -> probe.Answer:
             f"two engines have a container `{name}`",
             hint=f"choose one with --engine {holders[0].engine} or --engine {holders[1].engine}"
             if holders[0].engine != holders[1].engine
-            else f"name one with DOCKER_HOST={holders[0].endpoint.url}",
+            else f"choose one with DOCKER_HOST={holders[0].endpoint.url}",
             details=[f"{holder.engine}  {holder.endpoint.url}" for holder in holders],
         )
     return next(iter(holders), None) or next((answer for answer in answers if answer.has_volume), answers[0])

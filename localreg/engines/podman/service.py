@@ -137,7 +137,7 @@ def _start(program: str, folder: Path, idle_seconds: int) -> Path:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(service.pid, signal.SIGKILL)
             service.wait()
-            reason = "did not start in time" if code is None else f"failed with exit code {code}"
+            reason = "did not start in time" if code is None else f"ended with exit code {code}"
             lines = log.read_text(errors="backslashreplace").splitlines()[-_LOG_LINES:]
             raise EngineError(
                 f"`podman system service` {reason}{': ' + lines[-1] if lines else ''}",

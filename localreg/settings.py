@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localreg.command_line import CommandLine
 from localreg.errors import ConfigError, LocalregError, UsageError, reason_of
 from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_IMAGE, DEFAULT_NAME, DEFAULT_PORT, DEFAULT_WAIT_SECONDS
 from localreg.registry.options import PullPolicy, check_image, check_name, read_host, read_volume
 from localreg.system.address import LAST_PORT
+from localreg.system.command_line import CommandLine
 
 FLAG = "flag"
 DEFAULT = "default"

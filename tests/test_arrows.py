@@ -15,7 +15,6 @@ from localreg.cli.commands import GROUPS, SUBCOMMANDS
 PACKAGE = Path(__file__).parent.parent / "localreg"
 
 ARROWS = {
-    "command_line": (),
     "errors": (),
     "system": ("errors",),
     "oci": ("errors", "system"),
@@ -34,7 +33,7 @@ ARROWS = {
 }
 """For each package or loose module, the ones it may import; "" stands for all. Each may import from itself."""
 
-EVERYWHERE = ("__init__", "command_line")
+EVERYWHERE = ("__init__", "system.command_line")
 """The modules that every package may import."""
 
 ADAPTERS = ("engines.docker", "engines.podman")

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from localreg.ci.tunnels import OpenTunnel
-from localreg.command_line import CommandLine
 from localreg.engines.values import EngineName
 from localreg.errors import InvalidReferenceError, UsageError
 from localreg.oci.reference import parse_reference, registry_reference
 from localreg.system.address import Address
+from localreg.system.command_line import CommandLine
 from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, LOOPBACK
 
 System = Literal["bitbucket", "github", "gitlab", "shell"]

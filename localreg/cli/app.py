@@ -17,9 +17,9 @@ import typer
 from localreg import __version__
 from localreg.cli import commands, help_page
 from localreg.cli.session import Session, session_of
-from localreg.command_line import CommandLine
 from localreg.errors import INTERRUPTED, TERMINATED, InternalError, LocalregError, UsageError, reason_of
 from localreg.registry.defaults import DEFAULT_NAME
+from localreg.system.command_line import CommandLine
 
 _STDERR = 2
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})

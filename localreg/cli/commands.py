@@ -21,9 +21,9 @@ from localreg.cli.help_page import (
     write_rows,
 )
 from localreg.cli.session import Session, session_of
-from localreg.command_line import CommandLine
 from localreg.errors import UsageError
 from localreg.output.streams import Format
+from localreg.system.command_line import CommandLine
 
 _OWN_OPTIONS = frozenset({"help", "version", "install_completion", "show_completion"})
 

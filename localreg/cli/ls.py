@@ -10,12 +10,12 @@ from localreg.cli.batch import Failures, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.command_line import CommandLine
 from localreg.content.ls import list_images
 from localreg.errors import RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.output.ls import render
 from localreg.registry.container import get_running_registry
+from localreg.system.command_line import CommandLine
 
 app = command_app()
 

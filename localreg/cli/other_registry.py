@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-from localreg.command_line import CommandLine
 from localreg.engines.discovery import select
 from localreg.engines.discovery.select import Selection
 from localreg.errors import LocalregError, OtherRegistryError
 from localreg.oci.reference import parse_reference
 from localreg.registry.container import Registry, host_of
 from localreg.registry.status import SeenRegistry, find_registry_named_by
+from localreg.system.command_line import CommandLine
 
 
 def refuse_other_registries(

@@ -14,7 +14,6 @@ from localreg.cli.session import Session, session_of
 from localreg.clients.podman.check import ask_podman
 from localreg.clients.podman.drop_in import Plan, Scope, apply_plan, plan_fix
 from localreg.clients.podman.machine import fix_machine
-from localreg.command_line import CommandLine
 from localreg.errors import EngineUnavailableError, UsageError
 from localreg.oci.reference import find_reference
 from localreg.output.podman_fix import render
@@ -22,6 +21,7 @@ from localreg.output.streams import Renderings
 from localreg.registry.container import Registry, find_registry
 from localreg.registry.defaults import DEFAULT_PORT
 from localreg.system.address import LAST_PORT
+from localreg.system.command_line import CommandLine
 
 app = command_app()
 

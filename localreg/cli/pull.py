@@ -10,12 +10,12 @@ from localreg.cli.batch import do_each, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.command_line import CommandLine
 from localreg.errors import UsageError
 from localreg.images.pull import plan_pull, pull_image
 from localreg.images.transfer import Transferred, check_names
 from localreg.output.push import render
 from localreg.registry.container import get_running_registry
+from localreg.system.command_line import CommandLine
 
 app = command_app()
 

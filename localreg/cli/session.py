@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from localreg.command_line import CommandLine
 from localreg.errors import LocalregError
 from localreg.output.streams import Format, Streams
 from localreg.registry.defaults import DEFAULT_NAME, default_volume
+from localreg.system.command_line import CommandLine
 
 if TYPE_CHECKING:
     # Loading the engines takes as long as all the rest, and --help and --version do not need them.

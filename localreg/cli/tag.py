@@ -9,11 +9,11 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.command_line import CommandLine
 from localreg.images.tag import plan_tag, tag_image
 from localreg.images.transfer import check_names
 from localreg.output.tag import render
 from localreg.registry.container import get_registry
+from localreg.system.command_line import CommandLine
 
 app = command_app()
 

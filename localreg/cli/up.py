@@ -12,7 +12,6 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.podman_hint import hint_for, restart_hint
 from localreg.cli.session import Session, session_of
-from localreg.command_line import CommandLine
 from localreg.errors import UsageError
 from localreg.output.streams import Renderings
 from localreg.output.up import render
@@ -22,6 +21,7 @@ from localreg.registry.port import PortClaims
 from localreg.registry.request import UpRequest
 from localreg.registry.status import registry_version
 from localreg.registry.up import UpAction, UpResult, bring_up
+from localreg.system.command_line import CommandLine
 
 app = command_app()
 

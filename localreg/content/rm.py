@@ -12,13 +12,13 @@ import json
 import secrets
 from dataclasses import dataclass
 
-from localreg.command_line import CommandLine
 from localreg.engines.port import Engine
 from localreg.errors import ConflictError, InUseError, LocalregError, RegistryError, RepositoryNotFoundError, UsageError
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.manifest import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, OCI_MANIFEST, Index, parse_manifest
 from localreg.oci.reference import Reference, parse_reference
 from localreg.registry.container import Registry, host_of
+from localreg.system.command_line import CommandLine
 
 THROWN_AWAY = "localreg.thrown-away"
 """The annotation of a throw-away manifest; its value is the tag to remove."""

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from localreg.command_line import CommandLine
 from localreg.errors import EngineError, reason_of
+from localreg.system.command_line import CommandLine
 from localreg.system.orphans import adopted_orphans, ending_with_us
 
 _END_SECONDS = 10

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from localreg.command_line import CommandLine
 from localreg.engines.build import Builder, BuildRequest, Outcome
 from localreg.engines.port import Engine
 from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError, reason_of
@@ -18,6 +17,7 @@ from localreg.images.push import push_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred
 from localreg.oci.reference import looks_like_image_id, parse_reference
 from localreg.registry.container import Registry
+from localreg.system.command_line import CommandLine
 
 _STDIN = "-"
 _URL = re.compile(r"[a-z+]+://|git@|github\.com/")

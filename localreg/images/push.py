@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from datetime import UTC, datetime
 
-from localreg.command_line import CommandLine
 from localreg.engines.common.messages import DISK_FULL
 from localreg.engines.port import Engine
 from localreg.engines.values import Image, TransferState
@@ -14,6 +13,7 @@ from localreg.images.tag import tag_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred, find_digest, push_steps
 from localreg.registry.container import Registry
 from localreg.registry.start import find_cause
+from localreg.system.command_line import CommandLine
 
 
 def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress: OnProgress) -> Transferred:

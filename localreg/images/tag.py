@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from localreg.command_line import CommandLine
 from localreg.engines.port import Engine
 from localreg.engines.values import Image
 from localreg.errors import ImageNotFoundError, InvalidReferenceError, UsageError
 from localreg.images.transfer import Transfer
 from localreg.oci.reference import find_reference, looks_like_image_id, parse_reference
 from localreg.registry.container import Registry
+from localreg.system.command_line import CommandLine
 
 
 def _push_as(image: str, name: str) -> CommandLine:

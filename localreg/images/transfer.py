@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 
-from localreg.command_line import CommandLine
 from localreg.engines.port import Engine
 from localreg.engines.values import Progress, TransferState
 from localreg.errors import (
@@ -26,6 +25,7 @@ from localreg.oci.api import RegistryClient
 from localreg.oci.ping import is_ready
 from localreg.oci.reference import Reference, looks_like_image_id, parse_reference
 from localreg.registry.container import Registry
+from localreg.system.command_line import CommandLine
 
 _PAUSES = (0.05, 0.1, 0.2)
 """Seconds between attempts after a 500, which Distribution returns while another client pushes to the same tag."""

@@ -12,10 +12,10 @@ import urllib3
 import urllib3.connection
 import urllib3.exceptions
 
-from localreg.command_line import CommandLine
 from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci.deadline import with_deadline
 from localreg.oci.manifest import UNREADABLE
+from localreg.system.command_line import CommandLine
 
 _CHUNK = 64 << 10
 _SHOWN = 200

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from localreg.command_line import CommandLine
 from localreg.engines.common.ports import LOCALHOST, leads_to
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import (
@@ -24,6 +23,7 @@ from localreg.errors import ConflictError, ContainerNotFoundError, RegistryUnrea
 from localreg.oci.reference import Reference, registry_reference
 from localreg.registry.options import RegistryOptions
 from localreg.system.address import Address
+from localreg.system.command_line import CommandLine
 
 CONTAINER_PORT = 5000
 DATA_FOLDER = "/var/lib/registry"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from localreg.command_line import CommandLine
 from localreg.engines.port import Engine
 from localreg.engines.values import AnonymousMount, ContainerState, HostPathMount, Volume, VolumeMount
 from localreg.errors import ContainerNotFoundError, NotOursError
 from localreg.registry.container import NAME_LABEL, Registry, find_registry, is_ours
 from localreg.registry.replace import recover
+from localreg.system.command_line import CommandLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from localreg.command_line import CommandLine
 from localreg.engines.port import Engine
 from localreg.engines.values import Image, Progress
 from localreg.errors import EngineLostError, ImageNotFoundError, LocalregError
@@ -19,6 +18,7 @@ from localreg.oci.reference import looks_like_image_id, parse_reference, qualifi
 from localreg.registry.defaults import DEFAULT_IMAGE
 from localreg.registry.options import PullPolicy
 from localreg.system.address import Address
+from localreg.system.command_line import CommandLine
 
 
 class ImageSource(StrEnum):

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from localreg.command_line import CommandLine
 from localreg.errors import InvalidReferenceError, UsageError
 from localreg.oci.reference import looks_like_image_id, parse_reference, qualified
 from localreg.registry.defaults import DEFAULT_HOST
+from localreg.system.command_line import CommandLine
 
 _VERSION = 4
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
@@ -85,7 +85,7 @@ def check_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"`{name}` is not a valid name: use at least two of letters, digits, `_`, `.`, `-`; a letter or digit first",
+            f"`{name}` is not a valid name: use two or more letters, digits, `_`, `.`, `-`; a letter or digit first",
             hint=CommandLine("--name", "team", "up"),
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from localreg.command_line import CommandLine
 from localreg.engines.discovery.probe import Answer, SeenContainer
 from localreg.errors import PortTakenError
 from localreg.registry.container import NAME_LABEL, OPTIONS_LABEL, is_ours
@@ -13,6 +12,7 @@ from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_PORT
 from localreg.registry.options import RegistryOptions
 from localreg.system import ports
 from localreg.system.address import LAST_PORT, Address
+from localreg.system.command_line import CommandLine
 from localreg.system.waiting import wait_until
 
 _UP = CommandLine("up")

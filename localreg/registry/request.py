@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localreg.command_line import CommandLine
 from localreg.engines.values import Progress
 from localreg.registry.defaults import DEFAULT_WAIT_SECONDS
 from localreg.registry.options import PullPolicy, RegistryOptions
 from localreg.registry.port import PortClaims
+from localreg.system.command_line import CommandLine
 
 Notify = Callable[[str], None]
 """Gets a note for the user."""

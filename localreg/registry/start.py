@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from localreg.command_line import CommandLine
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
 from localreg.oci.ping import is_ready
 from localreg.registry.container import Registry
 from localreg.registry.distribution_log import find_last_cause, is_listening
+from localreg.system.command_line import CommandLine
 from localreg.system.waiting import wait_until
 
 _LOG_LINES = 10

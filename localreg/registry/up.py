@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
-from localreg.command_line import CommandLine
 from localreg.engines.port import Engine
 from localreg.engines.values import ContainerState
 from localreg.errors import (
@@ -26,6 +25,7 @@ from localreg.registry.replace import recover, replace_registry
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry
 from localreg.system.address import Address
+from localreg.system.command_line import CommandLine
 from localreg.system.waiting import wait_until
 
 _RIVAL_SECONDS = 5.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from localreg.command_line import CommandLine
 from localreg.errors import TunnelError
+from localreg.system.command_line import CommandLine
 from localreg.tunnels.files import TunnelFiles, wait_for_end
 from localreg.tunnels.keep import control
 from localreg.tunnels.spec import TunnelStatus

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from localreg.command_line import CommandLine
 from localreg.errors import UsageError
 from localreg.registry.container import Registry
 from localreg.system.address import Address
+from localreg.system.command_line import CommandLine
 from localreg.tunnels.spec import LOOPBACK, LogSource, TunnelSpec
 from localreg.tunnels.ssh.options import OURS
 
@@ -119,6 +119,9 @@ def plan_program(registry: Registry, log: LogSource | None, *, command: str, pro
     if not words:
         raise UsageError("--command is empty", hint=CommandLine("tunnel", "open", "--help"))
     hint = "--probe-url https://NAME.ngrok.app"
+    # First, because the other errors quote the URL.
+    if "@" in probe_url.partition("://")[2].partition("/")[0]:
+        raise UsageError("--probe-url must not contain a user name or a password: others could see it", hint=hint)
     try:
         parts = urlsplit(probe_url)
         port_there = parts.port or (443 if parts.scheme == "https" else 80)
@@ -126,8 +129,6 @@ def plan_program(registry: Registry, log: LogSource | None, *, command: str, pro
         raise UsageError(f"`{probe_url}` is not a valid URL: {exc}", hint=hint) from exc
     if parts.query or parts.fragment:
         raise UsageError(f"`{probe_url}` must not have a query or a fragment: localreg appends `/v2/`", hint=hint)
-    if parts.username is not None or parts.password is not None:
-        raise UsageError("--probe-url must not contain a user name or a password: others could see it", hint=hint)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"`{probe_url}` is not a valid URL", hint=hint)
     return TunnelSpec(

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from localreg.command_line import CommandLine
 from localreg.engines.values import Endpoint, EngineName, TlsFiles
 from localreg.registry.defaults import DEFAULT_PORT
 from localreg.system.address import Address
+from localreg.system.command_line import CommandLine
 
 DEFAULT_REMOTE_PORT = DEFAULT_PORT
 """The registry's own default, so that references are the same on both machines."""

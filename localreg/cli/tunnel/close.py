@@ -9,9 +9,9 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.command_line import CommandLine
 from localreg.errors import UsageError
 from localreg.output.tunnel.close import render
+from localreg.system.command_line import CommandLine
 from localreg.tunnels.close import close_tunnels
 from localreg.tunnels.ls import fits, list_tunnels
 

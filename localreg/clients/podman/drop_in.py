@@ -15,8 +15,8 @@ from typing import Literal
 
 from localreg.clients.podman import registries_conf as conf
 from localreg.clients.podman.entries import list_marked, set_entries
-from localreg.command_line import CommandLine
 from localreg.errors import ConfigError, reason_of
+from localreg.system.command_line import CommandLine
 
 Scope = Literal["auto", "user", "system"]
 

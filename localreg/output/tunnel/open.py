@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from localreg.command_line import CommandLine
 from localreg.output.block import block
 from localreg.output.streams import Renderings
 from localreg.output.tunnel.status import state_line, time_ago, tunnel_json
+from localreg.system.command_line import CommandLine
 from localreg.tunnels.spec import TunnelSpec, TunnelStatus
 
 

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from localreg.command_line import CommandLine
 from localreg.errors import INTERRUPTED, TERMINATED, TunnelError
+from localreg.system.command_line import CommandLine
 from localreg.tunnels.files import MARK, TunnelFiles, files_of
 from localreg.tunnels.keep.program import ProgramLink
 from localreg.tunnels.keep.supervisor import Supervisor

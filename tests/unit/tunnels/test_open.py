@@ -108,7 +108,17 @@ def test_a_program_that_is_none_is_refused(registry: Registry, command: str, pro
 
 
 @pytest.mark.parametrize(
-    "url", ["http://x:99999", "http://[::1", "http://me:s3cret@x", "http://x/?token=1", "ftp://x", "x"]
+    "url",
+    [
+        "http://x:99999",
+        "http://[::1",
+        "http://me:s3cret@x",
+        "http://me:s3cret@x/?a=1",
+        "http://me:s3cret@x:99999",
+        "http://x/?token=1",
+        "ftp://x",
+        "x",
+    ],
 )
 def test_what_is_no_url_to_look_at_is_refused(registry: Registry, url: str) -> None:
     with pytest.raises(UsageError) as caught:

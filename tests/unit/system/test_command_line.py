@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from localreg.command_line import CommandLine
+from localreg.system.command_line import CommandLine
 
 
 def test_a_command_is_text_that_a_shell_takes() -> None:

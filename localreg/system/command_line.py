@@ -1,4 +1,4 @@
-"""A command of localreg that a person can type: what most hints are."""
+"""A command of localreg as a person types it: most hints are one."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -89,7 +90,9 @@ class Tunnels:
         for process in sessions:
             process.suspend()
         found = self.becomes("waiting")
-        assert wait_until(lambda: "is taken" in (self.seen()[0]["reason"] or ""), seconds=PATIENCE), found
+        # The reason names the port and the address that the far side still holds.
+        taken = re.compile(r"\b5000\b.*\b127\.0\.0\.1\b|\b127\.0\.0\.1\b.*\b5000\b")
+        assert wait_until(lambda: taken.search(self.seen()[0]["reason"] or "") is not None, seconds=PATIENCE), found
         yield
         for process in sessions:
             process.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -186,7 +187,8 @@ def test_the_script_for_any_machine_asks_the_agent_where_there_is_no_key(far: Fa
     assert far.ok("curl", "-sf", f"http://127.0.0.1:5000/v2/{REPOSITORY}/manifests/1")
     without = ci.play(snippet(far, "shell"), shell=SHELLS["shell"], env={"LOCALREG_TAG": "1"})
     assert without.returncode != 0
-    assert "no ssh-agent runs: set LOCALREG_SSH_KEY" in without.stderr
+    assert "ssh-agent" in without.stderr
+    assert "LOCALREG_SSH_KEY" in without.stderr
 
 
 CRASH = "#!/bin/sh\nkill -SEGV $$\n"
@@ -222,7 +224,9 @@ def test_a_wget_that_crashes_ends_the_script_at_once(far: FarHost, ci: Runner, t
     write_crashing_wget(tmp_path)
     played = ci.play(snippet(far, "shell"), shell=(shell,), env=env)
     assert played.returncode == 1
-    assert played.stderr.endswith("error: wget crashed when it checked the registry\nhint: install a working curl\n")
+    error, hint = played.stderr.splitlines()[-2:]
+    assert re.match(r"error: .*\bwget\b", error)
+    assert re.match(r"hint: .*\bcurl\b", hint)
     assert ci.is_clean()
 
 
@@ -242,10 +246,10 @@ def test_a_wget_that_crashes_in_the_container_of_ssh_is_named(far: FarHost, ci: 
     text = snippet(far, "gitlab").replace("docker:28-cli", "docker:crashing").replace("tries=30", "tries=3")
     played = play(ci, "gitlab", text)
     assert played.returncode == 1
-    assert played.stderr.endswith(
-        "error: wget of the image docker:crashing crashed when it checked the registry\n"
-        "hint: use another release of that image\n"
-    )
+    error, hint = played.stderr.splitlines()[-2:]
+    assert error.startswith("error: ")
+    assert {"wget", "docker:crashing"} <= {*error.split()}
+    assert hint.startswith("hint: ")
 
 
 @pytest.mark.parametrize("system", ["bitbucket", "gitlab"])
@@ -268,10 +272,12 @@ def test_without_a_tunnel_a_pipeline_says_within_its_bound_what_to_do(far: FarHo
     assert "sleep 1" in text
     played = play(ci, system, text.replace("sleep 1", "sleep 0"))
     assert played.returncode == 1, played.stdout + played.stderr
-    assert played.stderr.endswith(
-        f"error: no registry answers at 127.0.0.1:5000 of {far.host}\n"
-        f"hint: on the machine with the registry: localreg tunnel open {far.host}\n"
-    )
+    error, hint = played.stderr.splitlines()[-2:]
+    assert error.startswith("error: ")
+    assert "127.0.0.1:5000" in error
+    assert far.host in error
+    assert hint.startswith("hint: ")
+    assert hint.endswith(f" localreg tunnel open {far.host}")
 
 
 @pytest.mark.parametrize("system", ["github", "gitlab", "shell"])
@@ -285,7 +291,9 @@ def test_a_key_that_is_not_let_in_ends_a_pipeline_at_once(far: FarHost, ci: Runn
         authorized.write_text(before)
     assert played.returncode == 1
     assert "Permission denied (publickey)" in played.stderr
-    assert "error: ssh does not get from" in played.stderr
+    assert re.search(rf"^error: .*\b{re.escape(far.host)}\b", played.stderr, re.MULTILINE)
+    # It did not wait for a tunnel to be opened.
+    assert "localreg tunnel open" not in played.stderr
 
 
 @pytest.mark.usefixtures("tunnel")
@@ -324,7 +332,7 @@ def test_a_secret_that_is_not_set_is_said(far: FarHost, ci: Runner) -> None:
     env = {"RUNNER_TEMP": str(ci.folder), "KEY": "", "KNOWN_HOSTS": "x"}
     played = ci.play(key.script, shell=SHELLS["github"], env=env)
     assert played.returncode != 0
-    assert "the secret LOCALREG_SSH_KEY is not set" in played.stderr
+    assert "LOCALREG_SSH_KEY" in played.stderr
 
 
 def test_the_key_of_a_pipeline_runs_nothing_on_the_far_host(far: FarHost, ci: Runner) -> None:
@@ -344,7 +352,8 @@ def test_the_script_says_what_it_cannot_do_without(far: FarHost, ci: Runner, tmp
     env = {"PATH": str(tmp_path), "LOCALREG_TAG": "1", "LOCALREG_SSH_KEY": str(ci.key)}
     # Not busybox, which has a wget of its own.
     played = ci.play(snippet(far, "shell"), shell=("/bin/sh",), env=env)
-    assert (played.returncode, played.stderr) == (
-        1,
-        "error: neither curl nor wget is installed\nhint: install curl; it checks that the registry is ready\n",
-    )
+    error, hint = played.stderr.splitlines()
+    assert played.returncode == 1
+    assert error.startswith("error: ")
+    assert {"curl", "wget"} <= {*error.split()}
+    assert re.match(r"hint: .*\bcurl\b", hint)

@@ -87,7 +87,7 @@ def test_fish_completes(docker: Bed, folder: Path) -> None:
     docker.ok("up")
     docker.ok("push", "localhost/app:1", "--as", "team/app:dev")
     script = "localreg completion fish | source; complete -C $argv[1]"
-    assert "push\tPush images into the registry" in docker.run("fish", "-c", script, "localreg pu").stdout
+    assert re.search(r"^push\t\S", docker.run("fish", "-c", script, "localreg pu").stdout, re.MULTILINE)
     assert docker.run("fish", "-c", script, "localreg pull te").stdout.split() == ["team/app:dev"]
     assert "/etc/" in docker.run("fish", "-c", script, "localreg build /et").stdout.split()
 

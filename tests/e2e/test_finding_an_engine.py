@@ -138,7 +138,8 @@ def test_two_engines_with_the_registry_have_to_be_told_apart(docker: Bed, regist
     finally:
         ROOTFUL.clean(before)
     assert result.returncode == 5
-    assert "--engine docker or --engine podman" in result.stderr
+    assert "--engine docker" in result.stderr
+    assert "--engine podman" in result.stderr
 
 
 @fault(
@@ -162,20 +163,20 @@ def test_a_socket_of_a_group_names_the_group(empty_path: dict[str, str]) -> None
         error = auto(TESTER, "ls", env=empty_path).stderr
     finally:
         os.chown(socket_path, 0, before)
-    assert "you are not in the group `docker`" in error
+    assert "`docker`" in error
     assert 'hint: sudo usermod -aG docker "$USER" && newgrp docker' in error
 
 
 def test_a_named_engine_never_falls_back_to_the_other(empty_path: dict[str, str]) -> None:
     result = auto(ROOT, "--engine", "podman", "status", env=empty_path)
     assert result.returncode == 3
-    assert "Podman did not answer" in result.stderr
+    assert re.match("error: .*Podman", result.stderr)
 
 
 def test_a_variable_that_names_an_engine_is_the_only_one_asked(tmp_path: Path) -> None:
     result = auto(ROOT, "status", env={"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"})
     assert result.returncode == 3
-    assert f"{tmp_path}/nobody.sock: no socket" in result.stderr
+    assert f"{tmp_path}/nobody.sock" in result.stderr
 
 
 def test_an_engine_that_is_there_and_silent_is_named_where_nothing_is_found(tmp_path: Path) -> None:
@@ -184,17 +185,19 @@ def test_an_engine_that_is_there_and_silent_is_named_where_nothing_is_found(tmp_
     result = auto(ROOT, "status", "-q", env={"DOCKER_CONFIG": str(tmp_path)})
     assert (result.returncode, result.stdout, result.stderr) == (4, "absent\n", "")
     result = auto(ROOT, "status", env={"DOCKER_CONFIG": str(tmp_path)})
-    assert re.search("Docker.* context `gone`", result.stderr)
+    (note,) = (line for line in result.stderr.splitlines() if "`gone`" in line)
+    assert "Docker" in note
     # One that a variable names is meant.
     result = auto(ROOT, "status", env={"DOCKER_CONTEXT": "gone"})
     assert result.returncode == 3
-    assert "error: the engine that DOCKER_CONTEXT names did not answer" in result.stderr
+    assert re.search("^error: .*DOCKER_CONTEXT", result.stderr, re.MULTILINE)
 
 
 def test_an_address_without_a_scheme_is_said_to_be_none() -> None:
     result = auto(ROOT, "status", env={"DOCKER_HOST": "/var/run/docker.sock"})
     assert result.returncode == 3
-    assert "docker  /var/run/docker.sock: no address of an engine" in result.stderr
+    assert "/var/run/docker.sock" in result.stderr
+    assert "`unix://`" in result.stderr
 
 
 def test_every_registry_is_listed_though_one_engine_is_silent(docker: Bed) -> None:
@@ -202,14 +205,15 @@ def test_every_registry_is_listed_though_one_engine_is_silent(docker: Bed) -> No
     context = {"DOCKER_CONTEXT": "nosuch"}
     result = auto(ROOT, "status", "--all", env=context)
     assert result.returncode == 0
-    assert re.search("Docker.* context `nosuch`", result.stderr)
+    (note,) = (line for line in result.stderr.splitlines() if "`nosuch`" in line)
+    assert "Docker" in note
 
 
 def test_each_variable_that_is_set_has_to_name_an_engine_that_answers(tmp_path: Path) -> None:
     named = {"DOCKER_HOST": "unix:///var/run/docker.sock", "CONTAINER_HOST": f"unix://{tmp_path}/nobody.sock"}
     result = auto(ROOT, "status", env=named)
     assert result.returncode == 3
-    assert f"podman  {tmp_path}/nobody.sock: no socket" in result.stderr
+    assert re.search(rf"^ *podman +{tmp_path}/nobody\.sock\b", result.stderr, re.MULTILINE)
     assert auto(ROOT, "--engine", "docker", "status", env=named).returncode == 4
 
 
@@ -226,7 +230,7 @@ def test_a_context_is_honoured(tmp_path: Path) -> None:
 def test_a_context_that_does_not_exist_is_never_the_default_socket() -> None:
     result = auto(ROOT, "--engine", "docker", "status", env={"DOCKER_CONTEXT": "nosuch"})
     assert result.returncode == 3
-    assert "context `nosuch`: there is no such context" in result.stderr
+    assert "`nosuch`" in result.stderr
 
 
 @contextlib.contextmanager
@@ -243,7 +247,7 @@ def test_podman_behind_dockers_variable_is_driven_as_podman(tmp_path: Path) -> N
         assert found["engine"]["name"] == "podman"
         refused = auto(ROOT, "--engine", "docker", "status", env={"DOCKER_HOST": f"unix://{path}"})
         assert refused.returncode == 3
-        assert "what answers is Podman" in refused.stderr
+        assert "Podman" in refused.stderr
 
 
 def test_the_tester_is_no_root() -> None:

@@ -182,7 +182,7 @@ def check_kill(yard: Yard, recording: Recording, number: int) -> None:
     again = command.run()
     # The registry may have removed the tag, and the engine its name, all the same.
     is_last = moment.step == recording.moments[-1].step
-    was_done = is_last and again.returncode == 4 and "the registry has no" in again.stderr
+    was_done = is_last and again.returncode == 4 and "`app:1`" in again.stderr
     assert again.returncode == 0 or was_done, again.stderr
     assert settled(yard, recording.left) == recording.left
     assert wait_until(lambda: command.survivors() == [], seconds=10), command.survivors()

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -32,9 +33,10 @@ def taken() -> Iterator[int]:
 def test_the_next_port_is_used_when_5000_is_taken_and_its_holder_is_named(bed: Bed, taken: int) -> None:
     result = bed.localreg("up")
     assert (result.returncode, result.stdout) == (0, "localhost:5001\n")
-    holder = "another user's process" if bed.uid else f"(pid {os.getpid()})"
-    assert f"port {taken} is taken by" in result.stderr
-    assert holder in result.stderr
+    note = next(line for line in result.stderr.splitlines() if str(taken) in line)
+    assert "5001" in note
+    # The system does not show another user's process.
+    assert (f"pid {os.getpid()}" in note) is (bed.uid == 0)
     assert bed.ok("up") == "localhost:5001\n"
 
 
@@ -68,7 +70,9 @@ def test_other_options_are_refused_until_the_container_may_be_replaced(bed: Bed,
     bed.ok("up")
     bed.ok("push", "localhost/app:1")
     error = bed.refused(5, "up", "--port", str(port))
-    assert f"--port  asked for `{port}`, is `5000`" in error
+    (differing,) = (line for line in error.splitlines() if line.startswith("  --port "))
+    assert f"`{port}`" in differing
+    assert "`5000`" in differing
     assert f"hint: localreg --engine {bed.engine} up --recreate --port {port}\n" in error
     assert bed.ok("up", "--port", str(port), "--recreate") == f"localhost:{port}\n"
     assert bed.ok("up", "--recreate") == f"localhost:{port}\n"
@@ -103,11 +107,11 @@ def test_a_registry_started_by_hand_is_used_as_it_is(bed: Bed, folder: Path) -> 
 
     result = bed.localreg("up", "--port", "5007")
     assert (result.returncode, result.stdout) == (0, "localhost:5000\n")
-    assert "--port does not apply" in result.stderr
+    assert re.search("^warning: .*--port", result.stderr, re.MULTILINE)
     bed.ok("push", "localhost/app:1")
     assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"
     assert bed.ok("logs") != ""
-    assert "started by hand" in bed.ok("status")
+    assert "\norigin\t" in bed.ok("status")
 
     assert "down --force" in bed.refused(5, "down")
     assert bed.exists("container", "registry")
@@ -129,7 +133,9 @@ def test_a_container_that_publishes_nothing_is_no_registry(bed: Bed, folder: Pat
     bed.add_image("localhost/app:1", folder)
     bed.engine_ok("run", "-d", "--name", "registry", "localhost/app:1")
     for command in (["up"], ["push", "localhost/app:1"], ["tag", "localhost/app:1"], ["pull", "app:1"], ["ls"]):
-        assert "publishes no port" in bed.refused(5, *command)
+        error = bed.refused(5, *command)
+        assert "`registry`" in error
+        assert "--name OTHER up\n" in error
     assert bed.localreg("status", "-q").returncode == 6
     assert bed.images() == {*bed.images(), "localhost/app:1"}
 
@@ -159,10 +165,10 @@ def test_a_stopped_registry_of_somebody_elses_is_theirs_to_start(bed: Bed) -> No
 
 
 def test_what_was_kept_is_told_apart_from_what_went(bed: Bed) -> None:
-    for options, kept in ((["--rm"], ""), ([], "an anonymous volume")):
+    for options, kept in ((["--rm"], 0), ([], 1)):
         bed.engine_ok("run", *options, "-d", "-p", "5000:5000", "--name", "registry", REGISTRY_IMAGE)
         bed.ok("up")
-        assert json.loads(bed.ok("down", "--force", "--json"))["kept"] == ([kept] if kept else [])
+        assert len(json.loads(bed.ok("down", "--force", "--json"))["kept"]) == kept
 
 
 @on_every_engine
@@ -198,7 +204,7 @@ def test_what_only_a_new_container_could_use_is_said_not_to_apply(bed: Bed, regi
     bed.ok("up")
     result = bed.localreg("up", "--image-archive", str(registry_archive))
     assert (result.returncode, result.stdout) == (0, "localhost:5000\n")
-    assert "--image-archive does not apply" in result.stderr
+    assert re.search("^warning: .*--image-archive", result.stderr, re.MULTILINE)
     assert "localreg up --recreate" in result.stderr
 
 
@@ -220,8 +226,8 @@ def test_a_replacement_that_fails_leaves_the_registry_as_it_was(bed: Bed, folder
     bed.add_image("localhost/app:1", folder)
     bed.ok("up")
     bed.ok("push", "localhost/app:1")
-    error = bed.refused(6, "up", "--recreate", "--image", "localhost/app:1", "--wait", "1")
-    assert "did not answer" in error
+    error = bed.refused(6, "up", "--recreate", "--image", "localhost/app:1", "--wait", "1", "--json")
+    assert json.loads(error)["error"]["code"] == "registry-not-ready"
     assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"
     assert bed.engine_ok("ps", "-aq").count("\n") == 1
 
@@ -321,7 +327,7 @@ def test_an_upload_goes_on_after_a_restart_and_in_a_new_container(bed: Bed) -> N
 def test_an_archive_that_is_none_is_named(bed: Bed, folder: Path, kind: str) -> None:
     archive = folder / "image.tar"
     archive.write_bytes(b"no archive" * 1000 if kind == "garbage" else b"")
-    assert f"`{archive}` is no image archive" in bed.refused(2, "up", "--image-archive", str(archive))
+    assert f"`{archive}`" in bed.refused(2, "up", "--image-archive", str(archive))
 
 
 def test_the_registrys_image_comes_from_an_oci_archive(bed: Bed, folder: Path, registry_archive: Path) -> None:

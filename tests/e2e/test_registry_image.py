@@ -51,20 +51,21 @@ def test_a_program_on_the_path_becomes_the_image_when_nothing_can_be_pulled(
     code, out, error = up(bare, environment)
     assert (code, out) == (0, "localhost:5000\n"), error
     assert REGISTRY_IMAGE in error
-    assert "(2.8.3+ds1) instead" in error
+    assert "2.8.3+ds1" in error
     assert bare.ok("status").splitlines()[0] == "name\tregistry"
     first = bare.engine_ok("image", "inspect", "--format", "{{.Id}}", REGISTRY_IMAGE)
 
     bare.ok("down")
     code, out, error = up(bare, environment)
     assert (code, out) == (0, "localhost:5000\n")
-    assert "made earlier" in error
+    assert REGISTRY_IMAGE in error
+    assert "2.8.3+ds1" not in error
     assert bare.engine_ok("image", "inspect", "--format", "{{.Id}}", REGISTRY_IMAGE) == first
 
 
 def test_without_a_program_the_failed_pull_says_what_can_be_done(bare: Bed) -> None:
     error = bare.refused(6, "up")
-    assert "cannot pull `registry:2.8.3`" in error
+    assert "`registry:2.8.3`" in error
     assert "--image-archive FILE" in error
     assert not bare.exists("volume", "localreg-registry")
 
@@ -75,7 +76,7 @@ def test_another_program_of_that_name_is_passed_over(bare: Bed, folder: Path) ->
     impostor.chmod(0o755)
     code, _, error = up(bare, with_program(folder, impostor, "registry"))
     assert code == 6
-    assert "cannot pull" in error
+    assert "`registry:2.8.3`" in error
 
 
 def test_never_pulling_is_never_pulling(bare: Bed) -> None:
@@ -141,7 +142,9 @@ def test_the_image_of_an_archive_is_used_again_when_the_container_is_replaced(
 def test_an_archive_of_several_images_is_refused_before_it_is_loaded(bare: Bed, folder: Path) -> None:
     before = bare.images()
     archive = docker_archive(folder / "two.tar", ["localhost/a:1"], ["localhost/b:1"])
-    assert "holds 2 images: localhost/a:1, localhost/b:1" in bare.refused(2, "up", "--image-archive", str(archive))
+    error = bare.refused(2, "up", "--image-archive", str(archive))
+    assert "localhost/a:1" in error
+    assert "localhost/b:1" in error
     assert bare.images() == before
 
 

@@ -32,7 +32,7 @@ def remote(docker: Bed) -> Iterator[dict[str, str]]:
 def test_its_loopback_is_not_taken_for_ours(docker: Bed, remote: dict[str, str], folder: Path) -> None:
     docker.add_image("localhost/app:1", folder)
     up = docker.ok("up", "--format", "table", env=remote)
-    assert "the engine's machine only" in up
+    assert "127.0.0.1" not in up
     status = docker.localreg("status", "--json", env=remote)
     found = json.loads(status.stdout)
     assert (found["engine"]["remote"], found["registry"]["url"], status.returncode) == (True, None, 6)
@@ -45,7 +45,7 @@ def test_its_loopback_is_not_taken_for_ours(docker: Bed, remote: dict[str, str],
     assert docker.ok("up", env=remote) == "localhost:5000\n"
     assert docker.ok("pull", "app:1", env=remote) == pushed
     error = docker.refused(6, "ls", env=remote)
-    assert "of the engine's machine, which is not this one" in error
+    assert "127.0.0.1:5000" in error
     assert "localreg up --recreate --host ADDRESS" in error
     docker.ok("down", "--volumes", env=remote)
 
@@ -55,7 +55,6 @@ def test_what_is_published_to_everybody_is_reached_there(docker: Bed, remote: di
     result = docker.localreg("up", "--host", "0.0.0.0", env=remote)
     assert result.returncode == 0
     assert result.stderr.startswith("warning: ")
-    assert "this machine" in result.stderr
     docker.ok("push", "localhost/app:1", env=remote)
     assert docker.ok("ls", "-q", env=remote) == "localhost:5000/app:1\n"
     assert json.loads(docker.ok("status", "--json", env=remote))["registry"]["url"] == f"http://{ADDRESS}:5000"

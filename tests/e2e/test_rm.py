@@ -29,7 +29,7 @@ def test_one_tag_goes_and_its_sibling_stays(filled: Bed) -> None:
     assert "localhost:5000/app:1" not in filled.images()
     assert {"localhost/app:1", "localhost:5000/app:2"} <= filled.images()
     assert filled.ok("pull", "app:2").startswith("localhost:5000/app:2@sha256:")
-    assert "the registry has no `app:1`" in filled.refused(4, "rm", "app:1")
+    assert "`app:1`" in filled.refused(4, "rm", "app:1")
 
 
 def test_the_engines_name_can_stay(filled: Bed) -> None:
@@ -52,10 +52,11 @@ def test_several_go_although_one_is_not_there(filled: Bed) -> None:
 def test_a_pinned_reference_is_removed_only_if_it_still_is_that(filled: Bed) -> None:
     pinned = filled.ok("push", "localhost/app:1").strip()
     other = pinned.rpartition(":")[0] + ":" + "0" * 64
-    assert "by now" in filled.refused(5, "rm", other)
+    assert pinned.rpartition("@")[2] in filled.refused(5, "rm", other)
     assert filled.ok("ls", "-q", "app:1") == "localhost:5000/app:1\n"
     filled.ok("rm", pinned)
-    assert "names a digest" in filled.refused(2, "rm", "app@sha256:" + "0" * 64)
+    without_tag = f"app@sha256:{'0' * 64}"
+    assert f"`{without_tag}`" in filled.refused(2, "rm", without_tag)
 
 
 def test_a_reference_that_names_another_registry_removes_nothing(filled: Bed) -> None:
@@ -85,7 +86,9 @@ def test_an_image_that_a_container_uses_keeps_its_name_in_the_engine(bed: Bed, f
     bed.engine_ok("run", "-d", "--name", "user", "localhost:5000/app:1")
     result = bed.localreg("rm", "app:1")
     assert (result.returncode, result.stdout) == (0, "registry localhost:5000/app:1\n")
-    assert f"{bed.program.capitalize()} keeps localhost:5000/app:1" in result.stderr
+    (note,) = result.stderr.splitlines()
+    assert bed.program.capitalize() in note
+    assert "localhost:5000/app:1" in note
     assert "localhost:5000/app:1" in bed.images()
     assert bed.ok("ls") == ""
 

@@ -201,4 +201,4 @@ def test_podman(rootless: Bed, folder: Path) -> None:
 
 def test_tunnels(docker: Bed, far: FarHost) -> None:
     with opened_tunnels(docker, far) as tunnels, ssh_config(f"IdentityFile {tunnels.key}\n"):
-        walk("tunnels", docker, OF_TUNNELS, "open since")
+        walk("tunnels", docker, OF_TUNNELS, r"\bopen .*\d\d:\d\d")

@@ -58,7 +58,7 @@ def test_what_is_pushed_on_the_far_side_arrives_here(bed: Bed, far: FarHost, fol
         assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"
         bed.ok("pull", "app:1", "--as", "localhost/pulled:1")
         assert bed.engine_ok("run", "--rm", "localhost/pulled:1") == "pulled\n"
-        assert "pushed: app:1" in Path(found["log"]).read_text()
+        assert re.search(r"\bapp:1\b", Path(found["log"]).read_text())
         assert bed.ok("tunnel", "close", ADDRESS) == f"{far.host}\t127.0.0.1:5000\n"
         assert far.listens() == []
         assert tunnels.told() == []
@@ -136,7 +136,7 @@ def test_two_tunnels_do_not_disturb_each_other(on_docker: Tunnels, folder: Path)
     assert bed.ok("--name", "other", "ls", "-q") == "localhost:5700/two:1\n"
     pushed = [(found["registry"], found["last_push"]["reference"]) for found in on_docker.told()]
     assert pushed == [("localhost:5000", "one:1"), ("localhost:5700", "two:1")]
-    assert "2 tunnels are open" in bed.refused(2, "tunnel", "close")
+    assert re.match(r"error: .*\b2\b", bed.refused(2, "tunnel", "close"))
     bed.ok("tunnel", "close", "--all")
     assert far.listens() == far.listens(5001) == []
 
@@ -181,7 +181,7 @@ def test_what_a_dead_machine_left_is_not_believed(on_docker: Tunnels) -> None:
     for file, data in content.items():
         file.write_bytes(data)
     (files[0].parent / "tunnel-00000000.json").write_text("{half a")
-    assert on_docker.told() == []
+    assert on_docker.seen() == []
     assert not list(files[0].parent.glob("tunnel-*.json"))
 
 
@@ -201,7 +201,7 @@ def test_in_the_foreground_it_tells_what_happens(on_docker: Tunnels) -> None:
         on_docker.far.kill_sshd()
         read_until(process, b"waiting", stream="stderr")
         on_docker.far.start_sshd()
-        read_until(process, b": open", stream="stderr")
+        read_until(process, b" open", stream="stderr")
         on_docker.bed.ok("tunnel", "close", on_docker.far.host)
         assert process.wait(10) == 0
 
@@ -251,14 +251,15 @@ def test_one_that_is_being_opened_is_not_open_already(on_docker: Tunnels, folder
     ssh.write_text("#!/bin/sh\n[ $# -eq 1 ] || sleep 1000\n")
     ssh.chmod(0o755)
     hanging = f"PATH={folder}:{bed.environment['PATH']}"
-    with bed.started("env", hanging, "localreg", *on_docker.arguments, "--background") as first:
+    with bed.started("env", hanging, "localreg", *on_docker.arguments, "--background", "--json") as first:
         assert wait_until(lambda: [one["state"] for one in on_docker.seen()] == ["connecting"], seconds=PATIENCE)
         said = bed.refused(1, *on_docker.arguments, "--background")
-        assert "is connecting" in said
+        assert re.match(r"error: .*\bconnecting\b", said)
         bed.ok("tunnel", "close")
         assert first.wait(10) == 1
         assert first.stderr is not None
-        assert b"the tunnel was closed before it was open" in first.stderr.read()
+        error = schemas.check("stderr", first.stderr.read().decode())["error"]
+        assert (error["code"], error["exit_code"]) == ("tunnel-failed", 1)
 
 
 def test_one_that_nobody_could_find_ends(on_docker: Tunnels) -> None:
@@ -307,7 +308,8 @@ def test_the_registry_may_go_and_come_back(on_docker: Tunnels) -> None:
     on_docker.open()
     bed.engine_ok("stop", "-t", "0", "registry")
     found = on_docker.status()
-    assert (found["state"], found["reason"]) == ("not answering", "the registry at localhost:5000 does not answer")
+    assert found["state"] == "not answering"
+    assert "localhost:5000" in found["reason"]
     bed.ok("up")
     assert on_docker.becomes("open")["reconnects"] == 0
     assert on_docker.far.answers()
@@ -316,7 +318,8 @@ def test_the_registry_may_go_and_come_back(on_docker: Tunnels) -> None:
 def test_a_far_side_that_lets_nobody_look_is_not_verified(on_docker: Tunnels) -> None:
     on_docker.far.restart_sshd("AllowTcpForwarding remote")
     said = on_docker.bed.localreg(*on_docker.arguments, "--background")
-    assert (said.returncode, said.stderr) == (0, "open, not verified: the far side does not let us look\n")
+    (note,) = said.stderr.splitlines()
+    assert (said.returncode, "not verified" in note) == (0, True)
     # However often it is looked.
     for _ in range(25):
         assert on_docker.status()["state"] == "not verified"
@@ -328,9 +331,8 @@ def test_an_exposed_port_is_reached_from_outside(on_docker: Tunnels, address: st
     on_docker.far.restart_sshd("GatewayPorts clientspecified")
     said = on_docker.bed.localreg(*on_docker.arguments, "--background", "--bind", address, "--expose")
     assert said.returncode == 0
-    assert re.search(
-        f"^warning: .*{re.escape(address)} .*{re.escape(on_docker.far.host)} can push", said.stderr, re.MULTILINE
-    )
+    assert re.match(rf"warning: .*\b{re.escape(address)}\b", said.stderr)
+    assert on_docker.far.host in said.stderr
     assert on_docker.far.listens() == [address]
     assert on_docker.status()["state"] == "open"
 
@@ -343,7 +345,7 @@ def test_another_machine_in_its_place_ends_a_tunnel(on_docker: Tunnels) -> None:
     on_docker.far.start_sshd()
     # Nobody goes on by himself here, also not in the background: a person has to look.
     assert wait_until(lambda: on_docker.seen() == [], seconds=PATIENCE)
-    assert "another machine may answer in its place" in log.read_text()
+    assert "`ssh-keygen -R`" in log.read_text()
 
 
 def test_the_users_ssh_configuration_counts(on_docker: Tunnels) -> None:
@@ -391,7 +393,7 @@ def test_a_program_makes_the_tunnel(on_docker: Tunnels, folder: Path) -> None:
         "tunnel", "open", "--command", command, "--probe-url", "http://127.0.0.1:5600", "--background"
     )
     assert opened.returncode == 0
-    assert re.search("^warning: .*`ssh` can push", opened.stderr, re.MULTILINE)
+    assert re.match("warning: .*`ssh`", opened.stderr)
     on_docker.push_with_skopeo(archive)
     found = on_docker.status()
     assert (found["host"], found["state"], found["last_push"]["reference"]) == ("ssh", "open", "app:1")
@@ -428,8 +430,8 @@ def test_what_a_program_started_ends_with_the_tunnel(on_docker: Tunnels, folder:
 def test_there_is_no_tunnel_without_a_registry(docker: Bed, far: FarHost) -> None:
     key = far.let_in(docker)
     arguments = ("tunnel", "open", far.host, "--identity", str(key), "--background")
-    assert "there is no registry `registry`" in docker.refused(4, *arguments)
+    assert "`registry`" in docker.refused(4, *arguments)
     docker.ok("up")
     docker.engine_ok("stop", "-t", "0", "registry")
-    assert "does not run" in docker.refused(6, *arguments)
+    assert "exited" in docker.refused(6, *arguments)
     assert list(Path("/run/localreg").glob("tunnel-*.json")) == []

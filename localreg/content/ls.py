@@ -269,7 +269,7 @@ class _Once(Generic[_T]):
     def _fill(self, key: str, future: Future[_T], make: Callable[[], _T]) -> None:
         try:
             future.set_result(make())
-        except BaseException as exc:  # noqa: BLE001 -- handed to everybody who waits
+        except BaseException as exc:  # noqa: BLE001 -- handed to every thread that waits
             with self._lock:
                 # A later attempt may succeed.
                 del self._futures[key]

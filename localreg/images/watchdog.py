@@ -35,7 +35,7 @@ class _Worker(Generic[_T]):
                 if self._is_over.is_set():
                     break
                 self._found.put((item,))
-        except BaseException as exc:  # noqa: BLE001 -- handed to whoever waits
+        except BaseException as exc:  # noqa: BLE001 -- handed to the waiting thread
             self._found.put(exc)
         else:
             self._found.put(StopIteration())

@@ -159,7 +159,7 @@ def read_volume(text: str) -> str:
     except RuntimeError as exc:
         raise UsageError(f"`{text}`: the user after `~` does not exist") from exc
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"`{folder}` is no folder")
+        raise UsageError(f"`{folder}` is not a folder")
     if not folder.is_dir():
         raise UsageError(f"folder `{folder}` does not exist", hint=f"mkdir -p {shlex.quote(str(folder))}")
     if ":" in str(folder.resolve()):

@@ -55,8 +55,9 @@ class EngineApi:
         assert b'"error' not in body, body
 
     def images(self) -> set[str]:
-        """The names of all images."""
-        return {name for image in self.get(f"{self.native}/images/json") for name in image.get("RepoTags") or ()}
+        """The names of all images; the ID of one without a name."""
+        found = self.get(f"{self.native}/images/json")
+        return {name for image in found for name in _named(image.get("RepoTags")) or [image["Id"]]}
 
     def name_image(self, image: str, name: str) -> None:
         """Give an image one more name."""
@@ -83,3 +84,8 @@ class EngineApi:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
+
+
+def _named(tags: list[str] | None) -> list[str]:
+    """The names of an image; Docker lists one without a name as `<none>:<none>`."""
+    return [tag for tag in tags or () if not tag.startswith("<none>")]

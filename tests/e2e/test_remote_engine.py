@@ -46,7 +46,7 @@ def test_its_loopback_is_not_taken_for_ours(docker: Bed, remote: dict[str, str],
     assert docker.ok("pull", "app:1", env=remote) == pushed
     error = docker.refused(6, "ls", env=remote)
     assert "127.0.0.1:5000" in error
-    assert "localreg up --recreate --host ADDRESS" in error
+    assert "up --recreate --host ADDRESS" in error
     docker.ok("down", "--volumes", env=remote)
 
 

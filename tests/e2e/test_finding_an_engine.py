@@ -56,7 +56,10 @@ def test_podman_without_a_socket_gets_a_service_of_localregs_own(podman: Bed) ->
 
 
 def test_a_service_of_localregs_own_ends_when_nobody_is_connected(podman: Bed) -> None:
-    program = "from localreg.engines.podman.service import private_service\nprint(private_service('podman', idle_seconds=1).socket)"
+    program = (
+        "from localreg.engines.podman.service import private_service\n"
+        "print(private_service('podman', idle_seconds=1).socket)"
+    )
     # A configuration of its own: a service that another test left is not used again.
     started = podman.run(sys.executable, "-c", program, env={"XDG_SESSION_TYPE": "of one that ends"})
     assert started.returncode == 0, started.stderr

@@ -65,7 +65,7 @@ def _check_folder(request: BuildRequest) -> None:
     other = replace(request, context="PATH").as_command()
     if not context:
         # For Python this would be the current folder.
-        raise UsageError("PATH is empty", hint=other)
+        raise UsageError("the path of the folder to build is empty", hint=other)
     if _is_file(Path(context)):
         meant = replace(request, context=str(Path(context).parent), file=request.file or context)
         raise UsageError(f"`{context}` is not a folder; name a Dockerfile with --file", hint=meant.as_command())

@@ -76,7 +76,7 @@ from pathlib import Path
 from localreg.engines.podman.engine import PodmanEngine
 from localreg.engines.podman.service import private_service
 from localreg.errors import LocalregError
-from localreg.waiting import wait_until
+from localreg.system.waiting import wait_until
 
 def push():
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import sys
@@ -66,7 +65,7 @@ class Streams:
     def show(self, result: Renderings) -> None:
         """Write a command's result to stdout."""
         if self.format is Format.JSON:
-            text = json.dumps({"schema_version": SCHEMA_VERSION, **result.json()}, indent=2)
+            text = _json({"schema_version": SCHEMA_VERSION, **result.json()}, indent=2)
         elif self.quiet:
             text = (result.quiet or result.plain)()
         elif self.format is Format.PLAIN:
@@ -97,14 +96,14 @@ class Streams:
     def warn(self, text: str) -> None:
         """Warn on stderr, even with --quiet."""
         if self.format is Format.JSON:
-            _say(json.dumps({"warning": text}))
+            _say(_json({"warning": text}))
             return
         _say(_labelled("warning:", "33", printable(text)))
 
     def fail(self, error: LocalregError) -> None:
         """Report an error on stderr, as JSON with --json."""
         if self.format is Format.JSON:
-            _say(json.dumps({"error": error_as_json(error)}))
+            _say(_json({"error": error_as_json(error)}))
             return
         details = (printable(line) for detail in error.details for line in detail.splitlines())
         lines = [
@@ -131,6 +130,12 @@ def _say(text: str) -> None:
     """Write to stderr; if that fails, the exit code alone must tell."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)
+
+
+def _json(value: Mapping[str, Any], *, indent: int | None = None) -> str:
+    import json  # noqa: PLC0415 -- for --json only: help starts without it
+
+    return json.dumps(value, indent=indent)
 
 
 def error_as_json(error: LocalregError) -> dict[str, Any]:

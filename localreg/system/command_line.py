@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Self
 
 
@@ -18,6 +17,8 @@ class CommandLine(str):
 
     def __new__(cls, *words: str) -> Self:
         """Join the words."""
+        import shlex  # noqa: PLC0415 -- help starts without it
+
         line = super().__new__(cls, shlex.join(["localreg", *words]))
         line.words = words
         return line

@@ -97,8 +97,8 @@ def test_a_tunnel_comes_back_when_sshd_does(tunnels: Tunnels, folder: Path) -> N
     tunnels.open()
     tunnels.far.kill_sshd()
     found = tunnels.becomes("waiting")
-    # Whether it comes back while the daemon goes down, or after that.
-    assert any(word in found["reason"] for word in ("closed", "reset", "refused")), found
+    # The connection ends in one of several ways, and the daemon may still be going down at the next attempt.
+    assert any(word in found["reason"].lower() for word in ("closed", "reset", "refused", "broke")), found["reason"]
     tunnels.far.start_sshd()
     found = tunnels.becomes("open")
     assert found["reconnects"] == 1

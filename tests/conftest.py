@@ -12,12 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from beds import BEDS, REGISTRY_IMAGE, Bed, Distribution, free_port, is_free, require_testbed
-from fake_registry import FakeRegistry, fake_registry
-from far_host import FarHost, far_host
-from fault_table import Fault, faults_of
 from hypothesis import HealthCheck, settings
-from shared_queue import ENGINES_RAN, shared_queue
+from support.engines.real import BEDS, REGISTRY_IMAGE, Bed, Distribution, free_port, is_free, require_testbed
+from support.faults.table import Fault, faults_of
+from support.registries.fake import FakeRegistry, fake_registry
+from support.shared_queue import ENGINES_RAN, shared_queue
+from support.tunnels.far_host import FarHost, far_host
 
 from localreg.oci.ping import is_ready
 from localreg.registry.program import RegistryProgram, image_around
@@ -133,13 +133,6 @@ def rootful(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[
 def rootless(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
     """Rootless Podman, for what only a Podman has and every one the same."""
     with _made(BEDS["podman-rootless"], request, registry_archive) as found:
-        yield found
-
-
-@pytest.fixture(params=["docker", "podman-rootless"])
-def either(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
-    """Docker, then rootless Podman, where a rootful one would show nothing new."""
-    with _made(BEDS[request.param], request, registry_archive) as found:
         yield found
 
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
-from fault_table import Fault, faults_of
-from screens import A_PORT, kept_lines
+from support.faults.table import Fault, faults_of
+from support.terminals.kept_screens import A_PORT, kept_lines
 
 TESTS = Path(__file__).parent
 PATH = TESTS.parent / "docs" / "reference" / "faults.md"

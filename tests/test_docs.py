@@ -13,7 +13,7 @@ import cli_reference
 import fault_page
 import man_page
 import pytest
-import schemas
+from support import schemas
 
 from localreg import errors
 from localreg.cli.commands import GROUPS

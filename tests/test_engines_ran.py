@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from shared_queue import shared_queue
+from support.shared_queue import shared_queue
 
 
 def test_every_engine_was_really_used(request: pytest.FixtureRequest, exercised: set[str]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from rich.text import Text
-from screens import FOLDER, UNFOLDED, VIEWS, View
-from terminal import Screen, drawn
+from support.terminals.kept_screens import FOLDER, UNFOLDED, VIEWS, View
+from support.terminals.terminal import Screen, drawn
 
 from localreg.errors import LocalregError
 from localreg.output.streams import Format, Streams

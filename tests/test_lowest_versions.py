@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from beds import Bed, on_every_engine, require_testbed
+from support.engines.real import Bed, on_every_engine, require_testbed
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from beds import Bed
+from support.engines.real import Bed
 
 HEAVY = {"docker", "podman", "requests", "tomlkit", "rich", "psutil", "urllib3", "pydantic"}
 

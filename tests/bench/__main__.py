@@ -11,9 +11,9 @@ from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from beds import BEDS, REGISTRY_IMAGE
 from bench import listing, page, push, start_up, tunnel, up
 from bench.compare import Row
+from support.engines.real import BEDS, REGISTRY_IMAGE
 
 from localreg.registry.program import RegistryProgram, image_around
 

@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from beds import Bed
 from bench.compare import Limit, Row, Target, compare
 from bench.timed import Run, localreg, run
-from registry_writer import LAYER, OCI_CONFIG, Writer
+from support.engines.real import Bed
+from support.registries.writer import LAYER, OCI_CONFIG, Writer
 
 from localreg.oci.manifest import OCI_MANIFEST
 

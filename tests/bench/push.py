@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from beds import Bed
 from bench.compare import Row, Target, compare
 from bench.timed import localreg, run
+from support.engines.real import Bed
 
 from localreg.oci.archive.write import ImageFile, written_archive
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from beds import BEDS
 from bench.compare import Row, Target, compare
 from bench.timed import run
+from support.engines.real import BEDS
 
 TRIVIAL = ("config",)
 """A command that asks no engine and no registry."""

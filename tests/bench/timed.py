@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from beds import Bed
+from support.engines.real import Bed
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
-from archives import write_image
-from beds import Bed
 from bench.compare import Limit, Row, Target, compare
-from far_host import far_host
-from tunnels import NOTICING_SOON, PATIENCE, Tunnels, opened_tunnels, skopeo_push
+from support.engines.images import write_image
+from support.engines.real import Bed
+from support.tunnels.far_host import far_host
+from support.tunnels.opened import NOTICING_SOON, PATIENCE, Tunnels, opened_tunnels, skopeo_push
 
 from localreg.system.waiting import wait_until
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from beds import Bed, is_free
 from bench.compare import Row, Target, compare
 from bench.timed import localreg, run
+from support.engines.real import Bed, is_free
 
 from localreg.system.waiting import wait_until
 

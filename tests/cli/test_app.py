@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from fakes import FakeEngine
+from support.engines.fake import FakeEngine
 
 from localreg.cli import session
 from localreg.cli.app import main

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-import schemas
 from cli_reference import names_in_full
-from fake_registry import FakeRegistry
-from fakes import FakeEngine
+from support import schemas
+from support.engines.fake import FakeEngine
+from support.registries.fake import FakeRegistry
 
 from localreg.cli import status as status_command
 from localreg.cli.app import main

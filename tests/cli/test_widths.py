@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from fake_registry import FakeRegistry
-from fakes import FakeEngine
+from support.engines.fake import FakeEngine
+from support.registries.fake import FakeRegistry
 
 from localreg.cli.app import main
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from beds import BEDS, REQUIRED
-from benches import Bench, fake_bench, real_bench
+from support.engines.connections import Bench, fake_bench, real_bench
+from support.engines.real import BEDS, REQUIRED
 
 
 @pytest.fixture(params=["fake", *REQUIRED])

@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from archives import write_image
-from beds import free_port
-from benches import Bench
+from support.engines.connections import Bench
+from support.engines.images import write_image
+from support.engines.real import free_port
 
 from localreg.engines.values import AnonymousMount, Container, ContainerSpec, ContainerState, LogChunk, VolumeMount
 from localreg.errors import (

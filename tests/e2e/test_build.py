@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from beds import Bed, free_port, on_every_engine
-from builders import builder_path, write_dockerfile, write_step
-from screens import View, seen
+from support.engines.builders import builder_path, write_dockerfile, write_step
+from support.engines.real import Bed, free_port, on_every_engine
+from support.terminals.kept_screens import View, seen
 
 from localreg.system.waiting import wait_until
 
@@ -99,19 +99,19 @@ def make_key(bed: Bed, path: Path) -> Path:
     return path
 
 
-def test_a_build_that_fails_leaves_the_registry_as_it_was(either: Bed, site: Path, env: dict[str, str]) -> None:
-    either.ok("up")
-    pushed = either.ok("build", str(site), env=env).strip()
+def test_a_build_that_fails_leaves_the_registry_as_it_was(bed: Bed, site: Path, env: dict[str, str]) -> None:
+    bed.ok("up")
+    pushed = bed.ok("build", str(site), env=env).strip()
     write_step(site, "echo it went wrong; exit 3")
-    error = either.refused(1, "build", str(site), env=env)
+    error = bed.refused(1, "build", str(site), env=env)
     assert "it went wrong" in error.partition("error: ")[0]
     last = error.splitlines()[-1]
     assert last.startswith("error: ")
-    assert f"`{either.program} build" in last
+    assert f"`{bed.program} build" in last
     assert re.search(r"\b[1-9]\d*\b", last)
     assert pushed.endswith(digest_of("site:latest"))
-    unseen = either.refused(1, "build", str(site), "-q", env=env)
-    assert re.match(f"error: .*`{either.program} build", unseen)
+    unseen = bed.refused(1, "build", str(site), "-q", env=env)
+    assert re.match(f"error: .*`{bed.program} build", unseen)
     assert "it went wrong" in unseen
 
 
@@ -188,13 +188,13 @@ def command_lines() -> Iterator[tuple[psutil.Process, list[str]]]:
         yield process, line
 
 
-def test_a_dockerfile_is_read_from_stdin(either: Bed, site: Path, env: dict[str, str]) -> None:
-    either.ok("up")
+def test_a_dockerfile_is_read_from_stdin(bed: Bed, site: Path, env: dict[str, str]) -> None:
+    bed.ok("up")
     for number, place in enumerate(("-", f"{site} --file -")):
         text = f"printf 'FROM scratch\\nLABEL number={number}\\n'"
-        result = either.run("sh", "-c", f"{text} | localreg --engine {either.engine} build {place} -t app", env=env)
+        result = bed.run("sh", "-c", f"{text} | localreg --engine {bed.engine} build {place} -t app", env=env)
         assert result.returncode == 0, result.stderr
-        assert labels(either, "app:latest") == {"number": str(number)}
+        assert labels(bed, "app:latest") == {"number": str(number)}
 
 
 def built_while(bed: Bed, site: Path, env: Mapping[str, str], do: Callable[[], object]) -> tuple[int, str, str]:
@@ -212,27 +212,27 @@ def built_while(bed: Bed, site: Path, env: Mapping[str, str], do: Callable[[], o
     return process.returncode, out.decode(), err.decode()
 
 
-def test_the_push_goes_to_where_the_registry_is_by_then(either: Bed, site: Path, env: dict[str, str]) -> None:
-    either.ok("up")
+def test_the_push_goes_to_where_the_registry_is_by_then(bed: Bed, site: Path, env: dict[str, str]) -> None:
+    bed.ok("up")
     port = free_port()
-    code, out, err = built_while(either, site, env, lambda: either.ok("up", "--recreate", "--port", str(port)))
+    code, out, err = built_while(bed, site, env, lambda: bed.ok("up", "--recreate", "--port", str(port)))
     assert (code, out.partition("@")[0]) == (0, f"localhost:{port}/site:latest"), err
-    assert either.ok("ls", "-q") == f"localhost:{port}/site:latest\n"
+    assert bed.ok("ls", "-q") == f"localhost:{port}/site:latest\n"
 
 
-def test_what_is_built_can_be_pushed_when_the_registry_is_back(either: Bed, site: Path, env: dict[str, str]) -> None:
-    either.ok("up")
-    code, out, err = built_while(either, site, env, lambda: either.engine_ok("stop", "registry"))
+def test_what_is_built_can_be_pushed_when_the_registry_is_back(bed: Bed, site: Path, env: dict[str, str]) -> None:
+    bed.ok("up")
+    code, out, err = built_while(bed, site, env, lambda: bed.engine_ok("stop", "registry"))
     error, said, hint = err.splitlines()[-3:]
     assert (code, out) == (6, "")
     assert re.match("error: .*`registry`", error)
     assert "exited" in error
     enough = "localreg push localhost:5000/site:latest"
     assert f"`{enough}`" in said
-    assert hint == f"hint: localreg --engine {either.engine} up"
-    either.ok("up")
-    assert either.run(*enough.split()).returncode == 0
-    assert either.ok("ls", "-q") == "localhost:5000/site:latest\n"
+    assert hint == f"hint: localreg --engine {bed.engine} up"
+    bed.ok("up")
+    assert bed.run(*enough.split()).returncode == 0
+    assert bed.ok("ls", "-q") == "localhost:5000/site:latest\n"
 
 
 def test_a_podman_on_a_socket_is_built_in_through_it(rootless: Bed, site: Path) -> None:

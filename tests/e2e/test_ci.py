@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from beds import Bed
-from far_host import FarHost, far_host
-from runner import Runner, runner, write_client_image
-from snippets import steps, with_values
+from support.engines.real import Bed
+from support.pipeline_snippets import steps, with_values
+from support.tunnels.far_host import FarHost, far_host
+from support.tunnels.pipeline_machine import Runner, runner, write_client_image
 
 from localreg.system.waiting import wait_until
 
@@ -132,25 +132,25 @@ def play(
 
 
 def test_a_pipeline_pushes_through_the_tunnel_what_the_laptop_pulls_and_runs(
-    either: Bed, far: FarHost, ci: Runner
+    bed: Bed, far: FarHost, ci: Runner
 ) -> None:
-    key = far.let_in(either)
+    key = far.let_in(bed)
     authorized = far.folder / "authorized_keys"
     public = key.with_suffix(".pub").read_text()
     authorized.write_text(authorized.read_text().replace(public, TUNNEL + public))
-    either.ok("up")
-    either.ok("tunnel", "open", far.host, "--identity", str(key), "--background")
+    bed.ok("up")
+    bed.ok("tunnel", "open", far.host, "--identity", str(key), "--background")
     try:
         # The host is that of the tunnel.
-        printed = either.ok("ci", "github", "--image", REPOSITORY)
+        printed = bed.ok("ci", "github", "--image", REPOSITORY)
         assert f"\n          host={far.host}\n" in printed
         played = play(ci, "github", printed)
         assert played.returncode == 0, played.stdout + played.stderr
     finally:
-        either.ok("tunnel", "close")
-    assert either.ok("ls", "-q").splitlines() == [f"localhost:5000/{REPOSITORY}:{tag}" for tag in (COMMIT, "latest")]
-    assert json.loads(either.ok("pull", REPOSITORY, "--json"))
-    assert either.engine_ok("run", "--rm", f"localhost:5000/{REPOSITORY}:latest") == "from the pipeline\n"
+        bed.ok("tunnel", "close")
+    assert bed.ok("ls", "-q").splitlines() == [f"localhost:5000/{REPOSITORY}:{tag}" for tag in (COMMIT, "latest")]
+    assert json.loads(bed.ok("pull", REPOSITORY, "--json"))
+    assert bed.engine_ok("run", "--rm", f"localhost:5000/{REPOSITORY}:latest") == "from the pipeline\n"
 
 
 @pytest.mark.usefixtures("tunnel")

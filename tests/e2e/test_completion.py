@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from beds import BEDS, Bed, require_testbed
+from support.engines.real import BEDS, Bed, require_testbed
 
 PROGRAMS = str(Path(sys.executable).parent)
 PATIENCE = 20.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from beds import Bed
+from support.engines.real import Bed
 
 ROOT = Path(__file__).parent.parent.parent
 EVERY_PAGE = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))

@@ -13,8 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from beds import BEDS, REGISTRY_IMAGE, TESTER_RUNTIME, TESTER_UID, Bed, on_each_podman, on_every_engine, require_testbed
-from fault_table import Fault, fault
+from support.engines.real import (
+    BEDS,
+    REGISTRY_IMAGE,
+    TESTER_RUNTIME,
+    TESTER_UID,
+    Bed,
+    on_each_podman,
+    on_every_engine,
+    require_testbed,
+)
+from support.faults.table import Fault, fault
 
 from localreg.system.waiting import wait_until
 

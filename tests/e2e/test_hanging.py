@@ -12,18 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from beds import Bed
-from benches import CuttingProxy, at, listen
-from fault_table import Fault, fault
+from support.engines.connections import CuttingProxy, at, listen
+from support.engines.real import Bed
+from support.faults.table import Fault, fault
 
 from localreg.images.watchdog import LOOK_SECONDS, PATIENCE_SECONDS
 from localreg.oci.archive.write import ImageFile, written_archive
-
-
-@pytest.fixture
-def bed(either: Bed) -> Bed:
-    """Docker and one Podman: what is waited for here takes long."""
-    return either
 
 
 def add_random_image(bed: Bed, folder: Path, size: int) -> None:

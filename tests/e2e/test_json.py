@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import schemas
-from beds import Bed
-from builders import builder_path, write_dockerfile
+from support import schemas
+from support.engines.builders import builder_path, write_dockerfile
+from support.engines.real import Bed
 
 
 def test_what_every_command_says_fits_its_schema(bed: Bed, folder: Path) -> None:

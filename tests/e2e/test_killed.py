@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from beds import Bed
-from kills import Command, Moment
-from snapshots import Snapshot, foreign_part, take_snapshot
-from yards import (
+from support.engines.real import Bed
+from support.kills.commands import Command, Moment
+from support.kills.snapshots import Snapshot, foreign_part, take_snapshot
+from support.kills.states import (
     PORTS,
     Prepare,
     Yard,

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from beds import REGISTRY_IMAGE, Bed, free_port, is_free, on_every_engine
-from fault_table import Fault, fault
+from support.engines.real import REGISTRY_IMAGE, Bed, free_port, is_free, on_every_engine
+from support.faults.table import Fault, fault
 
 from localreg.oci.ping import is_ready
 from localreg.system.waiting import wait_until

@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from beds import Bed
+from support.engines.real import Bed
 
 from localreg.system.waiting import wait_until
 

@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from beds import Bed, free_port, on_every_engine
+from support.engines.real import Bed, free_port, on_every_engine
 
 from localreg.system.waiting import wait_until
 

@@ -6,8 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from beds import Bed, on_each_podman
-from fault_table import Fault, fault
+from support.engines.real import Bed, on_each_podman
+from support.faults.table import Fault, fault
 
 ETC = Path("/etc/containers/registries.conf.d")
 

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from beds import REGISTRY_IMAGE, Bed, Distribution, free_port
-from oci_archives import docker_archive
+from support.engines.oci_archives import docker_archive
+from support.engines.real import REGISTRY_IMAGE, Bed, Distribution, free_port
 
 from localreg.oci.archive.describe import architecture
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import stand_in_ssh
-from beds import TESTER_RUNTIME, Bed
-from benches import CuttingProxy, at
-from builders import builder_path, write_dockerfile
+from support.engines.builders import builder_path, write_dockerfile
+from support.engines.connections import CuttingProxy, at
+from support.engines.real import TESTER_RUNTIME, Bed
+from support.tunnels import stand_in_ssh
 
 ADDRESS = "192.0.2.1"
 """Of the sandbox's second interface: this machine's own, and no loopback."""
@@ -61,33 +61,33 @@ def test_what_is_published_to_everybody_is_reached_there(docker: Bed, remote: di
 
 
 @pytest.fixture
-def behind_ssh(either: Bed, folder: Path) -> Iterator[dict[str, str]]:
+def behind_ssh(bed: Bed, folder: Path) -> Iterator[dict[str, str]]:
     """An environment that names an engine behind ssh; the other machine is this one."""
     program = folder / "ssh"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} {stand_in_ssh.__file__} "$@"\n')
     program.chmod(0o755)
-    path = {"PATH": f"{folder}:{either.environment['PATH']}"}
-    if either.program == "docker":
-        yield at(either, "ssh://me@there") | path
+    path = {"PATH": f"{folder}:{bed.environment['PATH']}"}
+    if bed.program == "docker":
+        yield at(bed, "ssh://me@there") | path
         return
-    yield at(either, f"ssh://me@there{either.api.socket}") | path
+    yield at(bed, f"ssh://me@there{bed.api.socket}") | path
 
 
-def test_an_engine_behind_ssh_does_the_main_job(either: Bed, behind_ssh: dict[str, str], folder: Path) -> None:
-    either.add_image("localhost/app:1", folder)
-    assert either.ok("up", env=behind_ssh) == "localhost:5000\n"
-    pushed = either.ok("push", "localhost/app:1", env=behind_ssh)
+def test_an_engine_behind_ssh_does_the_main_job(bed: Bed, behind_ssh: dict[str, str], folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    assert bed.ok("up", env=behind_ssh) == "localhost:5000\n"
+    pushed = bed.ok("push", "localhost/app:1", env=behind_ssh)
     # The registry, which could be asked for the digest, is out of reach; Docker and recent Podmans say it.
     digest = "@sha256:[0-9a-f]{64}"
-    assert re.fullmatch(f"localhost:5000/app:1({digest}){'' if either.program == 'docker' else '?'}\n", pushed)
-    assert either.ok("pull", "app:1", env=behind_ssh).startswith("localhost:5000/app:1")
-    if either.program == "docker":
+    assert re.fullmatch(f"localhost:5000/app:1({digest}){'' if bed.program == 'docker' else '?'}\n", pushed)
+    assert bed.ok("pull", "app:1", env=behind_ssh).startswith("localhost:5000/app:1")
+    if bed.program == "docker":
         # Podman's program goes through ssh by itself, and not with the stand-in.
         write_dockerfile(folder)
         path = {"PATH": f"{folder}:{builder_path()}"}
-        assert either.ok("build", str(folder), "-t", "b", env=behind_ssh | path).startswith("localhost:5000/b:latest@")
-    assert "/v2/app/manifests/1" in either.ok("logs", env=behind_ssh)
-    assert json.loads(either.localreg("status", "--json", env=behind_ssh).stdout)["health"] == "out of reach"
-    assert either.ok("down", "--volumes", env=behind_ssh).splitlines()[0] == "container registry"
+        assert bed.ok("build", str(folder), "-t", "b", env=behind_ssh | path).startswith("localhost:5000/b:latest@")
+    assert "/v2/app/manifests/1" in bed.ok("logs", env=behind_ssh)
+    assert json.loads(bed.localreg("status", "--json", env=behind_ssh).stdout)["health"] == "out of reach"
+    assert bed.ok("down", "--volumes", env=behind_ssh).splitlines()[0] == "container registry"
     # What podman-py makes there goes with the command.
     assert list(TESTER_RUNTIME.glob("podman/podman-forward-*")) == []

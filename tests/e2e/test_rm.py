@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from beds import REGISTRY_IMAGE, Bed, free_port
+from support.engines.real import REGISTRY_IMAGE, Bed, free_port
 
 from localreg.oci.ping import is_ready
 from localreg.system.waiting import wait_until

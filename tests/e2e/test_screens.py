@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from beds import Bed
-from far_host import ADDRESS, FarHost
-from screens import FOLDER, PICTURED, VIEWS, View, check, check_picture, seen, steady
-from terminal import Screen, Terminal
-from tunnels import opened_tunnels, ssh_config
+from support.engines.real import Bed
+from support.terminals.kept_screens import FOLDER, PICTURED, VIEWS, View, check, check_picture, seen, steady
+from support.terminals.terminal import Screen, Terminal
+from support.tunnels.far_host import ADDRESS, FarHost
+from support.tunnels.opened import opened_tunnels, ssh_config
 
 pytestmark = pytest.mark.long
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-import schemas
-from beds import Bed
 from e2e.test_logs import read_until
-from far_host import ADDRESS, FarHost
-from tunnels import (
+from support import schemas
+from support.engines.real import Bed
+from support.tunnels.far_host import ADDRESS, FarHost
+from support.tunnels.opened import (
     NOTICING_SOON,
     PATIENCE,
     Tunnels,
@@ -32,8 +32,8 @@ from localreg.system.waiting import wait_until
 
 
 @pytest.fixture
-def tunnels(either: Bed, far: FarHost) -> Iterator[Tunnels]:
-    with opened_tunnels(either, far) as found:
+def tunnels(bed: Bed, far: FarHost) -> Iterator[Tunnels]:
+    with opened_tunnels(bed, far) as found:
         yield found
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from beds import TESTER_UID, Bed, require_testbed
-from benches import CuttingProxy, at, listen
+from support.engines.connections import CuttingProxy, at, listen
+from support.engines.real import TESTER_UID, Bed, require_testbed
 
 
 @pytest.fixture(autouse=True)
@@ -26,11 +26,11 @@ def read_only(folder: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def unprivileged(either: Bed, folder: Path) -> Iterator[tuple[Bed, dict[str, str]]]:
+def unprivileged(bed: Bed, folder: Path) -> Iterator[tuple[Bed, dict[str, str]]]:
     """An engine that somebody drives who is not root, and the environment for it."""
-    if either.uid:
-        yield either, {}
+    if bed.uid:
+        yield bed, {}
         return
     path = folder / "docker.sock"
-    with CuttingProxy(listen(path, TESTER_UID), either.api.socket):
-        yield replace(either, uid=TESTER_UID), at(either, f"unix://{path}")
+    with CuttingProxy(listen(path, TESTER_UID), bed.api.socket):
+        yield replace(bed, uid=TESTER_UID), at(bed, f"unix://{path}")

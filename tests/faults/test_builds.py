@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from beds import Bed
-from builders import builder_path, write_dockerfile, write_step
-from fault_table import Fault, fault
+from support.engines.builders import builder_path, write_dockerfile, write_step
+from support.engines.real import Bed
+from support.faults.table import Fault, fault
 
 PLATFORMS = ["linux/amd64,linux/arm64", "build --platform linux/amd64\n"]
 
@@ -29,10 +29,10 @@ def site(folder: Path) -> Path:
 @fault("platforms-in-two-options", "build --platform linux/amd64 --platform linux/arm64", code="usage", facts=PLATFORMS)
 @fault("build-stdin-without-name", "build -", code="usage", facts=["build - -t NAME"])
 @fault("build-without-registry", "build site", code="container-not-found", facts=["`registry`", " up\n"])
-def test_builds_that_cannot_begin(either: Bed, folder: Path, site: Path, faults: tuple[Fault, ...]) -> None:
+def test_builds_that_cannot_begin(bed: Bed, folder: Path, site: Path, faults: tuple[Fault, ...]) -> None:
     (folder / "ü").mkdir()
     for shown in faults:
-        shown.by(either, cwd=site.parent)
+        shown.by(bed, cwd=site.parent)
 
 
 @fault(
@@ -48,24 +48,24 @@ def test_a_folder_that_cannot_be_read(rootless: Bed, site: Path, shown: Fault) -
 
 
 @fault("no-dockerfile", "build site", code="usage", facts=["`site`", "build site --file site/Dockerfile.dev\n"])
-def test_a_folder_without_a_dockerfile(either: Bed, site: Path, shown: Fault) -> None:
-    either.ok("up")
+def test_a_folder_without_a_dockerfile(bed: Bed, site: Path, shown: Fault) -> None:
+    bed.ok("up")
     (site / "Dockerfile").rename(site / "Dockerfile.dev")
-    shown.by(either, env={"PATH": builder_path()}, cwd=site.parent)
+    shown.by(bed, env={"PATH": builder_path()}, cwd=site.parent)
 
 
 @fault("registry-stopped-build", "build site", code="registry-unreachable", facts=["`registry`", "exited"])
-def test_a_build_while_the_registry_is_stopped(either: Bed, site: Path, shown: Fault) -> None:
-    either.ok("up")
-    either.engine_ok("stop", "registry")
-    shown.by(either, cwd=site.parent)
+def test_a_build_while_the_registry_is_stopped(bed: Bed, site: Path, shown: Fault) -> None:
+    bed.ok("up")
+    bed.engine_ok("stop", "registry")
+    shown.by(bed, cwd=site.parent)
 
 
 @fault("build-step-fails", "build site", code="build-failed", facts=["`{program} build"], kept=None)
-def test_a_step_that_fails(either: Bed, site: Path, shown: Fault) -> None:
-    either.ok("up")
+def test_a_step_that_fails(bed: Bed, site: Path, shown: Fault) -> None:
+    bed.ok("up")
     write_step(site, "exit 3")
-    shown.by(either, env={"PATH": builder_path()}, cwd=site.parent, program=either.program)
+    shown.by(bed, env={"PATH": builder_path()}, cwd=site.parent, program=bed.program)
 
 
 @pytest.fixture

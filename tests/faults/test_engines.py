@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from beds import BEDS, TESTER_UID, Bed
-from benches import CuttingProxy, at, listen
-from fault_table import Fault, fault
+from support.engines.connections import CuttingProxy, at, listen
+from support.engines.real import BEDS, TESTER_UID, Bed
+from support.faults.table import Fault, fault
 
 from localreg.engines.discovery.probe import ANSWER_SECONDS
 from localreg.engines.discovery.ssh import SSH_SECONDS
@@ -22,14 +22,14 @@ ADDRESS = "192.0.2.1"
 
 
 @fault("socket-missing", "status", code="engine-unavailable", facts=["{socket}"])
-def test_a_missing_socket(either: Bed, folder: Path, shown: Fault) -> None:
-    shown.by(either, env=at(either, f"unix://{folder}/none.sock"), socket=folder / "none.sock")
+def test_a_missing_socket(bed: Bed, folder: Path, shown: Fault) -> None:
+    shown.by(bed, env=at(bed, f"unix://{folder}/none.sock"), socket=folder / "none.sock")
 
 
 @fault("daemon-not-running", "status", code="engine-unavailable", facts=["{socket}"])
-def test_a_daemon_that_is_not_running(either: Bed, folder: Path, shown: Fault) -> None:
-    listen(folder / "left.sock", either.uid).close()
-    shown.by(either, env=at(either, f"unix://{folder}/left.sock"), socket=folder / "left.sock")
+def test_a_daemon_that_is_not_running(bed: Bed, folder: Path, shown: Fault) -> None:
+    listen(folder / "left.sock", bed.uid).close()
+    shown.by(bed, env=at(bed, f"unix://{folder}/left.sock"), socket=folder / "left.sock")
 
 
 @fault("socket-not-permitted", "status", code="engine-unavailable", facts=["{socket}", "permission denied", "root"])
@@ -71,23 +71,23 @@ def answer_all(server: socket.socket, answer: bytes) -> None:
 
 
 @fault("engine-closes-connections", "ls", code="engine-unavailable", facts=["{socket}"])
-def test_an_engine_that_closes_connections(either: Bed, folder: Path, shown: Fault) -> None:
+def test_an_engine_that_closes_connections(bed: Bed, folder: Path, shown: Fault) -> None:
     path = folder / "closing.sock"
-    with listen(path, either.uid) as server:
+    with listen(path, bed.uid) as server:
         threading.Thread(target=answer_all, args=(server, b""), daemon=True).start()
-        shown.by(either, env=at(either, f"unix://{path}"), socket=path)
+        shown.by(bed, env=at(bed, f"unix://{path}"), socket=path)
 
 
 @fault("not-an-engine", "ls", code="engine-unavailable", facts=["{socket}"])
-def test_something_else_on_the_socket(either: Bed, folder: Path, shown: Fault) -> None:
+def test_something_else_on_the_socket(bed: Bed, folder: Path, shown: Fault) -> None:
     path = folder / "odd.sock"
     for answer in ODD_ANSWERS:
-        with listen(path, either.uid) as server:
+        with listen(path, bed.uid) as server:
             threading.Thread(target=answer_all, args=(server, answer), daemon=True).start()
             if answer == ODD_ANSWERS[-1]:
-                shown.by(either, env=at(either, f"unix://{path}"), socket=path)
+                shown.by(bed, env=at(bed, f"unix://{path}"), socket=path)
             else:
-                error = either.refused(3, "ls", env=at(either, f"unix://{path}"))
+                error = bed.refused(3, "ls", env=at(bed, f"unix://{path}"))
                 assert f"{path}: " in error
         path.unlink()
 
@@ -104,40 +104,40 @@ def killed_at(bed: Bed, request: bytes, folder: Path) -> Iterator[dict[str, str]
 @fault(
     "engine-lost-during-push", "push localhost/app:1", code="engine-lost", facts=["{engine}", "localhost:5000/app:1"]
 )
-def test_an_engine_killed_during_a_push(either: Bed, folder: Path, shown: Fault) -> None:
-    either.add_image("localhost/app:1", folder)
-    either.ok("up")
-    shown.by(either, within=lambda: killed_at(either, b"/push?", folder), engine=either.program.capitalize())
+def test_an_engine_killed_during_a_push(bed: Bed, folder: Path, shown: Fault) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up")
+    shown.by(bed, within=lambda: killed_at(bed, b"/push?", folder), engine=bed.program.capitalize())
     # Nothing is lost: the same command finishes the push.
-    assert either.ok("push", "localhost/app:1").startswith("localhost:5000/app:1@")
+    assert bed.ok("push", "localhost/app:1").startswith("localhost:5000/app:1@")
 
 
 @fault("engine-lost-during-pull", "pull app:1", code="engine-lost", facts=["{engine}", "localhost:5000/app:1"])
-def test_an_engine_killed_during_a_pull(either: Bed, folder: Path, shown: Fault) -> None:
-    either.add_image("localhost/app:1", folder)
-    either.ok("up")
-    either.ok("push", "localhost/app:1")
-    request = b"/images/pull?" if either.program == "podman" else b"/images/create?"
-    shown.by(either, within=lambda: killed_at(either, request, folder), engine=either.program.capitalize())
-    assert either.ok("pull", "app:1").startswith("localhost:5000/app:1@")
+def test_an_engine_killed_during_a_pull(bed: Bed, folder: Path, shown: Fault) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up")
+    bed.ok("push", "localhost/app:1")
+    request = b"/images/pull?" if bed.program == "podman" else b"/images/create?"
+    shown.by(bed, within=lambda: killed_at(bed, request, folder), engine=bed.program.capitalize())
+    assert bed.ok("pull", "app:1").startswith("localhost:5000/app:1@")
 
 
 @fault("engine-lost-during-logs", "logs -f --tail 0", code="engine-lost", facts=["{engine}"])
-def test_an_engine_killed_while_the_log_is_followed(either: Bed, folder: Path, shown: Fault) -> None:
-    either.ok("up")
-    shown.by(either, within=lambda: killed_at(either, b"/logs?", folder), engine=either.program.capitalize())
+def test_an_engine_killed_while_the_log_is_followed(bed: Bed, folder: Path, shown: Fault) -> None:
+    bed.ok("up")
+    shown.by(bed, within=lambda: killed_at(bed, b"/logs?", folder), engine=bed.program.capitalize())
 
 
 @fault("remote-engine-ls", "ls", code="registry-unreachable", facts=["127.0.0.1:5000", "up --recreate --host"])
 @fault("remote-engine-status", "status", exit_code=6, facts=["out of reach", "tcp://{address}"])
-def test_a_remote_engine(either: Bed, faults: tuple[Fault, ...]) -> None:
-    either.ok("up")
+def test_a_remote_engine(bed: Bed, faults: tuple[Fault, ...]) -> None:
+    bed.ok("up")
     server = socket.create_server((ADDRESS, 0))
     address = f"{ADDRESS}:{server.getsockname()[1]}"
-    env = at(either, f"tcp://{address}")
-    with CuttingProxy(server, either.api.socket):
+    env = at(bed, f"tcp://{address}")
+    with CuttingProxy(server, bed.api.socket):
         for shown in faults:
-            shown.by(either, env=env, address=address)
+            shown.by(bed, env=env, address=address)
 
 
 @fault(
@@ -160,9 +160,9 @@ def test_an_unreachable_machine(pair: tuple[Bed, Bed], shown: Fault) -> None:
     facts=["{address}", "ssh: connect to host 127.0.0.1 port 1: Connection refused"],
     seconds=SSH_SECONDS,
 )
-def test_ssh_is_refused(either: Bed, shown: Fault) -> None:
-    address = "ssh://tester@127.0.0.1:1/run/podman.sock" if either.program == "podman" else "ssh://tester@127.0.0.1:1"
-    shown.by(either, env=at(either, address), address=address)
+def test_ssh_is_refused(bed: Bed, shown: Fault) -> None:
+    address = "ssh://tester@127.0.0.1:1/run/podman.sock" if bed.program == "podman" else "ssh://tester@127.0.0.1:1"
+    shown.by(bed, env=at(bed, address), address=address)
 
 
 @fault(

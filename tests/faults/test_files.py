@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from beds import BEDS, Bed
-from benches import at
-from fault_table import Fault, fault
+from support.engines.connections import at
+from support.engines.real import BEDS, Bed
+from support.faults.table import Fault, fault
 
 TESTER = BEDS["podman-rootless"]
 
@@ -14,20 +14,20 @@ TESTER = BEDS["podman-rootless"]
 @fault("localreg-toml-invalid", "status", code="config", facts=["`{file}`", "line 2"])
 @fault("pyproject-toml-invalid", "status", code="config", facts=["`{file}`", "line 2"])
 @fault("config-toml-invalid", "status", code="config", facts=["`{file}`", "line 2"])
-def test_settings_that_are_not_toml(either: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
+def test_settings_that_are_not_toml(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
     for shown, name in zip(faults, ["localreg.toml", "pyproject.toml", "localreg/config.toml"], strict=True):
         file = folder / Path(name).name / name
         file.parent.mkdir(parents=True)
         file.write_text("port = 5000\nport = \n")
         home = file.parent.parent if name == "localreg/config.toml" else folder / "empty"
         cwd = Path("/") if name == "localreg/config.toml" else file.parent
-        shown.by(either, env={"XDG_CONFIG_HOME": str(home)}, cwd=cwd, file=file)
+        shown.by(bed, env={"XDG_CONFIG_HOME": str(home)}, cwd=cwd, file=file)
 
 
 @fault("unknown-setting", "status", code="config", facts=["`{file}`", "line 1", "`prot`", "`port`"])
-def test_an_unknown_setting(either: Bed, folder: Path, shown: Fault) -> None:
+def test_an_unknown_setting(bed: Bed, folder: Path, shown: Fault) -> None:
     (folder / "localreg.toml").write_text("prot = 5001\n")
-    shown.by(either, cwd=folder, file=folder / "localreg.toml")
+    shown.by(bed, cwd=folder, file=folder / "localreg.toml")
 
 
 @fault(
@@ -57,16 +57,16 @@ def test_folders_that_cannot_be_read(folder: Path, faults: tuple[Fault, ...]) ->
 
 @fault("home-read-only-up", "up", facts=["localhost:5000"])
 @fault("home-read-only", "podman-fix --scope user", code="config", facts=["`{file}`", "read-only file system"])
-def test_a_read_only_home(either: Bed, read_only: Path, faults: tuple[Fault, ...]) -> None:
+def test_a_read_only_home(bed: Bed, read_only: Path, faults: tuple[Fault, ...]) -> None:
     file = read_only / ".config/containers/registries.conf.d/50-localreg.conf"
     # Rootless Podman itself needs a home to write to: its service has one.
-    named = at(either, f"unix://{either.api.socket}")
+    named = at(bed, f"unix://{bed.api.socket}")
     for shown in faults:
-        shown.by(either, env={"HOME": str(read_only), **named}, file=file)
+        shown.by(bed, env={"HOME": str(read_only), **named}, file=file)
 
 
 @fault("home-unset-up", "up", facts=["localhost:5000"])
 @fault("home-unset", "podman-fix --scope user", code="config", facts=["Podman", "HOME"])
-def test_an_unset_home(either: Bed, faults: tuple[Fault, ...]) -> None:
+def test_an_unset_home(bed: Bed, faults: tuple[Fault, ...]) -> None:
     for shown in faults:
-        shown.by(either, env={"HOME": None})
+        shown.by(bed, env={"HOME": None})

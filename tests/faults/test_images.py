@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from beds import Bed, Distribution
-from fault_table import Fault, fault
+from support.engines.real import Bed, Distribution
+from support.faults.table import Fault, fault
 
 
 @fault("invalid-reference", "push app:1:2", code="invalid-reference", facts=["`1:2`", "`app:1:2`"])
 @fault("upper-case-name", "pull team/App:1", code="invalid-reference", facts=["`team/App:1`", "team/app:1"])
-def test_invalid_references(either: Bed, faults: tuple[Fault, ...]) -> None:
+def test_invalid_references(bed: Bed, faults: tuple[Fault, ...]) -> None:
     for shown in faults:
-        shown.by(either)
+        shown.by(bed)
 
 
 @pytest.fixture
-def up(either: Bed, folder: Path) -> Bed:
-    either.add_image("localhost/app:1", folder)
-    either.ok("up")
-    return either
+def up(bed: Bed, folder: Path) -> Bed:
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up")
+    return bed
 
 
 @fault("push-digest", "push {image}", code="usage", facts=["`{image}`", "push {image} --as app:TAG"])
@@ -45,8 +45,8 @@ def test_an_image_that_the_registry_does_not_have(up: Bed, shown: Fault) -> None
 
 
 @fault("registry-image-not-found", "up --image {image}", code="image-not-found", facts=["`{image}`", "--image-archive"])
-def test_a_registry_image_that_does_not_exist(either: Bed, distribution: Distribution, shown: Fault) -> None:
-    shown.by(either, image=f"{distribution.location}/mirror/nosuch:1")
+def test_a_registry_image_that_does_not_exist(bed: Bed, distribution: Distribution, shown: Fault) -> None:
+    shown.by(bed, image=f"{distribution.location}/mirror/nosuch:1")
 
 
 @fault(
@@ -55,6 +55,6 @@ def test_a_registry_image_that_does_not_exist(either: Bed, distribution: Distrib
     code="registry-unreachable",
     facts=["`example.com/registry:2`", "--image-archive"],
 )
-def test_a_registry_image_that_cannot_be_reached(either: Bed, shown: Fault) -> None:
-    shown.by(either)
-    assert not either.exists("volume", "localreg-registry")
+def test_a_registry_image_that_cannot_be_reached(bed: Bed, shown: Fault) -> None:
+    shown.by(bed)
+    assert not bed.exists("volume", "localreg-registry")

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from beds import Bed, free_port, is_free
-from fault_table import Fault, fault
+from support.engines.real import Bed, free_port, is_free
+from support.faults.table import Fault, fault
 
 from localreg.system.waiting import wait_until
 
@@ -27,19 +27,19 @@ def program_on(bed: Bed, port: int) -> Iterator[str]:
 
 
 @fault("port-used-by-program", "up --port {port}", code="port-taken", facts=["{port}", "127.0.0.1", "{program}"])
-def test_a_port_that_a_program_uses(either: Bed, shown: Fault) -> None:
+def test_a_port_that_a_program_uses(bed: Bed, shown: Fault) -> None:
     port = free_port()
-    with program_on(either, port) as program:
-        said = shown.by(either, port=port, program=program)
-    assert f"hint: localreg --engine {either.engine} up --port " in said
-    assert not either.exists("container", "registry")
-    assert not either.exists("volume", "localreg-registry")
+    with program_on(bed, port) as program:
+        said = shown.by(bed, port=port, program=program)
+    assert f"hint: localreg --engine {bed.engine} up --port " in said
+    assert not bed.exists("container", "registry")
+    assert not bed.exists("volume", "localreg-registry")
 
 
 @fault("port-5000-used", "up", facts=["5000", "{program}", "localhost:5001"])
-def test_port_5000_that_a_program_uses(either: Bed, shown: Fault) -> None:
-    with program_on(either, 5000) as program:
-        shown.by(either, program=program)
+def test_port_5000_that_a_program_uses(bed: Bed, shown: Fault) -> None:
+    with program_on(bed, 5000) as program:
+        shown.by(bed, program=program)
 
 
 @fault("port-used-by-another-user", "up --port {port}", code="port-taken", facts=["{port}", "127.0.0.1", "user"])
@@ -53,27 +53,27 @@ def test_a_port_that_another_user_uses(unprivileged: tuple[Bed, dict[str, str]],
 @fault(
     "port-used-by-container", "up --port {port}", code="port-taken", facts=["{port}", "127.0.0.1", "`web`", "{engine}"]
 )
-def test_a_port_that_a_container_uses(either: Bed, folder: Path, shown: Fault) -> None:
+def test_a_port_that_a_container_uses(bed: Bed, folder: Path, shown: Fault) -> None:
     port = free_port()
-    either.add_image("localhost/web:1", folder)
-    either.engine_ok("run", "-d", "-p", f"127.0.0.1:{port}:80", "--name", "web", "localhost/web:1")
-    shown.by(either, port=port, engine=either.program.capitalize())
+    bed.add_image("localhost/web:1", folder)
+    bed.engine_ok("run", "-d", "-p", f"127.0.0.1:{port}:80", "--name", "web", "localhost/web:1")
+    shown.by(bed, port=port, engine=bed.program.capitalize())
 
 
 @fault("name-used-by-stopped-container", "up", code="name-taken", facts=["`registry`", "start registry"])
 @fault("foreign-container-down", "down --volumes", code="not-ours", facts=["`registry`", "down --force"])
-def test_a_name_that_a_foreign_container_uses(either: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
-    either.add_image("localhost/app:1", folder)
-    either.engine_ok("create", "--name", "registry", "localhost/app:1")
+def test_a_name_that_a_foreign_container_uses(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.engine_ok("create", "--name", "registry", "localhost/app:1")
     for shown in faults:
-        shown.by(either)
-    assert either.exists("container", "registry")
+        shown.by(bed)
+    assert bed.exists("container", "registry")
 
 
 @fault("two-pushes", "push localhost/app:1", facts=["localhost:5000/app:1@sha256:"])
-def test_two_pushes_at_once(either: Bed, folder: Path, shown: Fault) -> None:
-    either.add_image("localhost/app:1", folder)
-    either.ok("up")
-    first, second = shown.begin(either), shown.begin(either)
+def test_two_pushes_at_once(bed: Bed, folder: Path, shown: Fault) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up")
+    first, second = shown.begin(bed), shown.begin(bed)
     assert first.end() == second.end()
-    assert either.ok("ls", "-q") == "localhost:5000/app:1\n"
+    assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from beds import Bed, free_port, is_free
-from fault_table import Fault, fault
+from support.engines.real import Bed, free_port, is_free
+from support.faults.table import Fault, fault
 
 from localreg.oci.api import REQUEST_SECONDS
 from localreg.oci.ping import ASK_SECONDS
@@ -18,12 +18,12 @@ STOPPED = ["`registry`", "exited", " up\n"]
 @fault("registry-stopped-push", "push localhost/app:1", code="registry-unreachable", facts=STOPPED)
 @fault("registry-stopped-pull", "pull app:1", code="registry-unreachable", facts=STOPPED)
 @fault("registry-stopped-status", "status -q", exit_code=6, facts=["stopped"])
-def test_a_stopped_registry(either: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
-    either.add_image("localhost/app:1", folder)
-    either.ok("up")
-    either.engine_ok("stop", "registry")
+def test_a_stopped_registry(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up")
+    bed.engine_ok("stop", "registry")
     for shown in faults:
-        shown.by(either)
+        shown.by(bed)
 
 
 def publish(
@@ -51,19 +51,19 @@ def http(status: str, kind: str, body: str) -> str:
 @fault("answers-html-pull", "pull app:1", code="registry-failed", facts=["digest", "`app:1`"])
 @fault("answers-html-status", "status -q", exit_code=6, facts=["not answering"])
 @fault("answers-html-up", "up --wait 1", code="name-taken", facts=["`registry`", "--name OTHER up\n"])
-def test_a_registry_that_answers_html(either: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
-    publish(either, folder, http("200 OK", "text/html", "<html>a login page</html>"))
+def test_a_registry_that_answers_html(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
+    publish(bed, folder, http("200 OK", "text/html", "<html>a login page</html>"))
     for shown in faults:
-        shown.by(either)
+        shown.by(bed)
 
 
 @fault("answers-500-ls", "ls", code="registry-failed", facts=["500", "catalog"])
 @fault("answers-500-pull", "pull app:1", code="registry-failed", facts=["500", "`app:1`"])
 @fault("answers-500-status", "status -q", exit_code=6, facts=["not answering"])
-def test_a_registry_that_answers_500(either: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
-    publish(either, folder, http("500 Internal Server Error", "application/json", "{}"))
+def test_a_registry_that_answers_500(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
+    publish(bed, folder, http("500 Internal Server Error", "application/json", "{}"))
     for shown in faults:
-        shown.by(either)
+        shown.by(bed)
 
 
 @fault(
@@ -113,29 +113,29 @@ SAY_ONCE = "[ -e /said ] || printf 'raw \\377 byte\\n'; echo >/said; exit 3"
     code="registry-not-ready",
     facts=["`registry`", "raw \\xff byte"],
 )
-def test_a_registry_that_exits_with_a_log_that_is_not_utf_8(either: Bed, folder: Path, shown: Fault) -> None:
-    either.add_image("localhost/broken:1", folder, command=SAY_ONCE)
-    shown.by(either)
-    assert not either.exists("container", "registry")
+def test_a_registry_that_exits_with_a_log_that_is_not_utf_8(bed: Bed, folder: Path, shown: Fault) -> None:
+    bed.add_image("localhost/broken:1", folder, command=SAY_ONCE)
+    shown.by(bed)
+    assert not bed.exists("container", "registry")
 
 
 @fault("log-not-utf-8", "logs", facts=["raw \\xff byte"])
-def test_a_log_that_is_not_utf_8(either: Bed, folder: Path, shown: Fault) -> None:
-    publish(either, folder, "true", at_start='printf "raw \\377 byte\\n"')
-    shown.by(either)
+def test_a_log_that_is_not_utf_8(bed: Bed, folder: Path, shown: Fault) -> None:
+    publish(bed, folder, "true", at_start='printf "raw \\377 byte\\n"')
+    shown.by(bed)
 
 
 @fault("image-from-the-future-table", "ls --format table", facts=["late"])
 @fault("image-from-the-future", "ls", facts=["2999-01-01T00:00:00+00:00"])
-def test_an_image_from_the_future(either: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
-    either.add_image("localhost/late:1", folder, created="2999-01-01T00:00:00Z")
-    either.ok("up")
-    either.ok("push", "localhost/late:1")
+def test_an_image_from_the_future(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
+    bed.add_image("localhost/late:1", folder, created="2999-01-01T00:00:00Z")
+    bed.ok("up")
+    bed.ok("push", "localhost/late:1")
     for shown in faults:
-        shown.by(either)
+        shown.by(bed)
 
 
 @fault("log-since-the-future", "logs --since 2999-01-01")
-def test_a_log_since_the_future(either: Bed, shown: Fault) -> None:
-    either.ok("up")
-    assert shown.by(either) == ""
+def test_a_log_since_the_future(bed: Bed, shown: Fault) -> None:
+    bed.ok("up")
+    assert shown.by(bed) == ""

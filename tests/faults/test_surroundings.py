@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from beds import Bed
-from fault_table import Fault, fault
+from support.engines.real import Bed
+from support.faults.table import Fault, fault
 
 DEAD_PROXY = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:1")
 NO_SPACE = "no space left on device"
@@ -18,29 +18,29 @@ NO_SPACE = "no space left on device"
 @fault("disk-full-help", "--help >/dev/full", exit_code=1, facts=["error: ", NO_SPACE])
 @fault("disk-full-version", "--version >/dev/full", exit_code=1, facts=["error: ", NO_SPACE])
 @fault("disk-full-stderr", "ls nosuch 2>/dev/full", exit_code=4)
-def test_a_full_disk(either: Bed, faults: tuple[Fault, ...]) -> None:
-    either.ok("up")
+def test_a_full_disk(bed: Bed, faults: tuple[Fault, ...]) -> None:
+    bed.ok("up")
     for shown in faults:
-        shown.by(either)
+        shown.by(bed)
 
 
 @fault("streams-closed-up", "up <&- >&- 2>&-")
 @fault("streams-closed-ls", "ls nosuch <&- >&- 2>&-", exit_code=4)
 @fault("streams-closed-logs", "logs <&- >&- 2>&-")
 @fault("streams-to-nowhere", "status </dev/null >/dev/null 2>&1")
-def test_closed_streams(either: Bed, faults: tuple[Fault, ...]) -> None:
+def test_closed_streams(bed: Bed, faults: tuple[Fault, ...]) -> None:
     for shown in faults:
-        assert shown.by(either) == ""
-    assert either.ok("status", "-q") == "healthy\n"
+        assert shown.by(bed) == ""
+    assert bed.ok("status", "-q") == "healthy\n"
 
 
 @fault("dead-proxy-up", "up", facts=["localhost:5000"])
 @fault("dead-proxy-push", "push localhost/app:1", facts=["localhost:5000/app:1@sha256:"])
 @fault("dead-proxy-pull", "pull app:1", facts=["localhost:5000/app:1@sha256:"])
 @fault("dead-proxy-ls", "ls -q", facts=["localhost:5000/app:1"])
-def test_a_proxy_that_does_not_exist(either: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
-    either.add_image("localhost/app:1", folder)
+def test_a_proxy_that_does_not_exist(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
+    bed.add_image("localhost/app:1", folder)
     # A configuration of its own: Podman's service also starts with these variables.
     env = {**DEAD_PROXY, "XDG_SESSION_TYPE": "of this test"}
     for shown in faults:
-        shown.by(either, env=env)
+        shown.by(bed, env=env)

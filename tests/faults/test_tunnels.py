@@ -6,10 +6,10 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from beds import Bed
-from far_host import ADDRESS, FarHost
-from fault_table import Fault, fault
-from tunnels import PATIENCE, Tunnels, opened_tunnels
+from support.engines.real import Bed
+from support.faults.table import Fault, fault
+from support.tunnels.far_host import ADDRESS, FarHost
+from support.tunnels.opened import PATIENCE, Tunnels, opened_tunnels
 
 from localreg.system.waiting import wait_until
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from beds import Distribution
-from registry_writer import Writer
+from support.engines.real import Distribution
+from support.registries.writer import Writer
 
 from localreg.content.ls import ListedImage, list_images
 from localreg.errors import LocalregError, RegistryError, RepositoryNotFoundError

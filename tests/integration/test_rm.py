@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from beds import Distribution
-from registry_writer import Writer
+from support.engines.real import Distribution
+from support.registries.writer import Writer
 
 from localreg.content.ls import list_images
 from localreg.content.rm import THROWN_AWAY, untag

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from interpreters import find_interpreters
+from support.interpreters import find_interpreters
 
 from localreg import __version__
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from snippets import HOST, KINDS, parsed, steps
+from support.pipeline_snippets import HOST, KINDS, parsed, steps
 
 from localreg.ci.request import Pipeline, Request, System, plan_pipeline
 from localreg.ci.text import pipeline_text

@@ -5,7 +5,7 @@ import math
 from datetime import UTC, datetime
 
 import pytest
-from fake_registry import CONFIG, FakeRegistry, child
+from support.registries.fake import CONFIG, FakeRegistry, child
 
 from localreg.content.ls import ListedImage, Listing, list_images
 from localreg.errors import InvalidReferenceError, RegistryError, RegistryUnreachableError

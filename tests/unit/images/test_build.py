@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import FakeEngine
+from support.engines.fake import FakeEngine
 from typer.main import get_command
 
 from localreg.cli.build import app

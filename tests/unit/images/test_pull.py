@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fake_registry import FakeRegistry
-from fakes import FakeEngine
+from support.engines.fake import FakeEngine
+from support.registries.fake import FakeRegistry
 
 from localreg.engines.values import AnonymousMount, ContainerSpec
 from localreg.errors import RegistryError

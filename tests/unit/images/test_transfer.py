@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
-from fake_registry import FakeRegistry
-from fakes import FakeEngine
+from support.engines.fake import FakeEngine
+from support.registries.fake import FakeRegistry
 
 from localreg.engines.values import AnonymousMount, ContainerSpec, EngineInfo, Image, LogChunk, Progress, TransferState
 from localreg.errors import EngineError

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TypeVar
 
 import pytest
-from fake_registry import FakeRegistry
+from support.registries.fake import FakeRegistry
 
 from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from oci_archives import OciArchive, docker_archive, oci_archive, write_tar
+from support.engines.oci_archives import OciArchive, docker_archive, oci_archive, write_tar
 
 from localreg.errors import InvalidArchiveError, LocalregError
 from localreg.oci.archive.describe import Archive, ArchiveKind, architecture, describe_archive

@@ -6,7 +6,7 @@ import socket
 from dataclasses import replace
 
 import pytest
-from fakes import FakeEngine
+from support.engines.fake import FakeEngine
 
 from localreg.engines.common.ports import published_port
 from localreg.engines.values import AnonymousMount, Container, ContainerSpec, Endpoint, PublishedPort

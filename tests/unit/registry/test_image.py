@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes import FakeEngine
-from oci_archives import OciArchive, docker_archive, oci_archive
-from programs import DISTRIBUTION, write_program
+from support.engines.fake import FakeEngine
+from support.engines.oci_archives import OciArchive, docker_archive, oci_archive
+from support.programs import DISTRIBUTION, write_program
 
 from localreg.engines.values import EngineInfo, Image, Progress
 from localreg.errors import EngineLostError, ImageNotFoundError, InvalidArchiveError, RegistryUnreachableError

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from fakes import FakeEngine
+from support.engines.fake import FakeEngine
 
 from localreg.engines.values import Container, ContainerState, LogChunk
 from localreg.registry.logs import iter_log

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import DISTRIBUTION, write_program
+from support.programs import DISTRIBUTION, write_program
 
 from localreg.registry.program import PROGRAM_LABEL, VERSION_LABEL, RegistryProgram, find_registry_program, image_around
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from fakes import FakeEngine
+from support.engines.fake import FakeEngine
 
 from localreg.engines.common.ports import published_port
 from localreg.engines.values import AnonymousMount, ContainerSpec, Endpoint, LogChunk

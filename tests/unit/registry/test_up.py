@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_registry import FakeRegistry
-from fakes import FakeEngine
+from support.engines.fake import FakeEngine
+from support.registries.fake import FakeRegistry
 
 from localreg.engines.values import EngineInfo, VolumeMount
 from localreg.errors import EngineError, OptionsDifferError, PortTakenError, RegistryNotReadyError, UsageError

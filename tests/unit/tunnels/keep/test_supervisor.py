@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from fake_registry import FakeRegistry
+from support.registries.fake import FakeRegistry
 
 from localreg.errors import HostKeyError, LocalregError, PortTakenError, TunnelError
 from localreg.system.waiting import wait_until

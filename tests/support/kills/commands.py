@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from beds import Bed
+from support.engines.real import Bed
 
 RECORDER = Path(__file__).parent / "recorder"
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from archives import write_image
-from beds import Bed
-from far_host import FarHost
+from support.engines.images import write_image
+from support.engines.real import Bed
+from support.tunnels.far_host import FarHost
 
 from localreg.output.tunnel.ls import render
 from localreg.system.waiting import wait_until

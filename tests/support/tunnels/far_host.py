@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
-from beds import Bed
+from support.engines.real import Bed
 
 from localreg.system.waiting import wait_until
 

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
-from beds import Bed
-from screens import A_PORT, UNFOLDED, check, seen, steady
-from terminal import Terminal
+from support.engines.real import Bed
+from support.terminals.kept_screens import A_PORT, UNFOLDED, check, seen, steady
+from support.terminals.terminal import Terminal
 
 from localreg.errors import LocalregError
 

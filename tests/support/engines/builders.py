@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from archives import static_busybox
+from support.engines.images import static_busybox
 
 DOCKERFILE = """\
 FROM scratch AS base

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from beds import BEDS, Bed
-from fakes import FakeEngine
+from support.engines.fake import FakeEngine
+from support.engines.real import BEDS, Bed
 
 from localreg.engines.docker.engine import DockerEngine
 from localreg.engines.podman.engine import PodmanEngine

@@ -18,8 +18,8 @@ from typing import Any
 
 import psutil
 import pytest
-from archives import CREATED, SCRIPT, write_image
-from engine_api import EngineApi
+from support.engines.api import EngineApi
+from support.engines.images import CREATED, SCRIPT, write_image
 
 from localreg.system.waiting import wait_until
 

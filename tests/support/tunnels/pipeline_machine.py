@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from archives import static_busybox
-from far_host import ADDRESS, FarHost, make_key
+from support.engines.images import static_busybox
+from support.tunnels.far_host import ADDRESS, FarHost, make_key
 
 from localreg.system.waiting import wait_until
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from beds import REGISTRY_IMAGE, TESTER_RUNTIME, Bed
-from engine_api import EngineApi
+from support.engines.api import EngineApi
+from support.engines.real import REGISTRY_IMAGE, TESTER_RUNTIME, Bed
 
 from localreg.oci.manifest import DOCKER_MANIFEST, OCI_MANIFEST
 

@@ -10,7 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 
-FOLDER = Path(__file__).parent.parent / "docs" / "reference" / "schema"
+FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "schema"
 
 _FORMATS = FormatChecker()
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from beds import Bed
 from rich.console import Console
 from rich.text import Text
-from terminal import Screen, Terminal
+from support.engines.real import Bed
+from support.terminals.terminal import Screen, Terminal
 
-FOLDER = Path(__file__).parent / "screens"
-PICTURES = Path(__file__).parent.parent / "docs" / "screens"
+FOLDER = Path(__file__).parents[2] / "screens"
+PICTURES = Path(__file__).parents[3] / "docs" / "screens"
 
 _VARYING = (
     (r"\(\d+\.\d s\)", "(0.6 s)"),

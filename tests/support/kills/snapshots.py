@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from beds import TESTER_RUNTIME, Bed
-from engine_api import EngineApi
+from support.engines.api import EngineApi
+from support.engines.real import TESTER_RUNTIME, Bed
 
 from localreg.oci.manifest import DOCKER_MANIFEST, OCI_MANIFEST
 

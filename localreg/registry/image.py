@@ -71,7 +71,7 @@ def ensure_registry_image(
             return RegistryImage(present, ImageSource.PRESENT)
     if pull is PullPolicy.NEVER:
         raise ImageNotFoundError(
-            f"the engine does not have image `{image}`, and --pull is `never`",
+            f"the engine does not have image `{image}`, and `--pull never` forbids pulling it",
             hint=CommandLine("up", "--pull", "missing"),
         )
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ from localreg.system.command_line import CommandLine
 _PAUSES = (0.05, 0.1, 0.2)
 """Seconds between attempts after a 500, which Distribution returns while another client pushes to the same tag."""
 
+
+_MET_ANOTHER_PUSH = re.compile("digest invalid|blob unknown to registry", re.IGNORECASE)
+"""Distribution's errors if it reads a link in the repository while another push writes it."""
 
 OnProgress = Callable[[Progress], None]
 
@@ -92,7 +96,7 @@ class _StuckPushError(EngineError):
 
 
 def push_steps(engine: Engine, registry: Registry, reference: Reference) -> Iterator[Progress]:
-    """Push an image; a stuck push is tried once more, without a limit.
+    """Push an image; a push that is stuck, or that met another one, is tried once more.
 
     Args:
         engine: The engine that has the image.
@@ -112,10 +116,17 @@ def push_steps(engine: Engine, registry: Registry, reference: Reference) -> Iter
             if step.layer is not None:
                 (under_way.add if step.state is TransferState.RUNNING else under_way.discard)(step.layer)
             yield step
-    except _StuckPushError:
+    except LocalregError as exc:
+        if not _is_passing(exc):
+            raise
         for layer in sorted(under_way):
             yield Progress(layer, TransferState.RETRYING)
         yield from _watched(engine, registry, push())
+
+
+def _is_passing(error: LocalregError) -> bool:
+    """The same push can succeed at the next attempt."""
+    return isinstance(error, _StuckPushError) or any(map(_MET_ANOTHER_PUSH.search, error.details))
 
 
 def _stuck_check(engine: Engine, registry: Registry, reference: Reference) -> Callable[[float], bool]:

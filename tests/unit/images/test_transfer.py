@@ -85,7 +85,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "PATIENCE_SECONDS", 0.1)
 
 
-def steps_of(engine: StandingEngine, fake: FakeRegistry) -> Iterator[Progress]:
+def steps_of(engine: FakeEngine, fake: FakeRegistry) -> Iterator[Progress]:
     """The steps of a push of `app:1` to a registry that answers."""
     address = Address("127.0.0.1", int(fake.base_url.rpartition(":")[2]))
     engine.add_image("registry:2.8.3")
@@ -163,3 +163,35 @@ def test_one_of_an_image_whose_size_is_not_told_is_waited_for(
         engine.may_go_on.set()
         waiter.join()
     assert ended[-1].digest
+
+
+class MeetingEngine(FakeEngine):
+    """An engine whose first push fails with what the registry said."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__()
+        self._said = [said]
+        self.pushes = 0
+
+    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+        self.pushes += 1
+        yield Progress(LAYER)
+        if self._said:
+            raise EngineError("the push failed", details=["errors:", self._said.pop()])
+        yield from super().push_image(reference, plain_http=plain_http)
+
+
+@pytest.mark.parametrize("said", ["digest invalid", "manifest blob unknown: blob unknown to registry"])
+def test_a_push_that_met_another_one_is_tried_once_more(registry: FakeRegistry, said: str) -> None:
+    engine = MeetingEngine(said)
+    steps = list(steps_of(engine, registry))
+    assert engine.pushes == 2
+    assert Progress(LAYER, TransferState.RETRYING) in steps
+    assert steps[-1].digest
+
+
+def test_a_push_that_failed_otherwise_is_not_tried_again(registry: FakeRegistry) -> None:
+    engine = MeetingEngine("denied")
+    with pytest.raises(EngineError):
+        list(steps_of(engine, registry))
+    assert engine.pushes == 1

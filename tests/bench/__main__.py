@@ -1,4 +1,4 @@
-"""Measures cases, writes each into the page, and fails when a target is missed: run by `make bench`, in the sandbox."""
+"""Measure each case, write it into the page, and fail if a target is missed. `make bench` runs this in the sandbox."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from localreg.registry.program import RegistryProgram, image_around
 
 
 def main() -> int:
-    """The exit code: 1 when a target is missed."""
+    """Return the exit code: 1 if a target is missed."""
     parser = argparse.ArgumentParser(description="Compare localreg with the engines' own programs and with skopeo.")
-    parser.add_argument("page", type=Path, help="what is measured is written into it")
+    parser.add_argument("page", type=Path, help="the page to update with the results")
     parser.add_argument("cases", nargs="*", choices=[*page.SECTIONS, []], help="only these")
     options = parser.parse_args()
     if not os.environ.get("LOCALREG_TESTBED"):
@@ -60,7 +60,7 @@ def _measure(case: str, folder: Path) -> Iterator[Row]:
 
 
 def _add_registry_image(folder: Path) -> None:
-    """Every engine has it: what is measured is not how fast it can be had."""
+    """Load the image into every engine, so that no pull is measured."""
     archive = folder / "registry.tar"
     with image_around(RegistryProgram(Path(os.environ["LOCALREG_TEST_REGISTRY"]), "2.8.3")) as written:
         shutil.copyfile(written, archive)

@@ -1,4 +1,4 @@
-"""Ours and the peer in turn, the medians of both, and whether ours keeps to its target."""
+"""Run localreg and its peer in turn, and compare the medians with the target."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _ROUNDS = 5
 
 
 class Row(Protocol):
-    """What was measured of one case."""
+    """The measurements of one case."""
 
     def cells(self) -> tuple[str, ...]:
-        """Case, ours, peer, compared, target, whether it was met."""
+        """The table row: case, localreg, peer, compared, target, met."""
 
     @property
     def is_met(self) -> bool:
-        """It keeps to its target."""
+        """Whether the target is met."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """How long ours may take, by what the peer takes."""
+    """The time localreg may take, relative to the peer."""
 
     times: float
     plus: float = 0.0
@@ -44,7 +44,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The seconds of ours and of the peer, round by round."""
+    """Seconds of localreg and of the peer, one pair a round."""
 
     case: str
     ours: Sequence[float]
@@ -67,7 +67,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What ours took in each round, where there is nothing to compare it with."""
+    """Measurements of localreg alone, one a round, with an upper limit."""
 
     case: str
     values: Sequence[float]
@@ -94,7 +94,7 @@ def compare(
     rounds: int = _ROUNDS,
     warm_up: bool = True,
 ) -> Comparison:
-    """Take turns, so that a machine that is busier for a while is so for both.
+    """Alternate between both, so that a busy spell of the machine affects both.
 
     Args:
         case: What is measured.
@@ -113,7 +113,7 @@ def compare(
 
 
 def _seconds(values: Sequence[float]) -> str:
-    """The median, and the range that it is from."""
+    """The median and its range, as text."""
     digits = 3 if max(values) < 1 else 2
     middle, least, most = (f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
     return f"{middle} s ({least}-{most})"

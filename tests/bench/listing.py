@@ -1,4 +1,4 @@
-"""`ls` of a large registry: against asking for one tag after the other."""
+"""`ls` of a large registry, compared with inspecting one tag after another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from localreg.oci.manifest import OCI_MANIFEST
 REPOSITORIES = 300
 TAGS = 10
 SAMPLE = 100
-"""Of the tags that the peer is asked for; its time is scaled up."""
+"""The number of tags the peer inspects; its time is scaled up to all tags."""
 
 _REGISTRY = "127.0.0.1:5000"
 _ALLOWED_MEGABYTES = 150
@@ -25,7 +25,7 @@ _WRITERS = 8
 
 
 def measure(bed: Bed) -> Iterator[Row]:
-    """The time and the memory, of a registry on this engine."""
+    """Measure time and memory with a registry on this engine."""
     bed.ok("up", "--port", _REGISTRY.rpartition(":")[2])
     try:
         with ThreadPoolExecutor(_WRITERS) as pool:
@@ -64,7 +64,7 @@ def _tag(number: int) -> str:
 
 
 def _fill(number: int) -> None:
-    """A repository whose tags have one layer in common, and each a config and a manifest of its own."""
+    """Fill a repository: its tags share one layer, and each has its own config and manifest."""
     writer, repository = Writer(f"http://{_REGISTRY}"), _repository(number)
     layer = writer.blob(repository, f"layer of {repository}".encode() * 100, LAYER)
     for tag in map(_tag, range(TAGS)):

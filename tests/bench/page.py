@@ -20,16 +20,17 @@ HEADINGS = ("case", "localreg", "peer", "compared", "target", "met")
 _HEAD = """\
 # Benchmarks
 
-`make bench` wrote this page; it fails when a target is missed. Each figure is the median of at least five runs, with
-the least and the most behind it; localreg and its peer took turns on the same machine, so what counts is how they
-compare, not the seconds. Every run is a whole process, from its start to its end. What has no peer is the most of all
-runs. The engines run in the sandbox of `make test`, with nothing else in them; `--engine` tells localreg which one.
+`make bench` writes this page and fails if a target is missed. Each figure is the median of at least five runs, followed
+by the lowest and the highest in parentheses. localreg and its peer take turns on the same machine: compare the two
+figures and ignore the seconds. Each run is a whole process, from start to exit. A case without a peer shows its worst
+run. The engines run in the sandbox of `make test` with nothing else in them, and `--engine` tells localreg which one to
+use.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What is measured together."""
+    """A group of cases that are measured together."""
 
     title: str
     how: str = ""
@@ -40,40 +41,41 @@ SECTIONS = {
     "ls": Section(
         "List",
         f"""\
-`ls` shows all columns of {REPOSITORIES * TAGS:,} distinct images in a table. `skopeo inspect` is run for {SAMPLE} of
-the tags, spread over the repositories, and its time is scaled up to all. Memory is the most that was resident.
+`ls` shows a table with all columns for {REPOSITORIES * TAGS:,} distinct images. `skopeo inspect` runs for {SAMPLE} of
+the tags, spread over the repositories, and its time is scaled up to all of them. Memory is the peak resident size.
 """,
     ),
     "push": Section(
         "Push",
         """\
-A first `push` is of an image with a random layer that neither the registry nor the engine has ever seen, for both
-sides. `podman push` has `--tls-verify=false`, without which it refuses.
+A first `push` sends an image with a random layer that is new to the registry and to the engine, for localreg and for
+its peer. `podman push` runs with `--tls-verify=false`, because it refuses plain HTTP otherwise.
 """,
     ),
     "up": Section(
         "Up",
         """\
-`up` starts from nothing; its peer is `run -d -p 127.0.0.1:5000:5000` and curl, which asks for `/v2/` every 50 ms.
+`up` creates a new registry. Its peer is `run -d -p 127.0.0.1:5000:5000`, then curl on `/v2/` every 50 ms until it
+answers.
 """,
     ),
     "tunnel": Section(
         "Tunnel",
         """\
-The far side is a network namespace with an sshd of its own, where skopeo pushes an image with a random layer through
-the tunnel and through `ssh -N -R`. The minute of waiting for the far side is the first, in which it is tried most.
+The remote machine is a network namespace with its own sshd. There, skopeo pushes an image with a random layer through
+the tunnel and through `ssh -N -R`. Waiting is measured in its first minute, when the tunnel retries most often.
 """,
     ),
 }
 
 
 def update(page: str, case: str, rows: Sequence[Row]) -> str:
-    """The page with what was measured now; the other sections stay, each with the machine that it was measured on.
+    """Replace one section of the page; the others stay as they were, each with the machine it was measured on.
 
     Args:
-        page: As it was; empty for a new one.
+        page: The page so far; empty for a new one.
         case: One of `SECTIONS`.
-        rows: All of that case.
+        rows: All rows of that case.
     """
     _, *parts = re.split(r"^## (.+)\n", page, flags=re.MULTILINE)
     texts = dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))

@@ -1,4 +1,4 @@
-"""`push`: against the engine's own, of an image that is there already and of one that never was."""
+"""`push`, compared with the engine's own push, for an unchanged image and for a new one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHUNK = 1 << 20
 
 
 def measure(bed: Bed, folder: Path) -> Iterator[Row]:
-    """Both, on one engine."""
+    """Measure both cases on one engine."""
     bed.ok("up", "--port", _REGISTRY.rpartition(":")[2])
     try:
         yield _unchanged(bed, folder)
@@ -69,13 +69,13 @@ def _first(bed: Bed, folder: Path) -> Row:
 
 
 def _push_by_hand(bed: Bed, name: str) -> float:
-    """With what Podman has to be told about plain HTTP, and localreg tells it as well."""
+    """The engine's own push command; Podman needs a flag for plain HTTP, which localreg also passes."""
     told = ("--tls-verify=false",) if bed.program == "podman" else ()
     return run(bed, bed.program, "push", *told, name).seconds
 
 
 def _load_random(bed: Bed, name: str, folder: Path) -> None:
-    """An image whose layer no registry has, and no engine has ever pushed."""
+    """Build an image with a layer that no registry has and no engine has ever pushed."""
     layer, archive = folder / "layer", folder / "image.tar"
     with layer.open("wb") as file:
         for _ in range(_LAYER_BYTES // _CHUNK):
@@ -85,5 +85,5 @@ def _load_random(bed: Bed, name: str, folder: Path) -> None:
     layer.unlink()
     bed.api.load(archive)
     archive.unlink()
-    # What the disk still has to write would count for whoever comes next.
+    # Write to disk now, so that it does not slow down the next run.
     os.sync()

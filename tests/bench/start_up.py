@@ -1,4 +1,4 @@
-"""What it costs to start: against loading the library that the command line is made with."""
+"""The cost of starting localreg, compared with importing the library its command line is built on."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from bench.timed import run
 from support.engines.real import BEDS
 
 TRIVIAL = ("config",)
-"""A command that asks no engine and no registry."""
+"""Commands that ask no engine and no registry."""
 
 _TARGETS = {("--version",): Target(1.5), ("--help",): Target(2), TRIVIAL: Target(2.5)}
 _ROUNDS = 25
-"""Each takes a moment only, so a few more cost nothing and even out what else the machine does."""
+"""Each run is short, so more of them are cheap and even out other work on the machine."""
 
 
 def measure() -> Iterator[Row]:
-    """Each of the three."""
+    """Measure each of the three."""
     bed = BEDS["docker"]
     for arguments, target in _TARGETS.items():
         yield compare(

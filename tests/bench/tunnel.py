@@ -1,4 +1,4 @@
-"""`tunnel`: against `ssh -R` by hand, how soon it is back, and what it takes while nothing happens."""
+"""`tunnel`: speed compared with `ssh -R` by hand, time to recover, and resources while idle."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _IDLE_MEGABYTES = 60
 
 
 def measure(bed: Bed, folder: Path) -> Iterator[Row]:
-    """All of it; the engine has no part in it."""
+    """Measure all of it; the engine plays no part."""
     with far_host(folder) as far, opened_tunnels(bed, far) as tunnels:
         tunnels.open(*NOTICING_SOON)
         yield _pushes(tunnels, folder)
@@ -40,7 +40,7 @@ def measure(bed: Bed, folder: Path) -> Iterator[Row]:
         yield _back(tunnels)
         far.kill_sshd()
         tunnels.becomes("waiting")
-        yield from _at_rest(tunnels, "waiting for the far side")
+        yield from _at_rest(tunnels, "waiting for the remote machine")
     bed.ok("down", "--volumes")
 
 
@@ -74,7 +74,7 @@ def _pushes(tunnels: Tunnels, folder: Path) -> Row:
 
 @contextlib.contextmanager
 def _by_hand(tunnels: Tunnels) -> Iterator[None]:
-    """What the blog posts do."""
+    """Run `ssh -N -R` by hand, as blog posts do."""
     forward = f"127.0.0.1:{_PORT_BY_HAND}:127.0.0.1:5000"
     command = ["ssh", "-N", "-i", str(tunnels.key), "-R", forward, tunnels.far.host]
     with subprocess.Popen(tunnels.bed.command(command)) as process:
@@ -93,7 +93,7 @@ def _back(tunnels: Tunnels) -> Row:
         tunnels.becomes("open")
         return passed
 
-    case = "`tunnel`: answers again after a dead session of its own lost the far side's port"
+    case = "`tunnel`: answers again after a dead session held the remote port"
     return Limit(case, [seconds() for _ in range(_ROUNDS_BACK)], _BACK_SECONDS, "s")
 
 
@@ -104,13 +104,13 @@ def _at_rest(tunnels: Tunnels, state: str) -> Iterator[Row]:
     time.sleep(_IDLE_SECONDS)
     used = _cpu_seconds(process) - before
     resident = sum(one.memory_info().rss for one in (process, *process.children()))
-    case = f"`tunnel`, a minute of being {state}"
+    case = f"`tunnel`, one minute {state}"
     yield Limit(f"{case}: memory, with `ssh`", [resident / 1e6], _IDLE_MEGABYTES, "MB")
     yield Limit(f"{case}: CPU, with `ssh`", [used], _IDLE_CPU_SECONDS, "s")
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
-    """Of a process and of all that it started."""
+    """Sum over a process and its children."""
     times = process.cpu_times()
     running = sum(sum(child.cpu_times()[:2]) for child in process.children())
     return times.user + times.system + times.children_user + times.children_system + running
@@ -118,4 +118,4 @@ def _cpu_seconds(process: psutil.Process) -> float:
 
 def _expect(holds: Callable[[], bool]) -> None:
     if not wait_until(holds, seconds=PATIENCE):
-        raise SystemExit("the tunnel does not do what is to be measured")
+        raise SystemExit("the tunnel is not in the state to measure")

@@ -1,4 +1,4 @@
-"""`up`: against running the registry by hand and asking it until it answers."""
+"""`up`, compared with running the registry by hand and polling it until it answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ until curl -sf -o /dev/null http://127.0.0.1:{_PORT}/v2/; do sleep 0.05; done
 
 
 def measure(bed: Bed) -> Iterator[Row]:
-    """On one engine, which has the image."""
+    """Measure `up` on one engine, which already has the image."""
 
     def ours() -> float:
         seconds = localreg(bed, "up", "--port", str(_PORT)).seconds
@@ -33,10 +33,10 @@ def measure(bed: Bed) -> Iterator[Row]:
         _settle()
         return seconds
 
-    yield compare(f"{bed.name}: `up`, the image is there", ours, f"{bed.program} run -d", peer, Target(1.2, plus=0.3))
+    yield compare(f"{bed.name}: `up`, image already pulled", ours, f"{bed.program} run -d", peer, Target(1.2, plus=0.3))
 
 
 def _settle() -> None:
-    """What forwards a port for an engine may outlive the container; nobody's turn begins with waiting for it."""
+    """Wait until the port is free: a port forwarder may outlive its container, and must not delay the next turn."""
     if not wait_until(lambda: is_free(_PORT), seconds=20):
         raise SystemExit(f"port {_PORT} stays taken")

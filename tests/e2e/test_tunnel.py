@@ -288,6 +288,7 @@ def test_whoever_reaches_the_port_cannot_end_the_tunnel(on_docker: Tunnels) -> N
     assert (found["pid"], found["state"], found["last_push"]) == (before, "open", None)
 
 
+@pytest.mark.long
 def test_a_slow_push_is_not_cut_by_a_look(on_docker: Tunnels, folder: Path) -> None:
     far = on_docker.far
     archive = image_archive(folder, ballast=os.urandom(2_000_000))
@@ -365,6 +366,7 @@ def test_the_users_ssh_configuration_counts(on_docker: Tunnels) -> None:
         assert on_docker.ssh_processes() == []
 
 
+@pytest.mark.long
 def test_a_push_that_was_cut_is_whole_the_second_time(on_docker: Tunnels, folder: Path) -> None:
     bed, far = on_docker.bed, on_docker.far
     archive = image_archive(folder, ballast=os.urandom(500_000_000))

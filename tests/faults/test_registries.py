@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from support.engines.real import Bed, free_port, is_free
 from support.faults.table import Fault, fault
 
@@ -82,6 +83,7 @@ def test_a_registry_that_answers_500(bed: Bed, folder: Path, faults: tuple[Fault
 )
 @fault("registry-slow-status", "status -q --name slow", exit_code=6, facts=["not answering"], seconds=ASK_SECONDS)
 @fault("registry-frozen-status", "status -q --name frozen", exit_code=6, facts=["not answering"], seconds=ASK_SECONDS)
+@pytest.mark.long
 def test_frozen_and_slow_registries(pair: tuple[Bed, Bed], folder: Path, faults: tuple[Fault, ...]) -> None:
     *waiting, slow, frozen = faults
     showings = []

@@ -36,7 +36,7 @@ def add_random_image(bed: Bed, folder: Path, size: int) -> None:
     facts=["localhost:5000", " logs\n"],
     seconds=PATIENCE_SECONDS,
 )
-@pytest.mark.long
+@pytest.mark.waits
 def test_a_push_to_a_frozen_registry_is_given_up(bed: Bed, folder: Path, shown: Fault) -> None:
     add_random_image(bed, folder, 1 << 20)
     bed.ok("up")
@@ -52,7 +52,7 @@ def test_a_push_to_a_frozen_registry_is_given_up(bed: Bed, folder: Path, shown: 
 
 
 @fault("push-stuck-once", "push localhost/app:1", facts=["/app:1@sha256:"], seconds=PATIENCE_SECONDS)
-@pytest.mark.long
+@pytest.mark.waits
 def test_a_stuck_push_is_started_once_more(rootless: Bed, folder: Path, shown: Fault) -> None:
     add_random_image(rootless, folder, 1 << 20)
     port = rootless.ok("up", "--quiet").strip().rpartition(":")[2]
@@ -76,7 +76,7 @@ def narrowed(device: str) -> Iterator[None]:
         subprocess.run(["tc", "qdisc", "delete", "dev", device, "root"], check=True)
 
 
-@pytest.mark.long
+@pytest.mark.waits
 def test_a_push_that_is_slow_is_left_alone(rootful: Bed, folder: Path) -> None:
     """Podman says nothing of a layer on its way."""
     add_random_image(rootful, folder, 30 * 10**6)

@@ -164,6 +164,7 @@ def test_a_killed_process_leaves_no_orphan(on_docker: Tunnels, next_command: tup
     assert not ssh.is_running()
 
 
+@pytest.mark.waits
 def test_a_process_that_does_not_hear_is_ended(on_docker: Tunnels) -> None:
     on_docker.open()
     process = psutil.Process(on_docker.status()["pid"])
@@ -245,6 +246,7 @@ def test_with_no_stream_open_it_is_kept(on_docker: Tunnels) -> None:
     assert on_docker.becomes("open")["reconnects"] == 0
 
 
+@pytest.mark.waits
 def test_one_that_is_being_opened_is_not_open_already(on_docker: Tunnels, folder: Path) -> None:
     bed = on_docker.bed
     ssh = folder / "ssh"
@@ -288,7 +290,7 @@ def test_whoever_reaches_the_port_cannot_end_the_tunnel(on_docker: Tunnels) -> N
     assert (found["pid"], found["state"], found["last_push"]) == (before, "open", None)
 
 
-@pytest.mark.long
+@pytest.mark.waits
 def test_a_slow_push_is_not_cut_by_a_look(on_docker: Tunnels, folder: Path) -> None:
     far = on_docker.far
     archive = image_archive(folder, ballast=os.urandom(2_000_000))
@@ -366,7 +368,7 @@ def test_the_users_ssh_configuration_counts(on_docker: Tunnels) -> None:
         assert on_docker.ssh_processes() == []
 
 
-@pytest.mark.long
+@pytest.mark.waits
 def test_a_push_that_was_cut_is_whole_the_second_time(on_docker: Tunnels, folder: Path) -> None:
     bed, far = on_docker.bed, on_docker.far
     archive = image_archive(folder, ballast=os.urandom(500_000_000))

@@ -47,6 +47,7 @@ def test_a_socket_without_permission(program: str, folder: Path, shown: Fault) -
     facts=["{socket}", "{seconds} seconds"],
     seconds=ANSWER_SECONDS,
 )
+@pytest.mark.waits
 def test_a_silent_engine(pair: tuple[Bed, Bed], folder: Path, shown: Fault) -> None:
     with contextlib.ExitStack() as stack:
         showings = []

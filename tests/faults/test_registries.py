@@ -83,7 +83,7 @@ def test_a_registry_that_answers_500(bed: Bed, folder: Path, faults: tuple[Fault
 )
 @fault("registry-slow-status", "status -q --name slow", exit_code=6, facts=["not answering"], seconds=ASK_SECONDS)
 @fault("registry-frozen-status", "status -q --name frozen", exit_code=6, facts=["not answering"], seconds=ASK_SECONDS)
-@pytest.mark.long
+@pytest.mark.waits
 def test_frozen_and_slow_registries(pair: tuple[Bed, Bed], folder: Path, faults: tuple[Fault, ...]) -> None:
     *waiting, slow, frozen = faults
     showings = []

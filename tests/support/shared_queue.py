@@ -1,7 +1,8 @@
-"""One queue of tests for several runs of pytest, each of which takes the next when it has ended one.
+"""One queue of tests for several runs of pytest, each of which takes the next test when it has finished one.
 
-What is taken is a test, or all tests of a file that share what is costly to make (`pytest.mark.together`). Those that
-take longest (`pytest.mark.long`) come first, so that others fill the time beside them.
+An entry is one test, or all tests of a file that share an expensive fixture (`pytest.mark.together`). The slowest
+(`pytest.mark.long`) come first. Tests that mostly wait (`pytest.mark.waits`) have a queue of their own: one run takes
+them first and the others last, so that they run one at a time beside tests that keep the processors busy.
 """
 
 from __future__ import annotations
@@ -68,8 +69,21 @@ class SharedQueue:
         return True
 
     def _taken(self, items: Sequence[pytest.Item]) -> Iterator[Sequence[pytest.Item]]:
+        waiting = [item for item in items if item.get_closest_marker("waits")]
+        busy = [item for item in items if not item.get_closest_marker("waits")]
+        with (self._folder / "waits.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                queues = [busy, waiting]
+            else:
+                queues = [waiting, busy]
+            for queue in queues:
+                yield from self._taken_from(queue)
+
+    def _taken_from(self, items: Sequence[pytest.Item]) -> Iterator[Sequence[pytest.Item]]:
         entries = [list(group) for _, group in groupby(items, _entry)]
-        # Runs that found other tests would count in another file: none is left out, whatever they found.
+        # A run that found other tests counts in another file, so that no test is left out.
         found = hashlib.sha256("\n".join(item.nodeid for item in items).encode()).hexdigest()
         while (number := self._next(self._folder / f"next.{found}")) < len(entries):
             yield entries[number]

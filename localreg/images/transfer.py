@@ -26,14 +26,15 @@ from localreg.oci.api import RegistryClient
 from localreg.oci.ping import is_ready
 from localreg.oci.reference import Reference, looks_like_image_id, parse_reference
 from localreg.registry.container import Registry
+from localreg.registry.start import find_cause
 from localreg.system.command_line import CommandLine
 
 _PAUSES = (0.05, 0.1, 0.2)
 """Seconds between attempts after a 500, which Distribution returns while another client pushes to the same tag."""
 
 
-_MET_ANOTHER_PUSH = re.compile("digest invalid|blob unknown to registry", re.IGNORECASE)
-"""Distribution's errors if it reads a link in the repository while another push writes it."""
+_MET_ANOTHER_PUSH = re.compile("digest invalid|blob unknown to registry|invalid checksum digest format", re.IGNORECASE)
+"""Distribution's errors if it reads a link in the repository while another push writes it; the last is in its log."""
 
 OnProgress = Callable[[Progress], None]
 
@@ -108,8 +109,9 @@ def push_steps(engine: Engine, registry: Registry, reference: Reference) -> Iter
         RegistryUnreachableError: the registry stopped responding.
         LocalregError: the engine reported an error.
     """
+    began = datetime.now(UTC)
     push = partial(engine.push_image, str(reference), plain_http=registry.speaks_plain_http)
-    is_stuck = _stuck_check(engine, registry, reference) if engine.info().pushes_may_stick else None
+    is_stuck = _stuck_check(engine, registry, reference, began) if engine.info().pushes_may_stick else None
     under_way: set[str] = set()
     try:
         for step in _watched(engine, registry, push(), is_stuck=is_stuck):
@@ -117,21 +119,23 @@ def push_steps(engine: Engine, registry: Registry, reference: Reference) -> Iter
                 (under_way.add if step.state is TransferState.RUNNING else under_way.discard)(step.layer)
             yield step
     except LocalregError as exc:
-        if not _is_passing(exc):
+        if not (isinstance(exc, _StuckPushError) or _met_another_push(exc, engine, registry, began)):
             raise
         for layer in sorted(under_way):
             yield Progress(layer, TransferState.RETRYING)
         yield from _watched(engine, registry, push())
 
 
-def _is_passing(error: LocalregError) -> bool:
+def _met_another_push(error: LocalregError, engine: Engine, registry: Registry, began: datetime) -> bool:
     """The same push can succeed at the next attempt."""
-    return isinstance(error, _StuckPushError) or any(map(_MET_ANOTHER_PUSH.search, error.details))
+    if isinstance(error, EngineLostError | RegistryUnreachableError):
+        return False
+    said = [*error.details, find_cause(engine, registry, since=began) or ""]
+    return any(map(_MET_ANOTHER_PUSH.search, said))
 
 
-def _stuck_check(engine: Engine, registry: Registry, reference: Reference) -> Callable[[float], bool]:
-    """A check for a push that begins now: is it stuck?"""
-    began = datetime.now(UTC)
+def _stuck_check(engine: Engine, registry: Registry, reference: Reference, began: datetime) -> Callable[[float], bool]:
+    """A check for a push that began then: is it stuck?"""
 
     def find_size() -> int | None:
         with contextlib.suppress(LocalregError):

@@ -26,13 +26,32 @@ BEGUN = b'10.88.0.1 - - [26/Nov/2026:04:57:29 +0000] "POST /v2/app/blobs/uploads
 LAYER = "0123456789ab"
 
 
-class StandingEngine(FakeEngine):
+class LoggedEngine(FakeEngine):
+    """An engine in which every container has the same log."""
+
+    def __init__(self, info: EngineInfo | None = None, *, log: bytes) -> None:
+        super().__init__(info)
+        self._log = log
+
+    def read_logs(
+        self,
+        container_id: str,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: datetime | None = None,
+        timestamps: bool = False,
+    ) -> Iterator[LogChunk]:
+        del container_id, follow, tail, since, timestamps
+        yield LogChunk("stdout", self._log)
+
+
+class StandingEngine(LoggedEngine):
     """An engine that goes no further with its first pushes than to ask the registry for a blob."""
 
     def __init__(self, *, times: int, log: bytes, pushes_may_stick: bool = True) -> None:
-        super().__init__(EngineInfo("podman", "0.0.0", "fake:", pushes_may_stick=pushes_may_stick))
+        super().__init__(EngineInfo("podman", "0.0.0", "fake:", pushes_may_stick=pushes_may_stick), log=log)
         self._left = times
-        self._log = log
         self._looks = threading.Semaphore(0)
         self.pushes = 0
         self.hides_images: list[EngineError | None] = []
@@ -65,18 +84,6 @@ class StandingEngine(FakeEngine):
             yield Progress(LAYER)
             self.may_go_on.wait()
         yield from super().push_image(reference, plain_http=plain_http)
-
-    def read_logs(
-        self,
-        container_id: str,
-        *,
-        follow: bool = False,
-        tail: int | None = None,
-        since: datetime | None = None,
-        timestamps: bool = False,
-    ) -> Iterator[LogChunk]:
-        del container_id, follow, tail, since, timestamps
-        yield LogChunk("stdout", self._log)
 
 
 @pytest.fixture(autouse=True)
@@ -165,11 +172,14 @@ def test_one_of_an_image_whose_size_is_not_told_is_waited_for(
     assert ended[-1].digest
 
 
-class MeetingEngine(FakeEngine):
-    """An engine whose first push fails with what the registry said."""
+HALF_WRITTEN = b'level=error err.code=unknown err.detail="invalid checksum digest format" err.message="unknown error"\n'
 
-    def __init__(self, said: str) -> None:
-        super().__init__()
+
+class MeetingEngine(LoggedEngine):
+    """An engine whose first push fails with what the registry told the engine, or wrote into its log."""
+
+    def __init__(self, said: str, log: bytes = b"") -> None:
+        super().__init__(log=log)
         self._said = [said]
         self.pushes = 0
 
@@ -181,9 +191,16 @@ class MeetingEngine(FakeEngine):
         yield from super().push_image(reference, plain_http=plain_http)
 
 
-@pytest.mark.parametrize("said", ["digest invalid", "manifest blob unknown: blob unknown to registry"])
-def test_a_push_that_met_another_one_is_tried_once_more(registry: FakeRegistry, said: str) -> None:
-    engine = MeetingEngine(said)
+@pytest.mark.parametrize(
+    ("said", "log"),
+    [
+        ("digest invalid", b""),
+        ("manifest blob unknown: blob unknown to registry", b""),
+        ("500 Internal Server Error", HALF_WRITTEN),
+    ],
+)
+def test_a_push_that_met_another_one_is_tried_once_more(registry: FakeRegistry, said: str, log: bytes) -> None:
+    engine = MeetingEngine(said, log)
     steps = list(steps_of(engine, registry))
     assert engine.pushes == 2
     assert Progress(LAYER, TransferState.RETRYING) in steps

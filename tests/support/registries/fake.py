@@ -125,6 +125,8 @@ def fake_registry() -> Iterator[FakeRegistry]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # The head and the body of an answer are two packets: the second must not wait until the first is acknowledged.
+    disable_nagle_algorithm = True
 
     @property
     def registry(self) -> FakeRegistry:

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.engines.builders import builder_path, write_dockerfile, write_step
-from support.engines.real import Bed, free_port, on_every_engine
+from support.engines.real import Bed, docker_alone, free_port, on_every_engine, rootless_podman_alone
 from support.terminals.kept_screens import View, seen
 
 from localreg.system.waiting import wait_until
@@ -99,6 +99,7 @@ def make_key(bed: Bed, path: Path) -> Path:
     return path
 
 
+@docker_alone
 def test_a_build_that_fails_leaves_the_registry_as_it_was(bed: Bed, site: Path, env: dict[str, str]) -> None:
     bed.ok("up")
     pushed = bed.ok("build", str(site), env=env).strip()
@@ -212,6 +213,7 @@ def built_while(bed: Bed, site: Path, env: Mapping[str, str], do: Callable[[], o
     return process.returncode, out.decode(), err.decode()
 
 
+@rootless_podman_alone
 def test_the_push_goes_to_where_the_registry_is_by_then(bed: Bed, site: Path, env: dict[str, str]) -> None:
     bed.ok("up")
     port = free_port()

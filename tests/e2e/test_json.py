@@ -6,9 +6,10 @@ from pathlib import Path
 
 from support import schemas
 from support.engines.builders import builder_path, write_dockerfile
-from support.engines.real import Bed
+from support.engines.real import Bed, rootless_podman_alone
 
 
+@rootless_podman_alone
 def test_what_every_command_says_fits_its_schema(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     write_dockerfile(folder)

@@ -15,7 +15,15 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from support.engines.real import REGISTRY_IMAGE, Bed, free_port, is_free, on_every_engine
+from support.engines.real import (
+    REGISTRY_IMAGE,
+    Bed,
+    docker_alone,
+    free_port,
+    is_free,
+    on_every_engine,
+    rootless_podman_alone,
+)
 from support.faults.table import Fault, fault
 
 from localreg.oci.ping import is_ready
@@ -49,6 +57,7 @@ def test_a_registry_that_holds_the_port_is_named(bed: Bed, shown: Fault) -> None
     assert (result.returncode, result.stdout) == (0, "localhost:5001\n")
 
 
+@rootless_podman_alone
 def test_the_port_of_a_stopped_registry_of_ours_is_taken(bed: Bed) -> None:
     bed.ok("--name", "first", "up")
     bed.engine_ok("stop", "first")
@@ -64,6 +73,7 @@ def test_somebody_on_the_other_loopback_does_not_answer_for_the_registry(bed: Be
         assert bed.ok("status", "-q") == "healthy\n"
 
 
+@docker_alone
 def test_other_options_are_refused_until_the_container_may_be_replaced(bed: Bed, folder: Path) -> None:
     port = free_port()
     bed.add_image("localhost/app:1", folder)
@@ -119,6 +129,7 @@ def test_a_registry_started_by_hand_is_used_as_it_is(bed: Bed, folder: Path) -> 
     assert not bed.exists("container", "registry")
 
 
+@rootless_podman_alone
 @fault("name-used-by-running-container", "up --wait 1", code="name-taken", facts=["`registry`", "--name OTHER up\n"])
 def test_a_running_container_of_that_name_that_is_not_a_registry_is_left_alone(
     bed: Bed, folder: Path, shown: Fault
@@ -152,6 +163,7 @@ def test_a_paused_registry_is_said_to_be(bed: Bed) -> None:
     bed.ok("up")
 
 
+@docker_alone
 def test_a_throw_away_registry_can_be_replaced(bed: Bed) -> None:
     bed.ok("up", "--ephemeral")
     assert bed.ok("up", "--recreate") == "localhost:5000\n"
@@ -164,6 +176,7 @@ def test_a_stopped_registry_of_somebody_elses_is_theirs_to_start(bed: Bed) -> No
         assert f"hint: {bed.program} start registry\n" in bed.refused(5 if command == ["up"] else 6, *command)
 
 
+@docker_alone
 def test_what_was_kept_is_told_apart_from_what_went(bed: Bed) -> None:
     for options, kept in ((["--rm"], 0), ([], 1)):
         bed.engine_ok("run", *options, "-d", "-p", "5000:5000", "--name", "registry", REGISTRY_IMAGE)
@@ -200,6 +213,7 @@ def test_an_end_that_is_asked_for_undoes_what_was_begun(bed: Bed, folder: Path, 
     assert not bed.exists("volume", "localreg-registry")
 
 
+@rootless_podman_alone
 def test_what_only_a_new_container_could_use_is_said_not_to_apply(bed: Bed, registry_archive: Path) -> None:
     bed.ok("up")
     result = bed.localreg("up", "--image-archive", str(registry_archive))
@@ -232,6 +246,7 @@ def test_a_replacement_that_fails_leaves_the_registry_as_it_was(bed: Bed, folder
     assert bed.engine_ok("ps", "-aq").count("\n") == 1
 
 
+@rootless_podman_alone
 @fault(
     "registry-not-ready",
     "up --image localhost/app:1 --wait 0.5",
@@ -269,6 +284,7 @@ def environment(bed: Bed) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in config["Env"])
 
 
+@rootless_podman_alone
 def test_the_secret_is_kept_by_every_new_start_and_shown_nowhere(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     results = [bed.localreg("up", "--debug")]
@@ -296,6 +312,7 @@ def test_the_secret_is_kept_by_every_new_start_and_shown_nowhere(bed: Bed, folde
     assert secret not in bed.engine_ok("volume", "inspect", "localreg-registry")
 
 
+@docker_alone
 def test_the_registry_has_a_secret_and_no_cache_of_blobs(bed: Bed) -> None:
     bed.ok("up")
     log = bed.localreg("logs").stderr
@@ -304,6 +321,7 @@ def test_the_registry_has_a_secret_and_no_cache_of_blobs(bed: Bed) -> None:
     assert "No HTTP secret provided" not in log
 
 
+@docker_alone
 def test_an_upload_goes_on_after_a_restart_and_in_a_new_container(bed: Bed) -> None:
     bed.ok("up")
     parts = [os.urandom(100_000) for _ in range(3)]
@@ -323,6 +341,7 @@ def test_an_upload_goes_on_after_a_restart_and_in_a_new_container(bed: Bed) -> N
     assert urllib3.request("GET", f"{url}/v2/app/blobs/{digest}").data == b"".join(parts)
 
 
+@docker_alone
 @pytest.mark.parametrize("kind", ["garbage", "empty"])
 def test_an_archive_that_is_none_is_named(bed: Bed, folder: Path, kind: str) -> None:
     archive = folder / "image.tar"

@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from support.engines.real import Bed
+from support.engines.real import Bed, docker_alone
 
 from localreg.system.waiting import wait_until
 
@@ -135,6 +135,7 @@ def test_ctrl_c_ends_following_with_130(bed: Bed) -> None:
         assert b"Traceback" not in process.stderr.read()
 
 
+@docker_alone
 @pytest.mark.parametrize("reader", ["head -n 1", "grep -m1 listening"])
 def test_a_reader_that_has_enough_ends_it_without_a_word(bed: Bed, reader: str) -> None:
     bed.ok("up")

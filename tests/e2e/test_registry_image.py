@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.engines.oci_archives import docker_archive
-from support.engines.real import REGISTRY_IMAGE, Bed, Distribution, free_port
+from support.engines.real import REGISTRY_IMAGE, Bed, Distribution, docker_alone, free_port, rootless_podman_alone
 
 from localreg.oci.archive.describe import architecture
 
@@ -70,6 +70,7 @@ def test_without_a_program_the_failed_pull_says_what_can_be_done(bare: Bed) -> N
     assert not bare.exists("volume", "localreg-registry")
 
 
+@docker_alone
 def test_another_program_of_that_name_is_passed_over(bare: Bed, folder: Path) -> None:
     impostor = folder / "impostor"
     impostor.write_text("#!/bin/sh\necho registry 2.8.3\n")
@@ -79,6 +80,7 @@ def test_another_program_of_that_name_is_passed_over(bare: Bed, folder: Path) ->
     assert "`registry:2.8.3`" in error
 
 
+@docker_alone
 def test_never_pulling_is_never_pulling(bare: Bed) -> None:
     assert "--pull never" in bare.refused(4, "up", "--pull", "never")
 
@@ -129,6 +131,7 @@ def test_every_form_of_archive_becomes_a_registry(bare: Bed, folder: Path, regis
     bare.ok("down")
 
 
+@docker_alone
 def test_the_image_of_an_archive_is_used_again_when_the_container_is_replaced(
     bare: Bed, folder: Path, registry_archive: Path
 ) -> None:
@@ -139,6 +142,7 @@ def test_the_image_of_an_archive_is_used_again_when_the_container_is_replaced(
     assert json.loads(bare.ok("status", "--json"))["registry"]["image"] == "example.com/team/registry:9"
 
 
+@rootless_podman_alone
 def test_an_archive_of_several_images_is_refused_before_it_is_loaded(bare: Bed, folder: Path) -> None:
     before = bare.images()
     archive = docker_archive(folder / "two.tar", ["localhost/a:1"], ["localhost/b:1"])

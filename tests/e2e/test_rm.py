@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.engines.real import REGISTRY_IMAGE, Bed, free_port
+from support.engines.real import REGISTRY_IMAGE, Bed, docker_alone, free_port, rootless_podman_alone
 
 from localreg.oci.ping import is_ready
 from localreg.system.waiting import wait_until
@@ -22,6 +22,7 @@ def filled(bed: Bed, folder: Path) -> Bed:
     return bed
 
 
+@docker_alone
 def test_one_tag_goes_and_its_sibling_stays(filled: Bed) -> None:
     removed = filled.ok("rm", "app:1")
     assert removed == f"registry localhost:5000/app:1\n{filled.program} localhost:5000/app:1\n"
@@ -32,6 +33,7 @@ def test_one_tag_goes_and_its_sibling_stays(filled: Bed) -> None:
     assert "`app:1`" in filled.refused(4, "rm", "app:1")
 
 
+@rootless_podman_alone
 def test_the_engines_name_can_stay(filled: Bed) -> None:
     assert filled.ok("rm", "--keep-local", "localhost:5000/app:1") == "registry localhost:5000/app:1\n"
     assert "localhost:5000/app:1" in filled.images()
@@ -40,6 +42,7 @@ def test_the_engines_name_can_stay(filled: Bed) -> None:
     assert "localhost:5000/app:1" not in filled.images()
 
 
+@rootless_podman_alone
 def test_several_go_although_one_is_not_there(filled: Bed) -> None:
     result = filled.localreg("rm", "app:1", "nosuch:1", "app:2", "--json")
     assert result.returncode == 4
@@ -49,6 +52,7 @@ def test_several_go_although_one_is_not_there(filled: Bed) -> None:
     assert filled.ok("ls") == ""
 
 
+@rootless_podman_alone
 def test_a_pinned_reference_is_removed_only_if_it_still_is_that(filled: Bed) -> None:
     pinned = filled.ok("push", "localhost/app:1").strip()
     other = pinned.rpartition(":")[0] + ":" + "0" * 64
@@ -59,6 +63,7 @@ def test_a_pinned_reference_is_removed_only_if_it_still_is_that(filled: Bed) -> 
     assert f"`{without_tag}`" in filled.refused(2, "rm", without_tag)
 
 
+@docker_alone
 def test_a_reference_that_names_another_registry_removes_nothing(filled: Bed) -> None:
     port = free_port()
     filled.ok("--name", "other", "up", "--port", str(port))
@@ -93,6 +98,7 @@ def test_an_image_that_a_container_uses_keeps_its_name_in_the_engine(bed: Bed, f
     assert bed.ok("ls") == ""
 
 
+@docker_alone
 def test_where_deleting_is_off_nothing_is_touched(bed: Bed, folder: Path) -> None:
     bed.engine_ok("run", "-d", "-p", "127.0.0.1:5000:5000", "--name", "registry", REGISTRY_IMAGE)
     assert wait_until(lambda: is_ready("http://127.0.0.1:5000"), seconds=20)

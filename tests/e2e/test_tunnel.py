@@ -14,7 +14,7 @@ import psutil
 import pytest
 from e2e.test_logs import read_until
 from support import schemas
-from support.engines.real import Bed
+from support.engines.real import Bed, docker_alone, rootless_podman_alone
 from support.tunnels.far_host import ADDRESS, FarHost
 from support.tunnels.opened import (
     NOTICING_SOON,
@@ -44,6 +44,7 @@ def on_docker(docker: Bed, far: FarHost) -> Iterator[Tunnels]:
         yield found
 
 
+@rootless_podman_alone
 def test_what_is_pushed_on_the_far_side_arrives_here(bed: Bed, far: FarHost, folder: Path) -> None:
     archive = image_archive(folder)
     with opened_tunnels(bed, far) as tunnels:
@@ -92,6 +93,7 @@ def test_docker_and_podman_push_from_the_far_side(tunnels: Tunnels, folder: Path
     assert tunnels.status()["last_push"]["reference"] == "by-docker:1"
 
 
+@docker_alone
 def test_a_tunnel_comes_back_when_sshd_does(tunnels: Tunnels, folder: Path) -> None:
     archive = image_archive(folder)
     tunnels.open()

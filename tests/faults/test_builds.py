@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.engines.builders import builder_path, write_dockerfile, write_step
-from support.engines.real import Bed
+from support.engines.real import Bed, docker_alone, rootless_podman_alone
 from support.faults.table import Fault, fault
 
 PLATFORMS = ["linux/amd64,linux/arm64", "build --platform linux/amd64\n"]
@@ -47,6 +47,7 @@ def test_a_folder_that_cannot_be_read(rootless: Bed, site: Path, shown: Fault) -
     shown.by(rootless, cwd=site.parent)
 
 
+@docker_alone
 @fault("no-dockerfile", "build site", code="usage", facts=["`site`", "build site --file site/Dockerfile.dev\n"])
 def test_a_folder_without_a_dockerfile(bed: Bed, site: Path, shown: Fault) -> None:
     bed.ok("up")
@@ -54,6 +55,7 @@ def test_a_folder_without_a_dockerfile(bed: Bed, site: Path, shown: Fault) -> No
     shown.by(bed, env={"PATH": builder_path()}, cwd=site.parent)
 
 
+@rootless_podman_alone
 @fault("registry-stopped-build", "build site", code="registry-unreachable", facts=["`registry`", "exited"])
 def test_a_build_while_the_registry_is_stopped(bed: Bed, site: Path, shown: Fault) -> None:
     bed.ok("up")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.engines.real import Bed, Distribution
+from support.engines.real import Bed, Distribution, docker_alone, rootless_podman_alone
 from support.faults.table import Fault, fault
 
 
@@ -23,11 +23,13 @@ def up(bed: Bed, folder: Path) -> Bed:
     return bed
 
 
+@rootless_podman_alone
 @fault("push-digest", "push {image}", code="usage", facts=["`{image}`", "push {image} --as app:TAG"])
 def test_a_digest_without_a_name(up: Bed, shown: Fault) -> None:
     shown.by(up, image=f"localhost/app@sha256:{'0' * 64}")
 
 
+@docker_alone
 @fault("push-image-id", "push {id}", code="usage", facts=["`{id}`", "push {id} --as NAME:TAG"])
 def test_an_id_without_a_name(up: Bed, shown: Fault) -> None:
     image = up.engine_ok("image", "inspect", "--format", "{{.Id}}", "localhost/app:1").strip()
@@ -39,6 +41,7 @@ def test_an_image_that_the_engine_does_not_have(up: Bed, shown: Fault) -> None:
     shown.by(up, engine=up.program.capitalize())
 
 
+@rootless_podman_alone
 @fault("image-not-in-registry", "pull nosuch:1", code="repository-not-found", facts=["`nosuch:1`"])
 def test_an_image_that_the_registry_does_not_have(up: Bed, shown: Fault) -> None:
     shown.by(up)

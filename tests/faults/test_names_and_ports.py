@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from support.engines.real import Bed, free_port, is_free
+from support.engines.real import Bed, free_port, is_free, rootless_podman_alone
 from support.faults.table import Fault, fault
 
 from localreg.system.waiting import wait_until
@@ -60,6 +60,7 @@ def test_a_port_that_a_container_uses(bed: Bed, folder: Path, shown: Fault) -> N
     shown.by(bed, port=port, engine=bed.program.capitalize())
 
 
+@rootless_podman_alone
 @fault("name-used-by-stopped-container", "up", code="name-taken", facts=["`registry`", "start registry"])
 @fault("foreign-container-down", "down --volumes", code="not-ours", facts=["`registry`", "down --force"])
 def test_a_name_that_a_foreign_container_uses(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:

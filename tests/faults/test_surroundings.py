@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.engines.real import Bed
+from support.engines.real import Bed, docker_alone, rootless_podman_alone
 from support.faults.table import Fault, fault
 
 DEAD_PROXY = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:1")
@@ -15,6 +15,7 @@ NO_SPACE = "no space left on device"
 @fault("disk-full-logs", "logs >/dev/full", code="error", facts=[NO_SPACE])
 @fault("disk-full-completion", "completion bash >/dev/full", code="error", facts=[NO_SPACE])
 # Help and version are printed before `--json` is read.
+@rootless_podman_alone
 @fault("disk-full-help", "--help >/dev/full", exit_code=1, facts=["error: ", NO_SPACE])
 @fault("disk-full-version", "--version >/dev/full", exit_code=1, facts=["error: ", NO_SPACE])
 @fault("disk-full-stderr", "ls nosuch 2>/dev/full", exit_code=4)
@@ -24,6 +25,7 @@ def test_a_full_disk(bed: Bed, faults: tuple[Fault, ...]) -> None:
         shown.by(bed)
 
 
+@docker_alone
 @fault("streams-closed-up", "up <&- >&- 2>&-")
 @fault("streams-closed-ls", "ls nosuch <&- >&- 2>&-", exit_code=4)
 @fault("streams-closed-logs", "logs <&- >&- 2>&-")

@@ -5,6 +5,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 cache=$root/.cache
 venv=$root/.venv
 export root cache venv
+# The tests that need no engine.
+# shellcheck disable=SC2034
+without_engine=(tests/unit tests/cli tests/test_{arrows,docs,kept_errors}.py)
 
 say() { printf '\033[2m== %s\033[0m\n' "$*" >&2; }
 

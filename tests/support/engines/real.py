@@ -34,6 +34,9 @@ REQUIRED = ("docker", "podman-rootful", "podman-rootless")
 
 on_every_engine = pytest.mark.parametrize("bed", REQUIRED, indirect=True)
 """Also on rootful Podman: for what it may do otherwise than the rootless one."""
+docker_alone = pytest.mark.parametrize("bed", ["docker"], indirect=True)
+rootless_podman_alone = pytest.mark.parametrize("bed", ["podman-rootless"], indirect=True)
+"""For what no engine has a part in, or only one that the contract holds all of them to: half such tests run on each."""
 on_each_podman = pytest.mark.parametrize("podman", REQUIRED[1:], indirect=True)
 
 _BUG_OF_PODMAN = "mpb.(*Bar).Abort("

@@ -41,13 +41,6 @@ def test_the_versions_are_the_lowest(lowest: Path) -> None:
     assert {name: version for name, version in found.items() if not f"{version}.".startswith(f"{bounds[name]}.")} == {}
 
 
-@pytest.mark.long
-def test_what_needs_no_engine_passes(lowest: Path) -> None:
-    command = [str(lowest / "python"), "-m", "pytest", "-p", "no:cacheprovider", "-q", "tests/unit", "tests/cli"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout
-
-
 @on_every_engine
 def test_the_main_job_is_done_on_every_engine(bed: Bed, folder: Path, lowest: Path) -> None:
     data = bed.home / "images"

@@ -122,6 +122,14 @@ def docker(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[B
         yield found
 
 
+@pytest.fixture(scope="module")
+def docker_with_registry(registry_archive: Path) -> Iterator[Bed]:
+    """The real Docker with a registry, for a file whose tests leave both as they are and are marked `together`."""
+    with _prepared(BEDS["docker"], registry_archive) as found:
+        found.ok("up")
+        yield found
+
+
 @pytest.fixture
 def rootful(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
     """Rootful Podman, for what happens on the way to its containers."""
@@ -171,6 +179,12 @@ def shown(faults: tuple[Fault, ...]) -> Fault:
 @contextlib.contextmanager
 def _made(found: Bed, request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[Bed]:
     request.node.user_properties.append(("engine", found.name))
+    with _prepared(found, registry_archive):
+        yield found
+
+
+@contextlib.contextmanager
+def _prepared(found: Bed, registry_archive: Path) -> Iterator[Bed]:
     if found.name not in _baseline:
         found.api.load(registry_archive)
         found.api.name_image(REGISTRY_IMAGE, "docker.io/library/registry:2.8.3")

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from support.engines.real import Bed, on_every_engine, require_testbed
+from support.engines.real import Bed, require_testbed
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
@@ -41,8 +41,7 @@ def test_the_versions_are_the_lowest(lowest: Path) -> None:
     assert {name: version for name, version in found.items() if not f"{version}.".startswith(f"{bounds[name]}.")} == {}
 
 
-@on_every_engine
-def test_the_main_job_is_done_on_every_engine(bed: Bed, folder: Path, lowest: Path) -> None:
+def test_the_main_job_is_done(bed: Bed, folder: Path, lowest: Path) -> None:
     data = bed.home / "images"
     bed.run("mkdir", "-p", str(data))
     bed.add_image("localhost/app:1", folder)

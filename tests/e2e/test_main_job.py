@@ -12,9 +12,8 @@ from support.engines.real import Bed, free_port, on_every_engine
 
 from localreg.system.waiting import wait_until
 
-pytestmark = on_every_engine
 
-
+@on_every_engine
 def test_a_registry_is_started_filled_listed_emptied_into_the_engine_and_removed(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/ansible-playbook:latest" if bed.program == "podman" else "ansible-playbook:latest", folder)
 
@@ -43,6 +42,7 @@ def test_a_registry_is_started_filled_listed_emptied_into_the_engine_and_removed
     assert not bed.exists("volume", "localreg-registry")
 
 
+@on_every_engine
 def test_images_survive_down_and_up(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     bed.ok("up")
@@ -62,6 +62,7 @@ def test_every_command_may_be_given_twice(bed: Bed, folder: Path) -> None:
     assert bed.ok("down", "--volumes") == ""
 
 
+@on_every_engine
 def test_only_this_machine_reaches_the_registry(bed: Bed) -> None:
     bed.ok("up")
     status = json.loads(bed.ok("status", "--json"))
@@ -147,6 +148,7 @@ def test_an_ephemeral_registry_leaves_nothing(bed: Bed) -> None:
     assert wait_until(lambda: bed.engine_ok("volume", "ls", "-q") == "", seconds=20)
 
 
+@on_every_engine
 def test_a_folder_keeps_the_images_and_is_never_removed(bed: Bed, folder: Path) -> None:
     data = bed.home / "images"
     bed.run("mkdir", "-p", str(data))

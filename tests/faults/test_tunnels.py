@@ -9,9 +9,11 @@ import pytest
 from support.engines.real import Bed
 from support.faults.table import Fault, fault
 from support.tunnels.far_host import ADDRESS, FarHost
-from support.tunnels.opened import PATIENCE, Tunnels, opened_tunnels
+from support.tunnels.opened import PATIENCE, Tunnels, tunnels_to
 
 from localreg.system.waiting import wait_until
+
+pytestmark = pytest.mark.together
 
 HOST = f"root@{ADDRESS}"
 OPEN = f"tunnel open {HOST} --identity {{key}}"
@@ -19,8 +21,8 @@ EXPOSED = f"{OPEN} --bind {{address}} --expose"
 
 
 @pytest.fixture
-def tunnels(docker: Bed, far: FarHost) -> Iterator[Tunnels]:
-    with opened_tunnels(docker, far) as found:
+def tunnels(docker_with_registry: Bed, far: FarHost) -> Iterator[Tunnels]:
+    with tunnels_to(docker_with_registry, far) as found:
         yield found
 
 

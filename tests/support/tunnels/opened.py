@@ -122,8 +122,15 @@ def skopeo_push(archive: Path, name: str = "app:1", *, port: int = 5000) -> list
 
 @contextlib.contextmanager
 def opened_tunnels(bed: Bed, far: FarHost) -> Iterator[Tunnels]:
-    """A bed with a registry; every tunnel is closed at the end."""
+    """A bed, on which a registry is started; every tunnel is closed at the end."""
     bed.ok("up")
+    with tunnels_to(bed, far) as tunnels:
+        yield tunnels
+
+
+@contextlib.contextmanager
+def tunnels_to(bed: Bed, far: FarHost) -> Iterator[Tunnels]:
+    """A bed that has a registry; every tunnel is closed at the end."""
     tunnels = Tunnels(bed, far, far.let_in(bed))
     yield tunnels
     bed.ok("tunnel", "close", "--all")

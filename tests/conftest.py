@@ -126,7 +126,7 @@ def docker(request: pytest.FixtureRequest, registry_archive: Path) -> Iterator[B
 def docker_with_registry(registry_archive: Path) -> Iterator[Bed]:
     """The real Docker with a registry, for a file whose tests leave both as they are and are marked `together`."""
     with _prepared(BEDS["docker"], registry_archive) as found:
-        found.ok("up")
+        found.up()
         yield found
 
 

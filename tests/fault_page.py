@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from support.faults.table import Fault, faults_of
 from support.terminals.kept_screens import A_PORT, kept_lines
@@ -28,6 +29,12 @@ _COLUMNS = 80
 
 def list_faults() -> Iterator[tuple[Fault, str]]:
     """Every fault that a test shows, and the name of the test for pytest."""
+    for fault, name, _ in list_fault_tests():
+        yield fault, name
+
+
+def list_fault_tests() -> Iterator[tuple[Fault, str, Any]]:
+    """The same, and the test."""
     for path in sorted(TESTS.rglob("test_*.py")):
         if not re.search("^@fault", path.read_text(), re.MULTILINE):
             continue
@@ -38,7 +45,7 @@ def list_faults() -> Iterator[tuple[Fault, str]]:
         spec.loader.exec_module(module)
         for name, test in vars(module).items():
             for fault in faults_of(test):
-                yield fault, f"tests/{path.relative_to(TESTS)}::{name}"
+                yield fault, f"tests/{path.relative_to(TESTS)}::{name}", test
 
 
 def named_on(page: str) -> list[str]:

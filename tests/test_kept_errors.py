@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fault_page import list_fault_tests
 from rich.text import Text
+from support.engines.real import BEDS
 from support.terminals.kept_screens import FOLDER, UNFOLDED, VIEWS, View
 from support.terminals.terminal import Screen, drawn
 
@@ -124,3 +126,15 @@ def test_only_labels_are_coloured_and_only_where_colours_are_wanted(
 def test_every_error_is_looked_at() -> None:
     assert len(ERRORS) > 80
     assert len(KEPT) - len(ERRORS) < 10
+
+
+def test_every_kept_error_is_seen_on_the_engine_that_it_is_kept_of() -> None:
+    unseen = []
+    for fault, name, test in list_fault_tests():
+        beds = {"docker", "podman-rootless"}
+        for mark in getattr(test, "pytestmark", ()):
+            if mark.name == "parametrize" and mark.args[0] == "bed":
+                beds = set(mark.args[1])
+        if fault.kept in BEDS and fault.kept not in beds:
+            unseen.append((fault.case, name))
+    assert unseen == []

@@ -40,7 +40,7 @@ def test_no_command_loads_an_sdk_before_it_has_chosen_an_engine(command: str) ->
 
 @pytest.mark.parametrize("command", ["up", "status", "ls"])
 def test_a_command_that_runs_loads_only_the_sdk_of_its_engine(bed: Bed, command: str) -> None:
-    bed.ok("up")
+    bed.up()
     # The engine is not named: finding it loads no SDK of another either.
     result = bed.run(sys.executable, "-c", PROGRAM, command)
     assert result.returncode == 0, result.stderr

@@ -58,7 +58,7 @@ def labels(bed: Bed, name: str) -> dict[str, str]:
 
 @on_every_engine
 def test_an_image_is_built_and_pushed_in_one_go(bed: Bed, site: Path, env: dict[str, str]) -> None:
-    bed.ok("up")
+    bed.up()
     result = bed.localreg("build", str(site), env=env)
     assert result.stdout == f"localhost:5000/site:latest@{digest_of('site:latest')}\n", result.stderr
     first = result.stderr.splitlines()[0]
@@ -77,7 +77,7 @@ def test_an_image_is_built_and_pushed_in_one_go(bed: Bed, site: Path, env: dict[
 
 
 def test_a_secret_and_a_key_are_there_while_it_is_built(bed: Bed, site: Path, env: dict[str, str]) -> None:
-    bed.ok("up")
+    bed.up()
     key, token = make_key(bed, site.parent / "key"), site.parent / "token"
     token.write_text(SECRET)
     write_step(
@@ -101,7 +101,7 @@ def make_key(bed: Bed, path: Path) -> Path:
 
 @docker_alone
 def test_a_build_that_fails_leaves_the_registry_as_it_was(bed: Bed, site: Path, env: dict[str, str]) -> None:
-    bed.ok("up")
+    bed.up()
     pushed = bed.ok("build", str(site), env=env).strip()
     write_step(site, "echo it went wrong; exit 3")
     error = bed.refused(1, "build", str(site), env=env)
@@ -117,7 +117,7 @@ def test_a_build_that_fails_leaves_the_registry_as_it_was(bed: Bed, site: Path, 
 
 
 def test_no_builder_is_left_when_it_is_told_to_end(bed: Bed, site: Path, env: dict[str, str]) -> None:
-    bed.ok("up")
+    bed.up()
     write_step(site, "exec /bin/busybox sleep 4321")
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         with started(bed, site, env) as process:
@@ -131,8 +131,9 @@ def test_no_builder_is_left_when_it_is_told_to_end(bed: Bed, site: Path, env: di
     assert bed.ok("ls") == ""
 
 
+@rootless_podman_alone
 def test_no_builder_is_left_when_localreg_alone_is_told_to_end(bed: Bed, site: Path, env: dict[str, str]) -> None:
-    bed.ok("up")
+    bed.up()
     write_step(site, "exec /bin/busybox sleep 4321")
     for number, code in ((signal.SIGHUP, 143), (signal.SIGKILL, -signal.SIGKILL)):
         with started(bed, site, env) as process:
@@ -190,7 +191,7 @@ def command_lines() -> Iterator[tuple[psutil.Process, list[str]]]:
 
 
 def test_a_dockerfile_is_read_from_stdin(bed: Bed, site: Path, env: dict[str, str]) -> None:
-    bed.ok("up")
+    bed.up()
     for number, place in enumerate(("-", f"{site} --file -")):
         text = f"printf 'FROM scratch\\nLABEL number={number}\\n'"
         result = bed.run("sh", "-c", f"{text} | localreg --engine {bed.engine} build {place} -t app", env=env)
@@ -215,15 +216,16 @@ def built_while(bed: Bed, site: Path, env: Mapping[str, str], do: Callable[[], o
 
 @rootless_podman_alone
 def test_the_push_goes_to_where_the_registry_is_by_then(bed: Bed, site: Path, env: dict[str, str]) -> None:
-    bed.ok("up")
+    bed.up()
     port = free_port()
     code, out, err = built_while(bed, site, env, lambda: bed.ok("up", "--recreate", "--port", str(port)))
     assert (code, out.partition("@")[0]) == (0, f"localhost:{port}/site:latest"), err
     assert bed.ok("ls", "-q") == f"localhost:{port}/site:latest\n"
 
 
+@docker_alone
 def test_what_is_built_can_be_pushed_when_the_registry_is_back(bed: Bed, site: Path, env: dict[str, str]) -> None:
-    bed.ok("up")
+    bed.up()
     code, out, err = built_while(bed, site, env, lambda: bed.engine_ok("stop", "registry"))
     error, said, hint = err.splitlines()[-3:]
     assert (code, out) == (6, "")
@@ -232,7 +234,7 @@ def test_what_is_built_can_be_pushed_when_the_registry_is_back(bed: Bed, site: P
     enough = "localreg push localhost:5000/site:latest"
     assert f"`{enough}`" in said
     assert hint == f"hint: localreg --engine {bed.engine} up"
-    bed.ok("up")
+    bed.up()
     assert bed.run(*enough.split()).returncode == 0
     assert bed.ok("ls", "-q") == "localhost:5000/site:latest\n"
 
@@ -260,7 +262,7 @@ def test_docker_is_the_one_of_the_context(docker: Bed, site: Path, folder: Path,
 
 
 def test_on_a_terminal_the_builder_draws_as_it_likes(docker: Bed, site: Path, env: Mapping[str, str]) -> None:
-    docker.ok("up")
+    docker.up()
     screen = seen(View(80).open(docker, f"localreg --engine docker build {site}", env=env), code=0)
     shown = "\n".join(line.plain for line in screen.lines)
     assert "[+] Building " in shown

@@ -39,7 +39,7 @@ def add_random_image(bed: Bed, folder: Path, size: int) -> None:
 @pytest.mark.waits
 def test_a_push_to_a_frozen_registry_is_given_up(bed: Bed, folder: Path, shown: Fault) -> None:
     add_random_image(bed, folder, 1 << 20)
-    bed.ok("up")
+    bed.up()
     bed.engine_ok("kill", "-s", "STOP", "registry")
     before = bed.images()
     began = time.monotonic()
@@ -48,7 +48,7 @@ def test_a_push_to_a_frozen_registry_is_given_up(bed: Bed, folder: Path, shown: 
     assert PATIENCE_SECONDS - LOOK_SECONDS < time.monotonic() - began < 60
     assert bed.images() == before
     bed.engine_ok("kill", "-s", "CONT", "registry")
-    bed.ok("push", "localhost/app:1")
+    bed.push("localhost/app:1")
 
 
 @fault("push-stuck-once", "push localhost/app:1", facts=["/app:1@sha256:"], seconds=PATIENCE_SECONDS)
@@ -80,10 +80,10 @@ def narrowed(device: str) -> Iterator[None]:
 def test_a_push_that_is_slow_is_left_alone(rootful: Bed, folder: Path) -> None:
     """Podman says nothing of a layer on its way."""
     add_random_image(rootful, folder, 30 * 10**6)
-    rootful.ok("up")
+    rootful.up()
     with narrowed("podman0"):
         began = time.monotonic()
-        rootful.ok("push", "localhost/app:1")
+        rootful.push("localhost/app:1")
     assert time.monotonic() - began > PATIENCE_SECONDS + 2 * LOOK_SECONDS
     # A layer and a configuration.
     assert rootful.ok("logs").count('"POST /v2/app/blobs/uploads/ ') == 2
@@ -119,7 +119,7 @@ def test_a_push_to_a_registry_whose_disk_is_full(bed: Bed, folder: Path, small_f
 @fault("registry-cannot-store", "push localhost/app:1", code="registry-failed", facts=["not a directory"], kept=None)
 def test_a_failure_whose_cause_is_in_the_registrys_log(rootless: Bed, folder: Path, shown: Fault) -> None:
     add_random_image(rootless, folder, 1 << 20)
-    rootless.ok("up")
+    rootless.up()
     rootless.engine_ok(
         "exec", "registry", "/bin/sh", "-c", "rm -rf /var/lib/registry/docker; echo >/var/lib/registry/docker"
     )

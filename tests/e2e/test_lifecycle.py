@@ -89,6 +89,7 @@ def test_other_options_are_refused_until_the_container_may_be_replaced(bed: Bed,
     assert bed.ok("ls", "-q") == f"localhost:{port}/app:1\n"
 
 
+@docker_alone
 def test_a_stopped_registry_is_started_on_its_port(bed: Bed) -> None:
     port = free_port()
     bed.ok("up", "--port", str(port))
@@ -129,7 +130,7 @@ def test_a_registry_started_by_hand_is_used_as_it_is(bed: Bed, folder: Path) -> 
     assert not bed.exists("container", "registry")
 
 
-@rootless_podman_alone
+@docker_alone
 @fault("name-used-by-running-container", "up --wait 1", code="name-taken", facts=["`registry`", "--name OTHER up\n"])
 def test_a_running_container_of_that_name_that_is_not_a_registry_is_left_alone(
     bed: Bed, folder: Path, shown: Fault
@@ -140,6 +141,7 @@ def test_a_running_container_of_that_name_that_is_not_a_registry_is_left_alone(
     assert bed.exists("container", "registry")
 
 
+@rootless_podman_alone
 def test_a_container_that_publishes_nothing_is_no_registry(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     bed.engine_ok("run", "-d", "--name", "registry", "localhost/app:1")
@@ -170,6 +172,7 @@ def test_a_throw_away_registry_can_be_replaced(bed: Bed) -> None:
     assert json.loads(bed.ok("status", "--json"))["storage"] is None
 
 
+@rootless_podman_alone
 def test_a_stopped_registry_of_somebody_elses_is_theirs_to_start(bed: Bed) -> None:
     bed.engine_ok("create", "-p", "127.0.0.1:5000:5000", "--name", "registry", REGISTRY_IMAGE)
     for command in (["up"], ["ls"], ["push", "localhost/app:1"]):
@@ -192,6 +195,7 @@ def test_another_loopback_address_is_called_by_itself(bed: Bed, folder: Path) ->
     assert bed.ok("ls", "-q") == "127.0.0.2:5000/app:1\n"
 
 
+@docker_alone
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_an_end_that_is_asked_for_undoes_what_was_begun(bed: Bed, folder: Path, number: signal.Signals) -> None:
     bed.add_image("localhost/app:1", folder)
@@ -230,12 +234,14 @@ def test_a_registry_that_stops_shows_its_log_and_leaves_nothing(bed: Bed, folder
     assert not bed.exists("volume", "localreg-registry")
 
 
+@rootless_podman_alone
 def test_an_ephemeral_registry_that_stops_shows_its_log(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/broken:1", folder, command="echo configuration is broken >&2; exit 3")
     assert "configuration is broken" in bed.refused(6, "up", "--ephemeral", "--image", "localhost/broken:1")
     assert not bed.exists("container", "registry")
 
 
+@docker_alone
 def test_a_replacement_that_fails_leaves_the_registry_as_it_was(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     bed.ok("up")
@@ -246,7 +252,7 @@ def test_a_replacement_that_fails_leaves_the_registry_as_it_was(bed: Bed, folder
     assert bed.engine_ok("ps", "-aq").count("\n") == 1
 
 
-@rootless_podman_alone
+@docker_alone
 @fault(
     "registry-not-ready",
     "up --image localhost/app:1 --wait 0.5",
@@ -268,6 +274,7 @@ def test_two_ups_at_once_make_one_registry(bed: Bed, shown: Fault) -> None:
     assert bed.engine_ok("ps", "-aq").count("\n") == 1
 
 
+@docker_alone
 def test_what_was_asked_for_is_in_the_labels_and_no_secret(bed: Bed) -> None:
     bed.ok("up", "--port", "5011")
     config = bed.inspect("registry")["Config"]

@@ -80,7 +80,7 @@ def test_both_streams_come_apart_and_every_byte_as_it_was(speaking: Bed) -> None
 
 
 def test_tail_since_and_timestamps(bed: Bed) -> None:
-    bed.ok("up")
+    bed.up()
     ask("/v2/")
     assert both(bed, "--tail", "1").count("\n") == 1
     assert both(bed, "--tail", "0") == ""
@@ -90,11 +90,11 @@ def test_tail_since_and_timestamps(bed: Bed) -> None:
 
 
 def test_following_shows_what_comes_and_goes_on_after_a_restart(bed: Bed) -> None:
-    bed.ok("up")
+    bed.up()
     with bed.started("localreg", "--engine", bed.engine, "logs", "-f", "--tail", "0") as process:
         before = ask_until_logged(process, "/v2/_catalog?first-")
         bed.engine_ok("stop", "-t", "1", "registry")
-        bed.ok("up")
+        bed.up()
         after = ask_until_logged(process, "/v2/_catalog?second-")
         assert not set(before.splitlines()) & set(after.splitlines())
         bed.ok("down")
@@ -125,7 +125,7 @@ def test_following_shows_every_run_of_one_that_is_started_again_and_again(bed: B
 
 
 def test_ctrl_c_ends_following_with_130(bed: Bed) -> None:
-    bed.ok("up")
+    bed.up()
     ask("/v2/")
     with bed.started("localreg", "--engine", bed.engine, "logs", "-f") as process:
         read_until(process, b"GET /v2/")
@@ -138,7 +138,7 @@ def test_ctrl_c_ends_following_with_130(bed: Bed) -> None:
 @docker_alone
 @pytest.mark.parametrize("reader", ["head -n 1", "grep -m1 listening"])
 def test_a_reader_that_has_enough_ends_it_without_a_word(bed: Bed, reader: str) -> None:
-    bed.ok("up")
+    bed.up()
     # Far more than a pipe and a reader's buffer hold: what is left is written to a pipe that nobody reads.
     for _ in range(100):
         ask(f"/v2/?{'x' * 8000}")
@@ -149,8 +149,9 @@ def test_a_reader_that_has_enough_ends_it_without_a_word(bed: Bed, reader: str) 
     assert result.stderr == "0\n"
 
 
+@docker_alone
 def test_the_log_of_a_stopped_registry_can_be_read(bed: Bed) -> None:
-    bed.ok("up")
+    bed.up()
     bed.engine_ok("stop", "registry")
     assert "listening on" in both(bed)
 

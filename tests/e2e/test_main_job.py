@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from support.engines.real import Bed, free_port, on_every_engine
+from support.engines.real import Bed, docker_alone, free_port, on_every_engine, rootless_podman_alone
 
 from localreg.system.waiting import wait_until
 
@@ -53,6 +53,7 @@ def test_images_survive_down_and_up(bed: Bed, folder: Path) -> None:
     assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"
 
 
+@docker_alone
 def test_every_command_may_be_given_twice(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     assert bed.ok("up") == bed.ok("up")
@@ -70,6 +71,7 @@ def test_only_this_machine_reaches_the_registry(bed: Bed) -> None:
     assert status["health"] == "healthy"
 
 
+@rootless_podman_alone
 def test_deleting_is_enabled_in_the_registry(bed: Bed) -> None:
     bed.ok("up")
     request = urllib.request.Request("http://127.0.0.1:5000/v2/none/manifests/sha256:" + "0" * 64, method="DELETE")
@@ -79,6 +81,7 @@ def test_deleting_is_enabled_in_the_registry(bed: Bed) -> None:
         assert answer.code == 404
 
 
+@docker_alone
 def test_several_images_are_pushed_although_one_fails(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     bed.add_image("localhost/app:2", folder)
@@ -90,6 +93,7 @@ def test_several_images_are_pushed_although_one_fails(bed: Bed, folder: Path) ->
     assert [(entry["source"], entry["code"]) for entry in found["errors"]] == [("nosuch:1", "image-not-found")]
 
 
+@rootless_podman_alone
 def test_what_is_not_there_is_named_and_the_rest_is_listed(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     bed.ok("up")
@@ -101,6 +105,7 @@ def test_what_is_not_there_is_named_and_the_rest_is_listed(bed: Bed, folder: Pat
     assert "`app:2`" in second
 
 
+@rootless_podman_alone
 def test_an_image_is_renamed_on_its_way(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     bed.ok("up")
@@ -122,6 +127,7 @@ def test_a_push_that_fails_leaves_the_names_in_the_engine_as_they_were(bed: Bed,
     assert bed.images() == before
 
 
+@rootless_podman_alone
 def test_a_tag_is_given_without_pushing(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     bed.ok("up")
@@ -130,6 +136,7 @@ def test_a_tag_is_given_without_pushing(bed: Bed, folder: Path) -> None:
     assert bed.ok("ls") == ""
 
 
+@docker_alone
 def test_a_second_registry_has_its_own_name_port_and_volume(bed: Bed) -> None:
     port = free_port()
     bed.ok("up")
@@ -141,6 +148,7 @@ def test_a_second_registry_has_its_own_name_port_and_volume(bed: Bed) -> None:
     assert bed.ok("status", "-q") == "healthy\n"
 
 
+@docker_alone
 def test_an_ephemeral_registry_leaves_nothing(bed: Bed) -> None:
     bed.ok("up", "--ephemeral")
     assert bed.ok("down") == "container registry\n"

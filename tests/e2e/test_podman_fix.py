@@ -39,13 +39,13 @@ def test_plain_podman_push_fails_before_and_works_after(podman: Bed, folder: Pat
 
 
 def test_it_asks_the_program_whether_the_entry_counts(podman: Bed) -> None:
-    podman.ok("up")
+    podman.up()
     found = json.loads(podman.ok("podman-fix", "--json"))
     assert found["in_force"] == {"localhost:5000": True, "127.0.0.1:5000": True}
 
 
 def test_a_later_file_that_forbids_it_is_named(podman: Bed) -> None:
-    podman.ok("up")
+    podman.up()
     later = drop_in(podman).with_name("60-company.conf")
     podman.run("mkdir", "-p", str(later.parent))
     later.write_text('[[registry]]\nlocation = "localhost:5000"\ninsecure = false\n')
@@ -63,7 +63,7 @@ def test_a_later_file_that_forbids_it_is_named(podman: Bed) -> None:
 
 @fault("podman-drop-in-invalid", "podman-fix", code="config", facts=["`{file}`", "line 1"], kept="podman-rootless")
 def test_a_file_that_podman_cannot_read_is_named_and_left_alone(podman: Bed, shown: Fault) -> None:
-    podman.ok("up")
+    podman.up()
     broken = drop_in(podman).with_name("10-broken.conf")
     podman.run("mkdir", "-p", str(broken.parent))
     broken.write_text("[[registry]\n")
@@ -84,7 +84,7 @@ def test_up_does_both(podman: Bed, folder: Path) -> None:
 
 
 def test_the_entry_moves_with_the_port_and_another_registrys_stays(podman: Bed) -> None:
-    podman.ok("up")
+    podman.up()
     podman.ok("podman-fix")
     podman.ok("--name", "other", "podman-fix", "--location", "localhost:5050")
     podman.ok("up", "--recreate", "--port", "5060")
@@ -96,7 +96,7 @@ def test_the_entry_moves_with_the_port_and_another_registrys_stays(podman: Bed) 
 
 
 def test_a_dry_run_shows_the_change_and_writes_nothing(podman: Bed) -> None:
-    podman.ok("up")
+    podman.up()
     assert '+location = "localhost:5000"' in podman.ok("podman-fix", "--dry-run")
     assert not drop_in(podman).exists()
 

@@ -16,9 +16,9 @@ from localreg.system.waiting import wait_until
 def filled(bed: Bed, folder: Path) -> Bed:
     """A registry with an image under two tags, both of which the engine has as well."""
     bed.add_image("localhost/app:1", folder)
-    bed.ok("up")
-    bed.ok("push", "localhost/app:1")
-    bed.ok("push", "localhost/app:1", "--as", "app:2")
+    bed.up()
+    bed.push("localhost/app:1")
+    bed.push("localhost/app:1", name="app:2")
     return bed
 
 
@@ -85,9 +85,9 @@ def test_a_reference_that_names_another_registry_removes_nothing(filled: Bed) ->
 
 
 def test_an_image_that_a_container_uses_keeps_its_name_in_the_engine(bed: Bed, folder: Path) -> None:
-    bed.ok("up")
+    bed.up()
     bed.add_image("localhost:5000/app:1", folder)
-    bed.ok("push", "localhost:5000/app:1")
+    bed.push("localhost:5000/app:1")
     bed.engine_ok("run", "-d", "--name", "user", "localhost:5000/app:1")
     result = bed.localreg("rm", "app:1")
     assert (result.returncode, result.stdout) == (0, "registry localhost:5000/app:1\n")
@@ -103,7 +103,7 @@ def test_where_deleting_is_off_nothing_is_touched(bed: Bed, folder: Path) -> Non
     bed.engine_ok("run", "-d", "-p", "127.0.0.1:5000:5000", "--name", "registry", REGISTRY_IMAGE)
     assert wait_until(lambda: is_ready("http://127.0.0.1:5000"), seconds=20)
     bed.add_image("localhost/app:1", folder)
-    bed.ok("push", "localhost/app:1")
+    bed.push("localhost/app:1")
     before = bed.ok("ls")
     error = bed.refused(6, "rm", "app:1")
     assert "REGISTRY_STORAGE_DELETE_ENABLED=true" in error

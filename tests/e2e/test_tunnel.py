@@ -75,6 +75,7 @@ def test_what_scripts_read_fits_the_schemas(on_docker: Tunnels) -> None:
     assert closed["closed"] == [{"host": on_docker.far.host, "remote": "127.0.0.1:5000"}]
 
 
+@docker_alone
 def test_docker_and_podman_push_from_the_far_side(tunnels: Tunnels, folder: Path) -> None:
     archive = image_archive(folder)
     tunnels.open()
@@ -277,7 +278,7 @@ def test_a_registry_that_is_made_anew_is_the_same(on_docker: Tunnels, folder: Pa
     archive = image_archive(folder)
     on_docker.open()
     on_docker.bed.engine_ok("rm", "-f", "registry")
-    on_docker.bed.ok("up")
+    on_docker.bed.up()
     on_docker.push_with_skopeo(archive, "new:1")
     assert on_docker.status()["last_push"]["reference"] == "new:1"
 
@@ -315,7 +316,7 @@ def test_the_registry_may_go_and_come_back(on_docker: Tunnels) -> None:
     found = on_docker.status()
     assert found["state"] == "not answering"
     assert "localhost:5000" in found["reason"]
-    bed.ok("up")
+    bed.up()
     assert on_docker.becomes("open")["reconnects"] == 0
     assert on_docker.far.answers()
 
@@ -437,7 +438,7 @@ def test_there_is_no_tunnel_without_a_registry(docker: Bed, far: FarHost) -> Non
     key = far.let_in(docker)
     arguments = ("tunnel", "open", far.host, "--identity", str(key), "--background")
     assert "`registry`" in docker.refused(4, *arguments)
-    docker.ok("up")
+    docker.up()
     docker.engine_ok("stop", "-t", "0", "registry")
     assert "exited" in docker.refused(6, *arguments)
     assert list(Path("/run/localreg").glob("tunnel-*.json")) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.engines.builders import builder_path, write_dockerfile, write_step
-from support.engines.real import Bed, docker_alone, rootless_podman_alone
+from support.engines.real import Bed, docker_alone
 from support.faults.table import Fault, fault
 
 PLATFORMS = ["linux/amd64,linux/arm64", "build --platform linux/amd64\n"]
@@ -20,6 +20,7 @@ def site(folder: Path) -> Path:
     return place
 
 
+@docker_alone
 @fault("build-folder-missing", "build nosuch", code="usage", facts=["`nosuch`", "no such file or directory"])
 @fault("build-folder-empty", "build ''", code="usage", facts=["build PATH"])
 @fault("build-folder-is-a-file", "build site/Dockerfile", code="usage", facts=["--file site/Dockerfile"])
@@ -50,22 +51,22 @@ def test_a_folder_that_cannot_be_read(rootless: Bed, site: Path, shown: Fault) -
 @docker_alone
 @fault("no-dockerfile", "build site", code="usage", facts=["`site`", "build site --file site/Dockerfile.dev\n"])
 def test_a_folder_without_a_dockerfile(bed: Bed, site: Path, shown: Fault) -> None:
-    bed.ok("up")
+    bed.up()
     (site / "Dockerfile").rename(site / "Dockerfile.dev")
     shown.by(bed, env={"PATH": builder_path()}, cwd=site.parent)
 
 
-@rootless_podman_alone
+@docker_alone
 @fault("registry-stopped-build", "build site", code="registry-unreachable", facts=["`registry`", "exited"])
 def test_a_build_while_the_registry_is_stopped(bed: Bed, site: Path, shown: Fault) -> None:
-    bed.ok("up")
+    bed.up()
     bed.engine_ok("stop", "registry")
     shown.by(bed, cwd=site.parent)
 
 
 @fault("build-step-fails", "build site", code="build-failed", facts=["`{program} build"], kept=None)
 def test_a_step_that_fails(bed: Bed, site: Path, shown: Fault) -> None:
-    bed.ok("up")
+    bed.up()
     write_step(site, "exit 3")
     shown.by(bed, env={"PATH": builder_path()}, cwd=site.parent, program=bed.program)
 
@@ -84,5 +85,5 @@ def without_builder(docker: Bed, folder: Path) -> dict[str, str]:
 
 @fault("buildx-missing", "build site", code="builder-missing", facts=["/docker`", "docker-buildx", "buildx"])
 def test_a_docker_without_buildx(docker: Bed, site: Path, without_builder: dict[str, str], shown: Fault) -> None:
-    docker.ok("up")
+    docker.up()
     shown.by(docker, env=without_builder, cwd=site.parent)

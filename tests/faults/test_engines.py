@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.engines.connections import CuttingProxy, at, listen
-from support.engines.real import BEDS, TESTER_UID, Bed
+from support.engines.real import BEDS, TESTER_UID, Bed, docker_alone
 from support.faults.table import Fault, fault
 
 from localreg.engines.discovery.probe import ANSWER_SECONDS
@@ -107,7 +107,7 @@ def killed_at(bed: Bed, request: bytes, folder: Path) -> Iterator[dict[str, str]
 )
 def test_an_engine_killed_during_a_push(bed: Bed, folder: Path, shown: Fault) -> None:
     bed.add_image("localhost/app:1", folder)
-    bed.ok("up")
+    bed.up()
     shown.by(bed, within=lambda: killed_at(bed, b"/push?", folder), engine=bed.program.capitalize())
     # Nothing is lost: the same command finishes the push.
     assert bed.ok("push", "localhost/app:1").startswith("localhost:5000/app:1@")
@@ -116,8 +116,8 @@ def test_an_engine_killed_during_a_push(bed: Bed, folder: Path, shown: Fault) ->
 @fault("engine-lost-during-pull", "pull app:1", code="engine-lost", facts=["{engine}", "localhost:5000/app:1"])
 def test_an_engine_killed_during_a_pull(bed: Bed, folder: Path, shown: Fault) -> None:
     bed.add_image("localhost/app:1", folder)
-    bed.ok("up")
-    bed.ok("push", "localhost/app:1")
+    bed.up()
+    bed.push("localhost/app:1")
     request = b"/images/pull?" if bed.program == "podman" else b"/images/create?"
     shown.by(bed, within=lambda: killed_at(bed, request, folder), engine=bed.program.capitalize())
     assert bed.ok("pull", "app:1").startswith("localhost:5000/app:1@")
@@ -125,14 +125,15 @@ def test_an_engine_killed_during_a_pull(bed: Bed, folder: Path, shown: Fault) ->
 
 @fault("engine-lost-during-logs", "logs -f --tail 0", code="engine-lost", facts=["{engine}"])
 def test_an_engine_killed_while_the_log_is_followed(bed: Bed, folder: Path, shown: Fault) -> None:
-    bed.ok("up")
+    bed.up()
     shown.by(bed, within=lambda: killed_at(bed, b"/logs?", folder), engine=bed.program.capitalize())
 
 
+@docker_alone
 @fault("remote-engine-ls", "ls", code="registry-unreachable", facts=["127.0.0.1:5000", "up --recreate --host"])
 @fault("remote-engine-status", "status", exit_code=6, facts=["out of reach", "tcp://{address}"])
 def test_a_remote_engine(bed: Bed, faults: tuple[Fault, ...]) -> None:
-    bed.ok("up")
+    bed.up()
     server = socket.create_server((ADDRESS, 0))
     address = f"{ADDRESS}:{server.getsockname()[1]}"
     env = at(bed, f"tcp://{address}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from support.engines.connections import at
-from support.engines.real import BEDS, Bed
+from support.engines.real import BEDS, Bed, docker_alone
 from support.faults.table import Fault, fault
 
 TESTER = BEDS["podman-rootless"]
@@ -65,6 +65,7 @@ def test_a_read_only_home(bed: Bed, read_only: Path, faults: tuple[Fault, ...]) 
         shown.by(bed, env={"HOME": str(read_only), **named}, file=file)
 
 
+@docker_alone
 @fault("home-unset-up", "up", facts=["localhost:5000"])
 @fault("home-unset", "podman-fix --scope user", code="config", facts=["Podman", "HOME"])
 def test_an_unset_home(bed: Bed, faults: tuple[Fault, ...]) -> None:

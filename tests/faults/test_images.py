@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.engines.real import Bed, Distribution, docker_alone, rootless_podman_alone
+from support.engines.real import Bed, Distribution, docker_alone
 from support.faults.table import Fault, fault
 
 
@@ -19,11 +19,11 @@ def test_invalid_references(bed: Bed, faults: tuple[Fault, ...]) -> None:
 @pytest.fixture
 def up(bed: Bed, folder: Path) -> Bed:
     bed.add_image("localhost/app:1", folder)
-    bed.ok("up")
+    bed.up()
     return bed
 
 
-@rootless_podman_alone
+@docker_alone
 @fault("push-digest", "push {image}", code="usage", facts=["`{image}`", "push {image} --as app:TAG"])
 def test_a_digest_without_a_name(up: Bed, shown: Fault) -> None:
     shown.by(up, image=f"localhost/app@sha256:{'0' * 64}")
@@ -41,7 +41,7 @@ def test_an_image_that_the_engine_does_not_have(up: Bed, shown: Fault) -> None:
     shown.by(up, engine=up.program.capitalize())
 
 
-@rootless_podman_alone
+@docker_alone
 @fault("image-not-in-registry", "pull nosuch:1", code="repository-not-found", facts=["`nosuch:1`"])
 def test_an_image_that_the_registry_does_not_have(up: Bed, shown: Fault) -> None:
     shown.by(up)
@@ -52,6 +52,7 @@ def test_a_registry_image_that_does_not_exist(bed: Bed, distribution: Distributi
     shown.by(bed, image=f"{distribution.location}/mirror/nosuch:1")
 
 
+@docker_alone
 @fault(
     "registry-image-unreachable",
     "up --image example.com/registry:2",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from support.engines.real import Bed, free_port, is_free, rootless_podman_alone
+from support.engines.real import Bed, docker_alone, free_port, is_free
 from support.faults.table import Fault, fault
 
 from localreg.system.waiting import wait_until
@@ -26,6 +26,7 @@ def program_on(bed: Bed, port: int) -> Iterator[str]:
         yield f"`{psutil.Process(program.pid).name()}` (pid {program.pid})"
 
 
+@docker_alone
 @fault("port-used-by-program", "up --port {port}", code="port-taken", facts=["{port}", "127.0.0.1", "{program}"])
 def test_a_port_that_a_program_uses(bed: Bed, shown: Fault) -> None:
     port = free_port()
@@ -36,12 +37,14 @@ def test_a_port_that_a_program_uses(bed: Bed, shown: Fault) -> None:
     assert not bed.exists("volume", "localreg-registry")
 
 
+@docker_alone
 @fault("port-5000-used", "up", facts=["5000", "{program}", "localhost:5001"])
 def test_port_5000_that_a_program_uses(bed: Bed, shown: Fault) -> None:
     with program_on(bed, 5000) as program:
         shown.by(bed, program=program)
 
 
+@docker_alone
 @fault("port-used-by-another-user", "up --port {port}", code="port-taken", facts=["{port}", "127.0.0.1", "user"])
 def test_a_port_that_another_user_uses(unprivileged: tuple[Bed, dict[str, str]], shown: Fault) -> None:
     bed, env = unprivileged
@@ -60,7 +63,7 @@ def test_a_port_that_a_container_uses(bed: Bed, folder: Path, shown: Fault) -> N
     shown.by(bed, port=port, engine=bed.program.capitalize())
 
 
-@rootless_podman_alone
+@docker_alone
 @fault("name-used-by-stopped-container", "up", code="name-taken", facts=["`registry`", "start registry"])
 @fault("foreign-container-down", "down --volumes", code="not-ours", facts=["`registry`", "down --force"])
 def test_a_name_that_a_foreign_container_uses(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
@@ -74,7 +77,7 @@ def test_a_name_that_a_foreign_container_uses(bed: Bed, folder: Path, faults: tu
 @fault("two-pushes", "push localhost/app:1", facts=["localhost:5000/app:1@sha256:"])
 def test_two_pushes_at_once(bed: Bed, folder: Path, shown: Fault) -> None:
     bed.add_image("localhost/app:1", folder)
-    bed.ok("up")
+    bed.up()
     first, second = shown.begin(bed), shown.begin(bed)
     assert first.end() == second.end()
     assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"

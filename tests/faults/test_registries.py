@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.engines.real import Bed, docker_alone, free_port, is_free, rootless_podman_alone
+from support.engines.real import Bed, docker_alone, free_port, is_free
 from support.faults.table import Fault, fault
 
 from localreg.oci.api import REQUEST_SECONDS
@@ -15,14 +15,14 @@ from localreg.system.waiting import wait_until
 STOPPED = ["`registry`", "exited", " up\n"]
 
 
-@rootless_podman_alone
+@docker_alone
 @fault("registry-stopped-ls", "ls", code="registry-unreachable", facts=STOPPED)
 @fault("registry-stopped-push", "push localhost/app:1", code="registry-unreachable", facts=STOPPED)
 @fault("registry-stopped-pull", "pull app:1", code="registry-unreachable", facts=STOPPED)
 @fault("registry-stopped-status", "status -q", exit_code=6, facts=["stopped"])
 def test_a_stopped_registry(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
     bed.add_image("localhost/app:1", folder)
-    bed.ok("up")
+    bed.up()
     bed.engine_ok("stop", "registry")
     for shown in faults:
         shown.by(bed)
@@ -49,7 +49,7 @@ def http(status: str, kind: str, body: str) -> str:
     return f'printf "{head}\\r\\n\\r\\n{body}"'
 
 
-@rootless_podman_alone
+@docker_alone
 @fault("answers-html-ls", "ls", code="registry-failed", facts=["http://127.0.0.1:5000", "JSON", "<html>a login page"])
 @fault("answers-html-pull", "pull app:1", code="registry-failed", facts=["digest", "`app:1`"])
 @fault("answers-html-status", "status -q", exit_code=6, facts=["not answering"])
@@ -60,7 +60,7 @@ def test_a_registry_that_answers_html(bed: Bed, folder: Path, faults: tuple[Faul
         shown.by(bed)
 
 
-@rootless_podman_alone
+@docker_alone
 @fault("answers-500-ls", "ls", code="registry-failed", facts=["500", "catalog"])
 @fault("answers-500-pull", "pull app:1", code="registry-failed", facts=["500", "`app:1`"])
 @fault("answers-500-status", "status -q", exit_code=6, facts=["not answering"])
@@ -112,6 +112,7 @@ def test_frozen_and_slow_registries(pair: tuple[Bed, Bed], folder: Path, faults:
 SAY_ONCE = "[ -e /said ] || printf 'raw \\377 byte\\n'; echo >/said; exit 3"
 
 
+@docker_alone
 @fault(
     "registry-exits",
     "up --image localhost/broken:1",
@@ -135,8 +136,8 @@ def test_a_log_that_is_not_utf_8(bed: Bed, folder: Path, shown: Fault) -> None:
 @fault("image-from-the-future", "ls", facts=["2999-01-01T00:00:00+00:00"])
 def test_an_image_from_the_future(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
     bed.add_image("localhost/late:1", folder, created="2999-01-01T00:00:00Z")
-    bed.ok("up")
-    bed.ok("push", "localhost/late:1")
+    bed.up()
+    bed.push("localhost/late:1")
     for shown in faults:
         shown.by(bed)
 
@@ -144,5 +145,5 @@ def test_an_image_from_the_future(bed: Bed, folder: Path, faults: tuple[Fault, .
 @docker_alone
 @fault("log-since-the-future", "logs --since 2999-01-01")
 def test_a_log_since_the_future(bed: Bed, shown: Fault) -> None:
-    bed.ok("up")
+    bed.up()
     assert shown.by(bed) == ""

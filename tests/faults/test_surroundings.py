@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.engines.real import Bed, docker_alone, rootless_podman_alone
+from support.engines.real import Bed, docker_alone
 from support.faults.table import Fault, fault
 
 DEAD_PROXY = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:1")
@@ -15,12 +15,12 @@ NO_SPACE = "no space left on device"
 @fault("disk-full-logs", "logs >/dev/full", code="error", facts=[NO_SPACE])
 @fault("disk-full-completion", "completion bash >/dev/full", code="error", facts=[NO_SPACE])
 # Help and version are printed before `--json` is read.
-@rootless_podman_alone
+@docker_alone
 @fault("disk-full-help", "--help >/dev/full", exit_code=1, facts=["error: ", NO_SPACE])
 @fault("disk-full-version", "--version >/dev/full", exit_code=1, facts=["error: ", NO_SPACE])
 @fault("disk-full-stderr", "ls nosuch 2>/dev/full", exit_code=4)
 def test_a_full_disk(bed: Bed, faults: tuple[Fault, ...]) -> None:
-    bed.ok("up")
+    bed.up()
     for shown in faults:
         shown.by(bed)
 

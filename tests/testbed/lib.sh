@@ -9,6 +9,8 @@ export root cache venv
 # shellcheck disable=SC2034
 without_engine=(tests/unit tests/cli tests/test_{arrows,docs,kept_errors}.py)
 
+debian_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
 say() { printf '\033[2m== %s\033[0m\n' "$*" >&2; }
 
 as_root() {
@@ -111,11 +113,16 @@ make_testbed() {
     install_missing $(missing docker docker-cli) $(podman_network)
     # shellcheck disable=SC2046
     install_missing $(buildx)
+    local fetching
+    # For `take_from_debian`: beside make_venv, two of them could want to install something.
+    [ -e $debian_keyring ] || install_missing debian-archive-keyring
+    ensure_python
+    { get_distribution; get_busybox; } &
+    fetching=$!
     make_venv dev
     # An installed package has its bytecode; what is edited in place has it after the first run, and in a sandbox never.
     "$venv/bin/python" -m compileall -q "$root/localreg"
-    get_distribution
-    get_busybox
+    wait $fetching
 }
 
 install_linters() {
@@ -134,9 +141,9 @@ find_python() {
     done
 }
 
-# make_venv GROUP...: the project, editable, with these dependency groups; nothing happens when nothing changed.
-make_venv() {
-    local python stamp groups=()
+# What a virtual environment is made with.
+ensure_python() {
+    local python
     python=$(find_python)
     if [ -z "$python" ]; then
         install_missing python3 python3-venv
@@ -146,6 +153,13 @@ make_venv() {
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         install_missing "$(basename "$("$python" -c 'import sys; print("python3.%d" % sys.version_info[1])')")-venv"
     fi
+}
+
+# make_venv GROUP...: the project, editable, with these dependency groups; nothing happens when nothing changed.
+make_venv() {
+    local python stamp groups=()
+    ensure_python
+    python=$(find_python)
     stamp=$(cat "$root/pyproject.toml" - <<<"$python $("$python" --version) $*" | sha256sum)
     [ "$(cat "$venv/stamp" 2>/dev/null)" != "$stamp" ] || return 0
     say "making $venv"
@@ -198,13 +212,13 @@ get_busybox() {
 
 # take_from_debian PACKAGE FILE TARGET: a file of a package of Debian 13, which is not installed.
 take_from_debian() {
-    local folder options keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    local folder options
     say "fetching $1 from Debian"
     folder=$(mktemp -d "$cache/debian.XXXXXX")
     mkdir -p "$folder"/{lists,archives}/partial
-    [ -e $keyring ] || install_missing debian-archive-keyring
+    [ -e $debian_keyring ] || install_missing debian-archive-keyring
     printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: %s\n' \
-        "$(debian_mirror)" $keyring >"$folder/debian.sources"
+        "$(debian_mirror)" $debian_keyring >"$folder/debian.sources"
     options=(-o "Dir::Etc::SourceList=$folder/debian.sources" -o Dir::Etc::SourceParts=/dev/null
         -o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder" -o APT::Sandbox::User=root
         -o "Debug::NoLocking=1")

@@ -21,6 +21,15 @@ import pytest
 from support.engines.api import EngineApi
 from support.engines.images import CREATED, SCRIPT, write_image
 
+from localreg.engines.discovery.probe import Answer
+from localreg.engines.discovery.select import open_engine
+from localreg.engines.port import Engine
+from localreg.engines.values import Endpoint, EngineName
+from localreg.images.push import push_image
+from localreg.images.tag import plan_tag
+from localreg.registry.container import get_running_registry
+from localreg.registry.request import UpRequest
+from localreg.registry.up import bring_up
 from localreg.system.waiting import wait_until
 
 TESTER_UID = 4242
@@ -158,6 +167,22 @@ class Bed:
         )
         assert "Traceback" not in result.stderr
         return result.stderr
+
+    def up(self) -> None:
+        """Start the registry as `localreg up` does, for a test of something else: a run of the program takes longer."""
+        with self._opened() as engine:
+            bring_up(engine, UpRequest("registry"), notify=lambda _: None, on_progress=lambda _: None)
+
+    def push(self, image: str, *, name: str | None = None) -> None:
+        """Push an image as `localreg push` does, for a test of something else."""
+        with self._opened() as engine:
+            registry = get_running_registry(engine, "registry")
+            transfer = plan_tag(engine, registry, image, destination=name)
+            push_image(engine, registry, transfer, on_progress=lambda _: None)
+
+    def _opened(self) -> Engine:
+        engine: EngineName = "docker" if self.program == "docker" else "podman"
+        return open_engine(Answer(engine, Endpoint(f"unix://{self.api.socket}"), (), has_volume=False))
 
     @property
     def api(self) -> EngineApi:

@@ -65,15 +65,15 @@ def no_image(yard: Yard, _turn: int = 0) -> None:
 
 
 def a_registry(yard: Yard, _turn: int) -> None:
-    yard.bed.ok("up")
+    yard.bed.up()
 
 
 def an_image_of_two_names(yard: Yard, _turn: int) -> None:
     """In the registry, in the engine its own name alone."""
     if not yard.has("registry", 5000):
-        yard.bed.ok("up")
-        yard.bed.ok("push", "localhost/app:1", "--as", "app:2")
-        yard.bed.ok("push", "localhost/other:1", "--as", "app:0")
+        yard.bed.up()
+        yard.bed.push("localhost/app:1", name="app:2")
+        yard.bed.push("localhost/other:1", name="app:0")
     _copy_tag("app", "2", "1")
     yard.remove_images("localhost:5000/app:1")
 
@@ -105,7 +105,7 @@ def the_other_port(yard: Yard, turn: int) -> None:
     """There already, but for the first time and after a failure."""
     if not yard.has("registry", PORTS[1 - turn]):
         yard.bed.ok("up", "--recreate", "--port", str(PORTS[1 - turn]))
-        yard.bed.ok("push", "localhost/app:1")
+        yard.bed.push("localhost/app:1")
 
 
 def no_configuration(yard: Yard, _turn: int) -> None:

@@ -123,7 +123,7 @@ def skopeo_push(archive: Path, name: str = "app:1", *, port: int = 5000) -> list
 @contextlib.contextmanager
 def opened_tunnels(bed: Bed, far: FarHost) -> Iterator[Tunnels]:
     """A bed, on which a registry is started; every tunnel is closed at the end."""
-    bed.ok("up")
+    bed.up()
     with tunnels_to(bed, far) as tunnels:
         yield tunnels
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from localreg.cli.batch import do_each, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
+from localreg.cli.other_registry import refuse_other_registries, registry_in
 from localreg.cli.session import session_of
 from localreg.engines.build import BuildRequest
 from localreg.engines.discovery.builder import find_builder
@@ -16,6 +18,7 @@ from localreg.images.build import check_request, plan_build, push_built, run_bui
 from localreg.images.transfer import Transferred
 from localreg.output.push import render
 from localreg.registry.container import get_running_registry
+from localreg.system.command_line import CommandLine
 
 app = command_app()
 
@@ -82,8 +85,15 @@ def build(
     )
     names = check_request(request)
     session = session_of(context)
-    with session.opened() as engine:
+    with session.selection() as selection:
+        engine = selection.engine
         registry = get_running_registry(engine, session.name)
+
+        def again(name: str, short: str) -> CommandLine:
+            chosen = tuple(short if each == name else each for each in names)
+            return replace(request, names=chosen).as_command()
+
+        refuse_other_registries(selection, registry, {name: registry_in(name) for name in names}, again)
         builder = find_builder(engine.info())
         plan = plan_build(builder, registry, request, names)
     for transfer in plan:

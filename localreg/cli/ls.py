@@ -9,8 +9,9 @@ import typer
 from localreg.cli.batch import Failures, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
+from localreg.cli.other_registry import refuse_other_registries
 from localreg.cli.session import session_of
-from localreg.content.ls import list_images
+from localreg.content.ls import list_images, registry_in_pattern
 from localreg.errors import RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.output.ls import render
@@ -32,8 +33,10 @@ def ls(
 ) -> None:
     """List the images in the registry."""
     session = session_of(context)
-    with session.opened() as engine:
-        registry = get_running_registry(engine, session.name)
+    with session.selection() as selection:
+        registry = get_running_registry(selection.engine, session.name)
+        named = {text: registry_in_pattern(text) for text in pattern or ()}
+        refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("ls", short))
     with RegistryClient(registry.get_url()) as client:
         listing = list_images(client, pattern or ())
     failures: Failures = [(missing, session.completed(_no_such(missing))) for missing in listing.missing]

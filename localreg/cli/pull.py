@@ -9,6 +9,7 @@ import typer
 from localreg.cli.batch import do_each, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
+from localreg.cli.other_registry import refuse_other_registries, registry_in
 from localreg.cli.session import session_of
 from localreg.errors import UsageError
 from localreg.images.pull import plan_pull, pull_image
@@ -35,8 +36,12 @@ def pull(
         raise UsageError("--as works with one image only", hint=CommandLine("pull", "REFERENCE", "--as", "NAME"))
     check_names(*reference, as_)
     session = session_of(context)
-    with session.opened() as engine:
+    with session.selection() as selection:
+        engine = selection.engine
         registry = get_running_registry(engine, session.name)
+        named = {name: registry_in(name) for name in reference}
+        again = ["--as", as_] if as_ else []
+        refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("pull", short, *again))
 
         def move(name: str) -> Transferred:
             transfer = plan_pull(registry, name)

@@ -9,6 +9,7 @@ import typer
 from localreg.cli.batch import do_each, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
+from localreg.cli.other_registry import local_registry_in, refuse_other_registries, registry_in
 from localreg.cli.session import session_of
 from localreg.errors import UsageError
 from localreg.images.push import push_image
@@ -41,8 +42,16 @@ def push(
         raise UsageError("--as works with one image only", hint=CommandLine("push", "IMAGE", "--as", "NAME"))
     check_names(*image, as_)
     session = session_of(context)
-    with session.opened() as engine:
+    with session.selection() as selection:
+        engine = selection.engine
         registry = get_running_registry(engine, session.name)
+        if as_ is None:
+            named = {name: local_registry_in(name) for name in image}
+            refuse_other_registries(selection, registry, named, _push_as)
+        else:
+            refuse_other_registries(
+                selection, registry, {as_: registry_in(as_)}, lambda _, short: _push_as(image[0], short)
+            )
 
         def move(name: str) -> Transferred:
             transfer = plan_tag(engine, registry, name, destination=as_)
@@ -52,3 +61,7 @@ def push(
 
         moved, failures = do_each(session, image, move)
     show_all(session, render(moved, failures) if moved else None, failures)
+
+
+def _push_as(image: str, name: str) -> CommandLine:
+    return CommandLine("push", image, "--as", name)

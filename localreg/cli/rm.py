@@ -9,12 +9,13 @@ import typer
 from localreg.cli.batch import do_each, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
-from localreg.cli.other_registry import refuse_other_registries
+from localreg.cli.other_registry import refuse_other_registries, registry_in
 from localreg.cli.session import session_of
 from localreg.content import rm as removal
 from localreg.oci.reference import parse_reference
 from localreg.output.rm import render
 from localreg.registry.container import get_running_registry
+from localreg.system.command_line import CommandLine
 
 app = command_app()
 
@@ -34,7 +35,13 @@ def rm(
     with session.selection() as selection:
         engine = selection.engine
         registry = get_running_registry(engine, session.name)
-        refuse_other_registries(selection, registry, reference, command="rm")
+        refuse_other_registries(
+            selection,
+            registry,
+            {name: registry_in(name) for name in reference},
+            lambda _, short: CommandLine("rm", short),
+            lambda _, short: CommandLine("ls", parse_reference(short).repository),
+        )
         removed, failures = do_each(
             session,
             reference,

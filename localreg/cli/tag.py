@@ -8,6 +8,7 @@ import typer
 
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
+from localreg.cli.other_registry import local_registry_in, refuse_other_registries, registry_in
 from localreg.cli.session import session_of
 from localreg.images.tag import plan_tag, tag_image
 from localreg.images.transfer import check_names
@@ -36,8 +37,11 @@ def tag(
     """Tag an image for the registry without pushing it."""
     check_names(image, reference)
     session = session_of(context)
-    with session.opened() as engine:
+    with session.selection() as selection:
+        engine = selection.engine
         registry = get_registry(engine, session.name)
+        named = {image: local_registry_in(image)} if reference is None else {reference: registry_in(reference)}
+        refuse_other_registries(selection, registry, named, lambda _, short: _tag_as(image, short))
         transfer = plan_tag(engine, registry, image, destination=reference, naming=_tag_as)
         tag_image(engine, transfer)
     session.streams.show(render(image, str(transfer.reference)))

@@ -131,11 +131,15 @@ def _is_glob(text: str) -> bool:
     return any(character in text for character in "*?[")
 
 
+def registry_in_pattern(pattern: str) -> str | None:
+    """The registry that a pattern begins with; None if it names none, or only Podman's `localhost`."""
+    first, slash, _ = pattern.partition("/")
+    return first if slash and any(mark in first for mark in ":.") and not _is_glob(first.lstrip("[")) else None
+
+
 def _read_pattern(text: str) -> _Pattern:
     """Leave out the registry; a pattern without wildcards must be a reference."""
-    first, slash, rest = text.partition("/")
-    names_registry = slash and (first == "localhost" or (any(mark in first for mark in ":.") and "*" not in first))
-    wanted = rest if names_registry else text
+    wanted = text.removeprefix(f"{registry_in_pattern(text) or 'localhost'}/")
     if _is_glob(wanted):
         repository, colon, tag = wanted.partition(":")
         return _Pattern(repository, tag if colon else None, is_glob=True)

@@ -21,6 +21,7 @@ from localreg.engines.values import (
 )
 from localreg.errors import ConflictError, ContainerNotFoundError, RegistryUnreachableError, UsageError
 from localreg.oci.reference import Reference, registry_reference
+from localreg.registry.defaults import DEFAULT_NAME
 from localreg.registry.options import RegistryOptions
 from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
@@ -121,6 +122,11 @@ class Registry:
         if named is not None and Address(image.host, 0).is_loopback and self.is_named_by(named):
             location = named
         return registry_reference(image, registry=location)
+
+    @property
+    def lost_its_port(self) -> bool:
+        """The engine runs it without the port that it was created with."""
+        return self.is_ours and self.container.is_running and self.published is None
 
     @property
     def speaks_plain_http(self) -> bool:
@@ -224,7 +230,8 @@ def get_registry(engine: ContainerRuntime, name: str) -> Registry:
     """
     registry = find_registry(engine, name)
     if registry is None:
-        raise ContainerNotFoundError(f"registry `{name}` does not exist", hint=CommandLine("up"))
+        message = "no registry is running" if name == DEFAULT_NAME else f"registry `{name}` does not exist"
+        raise ContainerNotFoundError(message, hint=CommandLine("up"))
     return registry
 
 

@@ -84,15 +84,19 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
             return UpResult(created, UpAction.CREATED, time.monotonic() - began)
     if not registry.is_ours:
         return _adopt(engine, registry, request)
+    action = UpAction.ALREADY if registry.container.is_running else UpAction.STARTED
     if request.recreate:
         _refuse_paused(engine, registry)
-        recreated = replace_registry(engine, registry, request, notify=notify, on_progress=on_progress)
-        return UpResult(recreated, UpAction.RECREATED, time.monotonic() - began)
-    _refuse_other_options(registry, request)
-    action = UpAction.ALREADY if registry.container.is_running else UpAction.STARTED
-    _start(engine, registry, request)
-    seconds = time.monotonic() - began
-    return UpResult(_refreshed(engine, registry), action, seconds, request.image_options)
+    else:
+        _refuse_other_options(registry, request)
+        _start(engine, registry, request)
+        registry = _refreshed(engine, registry)
+    if request.recreate or registry.lost_its_port:
+        if registry.lost_its_port:
+            notify(f"{engine.info().name.capitalize()} runs the registry without its port; replacing its container")
+        registry = replace_registry(engine, registry, request, notify=notify, on_progress=on_progress)
+        return UpResult(registry, UpAction.RECREATED, time.monotonic() - began)
+    return UpResult(registry, action, time.monotonic() - began, request.image_options)
 
 
 def _find_rival(engine: Engine, name: str) -> Registry | None:
@@ -169,12 +173,15 @@ def _refuse_paused(engine: Engine, registry: Registry) -> None:
 
 
 def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
-    """Start an existing container and wait; if it was stopped and is not ready in time, it is stopped again."""
+    """Start an existing container and wait; if it was stopped and is not ready in time, it is stopped again.
+
+    A container that runs without its port is not waited for.
+    """
     _refuse_paused(engine, registry)
     container = registry.container
     if container.is_running:
         # This machine cannot reach the loopback of a remote engine.
-        if registry.url is not None or registry.published is None:
+        if registry.url is not None:
             await_registry(engine, registry, seconds=request.wait_seconds)
         return
     address = Address(registry.options.host or DEFAULT_HOST, registry.options.port or DEFAULT_PORT)
@@ -188,8 +195,11 @@ def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
             hint=CommandLine("up", "--recreate", "--port", str(free)),
             details=exc.details,
         ) from exc
+    started = _refreshed(engine, registry)
+    if started.lost_its_port:
+        return
     try:
-        await_registry(engine, _refreshed(engine, registry), seconds=request.wait_seconds)
+        await_registry(engine, started, seconds=request.wait_seconds)
     except BaseException:
         engine.stop_container(container.id)
         raise

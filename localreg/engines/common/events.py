@@ -38,6 +38,10 @@ def iter_push(events: Iterable[Mapping[str, Any]], reference: str) -> Iterator[P
 
     The classic image store sends the digest in a separate event, containerd's store within a sentence.
     """
+    yield from _changes(_push(events, reference))
+
+
+def _push(events: Iterable[Mapping[str, Any]], reference: str) -> Iterator[Progress]:
     for event in _checked(events, reference):
         digest = (event.get("aux") or {}).get("Digest") or _match(_PUSHED_DIGEST, event)
         if digest:
@@ -48,12 +52,29 @@ def iter_push(events: Iterable[Mapping[str, Any]], reference: str) -> Iterator[P
 
 def iter_pull(events: Iterable[Mapping[str, Any]], reference: str) -> Iterator[Progress]:
     """Read the events of `POST /images/create`."""
+    yield from _changes(_pull(events, reference))
+
+
+def _pull(events: Iterable[Mapping[str, Any]], reference: str) -> Iterator[Progress]:
     for event in _checked(events, reference):
         digest = _match(_PULLED_DIGEST, event)
         if digest:
             yield Progress(digest=digest, state=TransferState.DONE)
         elif event.get("id") and event.get("status") in _STATES:
             yield _layer(event)
+
+
+def _changes(steps: Iterable[Progress]) -> Iterator[Progress]:
+    """Leave out steps that repeat the last one of their layer.
+
+    While nothing moves, containerd's store repeats `Waiting` for each layer ten times a second.
+    """
+    last: dict[str, Progress] = {}
+    for step in steps:
+        if step.layer is None or last.get(step.layer) != step:
+            yield step
+        if step.layer is not None:
+            last[step.layer] = step
 
 
 def iter_load(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:

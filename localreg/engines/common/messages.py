@@ -21,7 +21,7 @@ DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORE
 """Messages of the system about a full disk."""
 _NO_LOCAL_IMAGE = re.compile(
     r"image does not exist locally|image not known|does not exist locally with the tag|no such image|"
-    r"reference does not exist|locating image with",
+    r"reference does not exist|locating image with|tag does not exist",
     re.IGNORECASE,
 )
 _NOT_UPSTREAM = re.compile(
@@ -31,7 +31,7 @@ _NOT_UPSTREAM = re.compile(
 )
 _UNREACHABLE = re.compile(
     r"connection refused|no such host|i/o timeout|network is unreachable|no route to host|deadline exceeded|"
-    r"server misbehaving|TLS handshake timeout|connection reset|\bEOF\b|broken pipe",
+    r"server misbehaving|TLS handshake timeout|timeout awaiting response headers|connection reset|\bEOF\b|broken pipe",
     re.IGNORECASE,
 )
 _ENGINES_OWN = re.compile(r"failed to register layer|error processing tar|no space left on device", re.IGNORECASE)

@@ -56,8 +56,12 @@ def _variable(entry: str) -> tuple[str, str]:
 
 
 def _ports(found: Mapping[str, Any], endpoint: Endpoint) -> Iterator[PublishedPort]:
-    """The ports that are bound while it is running, otherwise those it was created with."""
-    bindings = found.get("NetworkSettings", {}).get("Ports") or found["HostConfig"].get("PortBindings") or {}
+    """The ports that are bound while it is running, otherwise those it was created with.
+
+    After a start that failed because a port was taken, Docker 29 runs a container without its ports.
+    """
+    bound = found.get("NetworkSettings", {}).get("Ports")
+    bindings = bound or ({} if found["State"]["Status"] == "running" else found["HostConfig"].get("PortBindings")) or {}
     for port, hosts in bindings.items():
         number, _, protocol = port.partition("/")
         for host in hosts or ():

@@ -37,7 +37,6 @@ from localreg.errors import (
 )
 
 _LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
-_CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 
 
 class DockerEngine(DockerImages, DockerVolumes):
@@ -61,7 +60,6 @@ class DockerEngine(DockerImages, DockerVolumes):
             connection = Connection(endpoint, api_version=api_version)
             about: dict[str, Any] = connection.client.info()
         security = {option for entry in about.get("SecurityOptions") or () for option in entry.split(",")}
-        store = dict(about.get("DriverStatus") or ())
         info = EngineInfo(
             name="docker",
             version=str(about.get("ServerVersion") or "").partition("+")[0],
@@ -71,8 +69,8 @@ class DockerEngine(DockerImages, DockerVolumes):
             remote=endpoint.is_remote,
             plain_http_on_loopback=True,
             restarts_containers=True,
-            # The classic image store needs a docker-archive, even in releases that also have containerd's.
-            loads_oci_archives=store.get("driver-type") == _CONTAINERD_STORE,
+            # The classic image store does not, and containerd's finds no image in one whose name has no registry.
+            loads_oci_archives=False,
         )
         return cls(connection, endpoint, info, selinux="name=selinux" in security)
 

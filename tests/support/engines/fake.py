@@ -63,6 +63,7 @@ class FakeEngine:
         taken_ports: Ports that somebody else holds.
         registries: What each reachable registry has: location to reference to image.
         exits: An image that is in here ends at once with this code.
+        forgets_ports: A container whose port was taken once starts without it, as with Docker 29.
         lost: Every stream breaks, and every call fails, as when the engine is killed.
     """
 
@@ -75,6 +76,7 @@ class FakeEngine:
         self.taken_ports: set[int] = set()
         self.registries: dict[str, dict[str, Image]] = {}
         self.exits: dict[str, int] = {}
+        self.forgets_ports = False
         self.lost = threading.Event()
 
     def __enter__(self) -> Self:
@@ -157,6 +159,8 @@ class FakeEngine:
         port = running.spec.publish.port
         others = {other.spec.publish.port for other in self._containers.values() if other.container.is_running}
         if port in self.taken_ports | others:
+            if self.forgets_ports:
+                running.container = replace(running.container, ports=())
             raise PortTakenError("the port is taken")
         running.stopped.clear()
         running.container = replace(

@@ -18,6 +18,7 @@ from localreg.registry.logs import parse_since
 from localreg.registry.options import PullPolicy, RegistryOptions
 from localreg.registry.port import PortClaims
 from localreg.registry.request import UpRequest
+from localreg.registry.status import Health, get_status
 from localreg.registry.up import UpAction, UpResult, bring_up
 
 IMAGE = "docker.io/library/registry:2.8.3"
@@ -134,6 +135,29 @@ def test_a_replacement_that_does_not_start_leaves_the_old_one_running(
     with pytest.raises(PortTakenError, match=rf"\b{port + 1}\b"):
         up(engine, recreate=True, port=port + 1)
     assert container(engine) == before
+    assert len(engine.list_containers()) == 1
+
+
+@pytest.mark.parametrize("started_by", ["up", "the engine"])
+def test_a_container_that_runs_without_its_port_is_replaced(engine: FakeEngine, port: int, started_by: str) -> None:
+    up(engine, port=port, volume="mine")
+    before = secret(engine)
+    (found,) = engine.list_containers()
+    engine.stop_container(found.id)
+    engine.forgets_ports = True
+    engine.taken_ports.add(port)
+    with pytest.raises(PortTakenError):
+        up(engine)
+    engine.taken_ports.clear()
+    if started_by == "the engine":
+        engine.start_container(found.id)
+        assert get_status(engine, "registry").health is Health.NOT_ANSWERING
+    result = up(engine)
+    assert (result.action, result.registry.published is not None) == (UpAction.RECREATED, True)
+    now = container(engine)
+    assert now is not None
+    assert (now[1:], secret(engine)) == ((port, "mine", True), before)
+    assert up(engine).action is UpAction.ALREADY
     assert len(engine.list_containers()) == 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -47,6 +47,20 @@ def test_a_push_of_the_classic_image_store() -> None:
         Progress("0123456789ab", TransferState.EXISTS),
         Progress(digest=DIGEST, state=TransferState.DONE),
         Progress(digest=DIGEST, state=TransferState.DONE),
+    ]
+
+
+@pytest.mark.parametrize("read", [iter_push, iter_pull])
+def test_what_repeats_itself_is_no_movement(
+    read: Callable[[list[Mapping[str, Any]], str], Iterator[Progress]],
+) -> None:
+    waiting = [{"status": "Waiting", "id": layer} for layer in ("58c958d3261b", "0123456789ab")]
+    moving = {"status": "Downloading", "progressDetail": {"current": 1, "total": 9}, "id": "58c958d3261b"}
+    assert list(read([*waiting, *waiting, *waiting, moving, moving, waiting[0]], NAME)) == [
+        Progress("58c958d3261b", TransferState.WAITING),
+        Progress("0123456789ab", TransferState.WAITING),
+        Progress("58c958d3261b", TransferState.RUNNING, 1, 9),
+        Progress("58c958d3261b", TransferState.WAITING),
     ]
 
 
@@ -125,6 +139,8 @@ def test_podmans_pull_with_bytes_ends_each_layer_with_its_download() -> None:
     [
         ("An image does not exist locally with the tag: localhost:5000/app", ImageNotFoundError),
         ("nope: image not known", ImageNotFoundError),
+        ("tag does not exist: localhost:5000/app:1", ImageNotFoundError),
+        ("net/http: timeout awaiting response headers", RegistryUnreachableError),
         ("manifest for localhost:5000/app:1 not found: manifest unknown: manifest unknown", ImageNotFoundError),
         ("dial tcp 127.0.0.1:5000: connect: connection refused", RegistryUnreachableError),
         ("dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host", RegistryUnreachableError),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
-from localreg.cli.session import session_of
+from localreg.cli.session import NAME_ARGUMENT, session_of
+from localreg.clients.podman.registries_conf import find_left_entry
 from localreg.output.down import render
 from localreg.registry.down import bring_down
+from localreg.tunnels.ls import list_tunnels_to
 
 app = command_app()
 
@@ -18,6 +21,7 @@ app = command_app()
 @app.command(cls=Command, epilog=examples("localreg down", "localreg down --volumes"))
 def down(
     context: typer.Context,
+    registry_name: Annotated[str | None, NAME_ARGUMENT] = None,
     volumes: Annotated[bool, typer.Option("--volumes", help="Also remove the images")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Remove the container even if localreg did not create it")
@@ -25,6 +29,11 @@ def down(
 ) -> None:
     """Stop the registry and remove its container; keep the images."""
     session = session_of(context)
+    session.take_name(registry_name)
     with session.opened() as engine:
         result = bring_down(engine, session.name, volumes=volumes, force=force)
+    for spec in list_tunnels_to(session.name):
+        session.streams.warn(f"a tunnel to {spec.host} stays open; `localreg tunnel close {spec.host}` closes it")
+    if volumes and (left := find_left_entry(session.name, os.environ)):
+        session.streams.hint(f"`{session.command} podman-fix --remove` removes its entry from {left}")
     session.streams.show(render(result, command=session.command))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import typer
@@ -14,7 +15,7 @@ from localreg.cli.session import Session, session_of
 from localreg.clients.podman.check import ask_podman
 from localreg.clients.podman.drop_in import Plan, Scope, apply_plan, plan_fix
 from localreg.clients.podman.machine import fix_machine
-from localreg.errors import EngineUnavailableError, UsageError
+from localreg.errors import ConfigError, EngineUnavailableError, UsageError
 from localreg.oci.reference import find_reference
 from localreg.output.podman_fix import render
 from localreg.output.streams import Renderings
@@ -22,6 +23,9 @@ from localreg.registry.container import Registry, find_registry
 from localreg.registry.defaults import DEFAULT_PORT
 from localreg.system.address import LAST_PORT
 from localreg.system.command_line import CommandLine
+
+_READERS = ("podman", "buildah", "skopeo")
+"""The programs that read Podman's `registries.conf`."""
 
 app = command_app()
 
@@ -61,14 +65,59 @@ def fix_for(session: Session, registry: Registry) -> Renderings:
 
 
 def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: bool) -> Renderings:
-    plan = plan_fix(session.name, locations, scope=scope)
+    if locations and not any(map(shutil.which, _READERS)):
+        raise EngineUnavailableError(
+            "Podman is not installed on this machine, so nothing reads its configuration",
+            hint="install Podman (https://podman.io/docs/installation); Docker needs no such change",
+        )
+    plan = _plan(session, locations, scope)
     if not dry_run:
         apply_plan(plan)
         if sys.platform != "linux":
             fix_machine(plan.after)
-    checked = None if dry_run or not locations else ask_podman(locations)
     _warn(session, plan)
+    checked = None if dry_run or not locations else _check(plan, locations)
     return render(plan, checked=checked, dry_run=dry_run, command=session.command)
+
+
+def _plan(session: Session, locations: Sequence[str], scope: Scope) -> Plan:
+    """Plan the change. A file of others that only localreg cannot read is no obstacle."""
+    try:
+        return plan_fix(session.name, locations, scope=scope)
+    except ConfigError as exc:
+        try:
+            can_read = ask_podman(()) is not None
+        except ConfigError as podmans:
+            raise exc.with_(details=podmans.details) from podmans
+        if not can_read:
+            raise
+        plan = plan_fix(session.name, locations, scope=scope, lenient=True)
+        session.streams.warn(f"{exc.message}; podman can")
+        return plan
+
+
+def _check(plan: Plan, locations: Sequence[str]) -> Mapping[str, bool] | None:
+    """Ask Podman whether the change is in force.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    done = [f"{'wrote' if plan.after else 'removed'} {plan.path}"] if plan.changes else []
+    try:
+        checked = ask_podman(locations)
+    except ConfigError as exc:
+        raise exc.with_(details=[*exc.details, *done]) from exc
+    refused = [location for location, is_allowed in (checked or {}).items() if not is_allowed]
+    if refused:
+        forbidding = dict.fromkeys(str(path) for place, path in plan.overridden.items() if place in refused)
+        raise ConfigError(
+            f"podman still refuses plain HTTP for {' and '.join(refused)}",
+            hint=f"change the entry in {' and '.join(forbidding)}"
+            if forbidding
+            else "see what podman reads with `podman info --format '{{json .Registries}}'`",
+            details=done,
+        )
+    return checked
 
 
 def _warn(session: Session, plan: Plan) -> None:

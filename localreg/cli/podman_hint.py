@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from localreg.clients.podman.check import ask_podman
 from localreg.clients.podman.registries_conf import find_permission
 from localreg.engines.values import EngineInfo
 from localreg.errors import ConfigError
@@ -19,6 +20,8 @@ class PlainHttp:
     """The file that allows it."""
     trouble: str | None = None
     """Why localreg cannot tell."""
+    is_allowed: bool = False
+    """Podman says so, whichever file allows it."""
 
     def line(self, command: str) -> str:
         """One line for the user, with the `command` that allows plain HTTP."""
@@ -26,6 +29,8 @@ class PlainHttp:
             return self.trouble
         if self.allowed_by:
             return f"plain HTTP allowed by {self.allowed_by}"
+        if self.is_allowed:
+            return "plain HTTP allowed"
         return f"refuses plain HTTP; `{command} podman-fix` allows it"
 
 
@@ -34,15 +39,22 @@ def find_plain_http(info: EngineInfo, registry: Registry | None) -> PlainHttp | 
     if info.plain_http_on_loopback or registry is None or registry.location is None:
         return None
     try:
-        return PlainHttp(find_permission(registry.location))
+        told = ask_podman([registry.location])
     except ConfigError as exc:
-        return PlainHttp(trouble=exc.message)
+        return PlainHttp(trouble=": ".join([exc.message, *exc.details]))
+    if told is not None and not told[registry.location]:
+        return PlainHttp()
+    try:
+        allowed_by = find_permission(registry.location)
+    except ConfigError as exc:
+        return PlainHttp(trouble=exc.message) if told is None else PlainHttp(is_allowed=True)
+    return PlainHttp(allowed_by, is_allowed=told is not None)
 
 
 def hint_for(info: EngineInfo, registry: Registry, command: str) -> str | None:
     """The hint after `up` if plain `podman push` would fail."""
     found = find_plain_http(info, registry)
-    if found is None or found.trouble or found.allowed_by:
+    if found is None or found.trouble or found.allowed_by or found.is_allowed:
         return None
     return f"run `{command} podman-fix` to use {registry.location} with plain `podman push` as well"
 

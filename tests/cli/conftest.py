@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,32 @@ from localreg.cli.app import main
 from localreg.engines.discovery import select
 from localreg.engines.discovery.select import Selection, Survey
 from localreg.engines.values import EngineInfo
+
+
+class PodmanProgram:
+    """A stand-in for the `podman` program, first on PATH."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "podman"
+
+    def says(self, lines: str) -> None:
+        """Run these lines of a shell, whatever it is asked."""
+        self._path.write_text(f"#!/bin/sh\n{lines}\n")
+        self._path.chmod(0o755)
+
+    def allows(self, *locations: str) -> None:
+        """Say that it uses plain HTTP for these registries."""
+        registries = {place: {"Prefix": place, "Insecure": True, "Blocked": False} for place in locations}
+        self.says(f"cat <<END\n{json.dumps({'registries': registries})}\nEND")
+
+
+@pytest.fixture
+def podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PodmanProgram:
+    """It is not there until it is told what to say."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/bin")
+    return PodmanProgram(folder)
 
 
 @pytest.fixture

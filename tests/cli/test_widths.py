@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from cli.conftest import PodmanProgram
 from support.engines.fake import FakeEngine
 from support.registries.fake import FakeRegistry
 
@@ -16,8 +17,6 @@ BLOCKS = (
     "up --port {port}",
     "up --port {port} --recreate",
     "tag app:1",
-    "push app:1",
-    "pull app:1",
     "status",
     "podman-fix --scope user",
     "podman-fix --scope user",
@@ -53,12 +52,15 @@ def port(location: str) -> str:
 
 
 def test_what_a_command_says_is_folded_between_words(
+    *,
     engine: FakeEngine,
     registry: FakeRegistry,
     port: str,
+    podman: PodmanProgram,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    podman.allows(f"localhost:{port}", f"127.0.0.1:{port}")
     said = {}
     for width in WIDTHS:
         texts = [shown(line.format(port=port), width, capsys, monkeypatch) for line in BLOCKS[:-4]]

@@ -20,7 +20,7 @@ def drop_in(bed: Bed) -> Path:
 def test_plain_podman_push_fails_before_and_works_after(podman: Bed, folder: Path) -> None:
     podman.add_image("localhost:5000/alpine:latest", folder)
     hint = podman.localreg("up").stderr
-    assert "localreg podman-fix" in hint
+    assert "`localreg --engine podman podman-fix`" in hint
 
     before = podman.run("podman", "push", "localhost:5000/alpine:latest")
     assert before.returncode != 0
@@ -50,18 +50,17 @@ def test_a_later_file_that_forbids_it_is_named(podman: Bed) -> None:
     podman.run("mkdir", "-p", str(later.parent))
     later.write_text('[[registry]]\nlocation = "localhost:5000"\ninsecure = false\n')
     try:
-        result = podman.localreg("podman-fix", "--format", "table")
+        warning, error, done, hint = podman.refused(7, "podman-fix").splitlines()
     finally:
         later.unlink()
-    assert result.returncode == 0
-    assert re.match(f"warning: .*`{re.escape(str(later))}`", result.stderr)
-    assert "localhost:5000" in result.stderr
-    (checked,) = (line for line in result.stdout.splitlines() if line.startswith("  checked "))
-    assert "localhost:5000" in checked
-    assert "127.0.0.1" not in checked
+    assert re.match(f"warning: .*`{re.escape(str(later))}`", warning)
+    assert "localhost:5000" in error
+    assert "127.0.0.1" not in error
+    assert (done, str(later) in hint) == (f"  wrote {drop_in(podman)}", True)
+    assert podman.ok("podman-fix", "--json")
 
 
-@fault("podman-drop-in-invalid", "podman-fix", code="config", facts=["`{file}`", "line 1"], kept="podman-rootless")
+@fault("podman-drop-in-invalid", "podman-fix", code="config", facts=["`{file}`", "line 1", "Error: "], kept=None)
 def test_a_file_that_podman_cannot_read_is_named_and_left_alone(podman: Bed, shown: Fault) -> None:
     podman.up()
     broken = drop_in(podman).with_name("10-broken.conf")

@@ -1,30 +1,42 @@
-"""Asks the `podman` program whether it uses plain HTTP for the registry."""
+"""Asks the `podman` program whether it uses plain HTTP for the registry. Its answer decides; files only explain it."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from localreg.clients.podman import registries_conf as conf
-from localreg.system.programs import output_of
+from localreg.errors import ConfigError
+from localreg.system.programs import ProgramError, run
 
 _PROGRAM_SECONDS = 30.0
+_ABOUT_REGISTRIES = re.compile(r"registries\.conf|registries configuration|\bregistry '")
 
 
 def ask_podman(locations: Sequence[str]) -> Mapping[str, bool] | None:
     """Whether the `podman` program uses plain HTTP for each location; None if it cannot be asked.
 
     The program reads its configuration each time. A running service keeps the configuration of its start.
+
+    Raises:
+        ConfigError: Podman cannot read its configuration of registries.
     """
     program = shutil.which("podman")
     if program is None:
         return None
-    said = output_of(program, "info", "--format", "json", seconds=_PROGRAM_SECONDS)
     try:
-        registries: dict[str, Any] = json.loads(said or "").get("registries") or {}
+        ended = run(program, "info", "--format", "json", seconds=_PROGRAM_SECONDS)
+    except ProgramError:
+        return None
+    if ended.code != 0:
+        _check_reason(ended.err)
+        return None
+    try:
+        registries: dict[str, Any] = json.loads(ended.out).get("registries") or {}
     except (ValueError, AttributeError):
         return None
     entries = [
@@ -35,3 +47,13 @@ def ask_podman(locations: Sequence[str]) -> Mapping[str, bool] | None:
         if isinstance(found, dict)
     ]
     return {location: conf.find_permitting(entries, location) is not None for location in locations}
+
+
+def _check_reason(said: str) -> None:
+    reason = next((line for line in said.splitlines() if _ABOUT_REGISTRIES.search(line)), None)
+    if reason is not None:
+        raise ConfigError(
+            "podman cannot read its configuration of registries, so every push and pull with it fails",
+            hint="fix the file that podman names",
+            details=[reason],
+        )

@@ -63,6 +63,7 @@ def plan_fix(
     scope: Scope = "auto",
     environ: Mapping[str, str] | None = None,
     etc: Path = conf.ETC,
+    lenient: bool = False,
 ) -> Plan:
     """Plan the entries of one registry.
 
@@ -72,6 +73,7 @@ def plan_fix(
         scope: The user's or the system's configuration; `auto` means the system's for root, otherwise the user's.
         environ: The environment; by default the process's.
         etc: The system's configuration folder.
+        lenient: Leave out files that localreg cannot read, because Podman can.
 
     Raises:
         ConfigError: Podman rejects a file that it reads, so that a new entry would not help.
@@ -82,7 +84,7 @@ def plan_fix(
     conf.parse_entries(before, path)
     # In Podman's order; without localreg's file if Podman will not read it.
     files = conf.list_files(environ, etc=etc, planned=path)
-    entries = {file: conf.read_entries(file) for file in files if file != path}
+    entries = {file: _read(file, lenient=lenient) for file in files if file != path}
     foreign = conf.parse_entries(set_entries(before, name, (), path), path)
     others = [entry for file in files for entry in entries.get(file, foreign)]
     provided = {place: entry.path for place in locations if (entry := conf.find_permitting(others, place))}
@@ -101,6 +103,15 @@ def plan_fix(
         provided=provided,
         overridden=_overridden(everything, locations, hidden_by=None if path in files else files[0]),
     )
+
+
+def _read(file: Path, *, lenient: bool) -> list[conf.Entry]:
+    try:
+        return conf.read_entries(file)
+    except ConfigError:
+        if lenient:
+            return []
+        raise
 
 
 def _folder(scope: Scope, environ: Mapping[str, str], etc: Path) -> Path:

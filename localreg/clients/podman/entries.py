@@ -17,11 +17,10 @@ import tomlkit
 import tomlkit.exceptions
 from tomlkit.items import AoT, String
 
-from localreg.clients.podman.registries_conf import parse_entries
+from localreg.clients.podman.registries_conf import MARK, parse_entries
 from localreg.errors import ConfigError
 
 _HEADER = "# Written by `localreg podman-fix`; `localreg podman-fix --remove` removes it.\n"
-_MARK = "# localreg: "
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 _TABLE = re.compile(r"\s*\[")
@@ -67,8 +66,8 @@ def list_marked(text: str, path: Path) -> list[MarkedEntry]:
     found = []
     for index, table in enumerate(tables):
         location = table.get("location")
-        if isinstance(location, String) and location.trivia.comment.startswith(_MARK):
-            name = location.trivia.comment.removeprefix(_MARK).strip()
+        if isinstance(location, String) and location.trivia.comment.startswith(MARK):
+            name = location.trivia.comment.removeprefix(MARK).strip()
             found.append(MarkedEntry(index, name, table.unwrap()))
     return found
 
@@ -101,7 +100,7 @@ def add_entries(text: str, name: str, locations: Sequence[str], path: Path) -> s
     for location in locations:
         table = tomlkit.table()
         table.add("location", location)
-        table["location"].comment(f"{_MARK}{name}")
+        table["location"].comment(f"{MARK}{name}")
         table.add("insecure", value=True)
         tables = tomlkit.aot()
         tables.append(table)
@@ -141,7 +140,7 @@ def remove_entries(text: str, name: str, path: Path) -> str:
     if not _is_rest(rest, text, ours):
         raise ConfigError(
             f"localreg cannot tell its entries in `{path}` from changes that were made to them",
-            hint=f"remove the entries marked `{_MARK}{name}` from {path}",
+            hint=f"remove the entries marked `{MARK}{name}` from {path}",
         )
     return rest if rest.strip() else ""
 

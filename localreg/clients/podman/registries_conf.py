@@ -5,7 +5,9 @@ See containers-registries.conf(5) and containers-registries.conf.d(5).
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from localreg.errors import ConfigError, reason_of
 
 ETC = Path("/etc/containers")
 _FOLDER = "registries.conf.d"
+MARK = "# localreg: "
+"""The comment after the location of an entry that localreg wrote; the registry's name follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,17 @@ def _is_there(path: Path) -> bool:
 def drop_in(folder: Path) -> Path:
     """The path of localreg's file in a folder of Podman's configuration."""
     return folder / _FOLDER / "50-localreg.conf"
+
+
+def find_left_entry(name: str, environ: Mapping[str, str], *, etc: Path = ETC) -> Path | None:
+    """The drop-in with entries that localreg wrote for a registry; None if neither the user nor the system has any."""
+    home = environ.get("HOME")
+    for folder in (user_folder(Path(home)) if home else None, etc):
+        if folder is not None and drop_in(folder).is_file():
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                if re.search(rf"{MARK}{re.escape(name)}$", drop_in(folder).read_text(), re.MULTILINE):
+                    return drop_in(folder)
+    return None
 
 
 def read_text(path: Path, *, missing: str | None = None) -> str:

@@ -269,6 +269,14 @@ def test_a_program_that_does_not_answer_says_nothing(podman: Path, script: str) 
     assert ask_podman(BOTH) is None
 
 
+def test_a_configuration_that_the_program_cannot_read_is_an_error(podman: Path) -> None:
+    line = "Error: registry 'localhost:5000' is defined multiple times with conflicting 'insecure' setting"
+    podman.write_text(f'#!/bin/sh\necho "time=now" >&2\necho "{line}" >&2\nexit 125\n')
+    with pytest.raises(ConfigError) as caught:
+        ask_podman(BOTH)
+    assert caught.value.details == (line,)
+
+
 def test_without_the_program_nothing_is_asked(podman: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     podman.unlink()
     monkeypatch.setenv("PATH", str(podman.parent))

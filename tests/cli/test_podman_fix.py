@@ -1,0 +1,109 @@
+"""What Podman says decides: `podman-fix`, `up` and `status` with an engine in memory and a stand-in for `podman`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli.conftest import PodmanProgram
+from support import schemas
+from support.engines.fake import FakeEngine
+
+from localreg.cli.app import main
+
+LOCATION = "localhost:5099"
+
+
+def fix(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:
+    assert main(["podman-fix", "--scope", "user", "--location", LOCATION, *arguments, "--json"]) == code
+    found = capsys.readouterr()
+    return found.out, found.err
+
+
+@pytest.fixture
+def drop_in(tmp_path: Path) -> Path:
+    return tmp_path / ".config/containers/registries.conf.d/50-localreg.conf"
+
+
+@pytest.fixture(autouse=True)
+def _home(engine: FakeEngine) -> None:
+    """A home of the test's own."""
+    assert engine.list_containers() == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"]])
+def test_it_says_what_was_done(podman: PodmanProgram, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    podman.allows(LOCATION)
+    found = schemas.check("podman-fix", fix(capsys, *arguments)[0])
+    assert (found["added"], found["in_force"]) == ([LOCATION], None if arguments else {LOCATION: True})
+
+
+def test_success_is_not_said_while_podman_refuses(
+    podman: PodmanProgram, drop_in: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    podman.allows("localhost:5000")
+    out, err = fix(capsys, code=7)
+    error = schemas.check("stderr", err)["error"]
+    assert (out, error["code"], error["details"]) == ("", "config", [f"wrote {drop_in}"])
+    assert f"refuses plain HTTP for {LOCATION}" in error["message"]
+
+
+def test_the_file_that_forbids_it_is_named(
+    podman: PodmanProgram, drop_in: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = drop_in.with_name("60-company.conf")
+    later.parent.mkdir(parents=True)
+    later.write_text(f'[[registry]]\nlocation = "{LOCATION}"\ninsecure = false\n')
+    podman.allows()
+    err = fix(capsys, code=7)[1].splitlines()[-1]
+    assert str(later) in schemas.check("stderr", err)["error"]["hint"]
+
+
+def test_podmans_own_line_is_told_if_it_cannot_read_a_file(
+    podman: PodmanProgram, drop_in: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = 'Error: loading registries configuration "/etc/containers/registries.conf.d/x.conf": toml: line 1'
+    podman.says(f"echo '{line}' >&2; exit 125")
+    error = schemas.check("stderr", fix(capsys, code=7)[1])["error"]
+    assert (error["code"], error["details"]) == ("config", [line, f"wrote {drop_in}"])
+
+
+def test_a_file_that_only_localreg_cannot_read_is_no_obstacle(
+    podman: PodmanProgram, drop_in: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drop_in.parent.mkdir(parents=True)
+    drop_in.with_name("10-theirs.conf").write_bytes(b'\xef\xbb\xbf[[registry]]\nlocation = "a.example.com"\n')
+    podman.allows(LOCATION)
+    out, err = fix(capsys)
+    assert schemas.check("podman-fix", out)["in_force"] == {LOCATION: True}
+    assert "10-theirs.conf" in json.loads(err)["warning"]
+    podman.says("exit 125")
+    assert "10-theirs.conf" in schemas.check("stderr", fix(capsys, code=7)[1])["error"]["message"]
+
+
+def test_nothing_is_written_for_nobody(
+    podman: PodmanProgram,
+    drop_in: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    error = schemas.check("stderr", fix(capsys, code=3)[1])["error"]
+    assert error["code"] == "engine-unavailable"
+    assert not drop_in.exists()
+    podman.allows(LOCATION)
+    fix(capsys)
+    assert drop_in.exists()
+
+
+def test_an_entry_that_is_left_is_named_when_the_volumes_go(
+    podman: PodmanProgram, drop_in: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    podman.allows(LOCATION)
+    fix(capsys)
+    assert main(["down", "other", "--volumes"]) == 0
+    assert str(drop_in) not in capsys.readouterr().err
+    assert main(["down", "--volumes"]) == 0
+    assert f"localreg podman-fix --remove` removes its entry from {drop_in}" in capsys.readouterr().err

@@ -55,6 +55,7 @@ OWNERS = {
 USE_CASES = ("registry", "images", "content")
 """The packages with a module for each command, of the same name."""
 OTHER_USE_CASES = {
+    "url": "registry.container",
     "podman-fix": "clients.podman",
     "tunnel open": "tunnels.open",
     "tunnel ls": "tunnels.ls",

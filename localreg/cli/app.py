@@ -82,7 +82,7 @@ def program(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print less: names only, no progress or hints")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for errors")] = False,
     version: Annotated[  # noqa: ARG001 -- its callback answers
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version")
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version")
     ] = False,
 ) -> None:
     """Apply the global options."""

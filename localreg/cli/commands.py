@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -20,6 +20,7 @@ from localreg.cli.help_page import (
     write_parameters,
     write_rows,
 )
+from localreg.cli.other_names import MEANT
 from localreg.cli.session import Session, session_of
 from localreg.errors import UsageError
 from localreg.output.streams import Format
@@ -32,6 +33,7 @@ GROUPS = {
         "up": "Start the registry and wait until it is ready",
         "down": "Stop the registry and remove its container; keep the images",
         "status": "Show the registry's state",
+        "url": "Print the registry's address",
         "logs": "Show the registry's log",
     },
     "Images": {
@@ -78,6 +80,16 @@ class Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         """Its own parameters, then the global options."""
         return [*super().get_params(ctx), *_shared(ctx)]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as exc:
+            # For an option without its value, Typer forgets the command.
+            if getattr(exc, "ctx", None) is None:
+                vars(exc)["ctx"] = ctx
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Apply the global options that were typed here, then run."""
@@ -128,6 +140,11 @@ class Commands(TyperGroup):
         """Every command and its summary, in the order of the help."""
         return {name: summary for commands in GROUPS.values() for name, summary in commands.items()}
 
+    @property
+    def meant(self) -> Mapping[str, str]:
+        """The command for a name that other tools have for it."""
+        return {}
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- Typer's signature
         """Every command, in the order of the help."""
         return list(self.summaries)
@@ -157,8 +174,10 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that was typed, or suggest the closest."""
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             group = ctx.command_path.split()[1:]
+            near = self.meant.get(args[0], "").split() or difflib.get_close_matches(
+                args[0], self.list_commands(ctx), n=1
+            )
             hint = CommandLine(*group, *near, *args[1:]) if near else CommandLine(*group, "--help")
             raise UsageError(f"unknown command `{self.name_in_full(args[0])}`", hint=hint)
         return super().resolve_command(ctx, args)
@@ -170,6 +189,15 @@ class Commands(TyperGroup):
 
 class Group(Commands):
     """The program: its commands, grouped by purpose."""
+
+    @property
+    def meant(self) -> Mapping[str, str]:
+        """The command for a name that other tools have for it."""
+        return MEANT
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read `help COMMAND` as `COMMAND --help`."""
+        return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
 
     def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Set the width of the help, also for every command."""

@@ -17,7 +17,7 @@ from localreg.cli.commands import Commands
 from localreg.engines.discovery.probe import Answer
 from localreg.engines.discovery.quick_look import SECONDS, list_image_names, quick_look
 from localreg.errors import LocalregError
-from localreg.registry.container import url_of
+from localreg.registry.container import is_ours, url_of
 from localreg.registry.defaults import default_volume
 from localreg.settings import resolve
 
@@ -28,6 +28,7 @@ _MOST_REPOSITORIES = 50
 """With more repositories than this, localreg offers their names without tags."""
 _IMAGES = frozenset({"push", "tag"})
 _REFERENCES = frozenset({"pull", "rm", "ls"})
+_NAMED = frozenset({"up", "down", "status", "url", "logs"})
 _WORDS = {"completion": ("bash", "zsh", "fish"), "ci": ("bitbucket", "github", "gitlab", "shell")}
 
 Candidate = tuple[str, str]
@@ -62,9 +63,10 @@ def _candidates(group: Any, before: Sequence[str], word: str) -> Iterator[Candid
         elif isinstance(group, Commands) and earlier in group.summaries:
             command = group.name_in_full(earlier)
             group = group.get_command(context, earlier)
-            options |= _options_of(group, context)
+            options = _options_of(group, context)
     if awaited is not None:
         yield from ((str(choice), "") for choice in getattr(awaited.type, "choices", ()))
+        yield from _registries(typed) if awaited.name == "name" else ()
     elif word.startswith("-"):
         yield from ((name, option.help or "") for name, option in options.items() if name.startswith("--"))
     elif isinstance(group, Commands):
@@ -77,10 +79,21 @@ def _words_of(command: str, typed: dict[str, str], word: str) -> Iterator[Candid
     """The words that a command accepts as an argument."""
     if command in _IMAGES | _REFERENCES:
         yield from _stored(command, typed, word)
+    elif command in _NAMED:
+        yield from _registries(typed)
     elif command == "tunnel close":
         yield from ((spec.host, "") for spec in _open_tunnels())
     elif command in _WORDS:
         yield from ((choice, "") for choice in _WORDS[command])
+
+
+def _registries(typed: dict[str, str]) -> Iterator[Candidate]:
+    """The registries that localreg created on the engine that it would use."""
+    settings = resolve({key: value for key, value in typed.items() if key == "engine"})
+    name = settings["name"].value
+    answer = quick_look(settings["engine"].value, name=name, volume=default_volume(name))
+    for container in answer.containers if answer else ():
+        yield from ((own, "") for own in container.names if is_ours(container.labels))
 
 
 def _options_of(command: Any, context: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
-from localreg.cli.session import session_of
+from localreg.cli.session import NAME_ARGUMENT, session_of
 from localreg.registry.logs import iter_log, parse_since
 
 app = command_app()
@@ -18,6 +18,7 @@ app = command_app()
 @app.command(cls=Command, epilog=examples("localreg logs -f", "localreg logs --since 10m --tail 20"))
 def logs(
     context: typer.Context,
+    registry_name: Annotated[str | None, NAME_ARGUMENT] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Follow the log until the container is removed")
     ] = False,
@@ -29,6 +30,7 @@ def logs(
 ) -> None:
     """Show the registry's log, byte for byte."""
     session = session_of(context)
+    session.take_name(registry_name)
     moment = None if since is None else parse_since(since)
     out = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer}
     with session.opened() as engine:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from localreg.errors import LocalregError
+from localreg.errors import LocalregError, UsageError
 from localreg.output.streams import Format, Streams
 from localreg.registry.defaults import DEFAULT_NAME, default_volume
 from localreg.system.command_line import CommandLine
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from localreg.engines.port import Engine
     from localreg.engines.values import Progress
     from localreg.settings import Value
+
+
+NAME_ARGUMENT = typer.Argument(metavar="[NAME]", help="Name of the registry, as with --name", show_default=DEFAULT_NAME)
 
 
 @dataclass
@@ -45,6 +48,21 @@ class Session:
         self.quiet = found.get("quiet", self.quiet)
         self.debug = found.get("debug", self.debug)
 
+    def take_name(self, name: str | None) -> None:
+        """Apply the name of the registry that was typed as an argument, if it was.
+
+        Raises:
+            UsageError: it is not a valid name, or not the one in `--name`.
+        """
+        if name is None:
+            return
+        from localreg.registry.options import check_name  # noqa: PLC0415 -- not for help and version
+
+        check_name(name)
+        if self.given.get("name", name) != name:
+            raise UsageError(f"`{name}` and `--name {self.given['name']}` are two registries; name one")
+        self.given["name"] = self.name = name
+
     @property
     def streams(self) -> Streams:
         """The output streams."""
@@ -52,8 +70,10 @@ class Session:
 
     @property
     def command(self) -> str:
-        """The start of a command for this registry, as hints show it."""
-        return "localreg" if self.name == DEFAULT_NAME else f"localreg --name {self.name}"
+        """The start of a command for this registry, as hints show it, on the engine that the user named."""
+        engine = self.given.get("engine", "auto")
+        words = ["localreg", *(["--engine", str(engine)] if engine != "auto" else [])]
+        return " ".join([*words, *(["--name", self.name] if self.name != DEFAULT_NAME else [])])
 
     def as_options(self) -> list[str]:
         """The global options for another localreg process."""

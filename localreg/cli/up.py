@@ -11,7 +11,7 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.podman_hint import hint_for, restart_hint
-from localreg.cli.session import Session, session_of
+from localreg.cli.session import NAME_ARGUMENT, Session, session_of
 from localreg.errors import UsageError
 from localreg.output.streams import Renderings
 from localreg.output.up import render
@@ -37,6 +37,7 @@ def _check_wait(seconds: float) -> float:
 )
 def up(
     context: typer.Context,
+    registry_name: Annotated[str | None, NAME_ARGUMENT] = None,
     port: Annotated[
         int | None,
         typer.Option(
@@ -80,6 +81,7 @@ def up(
     If it is already running, this command changes nothing.
     """
     session = session_of(context)
+    session.take_name(registry_name)
     streams = session.streams
     if image is not None and image_archive is not None:
         raise UsageError("--image and --image-archive cannot be combined")

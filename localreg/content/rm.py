@@ -81,9 +81,9 @@ def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: 
     try:
         with RegistryClient(registry.get_url()) as client:
             untag(client, reference.repository, str(reference.tag), digest=removal.digest)
-    except RepositoryNotFoundError:
+    except RepositoryNotFoundError as exc:
         if keep_local or not _untag_in_engine(engine, reference):
-            raise
+            raise exc.with_(hint=CommandLine("ls", reference.repository)) from exc
         return Removed(removal.source, str(reference), from_registry=False, from_engine=True)
     if keep_local:
         return Removed(removal.source, str(reference), from_registry=True, from_engine=False)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from localreg.engines.port import Engine
-from localreg.errors import InvalidReferenceError
+from localreg.errors import InvalidReferenceError, RepositoryNotFoundError
 from localreg.images.transfer import OnProgress, Transfer, Transferred, find_digest, pull_steps
 from localreg.oci.reference import Reference, parse_reference
 from localreg.registry.container import Registry
+from localreg.system.command_line import CommandLine
 
 
 def plan_pull(registry: Registry, reference: str) -> Transfer:
-    """Work out a name in the registry; a short name, or one with another registry, is looked up in this one.
+    """Work out a name in the registry.
 
     Raises:
         InvalidReferenceError: the name is not a valid reference.
@@ -36,7 +37,10 @@ def pull_image(
         RepositoryNotFoundError: the registry does not have it.
     """
     extra = None if name is None else _complete(parse_reference(name))
-    digest = find_digest(registry, transfer.reference)
+    try:
+        digest = find_digest(registry, transfer.reference)
+    except RepositoryNotFoundError as exc:
+        raise exc.with_(hint=CommandLine("ls", transfer.reference.repository)) from exc
     for step in pull_steps(engine, registry, transfer.reference):
         digest = digest or step.digest
         on_progress(step)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from localreg.engines.port import Engine
 from localreg.engines.values import Image
 from localreg.errors import ImageNotFoundError, InvalidReferenceError, UsageError
 from localreg.images.transfer import Transfer
-from localreg.oci.reference import find_reference, looks_like_image_id, parse_reference
+from localreg.oci.reference import Reference, find_reference, looks_like_image_id, parse_reference, qualified
 from localreg.registry.container import Registry
 from localreg.system.command_line import CommandLine
 
@@ -66,7 +67,30 @@ def _is_id_of(text: str, image: Image) -> bool:
 
 def _absent(engine: Engine, image: str) -> ImageNotFoundError:
     name = engine.info().name
-    return ImageNotFoundError(f"{name.capitalize()} does not have image `{image}`", hint=f"{name} pull {image}")
+    similar = _list_other_tags(engine, image)
+    # Pulling could fetch a stranger's image of that name.
+    hint = f"{name.capitalize()} has {', '.join(similar)}" if similar else f"{name} pull {image}"
+    return ImageNotFoundError(f"{name.capitalize()} does not have image `{image}`", hint=hint)
+
+
+def _list_other_tags(engine: Engine, image: str) -> list[str]:
+    """The images of the engine in the same repository."""
+    named = find_reference(image)
+    if named is None:
+        return []
+    names = (reference for each in engine.list_images() for reference in map(find_reference, each.references))
+    return sorted({str(_short(name)) for name in names if name and name.tag and _is_of_one(name, named)})
+
+
+def _is_of_one(name: Reference, other: Reference) -> bool:
+    """Both are in the same repository."""
+    one, two = qualified(_short(name)), qualified(_short(other))
+    return (one.registry, one.repository) == (two.registry, two.repository)
+
+
+def _short(reference: Reference) -> Reference:
+    """Without a digest, and without the `localhost` that Podman adds to short names."""
+    return replace(reference, registry=None if reference.registry == "localhost" else reference.registry, digest=None)
 
 
 def tag_image(engine: Engine, transfer: Transfer) -> None:

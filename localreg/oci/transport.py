@@ -154,8 +154,7 @@ class Transport:
         absent = answer.status == HTTPStatus.NOT_FOUND
         if absent and (code in _ABSENT or not answer.body):
             return RepositoryNotFoundError(
-                f"the registry does not have {what.removeprefix('blob ').removeprefix('the tags of ')}",
-                details=[message] if message else [],
+                f"the registry does not have {what.removeprefix('blob ').removeprefix('the tags of ')}"
             )
         if answer.status == HTTPStatus.UNAUTHORIZED:
             return RegistryError(

@@ -10,9 +10,7 @@ from localreg.errors import LocalregError
 from localreg.output.registry import time_json
 from localreg.output.streams import Renderings, error_as_json
 from localreg.output.table import columns
-from localreg.output.text import ago, printable, size
-
-_SHORT_DIGEST = 12
+from localreg.output.text import ago, printable, short_digest, size
 
 
 def render(
@@ -38,7 +36,7 @@ def render(
             (
                 printable(row.repository),
                 printable(row.tag),
-                _short(row.digest),
+                "" if row.digest is None else short_digest(row.digest),
                 printable(row.error or _platforms(row.platforms)),
                 "" if row.size is None else size(row.size),
                 ago(row.created, now=now),
@@ -84,10 +82,6 @@ def _plain(row: ListedImage) -> tuple[str, ...]:
         "" if row.size is None else str(row.size),
         time_json(row.created) or "",
     )
-
-
-def _short(digest: str | None) -> str:
-    return "" if digest is None else digest.partition(":")[2][:_SHORT_DIGEST]
 
 
 def _platforms(platforms: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from localreg.errors import LocalregError
 from localreg.images.transfer import Transferred
 from localreg.output.streams import Renderings, error_as_json
+from localreg.output.text import short_digest
 
 
 def render(results: Sequence[Transferred], errors: Sequence[tuple[str, LocalregError]]) -> Renderings:
@@ -16,13 +17,9 @@ def render(results: Sequence[Transferred], errors: Sequence[tuple[str, LocalregE
         results: The images that were moved.
         errors: Each name that failed, and its error.
     """
-
-    def lines() -> str:
-        return "\n".join(result.pinned for result in results)
-
     return Renderings(
-        table=lambda _width: lines(),
-        plain=lines,
+        table=lambda width: "\n".join(_line(result, width) for result in results),
+        plain=lambda: "\n".join(result.pinned for result in results),
         quiet=lambda: "\n".join(result.reference for result in results),
         json=lambda: {
             "results": [
@@ -30,4 +27,16 @@ def render(results: Sequence[Transferred], errors: Sequence[tuple[str, LocalregE
             ],
             "errors": [{"source": source, **error_as_json(error)} for source, error in errors],
         },
+    )
+
+
+def _line(result: Transferred, width: int) -> str:
+    """The pinned reference; where it would be folded, the digest as short as `ls` shows it."""
+    if result.digest is None or result.pinned == result.reference or len(result.pinned) <= width:
+        return result.pinned
+    digest = f"({short_digest(result.digest)})"
+    return (
+        f"{result.reference} {digest}"
+        if len(result.reference) + len(digest) < width
+        else f"{result.reference}\n  {digest}"
     )

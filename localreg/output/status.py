@@ -11,18 +11,25 @@ from localreg.output.streams import Renderings
 from localreg.output.table import columns
 from localreg.output.text import ago
 from localreg.registry.container import start_command
+from localreg.registry.defaults import DEFAULT_NAME
 from localreg.registry.status import Health, SeenRegistry, Status
+from localreg.tunnels.spec import TunnelSpec
 
 
-def render(result: Status, *, plain_http: str | None, command: str) -> Renderings:
+def render(result: Status, *, plain_http: str | None, tunnels: Sequence[TunnelSpec] = (), command: str) -> Renderings:
     """Lay out the state of a registry.
 
     Args:
         result: Of `status`.
         plain_http: How the engine's own program is allowed to use plain HTTP, or can be; None if it needs nothing.
+        tunnels: The open ones to this registry.
         command: `localreg`, with the registry's name unless that is the default.
     """
-    facts = [*_facts(result), *([("podman", plain_http)] if plain_http and result.registry else [])]
+    facts = [
+        *_facts(result),
+        *([("podman", plain_http)] if plain_http and result.registry else []),
+        *(("tunnel", f"{spec.host} pushes to it as {spec.remote}") for spec in tunnels),
+    ]
 
     def table(width: int) -> str:
         return block(_headline(result), [*facts, *_next(result, command)], width=width)
@@ -44,12 +51,15 @@ def render(result: Status, *, plain_http: str | None, command: str) -> Rendering
             "registry": registry_json(result.registry) if result.registry else None,
             "storage": result.storage,
             "repositories": result.repositories,
+            "tunnels": [{"host": spec.host, "remote": spec.remote} for spec in tunnels],
         },
     )
 
 
 def _next(result: Status, command: str) -> list[tuple[str, str]]:
     """The next command if the registry cannot be used."""
+    if result.registry is not None and result.registry.lost_its_port:
+        return [("cure", f"{command} up")]
     if result.health is Health.NOT_ANSWERING:
         return [("see", f"{command} logs")]
     if result.health is Health.STOPPED and result.registry is not None:
@@ -61,7 +71,7 @@ def _next(result: Status, command: str) -> list[tuple[str, str]]:
 def _headline(result: Status) -> str:
     what = title(result.version)
     if result.registry is None:
-        return f"There is no registry `{result.name}`"
+        return "No registry is running" if result.name == DEFAULT_NAME else f"Registry `{result.name}` does not exist"
     place = f" at {result.registry.location}" if result.registry.location else ""
     if result.health is Health.STOPPED:
         return f"{what}: {result.registry.container.state}, not running"

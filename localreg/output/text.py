@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 _KILO = 1000
 _HUNDRED = 100
 _TEN = 10
+_SHORT_DIGEST = 12
 
 
 def size(count: float) -> str:
@@ -21,6 +22,11 @@ def size(count: float) -> str:
     if unit == "B" or value >= _HUNDRED - 0.05:
         return f"{value:.0f} {unit}"
     return f"{value:.1f} {unit}" if value >= _TEN - 0.005 else f"{value:.2f} {unit}"
+
+
+def short_digest(digest: str) -> str:
+    """The first 12 hex digits, enough to tell digests apart."""
+    return digest.partition(":")[2][:_SHORT_DIGEST]
 
 
 def home_shortened(text: str) -> str:

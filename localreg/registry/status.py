@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING
 
 from localreg.engines.port import Engine
 from localreg.engines.values import ContainerState, EngineInfo, Image
-from localreg.errors import LocalregError
+from localreg.errors import LocalregError, RepositoryNotFoundError
 from localreg.oci.ping import is_ready
 from localreg.oci.reference import find_reference
 from localreg.registry.container import Registry, find_registry
+
+if TYPE_CHECKING:
+    from localreg.oci.api import RegistryClient
+
+_WORKERS = 16
 
 
 class Health(StrEnum):
@@ -35,7 +43,7 @@ class Status:
     storage: str | None = None
     """A volume's name or a folder; None for an anonymous volume."""
     repositories: int | None = None
-    """The number of repositories; None if the registry could not be read."""
+    """The number of repositories that have a tag; None if the registry could not be read."""
 
 
 def get_status(engine: Engine, name: str) -> Status:
@@ -78,10 +86,18 @@ def _count_repositories(registry: Registry) -> int | None:
     from localreg.oci.api import RegistryClient  # noqa: PLC0415 -- loads urllib3, only for a healthy one
 
     try:
-        with RegistryClient(registry.get_url()) as client:
-            return sum(1 for _ in client.iter_repositories())
+        with RegistryClient(registry.get_url()) as client, ThreadPoolExecutor(_WORKERS) as pool:
+            return sum(pool.map(partial(_has_tags, client), client.iter_repositories()))
     except LocalregError:
         return None
+
+
+def _has_tags(client: RegistryClient, repository: str) -> bool:
+    """It has a tag. The registry goes on listing a repository whose last tag was removed."""
+    try:
+        return bool(client.list_tags(repository))
+    except RepositoryNotFoundError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,20 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["up", "--prot", "1"], "`--prot`", "localreg up --help"),
         (["up", "--prot", "1"], "`--port`", "localreg up --help"),
         (["up", "-x"], "`-x`", "localreg up --help"),
-        (["up", "some", "words"], "`some words`", "localreg up --help"),
+        (["ps"], "`ps`", "localreg status --all"),
+        (["start"], "`start`", "localreg up"),
+        (["stop", "team"], "`stop`", "localreg down team"),
+        (["images"], "`images`", "localreg ls"),
+        (["remove", "app:1"], "`remove`", "localreg rm app:1"),
+        (["version"], "`version`", "localreg --version"),
+        (["tunnel", "start"], "`tunnel start`", "localreg tunnel --help"),
+        (["help", "frobnicate"], "`frobnicate`", None),
+        (["push", "app:1", "--as"], "--as", "localreg push --help"),
+        (["up", "--port"], "--port", "localreg up --help"),
+        (["ls", "--engine"], "--engine", "localreg ls --help"),
+        (["up", "some", "words"], "`words`", "localreg up --help"),
+        (["down", "a b"], "`a b`", None),
+        (["down", "team", "--name", "other"], "`team` and `--name other`", None),
         (["up", "--port", "x"], "`--port`", "localreg up --help"),
         (["up", "--port", "70000"], "`--port`", "localreg up --help"),
         (["up", "--port", "70000"], "`70000` is not between 1 and 65535", "localreg up --help"),
@@ -119,12 +132,40 @@ def test_what_makes_no_sense_is_refused_with_exit_code_2(
     assert engine.list_containers() == []
 
 
+@pytest.mark.parametrize("words", [[], ["push"], ["tunnel"], ["tunnel", "open"]])
+def test_help_is_also_a_word(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert run(capsys, "help", *words) == run(capsys, *words, "--help")
+    assert run(capsys, "-V") == run(capsys, "--version")
+
+
+def test_the_name_may_be_an_argument(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    add_registry(engine)
+    add_registry(engine, "team")
+    code, _, err = run(capsys, "status", "other")
+    assert (code, err) == (4, "")
+    assert run(capsys, "down", "team", "--name", "team")[0] == 0
+    assert [container.name for container in engine.list_containers()] == ["registry"]
+    assert "hint: localreg --name team up\n" in run(capsys, "url", "team")[2]
+
+
+def test_an_image_that_has_another_tag_is_not_pulled_from_elsewhere(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("my-app:1.0", "localhost/my-app:2.0", "ghcr.io/team/my-app:3.0", "team/my-app:4.0"):
+        engine.add_image(name)
+    add_registry(engine)
+    engine.start_container(engine.list_containers()[0].id)
+    assert run(capsys, "push", "my-app")[2].endswith("hint: Docker has my-app:1.0, my-app:2.0\n")
+    assert run(capsys, "push", "ghcr.io/team/my-app")[2].endswith("hint: Docker has ghcr.io/team/my-app:3.0\n")
+    assert run(capsys, "push", "my-app2")[2].endswith("hint: docker pull my-app2\n")
+
+
 def test_an_error_is_one_object_for_scripts(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
     assert engine.list_containers() == []
     code, out, err = run(capsys, "ls", "--json")
     assert (code, out) == (4, "")
     said = json.loads(err)
-    assert "`registry`" in said["error"].pop("message")
+    assert said["error"].pop("message")
     assert said == {
         "error": {"code": "container-not-found", "hint": "localreg up", "details": [], "exit_code": 4},
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -18,9 +17,8 @@ from localreg.cli import status as status_command
 from localreg.cli.app import main
 from localreg.engines.discovery import select
 from localreg.engines.discovery.probe import Answer
-from localreg.engines.discovery.select import Selection, Survey
-from localreg.engines.values import Endpoint, EngineInfo, EngineName
-from localreg.system.address import Address
+from localreg.engines.discovery.select import Survey
+from localreg.engines.values import Endpoint
 
 WITHOUT_JSON = {"logs", "completion", "ci"}
 """Commands whose result is what somebody else reads or wrote."""
@@ -129,47 +127,6 @@ def test_rm(up: FakeEngine, location: str, registry: FakeRegistry, capsys: pytes
     assert schemas.check("rm", out)["results"][0]["removed_from"] == ["docker"]
 
 
-@pytest.mark.parametrize(
-    ("host", "engine_name", "code", "hint"),
-    [
-        ("localhost:5077", "docker", 5, "localreg --name other rm app:1"),
-        ("127.0.0.1:5077", "podman", 5, "localreg --engine podman --name other rm app:1"),
-        ("localhost:5078", "docker", 2, "localreg ls app"),
-        ("ghcr.io", "docker", 2, "localreg ls app"),
-    ],
-)
-def test_rm_of_a_reference_that_names_another_registry(
-    *,
-    up: FakeEngine,
-    location: str,
-    registry: FakeRegistry,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    host: str,
-    engine_name: EngineName,
-    code: int,
-    hint: str,
-) -> None:
-    registry.put_image("mine:1")
-    registry.put_image("app:1")
-    up.tag_image("app:1", f"{location}/mine:1")
-    elsewhere = FakeEngine(EngineInfo(engine_name, "1.0.0", "fake:"))
-    elsewhere.add_image("registry:2.8.3")
-    spec = up.spec_of("registry")
-    elsewhere.create_container(replace(spec, name="other", image="registry:2.8.3", publish=Address("127.0.0.1", 5077)))
-    answers = tuple(Answer(name, Endpoint(f"unix:///{name}"), (), has_volume=False) for name in ("docker", "podman"))
-    selection = Selection(up, Survey(answers, ()), holds_registry=True)
-    monkeypatch.setattr(select, "select_engine", lambda *_args, **_kwargs: selection)
-    monkeypatch.setattr(select, "open_engine", lambda answer: elsewhere if answer.engine == engine_name else up)
-    registry.requests.clear()
-    out, err = result(capsys, "rm", "mine:1", f"{host}/app:1", code=code)
-    error = schemas.check("stderr", err)["error"]
-    assert (out, error["code"], error["hint"]) == ("", "other-registry" if code == 5 else "usage", hint)
-    assert ("`other`" in error["message"]) is (code == 5)
-    assert [path for path in registry.requests if "manifests" in path] == []
-    assert up.find_image(f"{location}/mine:1") is not None
-
-
 def test_ls(up: FakeEngine, registry: FakeRegistry, capsys: pytest.CaptureFixture[str]) -> None:
     assert up.find_container("registry") is not None
     del registry.answers["/v2/app/manifests/1"]
@@ -182,15 +139,18 @@ def test_ls(up: FakeEngine, registry: FakeRegistry, capsys: pytest.CaptureFixtur
     assert [error["source"] for error in found["errors"]] == ["nosuch"]
 
 
-@pytest.mark.parametrize("arguments", [["--dry-run"], [], ["--remove"]], ids=" ".join)
-def test_podman_fix(up: FakeEngine, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    assert up.find_container("registry") is not None
-    schemas.check("podman-fix", result(capsys, "podman-fix", "--scope", "user", *arguments)[0])
-
-
 def test_config(capsys: pytest.CaptureFixture[str]) -> None:
     found = schemas.check("config", result(capsys, "config", "--engine", "docker")[0])
     assert found["settings"]["engine"] == {"value": "docker", "source": "flag"}
+
+
+def test_url(up: FakeEngine, location: str, registry: FakeRegistry, capsys: pytest.CaptureFixture[str]) -> None:
+    assert up.find_container("registry") is not None
+    found = schemas.check("url", result(capsys, "url")[0])
+    assert (found["url"], found["location"]) == (registry.base_url, location)
+    assert main(["url"]) == 0
+    assert main(["url", "-q"]) == 0
+    assert capsys.readouterr().out == f"{registry.base_url}\n{location}\n"
 
 
 def test_stderr(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,7 @@ def test_an_image_is_built_and_pushed_in_one_go(bed: Bed, site: Path, env: dict[
     chosen = ["--file", str(other.rename(other.with_suffix(".dev"))), "--target", "base", "--build-arg", "WHO=me"]
     # Podman 4.3 takes a label with an ARG in it from its cache, whatever the ARG is.
     chosen.append("--no-cache")
-    two = bed.ok("build", str(other.parent), *chosen, "-t", "ghcr.io/team/app:1", "-t", "app", "-q", env=env)
+    two = bed.ok("build", str(other.parent), *chosen, "-t", "team/app:1", "-t", "app", "-q", env=env)
     assert two == "localhost:5000/team/app:1\nlocalhost:5000/app:latest\n"
     assert digest_of("team/app:1") == digest_of("app:latest")
     assert labels(bed, "app:latest") == {"who": "me"}
@@ -231,7 +231,7 @@ def test_what_is_built_can_be_pushed_when_the_registry_is_back(bed: Bed, site: P
     assert (code, out) == (6, "")
     assert re.match("error: .*`registry`", error)
     assert "exited" in error
-    enough = "localreg push localhost:5000/site:latest"
+    enough = f"localreg --engine {bed.engine} push localhost:5000/site:latest"
     assert f"`{enough}`" in said
     assert hint == f"hint: localreg --engine {bed.engine} up"
     bed.up()
@@ -266,4 +266,4 @@ def test_on_a_terminal_the_builder_draws_as_it_likes(docker: Bed, site: Path, en
     screen = seen(View(80).open(docker, f"localreg --engine docker build {site}", env=env), code=0)
     shown = "\n".join(line.plain for line in screen.lines)
     assert "[+] Building " in shown
-    assert shown.endswith(f"localhost:5000/site:latest@{digest_of('site:latest')}")
+    assert shown.endswith(f"localhost:5000/site:latest ({digest_of('site:latest').removeprefix('sha256:')[:12]})")

@@ -113,7 +113,13 @@ Seen = Mapping[View, Screen]
 
 
 def walk(
-    place: str, bed: Bed, commands: Mapping[str, str], moving: str, elsewhere: Mapping[str, Seen] | None = None
+    place: str,
+    bed: Bed,
+    commands: Mapping[str, str],
+    moving: str,
+    *,
+    elsewhere: Mapping[str, Seen] | None = None,
+    known: dict[str, str] | None = None,
 ) -> dict[str, Screen]:
     """Run commands one after the other, and check their screens; returns those for pictures.
 
@@ -123,18 +129,20 @@ def walk(
         commands: What is typed after `localreg`, by the names of the files.
         moving: What stands on a screen that is looked at in the middle.
         elsewhere: What was seen in other terminals.
+        known: What stands for the digits that were seen there.
     """
+    known = {} if known is None else known
     seen_by: dict[str, Seen] = {}
     typed = {}
     for name, command in commands.items():
         terminal = opened(PICTURED, bed, command)
         if middle := UNDER_WAY.get(name):
             typed[middle] = command
-            seen_by[middle] = {PICTURED: in_the_middle(terminal, moving, bed)}
+            seen_by[middle] = {PICTURED: in_the_middle(terminal, moving, bed, known)}
         typed[name] = command
         views = VIEWS if name in IN_EVERY_VIEW[place] else ()
-        seen_by[name] = {PICTURED: ended(terminal, bed, name)} | {
-            view: ended(opened(view, bed, command), bed, name) for view in views if view != PICTURED
+        seen_by[name] = {PICTURED: ended(terminal, bed, name, known)} | {
+            view: ended(opened(view, bed, command), bed, name, known) for view in views if view != PICTURED
         }
     for name, seen_here in seen_by.items():
         everywhere = {**(elsewhere or {}).get(name, {}), **seen_here}
@@ -148,19 +156,19 @@ def opened(view: View, bed: Bed, command: str) -> Terminal:
     return view.open(bed, f"localreg --engine {bed.engine} {command}")
 
 
-def ended(terminal: Terminal, bed: Bed, name: str) -> Screen:
+def ended(terminal: Terminal, bed: Bed, name: str, known: dict[str, str]) -> Screen:
     """What a command left on its terminal."""
     if name in INTERRUPTED:
         terminal.interrupt()
-    return steady(seen(terminal, code=FAILING.get(name, 0)), bed)
+    return steady(seen(terminal, code=FAILING.get(name, 0)), bed, known=known)
 
 
-def in_the_middle(terminal: Terminal, moving: str, bed: Bed) -> Screen:
+def in_the_middle(terminal: Terminal, moving: str, bed: Bed, known: dict[str, str]) -> Screen:
     """The first screen on which something moves."""
     for screen in terminal.frames():
         shown = "\n".join(line.plain for line in screen.lines)
         if re.search(moving, shown):
-            return steady(screen, bed, _MOVING)
+            return steady(screen, bed, _MOVING, known)
     pytest.fail("nothing moved")
 
 
@@ -168,7 +176,7 @@ def picture(name: str, commands: Mapping[str, str], screens: Mapping[str, Screen
     check_picture(name, [(f"localreg {commands[one]}".rstrip(), screens[one]) for one in of])
 
 
-def pushes(docker: Bed) -> dict[str, Seen]:
+def pushes(docker: Bed, known: dict[str, str]) -> dict[str, Seen]:
     """A push to an empty registry, in each of the other terminals."""
     under_way, left = {}, {}
     for view in VIEWS:
@@ -178,15 +186,17 @@ def pushes(docker: Bed) -> dict[str, Seen]:
         terminal = opened(view, docker, EVERY_COMMAND["push"])
         # The speed is there where there is room.
         moving = WITH_A_PART_OF_THE_BAR if view.columns >= PICTURED.columns else r"[\d.]+/[\d.]+ MB"
-        under_way[view] = in_the_middle(terminal, moving, docker)
-        left[view] = ended(terminal, docker, "push")
+        under_way[view] = in_the_middle(terminal, moving, docker, known)
+        left[view] = ended(terminal, docker, "push", known)
         docker.ok("down", "--volumes")
     return {"push": left, UNDER_WAY["push"]: under_way}
 
 
 def test_docker(docker: Bed, folder: Path) -> None:
     add_images(docker, folder)
-    screens = walk("docker", docker, EVERY_COMMAND, WITH_A_PART_OF_THE_BAR, pushes(docker))
+    known: dict[str, str] = {}
+    elsewhere = pushes(docker, known)
+    screens = walk("docker", docker, EVERY_COMMAND, WITH_A_PART_OF_THE_BAR, elsewhere=elsewhere, known=known)
     picture("session", EVERY_COMMAND, screens, ["up", "push", "ls", "status", "down"])
     picture("rm", EVERY_COMMAND, screens, ["push-as", "ls-pattern", "rm"])
     picture("config", EVERY_COMMAND, screens, ["config"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -312,7 +313,10 @@ def test_a_slow_push_is_not_cut_by_a_look(on_docker: Tunnels, folder: Path) -> N
 def test_the_registry_may_go_and_come_back(on_docker: Tunnels) -> None:
     bed = on_docker.bed
     on_docker.open()
-    bed.engine_ok("stop", "-t", "0", "registry")
+    tunnel = {"host": on_docker.far.host, "remote": "127.0.0.1:5000"}
+    assert json.loads(bed.ok("status", "--json"))["tunnels"] == [tunnel]
+    warned = bed.localreg("down").stderr
+    assert f"localreg tunnel close {on_docker.far.host}" in warned
     found = on_docker.status()
     assert found["state"] == "not answering"
     assert "localhost:5000" in found["reason"]

@@ -25,6 +25,8 @@ from localreg.errors import AmbiguousEngineError, EngineUnavailableError, Localr
 
 EngineChoice = Literal["auto", "docker", "podman"]
 
+NOT_INSTALLED = "not installed"
+
 _Ask = Callable[[], probe.Answer]
 
 
@@ -79,12 +81,29 @@ def select_engine(
                 hint=silent.cure or f"unset {silent.variable}",
             )
     if not survey.answers:
-        raise EngineUnavailableError(
-            "no container engine answered" if choice == "auto" else f"{choice.capitalize()} did not answer",
-            probes=survey.unavailable,
-        )
+        raise none_answered(choice, survey)
     chosen = choose(survey.answers, name=name)
     return Selection(open_engine(chosen), survey, holds_registry=chosen.find(name) is not None)
+
+
+def none_answered(choice: EngineChoice, survey: Survey) -> EngineUnavailableError:
+    """The error of a survey without an answer."""
+    return EngineUnavailableError(
+        "no container engine answered" if choice == "auto" else f"{choice.capitalize()} did not answer",
+        probes=survey.unavailable,
+        hint=_installation(survey.unavailable),
+    )
+
+
+def _installation(unavailable: Sequence[Unavailable]) -> str | None:
+    """What to install if nothing is; None if an engine is there and only does not answer."""
+    if any(silent.reason != NOT_INSTALLED for silent in unavailable):
+        return None
+    pages = {
+        "docker": "Docker (https://docs.docker.com/engine/install)",
+        "podman": "Podman (https://podman.io/docs/installation)",
+    }
+    return f"install {' or '.join(pages[silent.engine] for silent in unavailable)}"
 
 
 def choose(answers: Sequence[probe.Answer], *, name: str) -> probe.Answer:
@@ -185,7 +204,7 @@ def _usual(
     if "podman" in wanted:
         podman = _podman_ask(environ, volume)
         candidates += [_Candidate(podman)] if podman else []
-        unavailable += [] if podman else [Unavailable("podman", "", "not installed")]
+        unavailable += [] if podman else [Unavailable("podman", "", NOT_INSTALLED)]
     return candidates
 
 
@@ -224,7 +243,7 @@ def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.
 
 def _docker_absent(environ: Mapping[str, str]) -> Unavailable:
     if shutil.which("dockerd", path=environ.get("PATH")) is None:
-        return Unavailable("docker", "", "not installed")
+        return Unavailable("docker", "", NOT_INSTALLED)
     systemd = Path("/run/systemd/system").is_dir()
     cure = "sudo systemctl start docker" if systemd else "sudo dockerd"
     return Unavailable("docker", "/var/run/docker.sock", "the daemon is not running: no socket", cure)

@@ -107,15 +107,18 @@ def seen(terminal: Terminal, *, code: int) -> Screen:
     return screen
 
 
-def steady(screen: Screen, bed: Bed, varying: Sequence[tuple[str, str]] = ()) -> Screen:
+def steady(
+    screen: Screen, bed: Bed, varying: Sequence[tuple[str, str]] = (), known: dict[str, str] | None = None
+) -> Screen:
     """A screen without what differs from run to run; what differs on the screen still does.
 
     Args:
         screen: As it was seen.
         bed: Whose engine was named.
         varying: More patterns, and what stands for them.
+        known: What stands for the digits that were on earlier screens of the same session; is added to.
     """
-    known: dict[str, str] = {}
+    known = {} if known is None else known
 
     def stand_in(found: re.Match[str]) -> str:
         digits = found[0]

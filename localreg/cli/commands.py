@@ -195,9 +195,12 @@ class Group(Commands):
         """The command for a name that other tools have for it."""
         return MEANT
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Read `help COMMAND` as `COMMAND --help`."""
-        return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
+        if args == ["help"]:
+            typer.echo(ctx.get_help())
+            raise typer.Exit
+        return super().resolve_command(ctx, [*args[1:], "--help"] if args[0] == "help" else args)
 
     def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Set the width of the help, also for every command."""

@@ -135,6 +135,7 @@ def test_what_makes_no_sense_is_refused_with_exit_code_2(
 @pytest.mark.parametrize("words", [[], ["push"], ["tunnel"], ["tunnel", "open"]])
 def test_help_is_also_a_word(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     assert run(capsys, "help", *words) == run(capsys, *words, "--help")
+    assert run(capsys, "--engine", "docker", "help", *words) == run(capsys, *words, "--help")
     assert run(capsys, "-V") == run(capsys, "--version")
 
 

@@ -147,3 +147,17 @@ def test_an_image_from_the_future(bed: Bed, folder: Path, faults: tuple[Fault, .
 def test_a_log_since_the_future(bed: Bed, shown: Fault) -> None:
     bed.up()
     assert shown.by(bed) == ""
+
+
+@docker_alone
+@fault(
+    "docker-expects-tls",
+    "push localhost/app:1",
+    code="registry-failed",
+    facts=["192.0.2.1:5000", "HTTPS", '"127.0.0.0/8", "::1/128", "192.0.2.1:5000"', "/etc/docker/daemon.json"],
+    kept=None,
+)
+def test_a_docker_that_expects_tls(bed: Bed, folder: Path, shown: Fault) -> None:
+    bed.add_image("localhost/app:1", folder)
+    bed.ok("up", "--host", "192.0.2.1")
+    shown.by(bed)

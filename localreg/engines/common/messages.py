@@ -35,7 +35,8 @@ _UNREACHABLE = re.compile(
     re.IGNORECASE,
 )
 _ENGINES_OWN = re.compile(r"failed to register layer|error processing tar|no space left on device", re.IGNORECASE)
-_WANTS_TLS = re.compile(r"HTTP response to HTTPS client", re.IGNORECASE)
+WANTS_TLS = re.compile(r"HTTP response to HTTPS client", re.IGNORECASE)
+"""The message of an engine that expects TLS from a registry without it."""
 _RATE_LIMIT = re.compile(r"toomanyrequests|rate limit", re.IGNORECASE)
 _FROM_REGISTRY = re.compile(
     r"status(?: code)?:? ?[45]\d\d|\b[45]\d\d \([a-z' -]+\)|received unexpected HTTP|unauthorized|"
@@ -65,10 +66,10 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[LocalregError], str, str | None], .
     (_NO_LOCAL_IMAGE, ImageNotFoundError, "the engine has no image `{reference}`", None),
     (_ENGINES_OWN, EngineError, "the engine failed to transfer `{reference}`", None),
     (
-        _WANTS_TLS,
+        WANTS_TLS,
         RegistryError,
         "the engine uses HTTPS for {registry}, which speaks plain HTTP",
-        'add "{registry}" to `insecure-registries` in the engine\'s configuration',
+        None,
     ),
     (_RATE_LIMIT, RegistryError, "{registry} refused `{reference}`: rate limit reached", None),
     (_NOT_UPSTREAM, ImageNotFoundError, "{registry} has no image `{reference}`", None),

@@ -16,6 +16,7 @@ from localreg.engines.common.messages import PORT_TAKEN
 from localreg.engines.common.values import read_container
 from localreg.engines.docker.connection import Connection, docker_errors, said
 from localreg.engines.docker.images import DockerImages
+from localreg.engines.docker.plain_http import has_containerd_store
 from localreg.engines.docker.volumes import DockerVolumes
 from localreg.engines.port import PING_SECONDS
 from localreg.engines.values import (
@@ -42,8 +43,10 @@ _LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
 class DockerEngine(DockerImages, DockerVolumes):
     """A Docker daemon."""
 
-    def __init__(self, connection: Connection, endpoint: Endpoint, info: EngineInfo, *, selinux: bool) -> None:
-        super().__init__(connection)
+    def __init__(
+        self, connection: Connection, endpoint: Endpoint, info: EngineInfo, *, selinux: bool, containerd_store: bool
+    ) -> None:
+        super().__init__(connection, containerd_store=containerd_store, rootless=info.rootless)
         self._endpoint = endpoint
         self._info = info
         self._selinux = selinux
@@ -72,7 +75,13 @@ class DockerEngine(DockerImages, DockerVolumes):
             # The classic image store does not, and containerd's finds no image in one whose name has no registry.
             loads_oci_archives=False,
         )
-        return cls(connection, endpoint, info, selinux="name=selinux" in security)
+        return cls(
+            connection,
+            endpoint,
+            info,
+            selinux="name=selinux" in security,
+            containerd_store=has_containerd_store(about),
+        )
 
     def __enter__(self) -> Self:
         return self

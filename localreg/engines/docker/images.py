@@ -15,16 +15,19 @@ from localreg.engines.common.events import iter_load, iter_pull, iter_push
 from localreg.engines.common.messages import DISK_FULL
 from localreg.engines.common.values import read_image
 from localreg.engines.docker.connection import Connection, docker_errors, said
+from localreg.engines.docker.plain_http import with_cure
 from localreg.engines.values import Image, Progress
-from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError
+from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError, RegistryError
 
 
 class DockerImages:
     """Docker's image store."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, containerd_store: bool, rootless: bool) -> None:
         self._connection = connection
         self._client = connection.client
+        self._containerd_store = containerd_store
+        self._is_rootless = rootless
 
     def find_image(self, reference: str) -> Image | None:
         """Find an image as Docker does."""
@@ -85,7 +88,7 @@ class DockerImages:
 
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
         """Push an image."""
-        with docker_errors(f"push `{reference}`"):
+        with docker_errors(f"push `{reference}`"), self._cured(reference):
             # An empty login keeps the SDK from asking a credential helper, which may be missing.
             yield from iter_push(
                 self._connection.patient.push(reference, stream=True, decode=True, auth_config={}), reference
@@ -93,13 +96,22 @@ class DockerImages:
 
     def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
         """Pull an image."""
-        with docker_errors(f"pull `{reference}`"):
+        with docker_errors(f"pull `{reference}`"), self._cured(reference):
             try:
                 login = _login(reference)
                 events = self._connection.patient.pull(reference, stream=True, decode=True, auth_config=login)
                 yield from iter_pull(events, reference)
             except docker.errors.APIError as exc:
                 yield from iter_pull(iter([{"error": str(exc.explanation)}]), reference)
+
+    @contextlib.contextmanager
+    def _cured(self, reference: str) -> Iterator[None]:
+        """Add the cure to an error if Docker expected TLS."""
+        try:
+            yield
+        except RegistryError as exc:
+            registry = reference.partition("/")[0]
+            raise with_cure(exc, registry, containerd_store=self._containerd_store, rootless=self._is_rootless) from exc
 
 
 def _login(reference: str) -> dict[str, Any]:

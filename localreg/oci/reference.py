@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from localreg.errors import InvalidReferenceError
 
 _PATH_LENGTH = 255
+_SHORT_LENGTH = _PATH_LENGTH - len("library/")
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _DOMAIN_COMPONENT = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = re.compile(rf"(?:{_DOMAIN_COMPONENT}(?:\.{_DOMAIN_COMPONENT})*|\[(?:[a-fA-F0-9:]+)\])(?::[0-9]+)?", re.ASCII)
@@ -144,10 +145,20 @@ def registry_reference(image: Reference, *, registry: str) -> Reference:
     Returns:
         A complete reference, with a digest or a tag; the default tag is `latest`. A tag beside a digest is removed, as
         the reference package's `ParseDockerRef` and Podman do.
+
+    Raises:
+        InvalidReferenceError: Distribution fails on this repository. Its cache of descriptors reads the name again as a
+            short name of Docker Hub, which cannot be an image ID, and gets `library/` added.
     """
     path = image.repository
     if image.registry in _HUB_DOMAINS:
         path = path.removeprefix("library/")
+    if _IMAGE_ID.fullmatch(path):
+        raise InvalidReferenceError(f"`{path}` has 64 hex digits like an image ID, which registries reject as a name")
+    if "/" not in path and len(path) > _SHORT_LENGTH:
+        raise InvalidReferenceError(
+            f"a repository without `/` must not be longer than {_SHORT_LENGTH} characters, which registries reject"
+        )
     tag = None if image.digest else image.tag or "latest"
     return replace(image, registry=registry, repository=path, tag=tag)
 

@@ -60,6 +60,8 @@ def _next(result: Status, command: str) -> list[tuple[str, str]]:
     """The next command if the registry cannot be used."""
     if result.registry is not None and result.registry.lost_its_port:
         return [("cure", f"{command} up")]
+    if not result.is_registry:
+        return [("instead", "localreg --name OTHER up")]
     if result.health is Health.NOT_ANSWERING:
         return [("see", f"{command} logs")]
     if result.health is Health.STOPPED and result.registry is not None:
@@ -72,6 +74,9 @@ def _headline(result: Status) -> str:
     what = title(result.version)
     if result.registry is None:
         return "No registry is running" if result.name == DEFAULT_NAME else f"Registry `{result.name}` does not exist"
+    if not result.is_registry:
+        container = result.registry.container
+        return f"Container `{container.name}` does not seem to be a registry: it runs {container.image}"
     place = f" at {result.registry.location}" if result.registry.location else ""
     if result.health is Health.STOPPED:
         return f"{what}: {result.registry.container.state}, not running"

@@ -42,6 +42,8 @@ class Status:
     version: str | None = None
     storage: str | None = None
     """A volume's name or a folder; None for an anonymous volume."""
+    is_registry: bool = True
+    """False for a container of that name that seems to be something else."""
     repositories: int | None = None
     """The number of repositories that have a tag; None if the registry could not be read."""
 
@@ -59,6 +61,7 @@ def get_status(engine: Engine, name: str) -> Status:
         registry=registry,
         version=registry_version(engine, registry),
         storage=registry.storage,
+        is_registry=_seems_one(registry, health),
         repositories=_count_repositories(registry) if health is Health.HEALTHY else None,
     )
 
@@ -115,7 +118,7 @@ def list_registries(engine: Engine) -> list[SeenRegistry]:
         SeenRegistry(engine.info(), registry, health)
         for registry in map(Registry, engine.list_containers())
         for health in [_health(registry)]
-        if registry.is_ours or _has_registrys_image(registry) or health is Health.HEALTHY
+        if _seems_one(registry, health)
     ]
 
 
@@ -125,6 +128,7 @@ def find_registry_named_by(engine: Engine, host: str) -> SeenRegistry | None:
     return min(found, key=lambda seen: seen.health is not Health.HEALTHY, default=None)
 
 
-def _has_registrys_image(registry: Registry) -> bool:
+def _seems_one(registry: Registry, health: Health) -> bool:
     reference = find_reference(registry.container.image)
-    return reference is not None and reference.basename == "registry"
+    has_registrys_image = reference is not None and reference.basename == "registry"
+    return registry.is_ours or has_registrys_image or health is Health.HEALTHY

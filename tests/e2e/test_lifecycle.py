@@ -130,6 +130,17 @@ def test_a_registry_started_by_hand_is_used_as_it_is(bed: Bed, folder: Path) -> 
     assert not bed.exists("container", "registry")
 
 
+def test_a_registry_on_the_hosts_network_is_used(bed: Bed, folder: Path) -> None:
+    bed.add_image("localhost/app:1", folder)
+    image = "docker.io/library/registry:2.8.3"
+    bed.engine_ok("run", "-d", "--network", "host", "--name", "registry", image)
+    assert wait_until(lambda: is_ready("http://127.0.0.1:5000"), seconds=20)
+    assert bed.ok("up") == "localhost:5000\n"
+    bed.ok("push", "localhost/app:1")
+    assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"
+    assert "\nreach\tanyone " in bed.ok("status")
+
+
 @docker_alone
 @fault("name-used-by-running-container", "up --wait 1", code="name-taken", facts=["`registry`", "--name OTHER up\n"])
 def test_a_running_container_of_that_name_that_is_not_a_registry_is_left_alone(
@@ -149,7 +160,10 @@ def test_a_container_that_publishes_nothing_is_no_registry(bed: Bed, folder: Pat
         error = bed.refused(5, *command)
         assert "`registry`" in error
         assert "--name OTHER up\n" in error
-    assert bed.localreg("status", "-q").returncode == 6
+    status = bed.localreg("status", "--format", "table")
+    assert status.returncode == 6
+    assert "`registry`" in status.stdout.splitlines()[0]
+    assert "localhost/app:1" in status.stdout.splitlines()[0]
     assert bed.images() == {*bed.images(), "localhost/app:1"}
 
 

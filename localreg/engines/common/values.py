@@ -58,8 +58,15 @@ def _variable(entry: str) -> tuple[str, str]:
 def _ports(found: Mapping[str, Any], endpoint: Endpoint) -> Iterator[PublishedPort]:
     """The ports that are bound while it is running, otherwise those it was created with.
 
-    After a start that failed because a port was taken, Docker 29 runs a container without its ports.
+    After a start that failed because a port was taken, Docker 29 runs a container without its ports. A container on the
+    host's network has the ports that its image exposes.
     """
+    if found["HostConfig"].get("NetworkMode") == "host":
+        exposed = {**(found["Config"].get("ExposedPorts") or {}), **(found["NetworkSettings"].get("Ports") or {})}
+        for number, _, protocol in (port.partition("/") for port in exposed):
+            if protocol == "tcp":
+                yield published_port(int(number), "", int(number), endpoint)
+        return
     bound = found.get("NetworkSettings", {}).get("Ports")
     bindings = bound or ({} if found["State"]["Status"] == "running" else found["HostConfig"].get("PortBindings")) or {}
     for port, hosts in bindings.items():

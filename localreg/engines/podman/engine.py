@@ -110,8 +110,19 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
                 if isinstance(exc, podman.errors.NotFound) or "no such container" in " ".join(said(exc)):
                     return None
                 raise
+        if found["HostConfig"].get("NetworkMode") == "host" and not found["Config"].get("ExposedPorts"):
+            # Podman names the ports of the host's network only with the image.
+            found["Config"]["ExposedPorts"] = self._exposed_ports(found["Image"])
         container = read_container(found, self._endpoint)
         return container if name in (container.name, container.id) else None
+
+    def _exposed_ports(self, image: str) -> dict[str, Any]:
+        with podman_errors(f"look for image `{image}`"):
+            try:
+                found = self._connection.get(f"/images/{quoted(image)}/json", compatible=True).json()
+            except podman.errors.NotFound:
+                return {}
+        return dict(found["Config"].get("ExposedPorts") or {})
 
     def list_containers(self) -> list[Container]:
         """List all containers, running or not."""

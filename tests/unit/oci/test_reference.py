@@ -197,3 +197,11 @@ def test_only_a_whole_id_is_certainly_an_id() -> None:
     assert looks_like_image_id("0" * 64)
     assert not looks_like_image_id("cafe")
     assert not looks_like_image_id("0" * 12)
+
+
+@pytest.mark.parametrize("path", ["a" * 248, "0123456789abcdef" * 4])
+def test_a_repository_that_distribution_fails_on_is_refused(path: str) -> None:
+    with pytest.raises(InvalidReferenceError):
+        registry_reference(Reference(None, path, "1"), registry="localhost:5000")
+    within = registry_reference(Reference(None, f"team/{path}", "1"), registry="localhost:5000")
+    assert within.repository == f"team/{path}"

@@ -11,9 +11,18 @@ import contextlib
 import json
 import secrets
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from localreg.engines.port import Engine
-from localreg.errors import ConflictError, InUseError, LocalregError, RegistryError, RepositoryNotFoundError, UsageError
+from localreg.errors import (
+    ConflictError,
+    InUseError,
+    LocalregError,
+    RegistryError,
+    RegistryUnreachableError,
+    RepositoryNotFoundError,
+    UsageError,
+)
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.manifest import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, OCI_MANIFEST, Index, parse_manifest
 from localreg.oci.reference import Reference, parse_reference
@@ -105,16 +114,18 @@ def _untag_in_engine(engine: Engine, reference: Reference) -> bool:
 def untag(client: RegistryClient, repository: str, tag: str, *, digest: str | None = None) -> None:
     """Remove one tag; the manifest and its other tags stay.
 
+    A broken tag, which a full disk or a kill left behind, is removed without being read.
+
     Raises:
         RepositoryNotFoundError: there is no such tag.
         ConflictError: it has another digest.
         DeleteDisabledError: deleting is disabled in the registry.
     """
-    stored = client.get_manifest(repository, tag)
-    if is_thrown_away(stored):
+    stored = _read(client, repository, tag, must_be_whole=digest is not None)
+    if stored is not None and is_thrown_away(stored):
         _finish(client, repository, stored.digest)
         return
-    if digest is not None and stored.digest != digest:
+    if stored is not None and digest is not None and stored.digest != digest:
         raise ConflictError(
             f"`{repository}:{tag}` now has digest {stored.digest}", hint=CommandLine("rm", f"{repository}:{tag}")
         )
@@ -125,11 +136,48 @@ def untag(client: RegistryClient, repository: str, tag: str, *, digest: str | No
     thrown_away = client.put_manifest(repository, tag, _throw_away_manifest(tag, config), OCI_MANIFEST)
     try:
         _finish(client, repository, thrown_away)
-    except RegistryError:
+    except RegistryError as exc:
         # Otherwise the tag would be lost.
         with contextlib.suppress(LocalregError):
-            client.put_manifest(repository, tag, stored.data, stored.media_type)
+            if stored is not None:
+                client.put_manifest(repository, tag, stored.data, stored.media_type)
+        broken = [other for other in _list_broken(client, repository) if other != tag]
+        if exc.status != HTTPStatus.INTERNAL_SERVER_ERROR or not broken:
+            raise
+        names = [f"{repository}:{other}" for other in broken]
+        raise exc.with_(
+            message=f"the registry cannot delete in `{repository}` while it has broken tags: {', '.join(broken)}",
+            hint=CommandLine("rm", *names),
+        ) from exc
+
+
+def _read(client: RegistryClient, repository: str, tag: str, *, must_be_whole: bool) -> StoredManifest | None:
+    """The manifest of a tag; None if the registry lists the tag but cannot read it."""
+    try:
+        return client.get_manifest(repository, tag)
+    except RegistryUnreachableError:
         raise
+    except RegistryError as exc:
+        if must_be_whole or exc.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+    except RepositoryNotFoundError:
+        if must_be_whole or tag not in client.list_tags(repository):
+            raise
+    return None
+
+
+def _list_broken(client: RegistryClient, repository: str) -> list[str]:
+    """The tags that the registry fails to read."""
+    broken = []
+    for tag in client.list_tags(repository):
+        try:
+            client.head_manifest(repository, tag)
+        except RegistryError as exc:
+            if exc.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                broken.append(tag)
+        except RepositoryNotFoundError:
+            continue
+    return sorted(broken)
 
 
 def _throw_away_manifest(tag: str, config: str) -> bytes:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from http import HTTPStatus
 
 from localreg.engines.port import Engine
 from localreg.engines.values import Progress, TransferState
@@ -17,7 +15,6 @@ from localreg.errors import (
     EngineError,
     EngineLostError,
     LocalregError,
-    RegistryError,
     RegistryUnreachableError,
 )
 from localreg.images.stuck_push import StuckPushDetector
@@ -28,10 +25,6 @@ from localreg.oci.reference import Reference, looks_like_image_id, parse_referen
 from localreg.registry.container import Registry
 from localreg.registry.start import find_cause
 from localreg.system.command_line import CommandLine
-
-_PAUSES = (0.05, 0.1, 0.2)
-"""Seconds between attempts after a 500, which Distribution returns while another client pushes to the same tag."""
-
 
 _MET_ANOTHER_PUSH = re.compile("digest invalid|blob unknown to registry|invalid checksum digest format", re.IGNORECASE)
 """Distribution's errors if it reads a link in the repository while another push writes it; the last is in its log."""
@@ -81,15 +74,7 @@ def find_digest(registry: Registry, reference: Reference) -> str | None:
     if registry.url is None:
         return None
     with RegistryClient(registry.url) as client:
-        ask = partial(client.head_manifest, reference.repository, str(reference.digest or reference.tag))
-        for pause in _PAUSES:
-            try:
-                return ask().digest
-            except RegistryError as exc:
-                if exc.status != HTTPStatus.INTERNAL_SERVER_ERROR:
-                    raise
-            time.sleep(pause)
-        return ask().digest
+        return client.head_manifest(reference.repository, str(reference.digest or reference.tag)).digest
 
 
 class _StuckPushError(EngineError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -24,6 +25,8 @@ _PAGE = 1000
 _MANIFEST_BYTES = 4 << 20
 _PAGE_BYTES = 16 << 20
 _BLOB_BYTES = 8 << 20
+_REWRITTEN = (0.05, 0.1, 0.2)
+"""Seconds between attempts after a 500, which Distribution returns for a tag while another client writes it."""
 _ALGORITHMS = frozenset({"sha256", "sha512"})
 _LINK = re.compile(r"<([^>]*)>\s*;.*\brel=\"?next\"?")
 _ACCEPTED = (HTTPStatus.ACCEPTED,)
@@ -97,7 +100,7 @@ class RegistryClient:
         Raises:
             RepositoryNotFoundError: there is none.
         """
-        answer = self._manifest("GET", repository, reference)
+        answer = self._read_manifest("GET", repository, reference)
         head = _head(answer, reference)
         for digest in filter(None, {head.digest, reference if ":" in reference else ""}):
             if not _is_digest_of(digest, answer.body):
@@ -110,7 +113,7 @@ class RegistryClient:
         Raises:
             RepositoryNotFoundError: there is none.
         """
-        head = _head(self._manifest("HEAD", repository, reference), reference)
+        head = _head(self._read_manifest("HEAD", repository, reference), reference)
         if not head.digest:
             raise RegistryError(f"the registry sent no digest for `{repository}:{reference}`")
         return head
@@ -173,6 +176,16 @@ class RegistryClient:
                 hint="start it with -e REGISTRY_STORAGE_DELETE_ENABLED=true, as `localreg up` does",
                 status=answer.status,
             )
+
+    def _read_manifest(self, method: str, repository: str, reference: str) -> Answer:
+        for pause in _REWRITTEN if ":" not in reference else ():
+            try:
+                return self._manifest(method, repository, reference)
+            except RegistryError as exc:
+                if exc.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+            time.sleep(pause)
+        return self._manifest(method, repository, reference)
 
     def _manifest(self, method: str, repository: str, reference: str, **options: Any) -> Answer:
         path = f"/v2/{quote(repository)}/manifests/{quote(reference, safe=':')}"

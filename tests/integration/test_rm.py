@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from support.engines.real import Distribution
@@ -116,3 +118,73 @@ def test_a_deletion_that_fails_gives_the_tag_back(
     with RefusedClient(distribution.base_url) as refused, pytest.raises(RegistryError, match=r"^no app@sha256:"):
         untag(refused, "app", "1")
     assert client.get_manifest("app", "1").digest == digest
+
+
+def link_of(distribution: Distribution, repository: str, tag: str) -> Path:
+    """Where Distribution keeps the digest of a tag."""
+    return distribution.root / f"docker/registry/v2/repositories/{repository}/_manifests/tags/{tag}/current/link"
+
+
+def data_of(distribution: Distribution, digest: str) -> Path:
+    """Where Distribution keeps a manifest."""
+    encoded = digest.partition(":")[2]
+    return distribution.root / f"docker/registry/v2/blobs/sha256/{encoded[:2]}/{encoded}/data"
+
+
+def test_a_tag_whose_link_is_empty_is_named_and_removed(
+    distribution: Distribution, client: RegistryClient, writer: Writer
+) -> None:
+    whole = str(writer.image("app", "whole")["digest"])
+    writer.image("app", "broken", architecture="arm64")
+    link_of(distribution, "app", "broken").write_text("")
+    errors = {row.tag: row.error for row in list_images(client, ()).rows}
+    assert (errors["whole"], bool(errors["broken"])) == (None, True)
+
+    with pytest.raises(RegistryError) as caught:
+        untag(client, "app", "whole")
+    assert caught.value.hint == "localreg rm app:broken"
+    assert client.get_manifest("app", "whole").digest == whole
+    untag(client, "app", "broken")
+    assert client.list_tags("app") == ["whole"]
+    untag(client, "app", "whole")
+    assert client.list_tags("app") == []
+
+
+@pytest.mark.parametrize("damage", ["empty", "gone"])
+def test_a_tag_whose_manifest_is_lost_is_removed(
+    distribution: Distribution, client: RegistryClient, writer: Writer, damage: str
+) -> None:
+    writer.image("app", "whole")
+    digest = str(writer.image("app", "broken", architecture="arm64")["digest"])
+    if damage == "empty":
+        data_of(distribution, digest).write_bytes(b"")
+    else:
+        data_of(distribution, digest).unlink()
+    errors = {row.tag: row.error for row in list_images(client, ()).rows}
+    assert (errors["whole"], bool(errors["broken"])) == (None, True)
+    untag(client, "app", "broken")
+    assert client.list_tags("app") == ["whole"]
+    with pytest.raises(RepositoryNotFoundError):
+        untag(client, "app", "broken")
+
+
+def test_a_digest_is_only_compared_with_what_can_be_read(
+    distribution: Distribution, client: RegistryClient, writer: Writer
+) -> None:
+    digest = str(writer.image("app", "broken")["digest"])
+    link_of(distribution, "app", "broken").write_text("")
+    with pytest.raises(RegistryError):
+        untag(client, "app", "broken", digest=digest)
+    assert client.list_tags("app") == ["broken"]
+
+
+def test_a_tag_that_is_just_being_written_is_asked_for_again(
+    distribution: Distribution, client: RegistryClient, writer: Writer
+) -> None:
+    digest = str(writer.image("app", "1")["digest"])
+    link = link_of(distribution, "app", "1")
+    link.write_text("")
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(client.get_manifest, "app", "1")
+        link.write_text(digest)
+        assert found.result().digest == digest

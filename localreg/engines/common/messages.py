@@ -37,6 +37,12 @@ _UNREACHABLE = re.compile(
 _ENGINES_OWN = re.compile(r"failed to register layer|error processing tar|no space left on device", re.IGNORECASE)
 WANTS_TLS = re.compile(r"HTTP response to HTTPS client", re.IGNORECASE)
 """The message of an engine that expects TLS from a registry without it."""
+_SPEAKS_TLS = re.compile(r"HTTP request to an HTTPS server", re.IGNORECASE)
+_WANTS_LOGIN = re.compile(r"no basic auth credentials|authentication required", re.IGNORECASE)
+_TAKES_NO_PUSH = re.compile(r"unsupported: the operation is unsupported|method not allowed|\b405\b", re.IGNORECASE)
+_OTHER_PLATFORM = re.compile(
+    r"no matching manifest for|no image found in (?:manifest list|image index) for", re.IGNORECASE
+)
 _RATE_LIMIT = re.compile(r"toomanyrequests|rate limit", re.IGNORECASE)
 _FROM_REGISTRY = re.compile(
     r"status(?: code)?:? ?[45]\d\d|\b[45]\d\d \([a-z' -]+\)|received unexpected HTTP|unauthorized|"
@@ -65,12 +71,16 @@ def transfer_error(reference: str, message: str) -> LocalregError:
 _MEANINGS: tuple[tuple[re.Pattern[str], type[LocalregError], str, str | None], ...] = (
     (_NO_LOCAL_IMAGE, ImageNotFoundError, "the engine has no image `{reference}`", None),
     (_ENGINES_OWN, EngineError, "the engine failed to transfer `{reference}`", None),
+    (WANTS_TLS, RegistryError, "the engine uses HTTPS for {registry}, which speaks plain HTTP", None),
+    (_SPEAKS_TLS, RegistryError, "the engine uses plain HTTP for {registry}, which speaks TLS", None),
+    (_WANTS_LOGIN, RegistryError, "{registry} requires a login for `{reference}`", None),
     (
-        WANTS_TLS,
+        _TAKES_NO_PUSH,
         RegistryError,
-        "the engine uses HTTPS for {registry}, which speaks plain HTTP",
+        "{registry} takes no pushes: it is a cache of another registry, or read-only",
         None,
     ),
+    (_OTHER_PLATFORM, ImageNotFoundError, "{registry} has `{reference}`, but not for this platform", None),
     (_RATE_LIMIT, RegistryError, "{registry} refused `{reference}`: rate limit reached", None),
     (_NOT_UPSTREAM, ImageNotFoundError, "{registry} has no image `{reference}`", None),
     (_UNREACHABLE, RegistryUnreachableError, "cannot reach {registry} for `{reference}`", None),

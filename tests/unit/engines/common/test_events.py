@@ -153,6 +153,12 @@ def test_podmans_pull_with_bytes_ends_each_layer_with_its_download() -> None:
         ("reading manifest 1 in localhost:5000/x: denied", RegistryError),
         ("initializing image from source docker://x:1: invalid character '<' looking for beginning", RegistryError),
         ("open /var/lib/containers/storage/overlay-images/images.lock: permission denied", EngineError),
+        ("no basic auth credentials", RegistryError),
+        ("unauthorized: authentication required", RegistryError),
+        ("unsupported: The operation is unsupported.", RegistryError),
+        ("received unexpected HTTP status: 405 Method Not Allowed", RegistryError),
+        ("Client sent an HTTP request to an HTTPS server.", RegistryError),
+        ("no matching manifest for linux/amd64 in the manifest list entries", ImageNotFoundError),
         ("something nobody has heard of", EngineError),
     ],
 )  # fmt: skip
@@ -173,3 +179,20 @@ def test_what_was_loaded_is_named() -> None:
     ]
     with pytest.raises(InvalidArchiveError):
         list(iter_load([{"errorDetail": {"message": "unexpected EOF"}}]))
+
+
+@pytest.mark.parametrize(
+    ("message", "blamed"),
+    [
+        ("no basic auth credentials", "login"),
+        ("unsupported: The operation is unsupported.", "cache"),
+        ("no matching manifest for linux/arm64/v8 in the manifest list entries", "platform"),
+        ("Client sent an HTTP request to an HTTPS server.", "TLS"),
+        ("server gave HTTP response to HTTPS client", "plain HTTP"),
+    ],
+)
+def test_the_one_to_blame_is_named(message: str, blamed: str) -> None:
+    with pytest.raises(LocalregError) as caught:
+        list(iter_push([{"error": message}], NAME))
+    assert blamed in caught.value.message
+    assert "localhost:5000" in caught.value.message

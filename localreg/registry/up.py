@@ -10,6 +10,7 @@ from localreg.engines.port import Engine
 from localreg.engines.values import ContainerState
 from localreg.errors import (
     ConflictError,
+    ContainerNotFoundError,
     NameTakenError,
     NotOursError,
     OptionsDifferError,
@@ -69,6 +70,15 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
         PortTakenError: another program uses the requested port, or the registry's.
         RegistryNotReadyError: it was not ready in time; everything created for it is removed again.
     """
+    try:
+        return _bring_up(engine, request, notify=notify, on_progress=on_progress)
+    except ContainerNotFoundError:
+        # A `down` at the same time removed it.
+        wait_until(lambda: find_registry(engine, request.name) is None, seconds=_RIVAL_SECONDS)
+        return _bring_up(engine, request, notify=notify, on_progress=on_progress)
+
+
+def _bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> UpResult:
     began = time.monotonic()
     recover(engine, request.name)
     registry = find_registry(engine, request.name)

@@ -40,6 +40,9 @@ def test_images_and_references_are_offered(filled: Bed) -> None:
     assert offered(filled, "--engine", engine, "pull", "te") == ["team/app:1", "team/app:dev"]
     assert offered(filled, "rm", "--engine", engine, "team/app:d") == ["team/app:dev"]
     assert offered(filled, "pull", "--name", "nosuch", "") == []
+    assert offered(filled, "--engine", engine, "down", "") == ["registry"]
+    assert offered(filled, "--engine", engine, "ls", "--name", "re") == ["registry"]
+    assert offered(filled, "--engine", engine, "ls", "--vers") == []
 
 
 def test_nothing_is_offered_and_nothing_said_where_nothing_answers(tmp_path: Path) -> None:

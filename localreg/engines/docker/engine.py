@@ -184,6 +184,8 @@ class DockerEngine(DockerImages, DockerVolumes):
             except docker.errors.APIError as exc:
                 if PORT_TAKEN.search(str(exc.explanation)):
                     raise PortTakenError("the port is in use", details=said(exc)) from exc
+                if "marked for removal" in str(exc.explanation):
+                    raise _no_container(container_id, exc) from exc
                 raise
 
     def stop_container(self, container_id: str, *, grace_seconds: int = 10) -> None:

@@ -11,7 +11,14 @@ from support.engines.fake import FakeEngine
 from support.registries.fake import FakeRegistry
 
 from localreg.engines.values import EngineInfo, VolumeMount
-from localreg.errors import EngineError, OptionsDifferError, PortTakenError, RegistryNotReadyError, UsageError
+from localreg.errors import (
+    ContainerNotFoundError,
+    EngineError,
+    OptionsDifferError,
+    PortTakenError,
+    RegistryNotReadyError,
+    UsageError,
+)
 from localreg.registry.container import find_registry, replaced_name
 from localreg.registry.down import bring_down
 from localreg.registry.logs import parse_since
@@ -136,6 +143,27 @@ def test_a_replacement_that_does_not_start_leaves_the_old_one_running(
         up(engine, recreate=True, port=port + 1)
     assert container(engine) == before
     assert len(engine.list_containers()) == 1
+
+
+def test_one_that_is_removed_at_the_same_time_is_created_anew(engine: FakeEngine, port: int) -> None:
+    up(engine, port=port)
+    (before,) = engine.list_containers()
+    engine.stop_container(before.id)
+
+    class Removing(FakeEngine):
+        """Another process removes the container just before it is started."""
+
+        def start_container(self, container_id: str) -> None:
+            if container_id == before.id:
+                engine.remove_container(before.id)
+                raise ContainerNotFoundError("it is marked for removal")
+            engine.start_container(container_id)
+
+    beside = Removing(engine.info())
+    vars(beside).update({name: value for name, value in vars(engine).items() if name != "start_container"})
+    assert up(beside, port=port).action is UpAction.CREATED
+    (now,) = engine.list_containers()
+    assert now.id != before.id
 
 
 @pytest.mark.parametrize("started_by", ["up", "the engine"])

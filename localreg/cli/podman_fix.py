@@ -12,7 +12,7 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import Session, session_of
-from localreg.clients.podman.check import ask_podman
+from localreg.clients.podman.check import ask_podman, podman_release
 from localreg.clients.podman.drop_in import Plan, Scope, apply_plan, plan_fix
 from localreg.clients.podman.machine import fix_machine
 from localreg.errors import ConfigError, EngineUnavailableError, UsageError
@@ -82,8 +82,9 @@ def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: b
 
 def _plan(session: Session, locations: Sequence[str], scope: Scope) -> Plan:
     """Plan the change. A file of others that only localreg cannot read is no obstacle."""
+    release = podman_release()
     try:
-        return plan_fix(session.name, locations, scope=scope)
+        return plan_fix(session.name, locations, scope=scope, release=release)
     except ConfigError as exc:
         try:
             can_read = ask_podman(()) is not None
@@ -91,7 +92,7 @@ def _plan(session: Session, locations: Sequence[str], scope: Scope) -> Plan:
             raise exc.with_(details=podmans.details) from podmans
         if not can_read:
             raise
-        plan = plan_fix(session.name, locations, scope=scope, lenient=True)
+        plan = plan_fix(session.name, locations, scope=scope, release=release, lenient=True)
         session.streams.warn(f"{exc.message}; podman can")
         return plan
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from localreg.clients.podman.check import ask_podman
+from localreg.clients.podman.check import ask_podman, podman_release
 from localreg.clients.podman.registries_conf import find_permission
 from localreg.engines.values import EngineInfo
 from localreg.errors import ConfigError
@@ -45,7 +45,7 @@ def find_plain_http(info: EngineInfo, registry: Registry | None) -> PlainHttp | 
     if told is not None and not told[registry.location]:
         return PlainHttp()
     try:
-        allowed_by = find_permission(registry.location)
+        allowed_by = find_permission(registry.location, release=podman_release())
     except ConfigError as exc:
         return PlainHttp(trouble=exc.message) if told is None else PlainHttp(is_allowed=True)
     return PlainHttp(allowed_by, is_allowed=told is not None)

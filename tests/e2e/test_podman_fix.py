@@ -13,7 +13,9 @@ ETC = Path("/etc/containers/registries.conf.d")
 
 
 def drop_in(bed: Bed) -> Path:
-    return (bed.home / ".config/containers/registries.conf.d" if bed.uid else ETC) / "50-localreg.conf"
+    if bed.uid:
+        return bed.home / ".config/containers/registries.conf.d/50-localreg.conf"
+    return ETC / "50-localreg-system.conf"
 
 
 @on_each_podman

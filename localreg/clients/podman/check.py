@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from localreg.clients.podman import registries_conf as conf
+from localreg.clients.podman.search import OLD
 from localreg.errors import ConfigError
-from localreg.system.programs import ProgramError, run
+from localreg.system.programs import ProgramError, output_of, run
 
 _PROGRAM_SECONDS = 30.0
 _ABOUT_REGISTRIES = re.compile(r"registries\.conf|registries configuration|\bregistry '")
@@ -47,6 +48,13 @@ def ask_podman(locations: Sequence[str]) -> Mapping[str, bool] | None:
         if isinstance(found, dict)
     ]
     return {location: conf.find_permitting(entries, location) is not None for location in locations}
+
+
+def podman_release() -> int:
+    """The first number of the version of the `podman` program, whose rules say which files it reads."""
+    said = output_of("podman", "--version", seconds=_PROGRAM_SECONDS) or ""
+    found = re.search(r"\b(\d+)\.\d+", said)
+    return int(found[1]) if found else OLD
 
 
 def _check_reason(said: str) -> None:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from localreg.clients.podman import registries_conf as conf
 from localreg.clients.podman.entries import list_marked, set_entries
+from localreg.clients.podman.search import ETC, OLD, drop_in, list_files, user_folder
 from localreg.errors import ConfigError, reason_of
 from localreg.system.command_line import CommandLine
 
@@ -62,7 +63,8 @@ def plan_fix(
     *,
     scope: Scope = "auto",
     environ: Mapping[str, str] | None = None,
-    etc: Path = conf.ETC,
+    etc: Path = ETC,
+    release: int = OLD,
     lenient: bool = False,
 ) -> Plan:
     """Plan the entries of one registry.
@@ -73,17 +75,18 @@ def plan_fix(
         scope: The user's or the system's configuration; `auto` means the system's for root, otherwise the user's.
         environ: The environment; by default the process's.
         etc: The system's configuration folder.
+        release: The first number of Podman's version.
         lenient: Leave out files that localreg cannot read, because Podman can.
 
     Raises:
         ConfigError: Podman rejects a file that it reads, so that a new entry would not help.
     """
     environ = os.environ if environ is None else environ
-    path = conf.drop_in(_folder(scope, environ, etc))
+    path = _path(scope, environ, etc, release)
     before = conf.read_text(path, missing="")
     conf.parse_entries(before, path)
     # In Podman's order; without localreg's file if Podman will not read it.
-    files = conf.list_files(environ, etc=etc, planned=path)
+    files = list_files(environ, release=release, etc=etc, planned=path)
     entries = {file: _read(file, lenient=lenient) for file in files if file != path}
     foreign = conf.parse_entries(set_entries(before, name, (), path), path)
     others = [entry for file in files for entry in entries.get(file, foreign)]
@@ -114,12 +117,13 @@ def _read(file: Path, *, lenient: bool) -> list[conf.Entry]:
         raise
 
 
-def _folder(scope: Scope, environ: Mapping[str, str], etc: Path) -> Path:
+def _path(scope: Scope, environ: Mapping[str, str], etc: Path, release: int) -> Path:
     if scope == "system" or (scope == "auto" and os.geteuid() == 0):
-        return etc
-    if not environ.get("HOME"):
+        return drop_in(etc, is_system=True)
+    folder = user_folder(environ, release=release)
+    if folder is None:
         raise ConfigError("no home folder for Podman's configuration: HOME is not set", hint="set HOME")
-    return conf.user_folder(Path(environ["HOME"]))
+    return drop_in(folder)
 
 
 def _overridden(entries: Sequence[conf.Entry], locations: Sequence[str], *, hidden_by: Path | None) -> dict[str, Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localreg.clients.podman import registries_conf as conf
+from localreg.clients.podman.search import ETC, drop_in
 from localreg.errors import ConfigError
 from localreg.system.programs import ProgramError, run
 
@@ -18,7 +18,7 @@ def fix_machine(text: str) -> None:
     Raises:
         ConfigError: the file cannot be written.
     """
-    path = conf.drop_in(conf.ETC)
+    path = drop_in(ETC, is_system=True)
     data = text.encode()
     # If the connection breaks, the new file is too short and does not replace the old one.
     write = f'cat >{path}.new && [ "$(wc -c <{path}.new)" -eq {len(data)} ] && mv {path}.new {path}'

@@ -1,4 +1,4 @@
-"""Podman's `registries.conf` and its drop-ins: which files Podman reads, and their entries for a registry.
+"""The entries of Podman's `registries.conf` and its drop-ins.
 
 See containers-registries.conf(5) and containers-registries.conf.d(5).
 """
@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localreg.clients.podman.search import ETC, NEW, OLD, drop_in, list_files, user_folder
 from localreg.errors import ConfigError, reason_of
 
-ETC = Path("/etc/containers")
-_FOLDER = "registries.conf.d"
 MARK = "# localreg: "
 """The comment after the location of an entry that localreg wrote; the registry's name follows."""
 
@@ -54,62 +53,13 @@ class _Table:
     entry: Entry
 
 
-def user_folder(home: Path) -> Path:
-    """The user's own configuration folder; Podman before 6 ignores XDG_CONFIG_HOME for it."""
-    return home / ".config" / "containers"
-
-
-def list_files(environ: Mapping[str, str], *, etc: Path = ETC, planned: Path | None = None) -> list[Path]:
-    """All files that Podman reads, in its order: the last of several entries with the same prefix counts.
-
-    A user's own `registries.conf` hides the system's drop-ins, unless a variable sets another main file.
-
-    Args:
-        environ: The environment.
-        etc: The system's configuration folder.
-        planned: A drop-in that is about to be written; it is in the result only if Podman will read it.
-    """
-    home = environ.get("HOME")
-    user = user_folder(Path(home)) if home else None
-    named = environ.get("CONTAINERS_REGISTRIES_CONF") or environ.get("REGISTRIES_CONFIG_PATH")
-    if named:
-        main, folders = [Path(named)], [etc, user]
-    elif user and _is_there(user / "registries.conf"):
-        main, folders = [user / "registries.conf"], [user]
-    else:
-        main, folders = [path for path in (etc / "registries.conf",) if _is_there(path)], [etc, user]
-    return [*main, *(path for folder in folders if folder for path in _drop_ins(folder, planned))]
-
-
-def _drop_ins(folder: Path, planned: Path | None) -> list[Path]:
-    """The drop-ins of a folder, including broken links, because Podman fails on those."""
-    found = {path for path in (folder / _FOLDER).glob("*.conf") if path.is_symlink() or path.is_file()}
-    if planned is not None and planned.parent == folder / _FOLDER:
-        found.add(planned)
-    return sorted(found)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        path.stat()
-    except OSError:
-        return False
-    return True
-
-
-def drop_in(folder: Path) -> Path:
-    """The path of localreg's file in a folder of Podman's configuration."""
-    return folder / _FOLDER / "50-localreg.conf"
-
-
 def find_left_entry(name: str, environ: Mapping[str, str], *, etc: Path = ETC) -> Path | None:
     """The drop-in with entries that localreg wrote for a registry; None if neither the user nor the system has any."""
-    home = environ.get("HOME")
-    for folder in (user_folder(Path(home)) if home else None, etc):
-        if folder is not None and drop_in(folder).is_file():
-            with contextlib.suppress(OSError, UnicodeDecodeError):
-                if re.search(rf"{MARK}{re.escape(name)}$", drop_in(folder).read_text(), re.MULTILINE):
-                    return drop_in(folder)
+    users = {user_folder(environ, release=release) for release in (OLD, NEW)}
+    for path in (*(drop_in(folder) for folder in users if folder), drop_in(etc, is_system=True)):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if re.search(rf"{MARK}{re.escape(name)}$", path.read_text(), re.MULTILINE):
+                return path
     return None
 
 
@@ -220,7 +170,7 @@ def _read_first_version(found: Mapping[str, Any], path: Path) -> list[Entry]:
     old = found.get("registries")
     if not old:
         return []
-    if path.parent.name == _FOLDER or "registry" in found:
+    if path.parent.name.endswith(".conf.d") or "registry" in found:
         raise ValueError("it uses [registries.…], version 1 of the format")
     insecure = old.get("insecure", {}).get("registries", [])
     return [Entry(str(place).rstrip("/"), insecure=True, path=path) for place in insecure]
@@ -243,19 +193,22 @@ def find_permitting(entries: Sequence[Entry], location: str) -> Entry | None:
     return entry if entry and entry.allows_plain_http else None
 
 
-def find_permission(location: str, *, environ: Mapping[str, str] | None = None, etc: Path = ETC) -> Path | None:
+def find_permission(
+    location: str, *, environ: Mapping[str, str] | None = None, etc: Path = ETC, release: int = OLD
+) -> Path | None:
     """The file that allows the `podman` program to use plain HTTP for a registry; None if none does.
 
     Args:
         location: `host:port`.
         environ: The environment; by default the process's.
         etc: The system's configuration folder.
+        release: The first number of Podman's version.
 
     Raises:
         ConfigError: Podman rejects a file that it reads.
     """
     environ = os.environ if environ is None else environ
-    entries = [entry for file in list_files(environ, etc=etc) for entry in read_entries(file)]
+    entries = [entry for file in list_files(environ, release=release, etc=etc) for entry in read_entries(file)]
     entry = find_permitting(entries, location)
     return entry.path if entry else None
 

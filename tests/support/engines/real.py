@@ -278,7 +278,7 @@ class Bed:
         for name in self.images() - images:
             self.api.remove_image(name)
         shutil.rmtree(self.home / ".config", ignore_errors=True)
-        Path("/etc/containers/registries.conf.d/50-localreg.conf").unlink(missing_ok=True)
+        Path("/etc/containers/registries.conf.d/50-localreg-system.conf").unlink(missing_ok=True)
 
 
 def _running(*words: str) -> list[psutil.Process]:

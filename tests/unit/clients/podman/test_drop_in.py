@@ -148,7 +148,7 @@ def test_a_users_main_file_that_hides_the_systems_is_named(machine: Machine) -> 
     main = machine.user / "registries.conf"
     main.write_text("# empty\n")
     plan = machine.plan(system=True)
-    assert plan.path == machine.etc / "registries.conf.d/50-localreg.conf"
+    assert plan.path == machine.etc / "registries.conf.d/50-localreg-system.conf"
     assert plan.overridden == dict.fromkeys(BOTH, main)
     assert machine.plan().overridden == {}
 
@@ -300,7 +300,7 @@ def test_the_machine_gets_the_file_and_loses_it(podman: Path, tmp_path: Path) ->
     folder = run_in_machine(podman, tmp_path)
     text = '# it\'s "quoted" $HOME é\n' * 1000
     fix_machine(text)
-    assert (folder / "50-localreg.conf").read_text() == text
+    assert (folder / "50-localreg-system.conf").read_text() == text
     fix_machine("")
     assert list(folder.iterdir()) == []
 
@@ -308,10 +308,10 @@ def test_the_machine_gets_the_file_and_loses_it(podman: Path, tmp_path: Path) ->
 def test_a_connection_that_breaks_leaves_the_machines_file_as_it_was(podman: Path, tmp_path: Path) -> None:
     folder = run_in_machine(podman, tmp_path, before="head -c 10 | ")
     folder.mkdir(parents=True)
-    (folder / "50-localreg.conf").write_text("before")
-    with pytest.raises(ConfigError, match=r"`/etc/containers/registries\.conf\.d/50-localreg\.conf`"):
+    (folder / "50-localreg-system.conf").write_text("before")
+    with pytest.raises(ConfigError, match=r"`/etc/containers/registries\.conf\.d/50-localreg-system\.conf`"):
         fix_machine("x" * 100)
-    assert (folder / "50-localreg.conf").read_text() == "before"
+    assert (folder / "50-localreg-system.conf").read_text() == "before"
 
 
 def test_what_the_machine_says_is_passed_on(podman: Path) -> None:

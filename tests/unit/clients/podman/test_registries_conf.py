@@ -8,10 +8,8 @@ import pytest
 
 from localreg.clients.podman.registries_conf import (
     find_effective,
-    list_files,
     list_refusals,
     parse_entries,
-    read_entries,
     read_text,
 )
 from localreg.errors import ConfigError
@@ -22,71 +20,6 @@ MAIN = Path("registries.conf")
 
 def entry(location: str, *, insecure: bool) -> str:
     return f'[[registry]]\nlocation = "{location}"\ninsecure = {str(insecure).lower()}\n'
-
-
-@pytest.fixture
-def etc(tmp_path: Path) -> Path:
-    return tmp_path / "etc"
-
-
-@pytest.fixture
-def user(tmp_path: Path) -> Path:
-    return tmp_path / "home/.config/containers"
-
-
-@pytest.fixture
-def environ(tmp_path: Path, etc: Path, user: Path) -> dict[str, str]:
-    for folder in (etc, user):
-        (folder / "registries.conf.d").mkdir(parents=True)
-        for name in ("60-late.conf", "10-early.conf", ".5-hidden.conf", "70-not-a-drop-in.toml"):
-            (folder / "registries.conf.d" / name).touch()
-        (folder / "registries.conf.d/80-folder.conf").mkdir()
-    return {"HOME": str(tmp_path / "home")}
-
-
-def drop_ins(folder: Path) -> list[Path]:
-    return [folder / "registries.conf.d" / name for name in (".5-hidden.conf", "10-early.conf", "60-late.conf")]
-
-
-def test_the_systems_drop_ins_come_first_and_then_the_users(environ: dict[str, str], etc: Path, user: Path) -> None:
-    assert list_files(environ, etc=etc) == [*drop_ins(etc), *drop_ins(user)]
-    (etc / "registries.conf").touch()
-    assert list_files(environ, etc=etc)[0] == etc / "registries.conf"
-
-
-def test_a_users_own_main_file_hides_the_systems_files(environ: dict[str, str], etc: Path, user: Path) -> None:
-    (etc / "registries.conf").touch()
-    (user / "registries.conf").touch()
-    assert list_files(environ, etc=etc) == [user / "registries.conf", *drop_ins(user)]
-
-
-@pytest.mark.parametrize("variable", ["CONTAINERS_REGISTRIES_CONF", "REGISTRIES_CONFIG_PATH"])
-def test_a_named_main_file_replaces_both_and_hides_nothing(
-    environ: dict[str, str], etc: Path, user: Path, variable: str
-) -> None:
-    (user / "registries.conf").touch()
-    environ[variable] = "/named.conf"
-    assert list_files(environ, etc=etc) == [Path("/named.conf"), *drop_ins(etc), *drop_ins(user)]
-
-
-def test_xdg_config_home_does_not_count(environ: dict[str, str], etc: Path, tmp_path: Path) -> None:
-    environ["XDG_CONFIG_HOME"] = str(tmp_path / "elsewhere")
-    assert list_files(environ, etc=etc)[-1] == tmp_path / "home/.config/containers/registries.conf.d/60-late.conf"
-
-
-def test_a_planned_file_is_listed_where_podman_will_read_it(environ: dict[str, str], etc: Path, user: Path) -> None:
-    planned = etc / "registries.conf.d/50-localreg.conf"
-    assert list_files(environ, etc=etc, planned=planned)[:4] == [*drop_ins(etc)[:2], planned, drop_ins(etc)[2]]
-    (user / "registries.conf").touch()
-    assert planned not in list_files(environ, etc=etc, planned=planned)
-
-
-def test_a_link_that_leads_nowhere_breaks_podman_and_is_named(environ: dict[str, str], etc: Path, user: Path) -> None:
-    dangling = user / "registries.conf.d/99-gone.conf"
-    dangling.symlink_to("/nowhere/at/all")
-    assert list_files(environ, etc=etc)[-1] == dangling
-    with pytest.raises(ConfigError, match=r"99-gone\.conf"):
-        read_entries(dangling)
 
 
 def test_line_ends_are_read_as_they_are(tmp_path: Path) -> None:

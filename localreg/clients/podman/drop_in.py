@@ -84,23 +84,25 @@ def plan_fix(
     environ = os.environ if environ is None else environ
     path = _path(scope, environ, etc, release)
     before = conf.read_text(path, missing="")
-    conf.parse_entries(before, path)
+    conf.parse_entries(before, path, release=release)
+    mark = conf.BYTE_ORDER_MARK if before.startswith(conf.BYTE_ORDER_MARK) else ""
+    text = before.removeprefix(mark)
     # In Podman's order; without localreg's file if Podman will not read it.
     files = list_files(environ, release=release, etc=etc, planned=path)
-    entries = {file: _read(file, lenient=lenient) for file in files if file != path}
-    foreign = conf.parse_entries(set_entries(before, name, (), path), path)
+    entries = {file: _read(file, release, lenient=lenient) for file in files if file != path}
+    foreign = conf.parse_entries(set_entries(text, name, (), path), path)
     others = [entry for file in files for entry in entries.get(file, foreign)]
     provided = {place: entry.path for place in locations if (entry := conf.find_permitting(others, place))}
     missing = tuple(place for place in locations if place not in provided)
-    after = set_entries(before, name, missing, path)
+    after = set_entries(text, name, missing, path)
     ours = conf.parse_entries(after, path)
     everything = [entry for file in files for entry in entries.get(file, ours)]
-    earlier = (entry.location for entry in list_marked(before, path) if entry.name == name)
+    earlier = (entry.location for entry in list_marked(text, path) if entry.name == name)
     return Plan(
         name=name,
         path=path,
         before=before,
-        after=after,
+        after=after and mark + after,
         added=missing,
         removed=tuple(place for place in earlier if place not in missing),
         provided=provided,
@@ -108,9 +110,9 @@ def plan_fix(
     )
 
 
-def _read(file: Path, *, lenient: bool) -> list[conf.Entry]:
+def _read(file: Path, release: int, *, lenient: bool) -> list[conf.Entry]:
     try:
-        return conf.read_entries(file)
+        return conf.read_entries(file, release=release)
     except ConfigError:
         if lenient:
             return []

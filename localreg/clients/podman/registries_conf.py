@@ -17,6 +17,10 @@ from typing import Any
 from localreg.clients.podman.search import ETC, NEW, OLD, drop_in, list_files, user_folder
 from localreg.errors import ConfigError, reason_of
 
+BYTE_ORDER_MARK = "\ufeff"
+_READS_BYTE_ORDER_MARK = 5
+"""The first release that reads a file with one."""
+_WILDCARD = re.compile(r"\*\.[^*:/]+")
 MARK = "# localreg: "
 """The comment after the location of an entry that localreg wrote; the registry's name follows."""
 
@@ -85,23 +89,28 @@ def read_text(path: Path, *, missing: str | None = None) -> str:
         raise _broken(path, "it is not UTF-8") from exc
 
 
-def read_entries(path: Path) -> list[Entry]:
+def read_entries(path: Path, *, release: int = OLD) -> list[Entry]:
     """The entries of an existing file.
 
     Raises:
         ConfigError: it cannot be read, or Podman rejects it.
     """
-    return parse_entries(read_text(path), path)
+    return parse_entries(read_text(path), path, release=release)
 
 
-def parse_entries(text: str, path: Path) -> list[Entry]:
+def parse_entries(text: str, path: Path, *, release: int = OLD) -> list[Entry]:
     """The entries of a file.
+
+    Args:
+        text: Its content.
+        path: The file.
+        release: The first number of Podman's version; Podman 4 rejects a byte order mark.
 
     Raises:
         ConfigError: Podman rejects it, and fails every push and pull because of it.
     """
     try:
-        found = tomllib.loads(text)
+        found = _lower(tomllib.loads(text if release < _READS_BYTE_ORDER_MARK else text.removeprefix(BYTE_ORDER_MARK)))
         tables = [_read_table(table, path) for table in _tables(found)]
         _check_conflicts(tables)
         return [*_read_first_version(found, path), *(table.entry for table in tables)]
@@ -118,11 +127,16 @@ def _broken(path: Path, reason: str) -> ConfigError:
     )
 
 
+def _lower(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table with its keys in lower case: Podman's decoder ignores their case."""
+    return {key.lower(): value for key, value in table.items()}
+
+
 def _tables(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     tables = found.get("registry", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise TypeError("`registry` is not a list of tables")
-    return tables
+    return list(map(_lower, tables))
 
 
 def _read_table(table: Mapping[str, Any], path: Path) -> _Table:
@@ -134,7 +148,9 @@ def _read_table(table: Mapping[str, Any], path: Path) -> _Table:
     location, prefix = _place(table, "location"), _place(table, "prefix")
     if not location and not prefix.startswith("*."):
         raise ValueError("a [[registry]] table has no location")
-    if not all(_place(mirror, "location") for mirror in table.get("mirror", [])):
+    if prefix.startswith("*.") and not _WILDCARD.fullmatch(prefix):
+        raise ValueError(f"prefix {prefix} must have the form *.example.com")
+    if not all(_place(_lower(mirror), "location") for mirror in table.get("mirror", [])):
         raise ValueError("a [[registry.mirror]] table has no location")
     entry = Entry(prefix or location, _flag(table, "insecure"), path, blocked=_flag(table, "blocked"))
     return _Table(location or prefix, entry)
@@ -208,7 +224,9 @@ def find_permission(
         ConfigError: Podman rejects a file that it reads.
     """
     environ = os.environ if environ is None else environ
-    entries = [entry for file in list_files(environ, release=release, etc=etc) for entry in read_entries(file)]
+    entries = [
+        entry for file in list_files(environ, release=release, etc=etc) for entry in read_entries(file, release=release)
+    ]
     entry = find_permitting(entries, location)
     return entry.path if entry else None
 

@@ -329,3 +329,15 @@ def test_a_file_of_another_user_stays_theirs(machine: Machine) -> None:
     os.chown(machine.drop_in, 4242, 4243)
     machine.fix()
     assert (machine.drop_in.stat().st_uid, machine.drop_in.stat().st_gid) == (4242, 4243)
+
+
+def test_a_byte_order_mark_stays_at_the_beginning(machine: Machine) -> None:
+    before = '\ufeff# mine\n[[registry]]\nlocation = "a.example.com"\n'
+    machine.drop_in.write_text(before)
+    apply_plan(machine.plan())
+    after = machine.drop_in.read_text()
+    assert after.startswith(before)
+    assert after.count("\ufeff") == 1
+    assert machine.permission() == machine.drop_in
+    apply_plan(machine.plan(locations=[]))
+    assert machine.drop_in.read_text() == before

@@ -109,3 +109,28 @@ def test_refusals_of_a_registry_and_of_a_part_of_it_are_told() -> None:
         "localhost:5000",
         "localhost:5000/team",
     ]
+
+
+def test_keys_count_in_any_case() -> None:
+    text = '[[Registry]]\nLocation = "localhost:5000"\nINSECURE = true\n'
+    (found,) = parse_entries(text, HERE)
+    assert (found.prefix, found.allows_plain_http) == ("localhost:5000", True)
+
+
+def test_a_byte_order_mark_is_read_since_podman_5() -> None:
+    text = '\ufeff[[registry]]\nlocation = "localhost:5000"\n'
+    assert [found.prefix for found in parse_entries(text, HERE, release=5)] == ["localhost:5000"]
+    with pytest.raises(ConfigError):
+        parse_entries(text, HERE, release=4)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "is_fine"), [("*.localhost", True), ("*.localhost:5000", False), ("*.a.b/c", False)]
+)
+def test_a_wildcard_stands_before_a_domain_alone(prefix: str, *, is_fine: bool) -> None:
+    text = f'[[registry]]\nprefix = "{prefix}"\ninsecure = true\n'
+    if is_fine:
+        assert parse_entries(text, HERE)[0].covers("reg.localhost:5000")
+        return
+    with pytest.raises(ConfigError):
+        parse_entries(text, HERE)

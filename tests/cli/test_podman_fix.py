@@ -73,7 +73,8 @@ def test_a_file_that_only_localreg_cannot_read_is_no_obstacle(
     podman: PodmanProgram, drop_in: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     drop_in.parent.mkdir(parents=True)
-    drop_in.with_name("10-theirs.conf").write_bytes(b'\xef\xbb\xbf[[registry]]\nlocation = "a.example.com"\n')
+    # TOML 1.1, which Podman reads since 5, and Python does not.
+    drop_in.with_name("10-theirs.conf").write_text('registry = [{\n  location = "a.example.com",\n}]\n')
     podman.allows(LOCATION)
     out, err = fix(capsys)
     assert schemas.check("podman-fix", out)["in_force"] == {LOCATION: True}

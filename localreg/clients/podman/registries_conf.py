@@ -113,7 +113,7 @@ def parse_entries(text: str, path: Path, *, release: int = OLD) -> list[Entry]:
         found = _lower(tomllib.loads(text if release < _READS_BYTE_ORDER_MARK else text.removeprefix(BYTE_ORDER_MARK)))
         tables = [_read_table(table, path) for table in _tables(found)]
         _check_conflicts(tables)
-        return [*_read_first_version(found, path), *(table.entry for table in tables)]
+        return [*_read_first_version(found, path, release), *(table.entry for table in tables)]
     except tomllib.TOMLDecodeError as exc:
         raise _broken(path, f"invalid TOML: {exc}") from exc
     except (ValueError, AttributeError, TypeError) as exc:
@@ -181,12 +181,12 @@ def _check_conflicts(tables: Sequence[_Table]) -> None:
             raise ValueError(f"its entries for {table.location} contradict each other")
 
 
-def _read_first_version(found: Mapping[str, Any], path: Path) -> list[Entry]:
-    """The entries of the format before `[[registry]]`, which Podman accepts only in a main file."""
+def _read_first_version(found: Mapping[str, Any], path: Path, release: int) -> list[Entry]:
+    """The entries of the format before `[[registry]]`, which Podman before 6 accepts in a main file."""
     old = found.get("registries")
     if not old:
         return []
-    if path.parent.name.endswith(".conf.d") or "registry" in found:
+    if release >= NEW or path.parent.name.endswith(".conf.d") or "registry" in found:
         raise ValueError("it uses [registries.…], version 1 of the format")
     insecure = old.get("insecure", {}).get("registries", [])
     return [Entry(str(place).rstrip("/"), insecure=True, path=path) for place in insecure]

@@ -56,7 +56,7 @@ def list_files(
     """
     user = user_folder(environ, release=release)
     if release >= NEW:
-        return _list_by_name(environ, [folder for folder in (user, etc, usr) if folder], planned)
+        return _list_by_name(environ, user, [etc, usr], planned)
     named = environ.get("CONTAINERS_REGISTRIES_CONF") or environ.get("REGISTRIES_CONFIG_PATH")
     if named:
         main, folders = [Path(named)], [etc, user]
@@ -68,14 +68,18 @@ def list_files(
     return [*main, *(path for paths in found for path in sorted(paths))]
 
 
-def _list_by_name(environ: Mapping[str, str], folders: list[Path], planned: Path | None) -> list[Path]:
+def _list_by_name(
+    environ: Mapping[str, str], user: Path | None, system: list[Path], planned: Path | None
+) -> list[Path]:
     """The files of Podman 6.
 
     Args:
         environ: The environment.
-        folders: The configuration folders, those with the highest precedence first.
+        user: The user's own configuration folder, which has the highest precedence.
+        system: The other configuration folders, the one with the higher precedence first.
         planned: A drop-in that is about to be written.
     """
+    folders = [*([user] if user else []), *system]
     override = environ.get("CONTAINERS_REGISTRIES_CONF_OVERRIDE")
     last = [Path(override)] if override else []
     if named := environ.get("CONTAINERS_REGISTRIES_CONF"):
@@ -83,18 +87,19 @@ def _list_by_name(environ: Mapping[str, str], folders: list[Path], planned: Path
     main = next((folder / _MAIN for folder in folders if _is_there(folder / _MAIN)), None)
     by_name: dict[str, Path] = {}
     for folder in folders:
-        for place in _places(folder):
+        for place in _places(folder, is_system=folder is not user):
             for path in _drop_ins(place, NEW, planned):
                 by_name.setdefault(path.name, path)
     return [*([main] if main else []), *(by_name[name] for name in sorted(by_name)), *last]
 
 
-def _places(folder: Path) -> Iterator[Path]:
+def _places(folder: Path, *, is_system: bool) -> Iterator[Path]:
     """The folders of drop-ins in a configuration folder; the more specific ones first."""
-    if uid := os.geteuid():
+    uid = os.geteuid()
+    if is_system and uid:
         yield folder / "registries.rootless.conf.d" / str(uid)
         yield folder / "registries.rootless.conf.d"
-    else:
+    elif is_system:
         yield folder / "registries.rootful.conf.d"
     yield folder / _FOLDER
 
@@ -106,7 +111,8 @@ def _drop_ins(place: Path, release: int, planned: Path | None) -> set[Path]:
         found = {
             path
             for path in place.glob("*.conf")
-            if path.is_file() or (path.is_symlink() and not path.exists() and release < _SKIPS_BROKEN_LINKS)
+            # A device counts: a link to /dev/null hides a file of the same name from Podman 6.
+            if (not path.is_dir() if path.exists() else release < _SKIPS_BROKEN_LINKS)
         }
         if planned is not None and planned.parent == place:
             found.add(planned)

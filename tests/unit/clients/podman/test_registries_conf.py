@@ -33,7 +33,6 @@ def test_line_ends_are_read_as_they_are(tmp_path: Path) -> None:
     [
         "[[registry]\n",
         "\x00",
-        "\ufeff[[registry]]\nlocation = 'localhost:5000'\n",
         "registry = 1\n",
         "registry = [1]\n",
         "[[registry]]\ninsecure = true\n",
@@ -134,3 +133,10 @@ def test_a_wildcard_stands_before_a_domain_alone(prefix: str, *, is_fine: bool) 
         return
     with pytest.raises(ConfigError):
         parse_entries(text, HERE)
+
+
+def test_the_first_format_is_read_until_podman_5() -> None:
+    text = '[registries.insecure]\nregistries = ["localhost:5000"]\n'
+    assert [found.prefix for found in parse_entries(text, MAIN, release=5)] == ["localhost:5000"]
+    with pytest.raises(ConfigError):
+        parse_entries(text, MAIN, release=6)

@@ -121,6 +121,13 @@ def test_podman_6_reads_one_of_a_name(bare: dict[str, str], etc: Path, user: Pat
     assert names(bare, etc, usr) == ["user 50-x.conf", "etc 60-y.conf"]
 
 
+def test_a_link_to_nothing_hides_a_file_of_podman_6(bare: dict[str, str], etc: Path, user: Path, usr: Path) -> None:
+    put(etc, "registries.conf.d/50-x.conf")
+    (user / "registries.conf.d").mkdir(parents=True)
+    (user / "registries.conf.d/50-x.conf").symlink_to("/dev/null")
+    assert names(bare, etc, usr) == ["user 50-x.conf"]
+
+
 def test_podman_6_reads_drop_ins_whichever_main_file_counts(
     bare: dict[str, str], etc: Path, user: Path, usr: Path
 ) -> None:
@@ -144,12 +151,13 @@ def test_podman_6_respects_xdg_config_home(bare: dict[str, str], etc: Path, usr:
 
 @pytest.mark.parametrize(("uid", "read"), [(0, "rootful"), (1000, "rootless")])
 def test_podman_6_has_folders_for_each_kind_of_user(
-    *, bare: dict[str, str], etc: Path, usr: Path, monkeypatch: pytest.MonkeyPatch, uid: int, read: str
+    *, bare: dict[str, str], etc: Path, user: Path, usr: Path, monkeypatch: pytest.MonkeyPatch, uid: int, read: str
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: uid)
     for kind in ("rootful", "rootless"):
         put(etc, f"registries.{kind}.conf.d/{kind}.conf")
     put(etc, "registries.rootless.conf.d/1000/mine.conf", "registries.rootless.conf.d/1001/theirs.conf")
+    put(user, f"registries.{read}.conf.d/user.conf")
     expected = ["etc mine.conf", "etc rootless.conf"] if uid else [f"etc {read}.conf"]
     assert names(bare, etc, usr) == expected
 

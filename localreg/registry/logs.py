@@ -13,6 +13,7 @@ from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container, LogChunk
 from localreg.errors import ContainerNotFoundError, UsageError
 from localreg.registry.container import get_registry
+from localreg.registry.followed_log import FollowedLog
 
 _POLL_SECONDS = 0.25
 
@@ -42,18 +43,22 @@ def iter_log(
         ContainerNotFoundError: there is no container of that name.
     """
     container = get_registry(engine, name).container
-    yield from engine.read_logs(container.id, follow=follow, tail=tail, since=since, timestamps=timestamps)
-    while follow:
-        restarted = _await_restart(engine, name, container, notify)
-        if restarted is None:
-            break
+    if not follow:
+        yield from engine.read_logs(container.id, tail=tail, since=since, timestamps=timestamps)
+        return
+    log = FollowedLog(timestamps=timestamps)
+    yield from log.read(engine.read_logs(container.id, follow=True, tail=tail, since=since, timestamps=True))
+    while (restarted := _await_restart(engine, name, container, notify)) is not None:
+        # Another container has a log of its own.
+        began = log.until if restarted.id == container.id else None
         container = restarted
         try:
-            yield from engine.read_logs(container.id, follow=True, since=container.log_began_at, timestamps=timestamps)
+            yield from log.read(
+                engine.read_logs(container.id, follow=True, since=began or container.log_began_at, timestamps=True)
+            )
         except ContainerNotFoundError:
             break
-    if follow:
-        notify(f"container `{name}` was removed; end of the log")
+    notify(f"container `{name}` was removed; end of the log")
 
 
 def _await_restart(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from support.engines.fake import FakeEngine
 
 from localreg.engines.values import Container, ContainerState, LogChunk
+from localreg.registry.followed_log import FollowedLog
 from localreg.registry.logs import iter_log
 
 IMAGE = "registry:2.8.3"
@@ -36,9 +37,13 @@ class CrashingEngine(FakeEngine):
                 self._lines.append((now.started_at + after, b"%s %d\n" % (word, number)))
         return now
 
-    def read_logs(self, container_id: str, *, since: datetime | None = None, **_options: Any) -> Iterator[LogChunk]:
+    def read_logs(
+        self, container_id: str, *, since: datetime | None = None, timestamps: bool = False, **_options: Any
+    ) -> Iterator[LogChunk]:
         del container_id
-        yield from (LogChunk("stderr", text) for at, text in self._lines if since is None or at >= since)
+        for at, text in self._lines:
+            if since is None or at >= since:
+                yield LogChunk("stderr", (f"{at.isoformat()} ".encode() if timestamps else b"") + text)
 
 
 def a_run(started: datetime, ended: datetime | None, state: ContainerState) -> Container:
@@ -64,6 +69,35 @@ def test_each_line_is_shown_once(gap: timedelta) -> None:
 def test_what_a_run_said_is_shown_also_where_it_has_ended_already() -> None:
     begins = [NOW + number * 2 * SECOND for number in range(3)]
     lines = followed([a_run(begin, begin + SECOND, ContainerState.RESTARTING) for begin in begins])
-    # When the one before it ended nobody knows any more: what came before its start is left out, not shown twice.
-    later = [b"%s %d\n" % (word, run) for run in range(3) for word in (b"works", b"ends")]
-    assert lines == [b"begins 0\n", *later]
+    assert lines == [b"%s %d\n" % (word, run) for run in range(3) for word in (b"begins", b"works", b"ends")]
+
+
+def stamped(*lines: tuple[int, str], stream: Literal["stdout", "stderr"] = "stderr") -> list[LogChunk]:
+    """Lines with a number of nanoseconds each, cut anywhere."""
+    text = "".join(f"2026-11-26T14:00:00.{at:09}Z {line}\n" for at, line in lines).encode()
+    return [LogChunk(stream, text[start : start + 7]) for start in range(0, len(text), 7)]
+
+
+def read(log: FollowedLog, chunks: Iterable[LogChunk]) -> str:
+    return b"".join(chunk.data for chunk in log.read(chunks)).decode()
+
+
+def test_what_an_earlier_log_had_is_left_out() -> None:
+    log = FollowedLog(timestamps=False)
+    assert read(log, stamped((1, "a"), (2, "b"), (2, "c"))) == "a\nb\nc\n"
+    assert read(log, stamped((1, "a"), (2, "b"), (2, "c"), (2, "d"), (3, "e"))) == "d\ne\n"
+    assert read(log, stamped((3, "e"), (4, "f"))) == "f\n"
+    assert log.until == datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
+
+
+def test_the_streams_have_times_of_their_own() -> None:
+    log = FollowedLog(timestamps=False)
+    assert read(log, stamped((5, "late"))) == "late\n"
+    assert read(log, stamped((4, "early"), stream="stdout")) == "early\n"
+
+
+def test_the_time_stays_if_it_was_asked_for() -> None:
+    log = FollowedLog(timestamps=True)
+    (line,) = [*log.read([LogChunk("stdout", b"2026-11-26T14:00:00+01:00 a\n")])]
+    assert line.data == b"2026-11-26T14:00:00+01:00 a\n"
+    assert read(log, [LogChunk("stdout", b"no time\n"), LogChunk("stdout", b"no end")]) == "no time\nno end"

@@ -1,12 +1,14 @@
 """A log that is followed across runs of its container, each line once.
 
 The log of one run and that of the next are read one after the other, and overlap: an engine can write down a line after
-the run has ended, and Podman goes on into the next run for a moment. The engine's time of each line tells them apart.
+the run has ended. Podman goes on into the next run for a moment, and may begin the log again when it does. So a line is
+not shown again with the same time.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
@@ -14,9 +16,10 @@ from typing import Literal
 from localreg.engines.values import LogChunk
 
 _TIME = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ")
+_REMEMBERED = 10_000
+"""How many lines can come again."""
 
-_Moment = tuple[datetime, bytes]
-"""To the microsecond, and the digits of the fraction."""
+_Stream = Literal["stdout", "stderr"]
 
 
 class FollowedLog:
@@ -28,15 +31,10 @@ class FollowedLog:
 
     def __init__(self, *, timestamps: bool) -> None:
         self._timestamps = timestamps
-        self._last: dict[str, _Moment] = {}
-        """The time of the last line of each stream."""
-        self._at_last: dict[str, int] = {}
-        """How many lines of each stream had that time."""
-
-    @property
-    def until(self) -> datetime | None:
-        """The time of the last line so far."""
-        return max((moment for moment, _ in self._last.values()), default=None)
+        self._shown: Counter[tuple[_Stream, bytes]] = Counter()
+        """How often each line was shown; several can have one time."""
+        self.until: datetime | None = None
+        """The latest time of a line, to the microsecond."""
 
     def read(self, chunks: Iterable[LogChunk]) -> Iterator[LogChunk]:
         """The lines of one more log that were not in those before it.
@@ -44,32 +42,50 @@ class FollowedLog:
         Args:
             chunks: The log, each line with the engine's time.
         """
-        before, repeated = dict(self._last), dict(self._at_last)
-        rests: dict[Literal["stdout", "stderr"], bytes] = {}
+        rests: dict[_Stream, bytes] = {}
+        came: Counter[tuple[_Stream, bytes]] = Counter()
+        last: dict[_Stream, datetime] = {}
         for chunk in chunks:
             *lines, rest = re.split(rb"(?<=\n)", rests.get(chunk.stream, b"") + chunk.data)
             rests[chunk.stream] = rest
-            new = b"".join(self._new(chunk.stream, line, before, repeated) for line in lines)
+            new = b"".join(self._new(chunk.stream, line, came, last) for line in lines)
             if new:
                 yield LogChunk(chunk.stream, new)
         for stream, rest in rests.items():
-            if new := self._new(stream, rest, before, repeated):
+            if new := self._new(stream, rest, came, last):
                 yield LogChunk(stream, new)
 
-    def _new(self, stream: str, line: bytes, before: dict[str, _Moment], repeated: dict[str, int]) -> bytes:
-        """What to show of a line; nothing if an earlier log had it."""
+    def _new(
+        self, stream: _Stream, line: bytes, came: Counter[tuple[_Stream, bytes]], last: dict[_Stream, datetime]
+    ) -> bytes:
+        """What to show of a line; nothing if it was shown before.
+
+        Args:
+            stream: Of the line.
+            line: With its time.
+            came: How often each line has come since this log began, or began again.
+            last: The time of the last line of each stream.
+        """
         found = _TIME.match(line)
         if found is None:
             return line
         moment = _read_moment(found)
-        if stream in before and moment <= before[stream] and (moment < before[stream] or repeated[stream] > 0):
-            repeated[stream] -= moment == before[stream]
+        if stream in last and moment < last[stream]:
+            came.clear()
+        last[stream] = moment
+        came[stream, line] += 1
+        if came[stream, line] <= self._shown[stream, line]:
             return b""
-        self._at_last[stream] = self._at_last.get(stream, 0) + 1 if moment == self._last.get(stream) else 1
-        self._last[stream] = moment
+        self._remember(stream, line)
+        self.until = max(moment, self.until or moment)
         return line if self._timestamps else line[found.end() :]
 
+    def _remember(self, stream: _Stream, line: bytes) -> None:
+        self._shown[stream, line] += 1
+        if len(self._shown) > _REMEMBERED:
+            del self._shown[next(iter(self._shown))]
 
-def _read_moment(found: re.Match[bytes]) -> _Moment:
-    fraction = (found[2] or b"").ljust(9, b"0")
-    return datetime.fromisoformat(f"{found[1].decode()}.{fraction[:6].decode()}{found[3].decode()}"), fraction
+
+def _read_moment(found: re.Match[bytes]) -> datetime:
+    fraction = (found[2] or b"").ljust(6, b"0")[:6]
+    return datetime.fromisoformat(f"{found[1].decode()}.{fraction.decode()}{found[3].decode()}")

@@ -90,6 +90,18 @@ def test_what_an_earlier_log_had_is_left_out() -> None:
     assert log.until == datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
 
 
+def test_a_log_that_begins_again_is_not_repeated() -> None:
+    log = FollowedLog(timestamps=False)
+    lines = [(1_000, "a"), (2_000, "b"), (2_000, "b"), (3_000, "c")]
+    assert read(log, stamped(*lines, *lines, (4_000, "d"))) == "a\nb\nb\nc\nd\n"
+
+
+def test_a_clock_that_was_set_back_hides_nothing() -> None:
+    log = FollowedLog(timestamps=False)
+    assert read(log, stamped((9_000, "a"), (1_000, "b"))) == "a\nb\n"
+    assert read(log, stamped((9_000, "a"), (1_000, "b"), (2_000, "c"))) == "c\n"
+
+
 def test_the_streams_have_times_of_their_own() -> None:
     log = FollowedLog(timestamps=False)
     assert read(log, stamped((5, "late"))) == "late\n"

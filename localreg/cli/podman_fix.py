@@ -105,10 +105,12 @@ def _check(plan: Plan, locations: Sequence[str]) -> Mapping[str, bool] | None:
     """
     done = [f"{'wrote' if plan.after else 'removed'} {plan.path}"] if plan.changes else []
     try:
-        checked = ask_podman(locations)
+        said = ask_podman(locations)
     except ConfigError as exc:
         raise exc.with_(details=[*exc.details, *done]) from exc
-    refused = [location for location, is_allowed in (checked or {}).items() if not is_allowed]
+    if said is None:
+        return None
+    refused = [location for location, is_allowed in said.allows.items() if not is_allowed]
     if refused:
         forbidding = dict.fromkeys(str(path) for place, path in plan.overridden.items() if place in refused)
         raise ConfigError(
@@ -118,7 +120,7 @@ def _check(plan: Plan, locations: Sequence[str]) -> Mapping[str, bool] | None:
             else "see what podman reads with `podman info --format '{{json .Registries}}'`",
             details=done,
         )
-    return checked
+    return said.allows
 
 
 def _warn(session: Session, plan: Plan) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from localreg.clients.podman.check import ask_podman, podman_release
+from localreg.clients.podman.check import ask_podman
 from localreg.clients.podman.registries_conf import find_permission
+from localreg.clients.podman.search import OLD
 from localreg.engines.values import EngineInfo
 from localreg.errors import ConfigError
 from localreg.registry.container import Registry
@@ -36,16 +37,16 @@ class PlainHttp:
 
 def find_plain_http(info: EngineInfo, registry: Registry | None) -> PlainHttp | None:
     """Find out whether `podman` can use a registry; None if it needs no configuration."""
-    if info.plain_http_on_loopback or registry is None or registry.location is None:
+    if info.name != "podman" or registry is None or registry.location is None:
         return None
     try:
         told = ask_podman([registry.location])
     except ConfigError as exc:
         return PlainHttp(trouble=": ".join([exc.message, *exc.details]))
-    if told is not None and not told[registry.location]:
+    if told is not None and not told.allows[registry.location]:
         return PlainHttp()
     try:
-        allowed_by = find_permission(registry.location, release=podman_release())
+        allowed_by = find_permission(registry.location, release=told.release if told else OLD)
     except ConfigError as exc:
         return PlainHttp(trouble=exc.message) if told is None else PlainHttp(is_allowed=True)
     return PlainHttp(allowed_by, is_allowed=told is not None)

@@ -76,8 +76,6 @@ class EngineInfo:
     """It runs on another machine, so its loopback is not this machine's."""
     private: bool = False
     """localreg started its service, because Podman had no socket."""
-    plain_http_on_loopback: bool = False
-    """It uses plain HTTP for a registry on loopback without being told to."""
     restarts_containers: bool = False
     """It restarts containers that have a restart policy after a reboot."""
     loads_oci_archives: bool = False

@@ -441,7 +441,7 @@ def test_what_a_program_started_ends_with_the_tunnel(on_docker: Tunnels, folder:
 def test_there_is_no_tunnel_without_a_registry(docker: Bed, far: FarHost) -> None:
     key = far.let_in(docker)
     arguments = ("tunnel", "open", far.host, "--identity", str(key), "--background")
-    assert "`registry`" in docker.refused(4, *arguments)
+    assert "hint: localreg --engine docker up\n" in docker.refused(4, *arguments)
     docker.up()
     docker.engine_ok("stop", "-t", "0", "registry")
     assert "exited" in docker.refused(6, *arguments)

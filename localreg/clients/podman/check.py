@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,18 @@ _PROGRAM_SECONDS = 30.0
 _ABOUT_REGISTRIES = re.compile(r"registries\.conf|registries configuration|\bregistry '")
 
 
-def ask_podman(locations: Sequence[str]) -> Mapping[str, bool] | None:
-    """Whether the `podman` program uses plain HTTP for each location; None if it cannot be asked.
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the `podman` program says."""
+
+    release: int
+    """The first number of its version."""
+    allows: Mapping[str, bool]
+    """Whether it uses plain HTTP, by location."""
+
+
+def ask_podman(locations: Sequence[str]) -> Said | None:
+    """Ask the `podman` program whether it uses plain HTTP for each location; None if it cannot be asked.
 
     The program reads its configuration each time. A running service keeps the configuration of its start.
 
@@ -37,23 +48,29 @@ def ask_podman(locations: Sequence[str]) -> Mapping[str, bool] | None:
         _check_reason(ended.err)
         return None
     try:
-        registries: dict[str, Any] = json.loads(ended.out).get("registries") or {}
+        found = json.loads(ended.out)
+        registries: dict[str, Any] = found.get("registries") or {}
+        release = _release_in(str((found.get("version") or {}).get("Version")))
     except (ValueError, AttributeError):
         return None
     entries = [
         conf.Entry(
-            str(found.get("Prefix") or prefix), found.get("Insecure") is True, Path(), found.get("Blocked") is True
+            str(entry.get("Prefix") or prefix), entry.get("Insecure") is True, Path(), entry.get("Blocked") is True
         )
-        for prefix, found in registries.items()
-        if isinstance(found, dict)
+        for prefix, entry in registries.items()
+        if isinstance(entry, dict)
     ]
-    return {location: conf.find_permitting(entries, location) is not None for location in locations}
+    allows = {location: conf.find_permitting(entries, location) is not None for location in locations}
+    return Said(release, allows)
 
 
 def podman_release() -> int:
     """The first number of the version of the `podman` program, whose rules say which files it reads."""
-    said = output_of("podman", "--version", seconds=_PROGRAM_SECONDS) or ""
-    found = re.search(r"\b(\d+)\.\d+", said)
+    return _release_in(output_of("podman", "--version", seconds=_PROGRAM_SECONDS) or "")
+
+
+def _release_in(text: str) -> int:
+    found = re.search(r"\b(\d+)\.\d+", text)
     return int(found[1]) if found else OLD
 
 

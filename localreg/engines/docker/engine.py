@@ -70,7 +70,6 @@ class DockerEngine(DockerImages, DockerVolumes):
             context=endpoint.context,
             rootless="name=rootless" in security,
             remote=endpoint.is_remote,
-            plain_http_on_loopback=True,
             restarts_containers=True,
             # The classic image store does not, and containerd's finds no image in one whose name has no registry.
             loads_oci_archives=False,

@@ -68,7 +68,7 @@ class FakeEngine:
     """
 
     def __init__(self, info: EngineInfo | None = None) -> None:
-        self._info = info or EngineInfo("docker", "0.0.0", "fake:", plain_http_on_loopback=True)
+        self._info = info or EngineInfo("docker", "0.0.0", "fake:")
         self._ids = itertools.count(1)
         self._containers: dict[str, _Running] = {}
         self._volumes: dict[str, Volume] = {}

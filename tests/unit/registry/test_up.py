@@ -41,7 +41,7 @@ def port(registry: FakeRegistry) -> int:
 @pytest.fixture
 def engine() -> FakeEngine:
     # The ports are those of another machine, so that the one which the stand-in listens on counts as free.
-    found = FakeEngine(EngineInfo("docker", "0.0.0", "fake:", plain_http_on_loopback=True))
+    found = FakeEngine(EngineInfo("docker", "0.0.0", "fake:"))
     found.add_image(IMAGE)
     found.add_image(BROKEN)
     found.exits[BROKEN] = 3

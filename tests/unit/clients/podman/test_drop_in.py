@@ -250,17 +250,21 @@ def podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_program_says_what_is_in_force(podman: Path) -> None:
     about = {
+        "version": {"Version": "6.1.1"},
         "registries": {
             "search": ["docker.io"],
             "localhost:5000": {"Prefix": "localhost:5000", "Insecure": True, "Blocked": False},
             "localhost:5001": {"Prefix": "localhost:5001", "Insecure": True, "Blocked": True},
             "127.0.0.1": {"Prefix": "127.0.0.1", "Insecure": True, "Blocked": False},
             "127.0.0.1:5001": {"Prefix": "127.0.0.1:5001", "Insecure": False, "Blocked": False},
-        }
+        },
     }
     podman.write_text(f'#!/bin/sh\n[ "$*" = "info --format json" ] && cat <<END\n{json.dumps(about)}\nEND\n')
     places = ["localhost:5000", "localhost:5001", "127.0.0.1:5000", "127.0.0.1:5001", "::1:5000"]
-    assert ask_podman(places) == dict(zip(places, [True, False, True, False, False], strict=True))
+    said = ask_podman(places)
+    assert said is not None
+    assert said.allows == dict(zip(places, [True, False, True, False, False], strict=True))
+    assert said.release == 6
 
 
 @pytest.mark.parametrize("script", ["exit 125", "echo no JSON", "echo '[]'", "kill -9 $$"])

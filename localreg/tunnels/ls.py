@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from localreg.system.runtime_folder import possible_folders
 from localreg.tunnels.files import TunnelFiles, iter_tunnel_files
 from localreg.tunnels.keep import control
 from localreg.tunnels.spec import TunnelSpec, TunnelStatus
@@ -26,7 +27,9 @@ def list_tunnels() -> list[tuple[TunnelFiles, TunnelStatus]]:
 
 
 def list_tunnels_to(registry: str) -> list[TunnelSpec]:
-    """The open tunnels to a registry, by its name, without asking their processes."""
+    """The open tunnels to a registry, by its name, without asking their processes; creates no folder for them."""
+    if not any(folder.is_dir() for folder in possible_folders()):
+        return []
     specs = filter(None, (files.read() for files in iter_tunnel_files()))
     return sorted((spec for spec in specs if spec.registry == registry), key=lambda spec: (spec.host, spec.remote_port))
 

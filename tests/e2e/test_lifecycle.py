@@ -237,7 +237,7 @@ def test_what_only_a_new_container_could_use_is_said_not_to_apply(bed: Bed, regi
     result = bed.localreg("up", "--image-archive", str(registry_archive))
     assert (result.returncode, result.stdout) == (0, "localhost:5000\n")
     assert re.search("^warning: .*--image-archive", result.stderr, re.MULTILINE)
-    assert "localreg up --recreate" in result.stderr
+    assert f"localreg --engine {bed.engine} up --recreate" in result.stderr
 
 
 def test_a_registry_that_stops_shows_its_log_and_leaves_nothing(bed: Bed, folder: Path) -> None:

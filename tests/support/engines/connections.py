@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +43,22 @@ def fake_bench() -> Iterator[Bench]:
 @contextlib.contextmanager
 def real_bench(name: str, folder: Path, location: str) -> Iterator[Bench]:
     bed = BEDS[name]
-    with CuttingProxy(listen(folder / "proxy.sock", bed.uid), bed.api.socket) as proxy:
+    with _without_leftovers(), CuttingProxy(listen(folder / "proxy.sock", bed.uid), bed.api.socket) as proxy:
         endpoint = Endpoint(f"unix://{folder}/proxy.sock")
         engine: Engine = DockerEngine.open(endpoint) if bed.program == "docker" else PodmanEngine.open(endpoint)
         with engine:
             yield Bench(engine, proxy.cut, location)
+
+
+@contextlib.contextmanager
+def _without_leftovers() -> Iterator[None]:
+    """Collect what a broken connection left behind, here and not in a later test, which would be warned of it."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        gc.collect()
 
 
 def at(bed: Bed, url: str) -> dict[str, str]:

@@ -81,7 +81,7 @@ def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: b
 
 
 def _plan(session: Session, locations: Sequence[str], scope: Scope) -> Plan:
-    """Plan the change. A file of others that only localreg cannot read is no obstacle."""
+    """Plan the change. A file of others that only localreg cannot read does not stop it."""
     release = podman_release()
     try:
         return plan_fix(session.name, locations, scope=scope, release=release)

@@ -18,6 +18,10 @@ from localreg.system.address import Address
 EngineName = Literal["docker", "podman"]
 
 
+PLAIN_PORT, TLS_PORT = 2375, 2376
+"""Docker's ports, for a URL that names only a host."""
+
+
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
     """TLS files of a connection to an engine, from a Docker context or `DOCKER_CERT_PATH`."""

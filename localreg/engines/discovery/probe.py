@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from localreg.engines.values import Endpoint, EngineName, TlsFiles
+from localreg.engines.values import PLAIN_PORT, TLS_PORT, Endpoint, EngineName, TlsFiles
 from localreg.errors import Unavailable
 from localreg.system.address import Address
 from localreg.system.unix_socket import UnixHTTPConnection
@@ -116,8 +116,8 @@ def _connection(endpoint: Endpoint, seconds: float) -> http.client.HTTPConnectio
     host, port = parts.hostname or "", parts.port
     if endpoint.tls is not None or parts.scheme == "https":
         context = _tls_context(endpoint.tls or TlsFiles())
-        return http.client.HTTPSConnection(host, port or 2376, timeout=seconds, context=context)
-    return http.client.HTTPConnection(host, port or 2375, timeout=seconds)
+        return http.client.HTTPSConnection(host, port or TLS_PORT, timeout=seconds, context=context)
+    return http.client.HTTPConnection(host, port or PLAIN_PORT, timeout=seconds)
 
 
 def _tls_context(tls: TlsFiles) -> ssl.SSLContext:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import docker
 import docker.errors
@@ -12,7 +13,7 @@ import requests.exceptions
 import urllib3.exceptions
 
 from localreg.engines.common.reasons import reason_for_loss
-from localreg.engines.values import Endpoint
+from localreg.engines.values import PLAIN_PORT, TLS_PORT, Endpoint
 from localreg.errors import EngineError, EngineLostError, LocalregError
 
 _REQUEST_SECONDS = 60
@@ -51,7 +52,7 @@ def _client(endpoint: Endpoint, *, version: str, timeout: float | None) -> docke
             verify=not files.skip_verify,
         )
     client = docker.APIClient(
-        endpoint.url,
+        _with_port(endpoint),
         version=version,
         timeout=timeout,  # type: ignore[arg-type]  # None means no timeout, which the stubs do not know
         tls=tls,
@@ -60,6 +61,15 @@ def _client(endpoint: Endpoint, *, version: str, timeout: float | None) -> docke
     # Discovery does not use a proxy, so this must not either.
     client.trust_env = False
     return client
+
+
+def _with_port(endpoint: Endpoint) -> str:
+    """The URL with Docker's port if it names a host alone, as the `docker` program accepts it and the SDK does not."""
+    parts = urlsplit(endpoint.url)
+    if parts.scheme not in ("tcp", "http", "https") or parts.port is not None:
+        return endpoint.url
+    port = TLS_PORT if endpoint.tls is not None or parts.scheme == "https" else PLAIN_PORT
+    return parts._replace(netloc=f"{parts.netloc}:{port}").geturl()
 
 
 @contextlib.contextmanager

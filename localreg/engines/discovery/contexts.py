@@ -45,12 +45,21 @@ def current_context(environ: Mapping[str, str]) -> str | None:
     if not name and folder is not None:
         config = folder / "config.json"
         try:
-            name = json.loads(config.read_bytes()).get("currentContext")
+            name = _read_name(config.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValueError, AttributeError) as exc:
             raise BrokenContextError("default", f"cannot read `{config}`: {exc}") from exc
     return None if not name or name == "default" else name
+
+
+def _read_name(data: bytes) -> str | None:
+    """The current context in a `config.json`, which may be empty, `null` or not UTF-8, as for `docker`."""
+    found = json.loads(data.decode(errors="replace") or "null")
+    name = None if found is None else found.get("currentContext")
+    if not isinstance(name, str | None):
+        raise ValueError("currentContext is not a string")  # noqa: TRY004 -- a broken file, not a wrong call
+    return name
 
 
 def context_endpoint(name: str, environ: Mapping[str, str]) -> Endpoint:

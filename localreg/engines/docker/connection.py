@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import docker
 import docker.errors
 import docker.tls
+import docker.utils.config
 import requests.exceptions
 import urllib3.exceptions
 
@@ -51,16 +52,31 @@ def _client(endpoint: Endpoint, *, version: str, timeout: float | None) -> docke
             ca_cert=str(files.ca_certificate) if files.ca_certificate else None,
             verify=not files.skip_verify,
         )
-    client = docker.APIClient(
-        _with_port(endpoint),
-        version=version,
-        timeout=timeout,  # type: ignore[arg-type]  # None means no timeout, which the stubs do not know
-        tls=tls,
-        use_ssh_client=endpoint.is_ssh,
-    )
+    with _without_configuration():
+        client = docker.APIClient(
+            _with_port(endpoint),
+            version=version,
+            timeout=timeout,  # type: ignore[arg-type]  # None means no timeout, which the stubs do not know
+            tls=tls,
+            use_ssh_client=endpoint.is_ssh,
+        )
     # Discovery does not use a proxy, so this must not either.
     client.trust_env = False
     return client
+
+
+@contextlib.contextmanager
+def _without_configuration() -> Iterator[None]:
+    """Keep the SDK from reading the user's `config.json`, of which localreg needs nothing here.
+
+    The SDK fails on shapes that the `docker` program accepts, such as a login without a colon.
+    """
+    read = docker.utils.config.load_general_config
+    docker.utils.config.load_general_config = lambda *_: {"auths": {}}
+    try:
+        yield
+    finally:
+        docker.utils.config.load_general_config = read
 
 
 def _with_port(endpoint: Endpoint) -> str:

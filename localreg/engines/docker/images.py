@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -115,9 +116,10 @@ class DockerImages:
 
 
 def _login(reference: str) -> dict[str, Any]:
-    """The credentials of `docker login` for a registry; empty if a credential helper is missing or fails."""
+    """The credentials of `docker login` for a registry; empty if they cannot be read, or a credential helper fails."""
     registry, _ = docker.auth.resolve_repository_name(reference)
-    with contextlib.suppress(docker.errors.DockerException):
+    unreadable = (docker.errors.DockerException, ValueError, TypeError, AttributeError)
+    with contextlib.suppress(*unreadable), warnings.catch_warnings(action="ignore"):
         found = docker.auth.resolve_authconfig(docker.auth.load_config(), registry)
         return dict(found or {})
     return {}

@@ -62,7 +62,13 @@ def test_a_context_that_does_not_exist_is_an_error_and_never_the_default_socket(
     assert caught.value.unavailable.cure == "docker context ls"
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "\xff"])
+@pytest.mark.parametrize("content", ["", "null", '{"currentContext": null}', '{"auths": {"\xff": {}}}'])
+def test_what_docker_accepts_is_the_default_context(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config.json").write_bytes(content.encode("latin-1"))
+    assert current_context({"DOCKER_CONFIG": str(tmp_path)}) is None
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "\xff", '{"currentContext": 5}'])
 def test_a_broken_configuration_is_an_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "config.json").write_bytes(content.encode("latin-1"))
     with pytest.raises(BrokenContextError):

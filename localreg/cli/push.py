@@ -13,7 +13,7 @@ from localreg.cli.other_registry import local_registry_in, refuse_other_registri
 from localreg.cli.session import session_of
 from localreg.errors import UsageError
 from localreg.images.push import push_image
-from localreg.images.tag import plan_tag
+from localreg.images.tag import plan_tag, push_as
 from localreg.images.transfer import Transferred, check_names
 from localreg.output.push import render
 from localreg.registry.container import get_running_registry
@@ -47,10 +47,10 @@ def push(
         registry = get_running_registry(engine, session.name)
         if as_ is None:
             named = {name: local_registry_in(name) for name in image}
-            refuse_other_registries(selection, registry, named, _push_as)
+            refuse_other_registries(selection, registry, named, push_as)
         else:
             refuse_other_registries(
-                selection, registry, {as_: registry_in(as_)}, lambda _, short: _push_as(image[0], short)
+                selection, registry, {as_: registry_in(as_)}, lambda _, short: push_as(image[0], short)
             )
 
         def move(name: str) -> Transferred:
@@ -61,7 +61,3 @@ def push(
 
         moved, failures = do_each(session, image, move)
     show_all(session, render(moved, failures) if moved else None, failures)
-
-
-def _push_as(image: str, name: str) -> CommandLine:
-    return CommandLine("push", image, "--as", name)

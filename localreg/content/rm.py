@@ -141,8 +141,10 @@ def untag(client: RegistryClient, repository: str, tag: str, *, digest: str | No
         with contextlib.suppress(LocalregError):
             if stored is not None:
                 client.put_manifest(repository, tag, stored.data, stored.media_type)
+        if exc.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
         broken = [other for other in _list_broken(client, repository) if other != tag]
-        if exc.status != HTTPStatus.INTERNAL_SERVER_ERROR or not broken:
+        if not broken:
             raise
         names = [f"{repository}:{other}" for other in broken]
         raise exc.with_(

@@ -14,7 +14,8 @@ from localreg.registry.container import Registry
 from localreg.system.command_line import CommandLine
 
 
-def _push_as(image: str, name: str) -> CommandLine:
+def push_as(image: str, name: str) -> CommandLine:
+    """The command that pushes an image under a name."""
     return CommandLine("push", image, "--as", name)
 
 
@@ -24,7 +25,7 @@ def plan_tag(
     image: str,
     *,
     destination: str | None = None,
-    naming: Callable[[str, str], CommandLine] = _push_as,
+    naming: Callable[[str, str], CommandLine] = push_as,
 ) -> Transfer:
     """Find the image, and work out its name in the registry.
 

@@ -126,6 +126,8 @@ def _check(plan: Plan, locations: Sequence[str]) -> Mapping[str, bool] | None:
 def _warn(session: Session, plan: Plan) -> None:
     for place, path in plan.overridden.items():
         session.streams.warn(f"`{path}` still forbids plain HTTP for {place}")
+    for place, path in plan.unblocked.items():
+        session.streams.warn(f"`{path}` blocks {place}; localreg's entry lifts that")
 
 
 def _checked(place: str) -> str:

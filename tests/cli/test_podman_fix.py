@@ -60,6 +60,18 @@ def test_the_file_that_forbids_it_is_named(
     assert str(later) in schemas.check("stderr", err)["error"]["hint"]
 
 
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"]])
+def test_a_block_that_is_lifted_is_told(
+    podman: PodmanProgram, drop_in: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    company = drop_in.with_name("40-company.conf")
+    company.parent.mkdir(parents=True)
+    company.write_text(f'[[registry]]\nlocation = "{LOCATION}"\nblocked = true\n')
+    podman.allows(LOCATION)
+    warning = json.loads(fix(capsys, *arguments)[1])["warning"]
+    assert warning == f"`{company}` blocks {LOCATION}; localreg's entry lifts that"
+
+
 def test_podmans_own_line_is_told_if_it_cannot_read_a_file(
     podman: PodmanProgram, drop_in: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,6 +40,8 @@ class Plan:
     """Locations for which another file allows plain HTTP, and that file."""
     overridden: Mapping[str, Path]
     """Locations, or repositories of one, for which another file still forbids plain HTTP, and that file."""
+    unblocked: Mapping[str, Path]
+    """Locations that another file blocks until localreg's entry is in force, and that file."""
 
     @property
     def changes(self) -> bool:
@@ -97,6 +99,10 @@ def plan_fix(
     after = set_entries(text, name, missing, path)
     ours = conf.parse_entries(after, path)
     everything = [entry for file in files for entry in entries.get(file, ours)]
+    overridden = _overridden(everything, locations, hidden_by=None if path in files else files[0])
+    blocked = {
+        place: entry.path for place in missing if (entry := conf.find_effective(others, place)) and entry.blocked
+    }
     earlier = (entry.location for entry in list_marked(text, path) if entry.name == name)
     return Plan(
         name=name,
@@ -106,7 +112,8 @@ def plan_fix(
         added=missing,
         removed=tuple(place for place in earlier if place not in missing),
         provided=provided,
-        overridden=_overridden(everything, locations, hidden_by=None if path in files else files[0]),
+        overridden=overridden,
+        unblocked={place: file for place, file in blocked.items() if place not in overridden},
     )
 
 

@@ -144,6 +144,19 @@ def test_an_earlier_file_that_forbids_it_is_overruled(machine: Machine) -> None:
     assert machine.permission() == machine.drop_in
 
 
+def test_a_block_that_the_entry_lifts_is_named(machine: Machine) -> None:
+    blocking = machine.etc / "registries.conf.d/40-company.conf"
+    blocking.write_text(entry("localhost", insecure=False) + "blocked = true\n")
+    plan = machine.plan()
+    assert (plan.unblocked, plan.overridden) == ({"localhost:5000": blocking}, {})
+    apply_plan(plan)
+    assert machine.permission() == machine.drop_in
+    assert machine.plan().unblocked == plan.unblocked
+    later = machine.drop_in.with_name("60-later.conf")
+    later.write_text(entry("localhost:5000", insecure=False) + "blocked = true\n")
+    assert (machine.plan().unblocked, machine.plan().overridden) == ({}, {"localhost:5000": later})
+
+
 def test_a_users_main_file_that_hides_the_systems_is_named(machine: Machine) -> None:
     main = machine.user / "registries.conf"
     main.write_text("# empty\n")

@@ -9,6 +9,10 @@ from typing import Literal
 
 _GAPS = (3, 2, 1)
 """Spaces between two columns: the widest gap that fits is used."""
+_SHORT = 20
+"""Columns of a cell that is never unusually long."""
+_MUCH = 1.5
+"""How many times as wide as the middle one of its column a cell is, at most, that is usual."""
 _ANY = 1 << 20
 """A width at which nothing needs folding."""
 
@@ -33,12 +37,12 @@ def columns(
     """
     shown = list(headings)
     for heading in spare:
-        if _natural_width(headings, rows, shown, _GAPS[-1]) > width:
+        if _usual_width(headings, rows, shown, _GAPS[-1]) > width:
             shown.remove(heading)
-    gap = next((gap for gap in _GAPS if _natural_width(headings, rows, shown, gap) <= width), _GAPS[-1])
     places = [index for index, heading in enumerate(headings) if heading in shown]
     chosen = [[row[index] for index in places] for row in rows]
-    if _natural_width(headings, rows, shown, gap) <= width and all(map(_is_narrow, itertools.chain(*chosen))):
+    gap = next((gap for gap in _GAPS if _usual_width(shown, chosen, shown, gap) <= width), _GAPS[-1])
+    if _natural_width(shown, chosen, gap) <= width and all(map(_is_narrow, itertools.chain(*chosen))):
         return _padded(shown, chosen, gap=gap, right=right)
     return _folded(shown, chosen, width=width, gap=gap, right=right)
 
@@ -66,9 +70,9 @@ def _folded(
 
     # Widths and gaps are given: what rich would make narrower by itself it might cut.
     table = Table(box=None, padding=0, pad_edge=False, show_edge=False)
-    widths = _widths(
-        [[*column] for column in zip(headings, *rows, strict=True)], room=width - gap * (len(headings) - 1)
-    )
+    columns = [[*column] for column in zip(headings, *rows, strict=True)]
+    whole = [heading in right for heading in headings]
+    widths = _widths(columns, whole, room=width - gap * (len(headings) - 1))
     for heading, given in zip(headings, widths, strict=True):
         justify: Literal["left", "right"] = "right" if heading in right else "left"
         table.add_column(heading, justify=justify, overflow="fold", header_style="", width=given)
@@ -81,14 +85,22 @@ def _folded(
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
-def _widths(columns: Sequence[Sequence[str]], *, room: int) -> list[int]:
-    """How wide each column is: the widest give first, and words are broken only where nothing else is left."""
+def _widths(columns: Sequence[Sequence[str]], whole: Sequence[bool], *, room: int) -> list[int]:
+    """How wide each column is: a few long cells give first, then the widest columns, and then words are broken.
+
+    A number and its unit are one word.
+    """
     from rich.cells import cell_len  # noqa: PLC0415 -- loads rich
 
-    widths = [max(map(cell_len, column)) for column in columns]
-    words = [max((cell_len(word) for cell in column for word in cell.split()), default=1) for column in columns]
+    lengths = [[cell_len(cell) for cell in column] for column in columns]
+    widths = [max(column) for column in lengths]
+    words = [
+        max((cell_len(word) for cell in column for word in ([cell] if one_word else cell.split())), default=1)
+        for column, one_word in zip(columns, whole, strict=True)
+    ]
     characters = [max((cell_len(character) for cell in column for character in cell), default=1) for column in columns]
-    for least in (words, characters):
+    usual = [max(_usual(column), widest) for column, widest in zip(lengths, characters, strict=True)]
+    for least in (usual, words, characters):
         while sum(widths) > room:
             spare, widest = max(
                 (width - floor, index) for index, (width, floor) in enumerate(zip(widths, least, strict=True))
@@ -99,8 +111,19 @@ def _widths(columns: Sequence[Sequence[str]], *, room: int) -> list[int]:
     return [max(width, 1) for width in widths]
 
 
-def _natural_width(headings: Sequence[str], rows: Sequence[Sequence[str]], shown: Sequence[str], gap: int) -> int:
-    """How wide the table is when no cell is folded."""
+def _usual(lengths: Sequence[int]) -> int:
+    """The width of a column without the few cells that are much longer than the others: those may be folded."""
+    middle = sorted(lengths)[len(lengths) // 2]
+    return max(length for length in lengths if length <= max(_SHORT, _MUCH * middle))
+
+
+def _usual_width(headings: Sequence[str], rows: Sequence[Sequence[str]], shown: Sequence[str], gap: int) -> int:
+    """How wide the table is if only cells of unusual length are folded."""
     cells = zip(headings, *rows, strict=True)
-    widths = [max(map(len, column)) for column in cells if column[0] in shown]
+    widths = [_usual([*map(len, column)]) for column in cells if column[0] in shown]
     return sum(widths) + gap * (len(widths) - 1)
+
+
+def _natural_width(headings: Sequence[str], rows: Sequence[Sequence[str]], gap: int) -> int:
+    """How wide the table is when no cell is folded."""
+    return sum(max(map(len, column)) for column in zip(headings, *rows, strict=True)) + gap * (len(headings) - 1)

@@ -38,7 +38,7 @@ def ls(
         named = {text: registry_in_pattern(text) for text in pattern or ()}
         refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("ls", short))
     with RegistryClient(registry.get_url()) as client:
-        listing = list_images(client, pattern or ())
+        listing = list_images(client, pattern or (), names_only=session.streams.shows_names_only)
     failures: Failures = [(missing, session.completed(_no_such(missing))) for missing in listing.missing]
     shown = render(listing, failures, location=registry.get_location(), chosen=bool(pattern))
     show_all(session, shown if listing.rows or not failures else None, failures)

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from fnmatch import fnmatchcase
-from functools import partial
-from itertools import chain
-from typing import Generic, TypeVar
 
 from localreg.content.rm import is_thrown_away
+from localreg.content.summary import Summarizer
 from localreg.errors import InvalidReferenceError, LocalregError, RegistryUnreachableError, RepositoryNotFoundError
-from localreg.oci.api import RegistryClient, StoredManifest
-from localreg.oci.manifest import UNREADABLE, Descriptor, Index, Manifest, Platform, parse_manifest, read_platform
+from localreg.oci.api import RegistryClient
+from localreg.oci.artifact import Artifact
 from localreg.oci.reference import parse_reference, registry_reference
 
-_T = TypeVar("_T")
-
 _WORKERS = 16
-_DEEPEST = 4
-"""How deep indexes of indexes are followed. Real ones are not nested deeper, and an endless one must not block `ls`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +28,11 @@ class ListedImage:
     media_type: str | None = None
     platforms: tuple[str, ...] = ()
     size: int | None = None
-    """Bytes of configs and layers as stored, each once; attestations are not counted."""
+    """Bytes of configs and layers as stored, each once; attestations and foreign layers are not counted."""
     created: datetime | None = None
     """Aware; the creation time of its newest image."""
+    artifact: Artifact | None = None
+    """None for an image."""
     error: str | None = None
     """Why it could not be read; the rest may then be missing."""
 
@@ -71,28 +65,14 @@ class _Pattern:
         return tag is None or self.tag is None or fnmatchcase(tag, self.tag)
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """The platforms, blobs and age of a manifest or an index."""
-
-    platforms: tuple[Platform, ...] = ()
-    blobs: frozenset[tuple[str, int]] = frozenset()
-    created: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Config:
-    platform: Platform | None
-    created: datetime | None
-
-
-def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
+def list_images(client: RegistryClient, patterns: Sequence[str], *, names_only: bool = False) -> Listing:
     """List the tags of a registry.
 
     Args:
         client: Of the registry.
         patterns: `repository` or `repository:tag`, with `*`, `?` and `[...]` as wildcards; none lists everything. A
             registry before the repository is ignored.
+        names_only: Read no manifest: each row has its names alone. This also lists a tag whose removal was killed.
 
     Raises:
         InvalidReferenceError: a pattern without wildcards is not a valid reference, or has a digest.
@@ -112,7 +92,11 @@ def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
             # It never existed, or was removed after the catalog was read.
             return []
 
-    reader = _Reader(client)
+    summarizer = Summarizer(client)
+
+    def row(repository: str, tag: str) -> ListedImage | None:
+        return ListedImage(repository, tag) if names_only else _read_row(client, summarizer, repository, tag)
+
     with ThreadPoolExecutor(_WORKERS) as pool:
         tags = [
             (repository, tag)
@@ -123,7 +107,7 @@ def list_images(client: RegistryClient, patterns: Sequence[str]) -> Listing:
         missing = tuple(
             str(pattern) for pattern in exact if not any(pattern.fits(repository, tag) for repository, tag in tags)
         )
-        rows = pool.map(reader.row, *zip(*tags, strict=True)) if tags else ()
+        rows = pool.map(row, *zip(*tags, strict=True)) if tags else ()
         return Listing(tuple(row for row in rows if row is not None), missing)
 
 
@@ -153,128 +137,30 @@ def _crawl(client: RegistryClient, wanted: Sequence[_Pattern]) -> set[str]:
     return {name for name in client.iter_repositories() if not wanted or any(pattern.fits(name) for pattern in wanted)}
 
 
-class _Reader:
-    """Reads tags; fetches and parses each digest once, even with several threads."""
+def _read_row(client: RegistryClient, summarizer: Summarizer, repository: str, tag: str) -> ListedImage | None:
+    """Read one tag. A problem with it goes into its row, but a registry that is gone ends the listing.
 
-    def __init__(self, client: RegistryClient) -> None:
-        self._client = client
-        self._contents = _Once[_Content]()
-        self._configs = _Once[_Config]()
-
-    def row(self, repository: str, tag: str) -> ListedImage | None:
-        """Read one tag. A problem with it goes into its row, but a registry that is gone ends the listing.
-
-        Returns:
-            None for a tag whose removal was killed; the same `rm` again finishes it.
-        """
-        digest, media_type = None, None
-        try:
-            stored = self._client.get_manifest(repository, tag)
-            digest, media_type = stored.digest, stored.media_type
-            if is_thrown_away(stored):
-                return None
-            # The repository is part of the key: it may lack children of an index that another repository has.
-            content = self._contents.get(f"{repository}@{digest}", lambda: self._read(repository, stored, depth=0))
-        except RegistryUnreachableError:
-            raise
-        except LocalregError as exc:
-            return ListedImage(repository, tag, digest, media_type, error=exc.message)
-        return ListedImage(
-            repository,
-            tag,
-            digest,
-            media_type,
-            tuple(map(str, content.platforms)),
-            sum(size for _, size in content.blobs),
-            content.created,
-        )
-
-    def _read(self, repository: str, stored: StoredManifest, *, depth: int) -> _Content:
-        parsed = parse_manifest(stored.data, stored.media_type)
-        return (
-            self._manifest(repository, parsed)
-            if isinstance(parsed, Manifest)
-            else self._index(repository, parsed, depth)
-        )
-
-    def _manifest(self, repository: str, manifest: Manifest) -> _Content:
-        blobs = frozenset((part.digest, part.size) for part in (manifest.config, *manifest.layers))
-        if not manifest.is_image:
-            return _Content(blobs=blobs)
-        config = self._configs.get(
-            manifest.config.digest, lambda: _read_config(self._client.get_blob(repository, manifest.config.digest))
-        )
-        return _Content((config.platform,) if config.platform else (), blobs, config.created)
-
-    def _index(self, repository: str, index: Index, depth: int) -> _Content:
-        children = [child for child in index.manifests if not child.is_attestation]
-        contents = list(self._children(repository, children, depth))
-        return _Content(
-            tuple(dict.fromkeys(chain.from_iterable(content.platforms for content in contents))),
-            frozenset(chain.from_iterable(content.blobs for content in contents)),
-            max((content.created for content in contents if content.created), default=None),
-        )
-
-    def _children(self, repository: str, children: Sequence[Descriptor], depth: int) -> Iterator[_Content]:
-        """Read each child. A registry tolerates a missing child: then only the index tells its platform."""
-        for child in children if depth < _DEEPEST else ():
-            said = (child.platform,) if child.platform else ()
-            try:
-                content = self._contents.get(child.digest, partial(self._fetch, repository, child.digest, depth + 1))
-            except RepositoryNotFoundError:
-                yield _Content(said)
-            else:
-                yield _Content(said or content.platforms, content.blobs, content.created)
-
-    def _fetch(self, repository: str, digest: str, depth: int) -> _Content:
-        return self._read(repository, self._client.get_manifest(repository, digest), depth=depth)
-
-
-def _read_config(data: bytes) -> _Config:
-    """Read an image's config; empty if it is not valid JSON."""
+    Returns:
+        None for a tag whose removal was killed; the same `rm` again finishes it.
+    """
+    digest, media_type = None, None
     try:
-        found = json.loads(data)
-        return _Config(read_platform(found), _read_time(found.get("created")))
-    except UNREADABLE:
-        return _Config(None, None)
-
-
-def _read_time(text: object) -> datetime | None:
-    """Read RFC 3339; None if there is no time, or the zero time of a reproducible build."""
-    try:
-        moment = datetime.fromisoformat(str(text)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment.year > 1 else None
-
-
-class _Once(Generic[_T]):
-    """Values by key, each made once even if several threads need it at the same time."""
-
-    def __init__(self) -> None:
-        self._futures: dict[str, Future[_T]] = {}
-        self._lock = threading.Lock()
-
-    def get(self, key: str, make: Callable[[], _T]) -> _T:
-        """The value; the first thread makes it and the others wait for it."""
-        while True:
-            with self._lock:
-                known = self._futures.get(key)
-                future = self._futures.setdefault(key, Future())
-            if known is None:
-                self._fill(key, future, make)
-                return future.result()
-            try:
-                return known.result()
-            except RepositoryNotFoundError:
-                # The first thread used another repository; this one may have it.
-                continue
-
-    def _fill(self, key: str, future: Future[_T], make: Callable[[], _T]) -> None:
-        try:
-            future.set_result(make())
-        except BaseException as exc:  # noqa: BLE001 -- handed to every thread that waits
-            with self._lock:
-                # A later attempt may succeed.
-                del self._futures[key]
-            future.set_exception(exc)
+        stored = client.get_manifest(repository, tag)
+        digest, media_type = stored.digest, stored.media_type
+        if is_thrown_away(stored):
+            return None
+        found = summarizer.summarize(repository, stored)
+    except RegistryUnreachableError:
+        raise
+    except LocalregError as exc:
+        return ListedImage(repository, tag, digest, media_type, error=exc.message)
+    return ListedImage(
+        repository,
+        tag,
+        digest,
+        media_type,
+        tuple(map(str, found.platforms)),
+        sum(size for _, size in found.blobs),
+        found.created,
+        found.artifact,
+    )

@@ -34,6 +34,7 @@ EMPTY_CONFIG = b"{}"
 """The empty config of the image specification."""
 
 _INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
+_FOREIGN = (".foreign.", ".nondistributable.")
 _ATTESTATION = "vnd.docker.reference.type"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
 
@@ -45,9 +46,13 @@ class Platform:
     os: str
     architecture: str
     variant: str | None = None
+    os_version: str | None = None
+    """Of Windows images, which run on one release of Windows only: `10.0.20348.1006`."""
 
     def __str__(self) -> str:
-        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
+        # As `docker buildx imagetools inspect` spells it: `windows(10.0.20348.1006)/amd64`.
+        system = f"{self.os}({self.os_version})" if self.os_version else self.os
+        return "/".join(filter(None, (system, self.architecture, self.variant)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,19 @@ class Descriptor:
     """Bytes, as stored."""
     platform: Platform | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
+    artifact_type: str | None = None
+    urls: tuple[str, ...] = ()
+    """Other places that have the content."""
+
+    @property
+    def is_manifest(self) -> bool:
+        """It refers to a manifest or an index; BuildKit also writes indexes of layers. Without a type, it may."""
+        return self.media_type in (*MANIFEST_TYPES, "")
+
+    @property
+    def is_foreign(self) -> bool:
+        """It is a layer that only `urls` have, such as those of Windows: the registry does not store it."""
+        return bool(self.urls) and any(part in self.media_type for part in _FOREIGN)
 
     @property
     def is_attestation(self) -> bool:
@@ -76,6 +94,7 @@ class Manifest:
     config: Descriptor
     layers: tuple[Descriptor, ...]
     annotations: Mapping[str, str] = field(default_factory=dict)
+    artifact_type: str | None = None
 
     @property
     def is_image(self) -> bool:
@@ -89,6 +108,8 @@ class Index:
 
     media_type: str
     manifests: tuple[Descriptor, ...]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    artifact_type: str | None = None
 
 
 def parse_manifest(data: bytes, media_type: str | None = None) -> Manifest | Index:
@@ -108,10 +129,11 @@ def parse_manifest(data: bytes, media_type: str | None = None) -> Manifest | Ind
             kind = found.get("mediaType") or (OCI_INDEX if "manifests" in found else OCI_MANIFEST)
         if found.get("schemaVersion") == 1:
             raise RegistryError("its manifest has schema version 1, which is not supported")
+        annotations, artifact_type = dict(found.get("annotations") or {}), _text(found.get("artifactType"))
         if kind in _INDEXES:
-            return Index(kind, tuple(map(_descriptor, found["manifests"] or ())))
+            return Index(kind, tuple(map(_descriptor, found["manifests"] or ())), annotations, artifact_type)
         layers = tuple(map(_descriptor, found.get("layers") or ()))
-        return Manifest(kind, _descriptor(found["config"]), layers, dict(found.get("annotations") or {}))
+        return Manifest(kind, _descriptor(found["config"]), layers, annotations, artifact_type)
     except UNREADABLE as exc:
         raise RegistryError("its manifest is invalid", details=[f"{type(exc).__name__}: {exc}"]) from exc
 
@@ -127,6 +149,8 @@ def _descriptor(found: Mapping[str, Any]) -> Descriptor:
         size=max(int(found.get("size") or 0), 0),
         platform=None if not platform else read_platform(platform),
         annotations=dict(found.get("annotations") or {}),
+        artifact_type=_text(found.get("artifactType")),
+        urls=tuple(map(str, found.get("urls") or ())),
     )
 
 
@@ -135,9 +159,12 @@ def _text(found: object) -> str | None:
 
 
 def read_platform(found: Mapping[str, Any]) -> Platform | None:
-    """Read `os`, `architecture` and `variant` of a descriptor or a config; None if it has no platform."""
+    """Read the platform in a descriptor or a config; None if it has none."""
     if not found.get("os") and not found.get("architecture"):
         return None
     return Platform(
-        str(found.get("os") or "unknown"), str(found.get("architecture") or "unknown"), _text(found.get("variant"))
+        str(found.get("os") or "unknown"),
+        str(found.get("architecture") or "unknown"),
+        _text(found.get("variant")),
+        _text(found.get("os.version")),
     )

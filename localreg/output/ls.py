@@ -37,7 +37,7 @@ def render(
                 printable(row.repository),
                 printable(row.tag),
                 "" if row.digest is None else short_digest(row.digest),
-                printable(row.error or _platforms(row.platforms)),
+                printable(row.error or str(row.artifact or _platforms(row.platforms))),
                 "" if row.size is None else size(row.size),
                 ago(row.created, now=now),
             )
@@ -61,6 +61,8 @@ def render(
                     "reference": f"{location}/{row.repository}:{row.tag}",
                     "digest": row.digest,
                     "media_type": row.media_type,
+                    "kind": row.artifact.kind if row.artifact else None if row.error else "image",
+                    "artifact_type": row.artifact.media_type if row.artifact else None,
                     "platforms": list(row.platforms),
                     "size": row.size,
                     "created": time_json(row.created),
@@ -78,7 +80,7 @@ def _plain(row: ListedImage) -> tuple[str, ...]:
         printable(row.repository),
         printable(row.tag),
         row.digest or "",
-        printable(row.error or ",".join(row.platforms)),
+        printable(row.error or str(row.artifact or ",".join(row.platforms))),
         "" if row.size is None else str(row.size),
         time_json(row.created) or "",
     )

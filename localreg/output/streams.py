@@ -58,6 +58,11 @@ class Streams:
         return sys.stderr.isatty() and not self.quiet
 
     @property
+    def shows_names_only(self) -> bool:
+        """The result will be identifiers only."""
+        return self.quiet and self.format is not Format.JSON
+
+    @property
     def shared_stderr(self) -> int | None:
         """Where a program that localreg starts may write; None if only localreg's own messages are wanted."""
         return None if self.quiet or self.format is Format.JSON else sys.stderr.fileno()
@@ -66,7 +71,7 @@ class Streams:
         """Write a command's result to stdout."""
         if self.format is Format.JSON:
             text = _json({"schema_version": SCHEMA_VERSION, **result.json()}, indent=2)
-        elif self.quiet:
+        elif self.shows_names_only:
             text = (result.quiet or result.plain)()
         elif self.format is Format.PLAIN:
             text = result.plain()

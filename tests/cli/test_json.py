@@ -139,6 +139,18 @@ def test_ls(up: FakeEngine, registry: FakeRegistry, capsys: pytest.CaptureFixtur
     assert [error["source"] for error in found["errors"]] == ["nosuch"]
 
 
+def test_ls_reads_manifests_only_if_their_content_is_shown(
+    up: FakeEngine, location: str, registry: FakeRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert up.find_container("registry") is not None
+    del registry.answers["/v2/app/manifests/1"]
+    registry.put_image("app:1")
+    assert main(["ls", "-q"]) == 0
+    assert capsys.readouterr().out == f"{location}/app:1\n"
+    assert registry.requests["/v2/app/manifests/1"] == 0
+    assert schemas.check("ls", result(capsys, "ls", "-q")[0])["images"][0]["kind"] == "image"
+
+
 def test_config(capsys: pytest.CaptureFixture[str]) -> None:
     found = schemas.check("config", result(capsys, "config", "--engine", "docker")[0])
     assert found["settings"]["engine"] == {"value": "docker", "source": "flag"}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
+
 import pytest
 from support.engines.real import Distribution
-from support.registries.writer import Writer
+from support.registries.writer import LAYER, OCI_CONFIG, Writer
 
 from localreg.content.ls import ListedImage, list_images
 from localreg.errors import LocalregError, RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
-from localreg.oci.manifest import DOCKER_INDEX, OCI_INDEX, OCI_MANIFEST
+from localreg.oci.manifest import DOCKER_INDEX, EMPTY_CONFIG_TYPE, OCI_INDEX, OCI_MANIFEST
 
 
 def linux(architecture: str) -> dict[str, str]:
@@ -56,17 +59,50 @@ def test_an_image_and_an_index(distribution: Distribution, writer: Writer, *, do
     assert one.size < many.size < 2 * one.size
 
 
-def test_an_artifact(distribution: Distribution, writer: Writer) -> None:
-    manifest = {
+def test_artifacts_a_build_cache_and_a_windows_image(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    # By default, this registry takes no manifest with a foreign layer.
+    monkeypatch.setenv("REGISTRY_VALIDATION_DISABLED", "true")
+    distribution: Distribution = request.getfixturevalue("distribution")
+    writer = Writer(distribution.base_url)
+    empty = writer.blob("app", b"{}", EMPTY_CONFIG_TYPE)
+    chart = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "artifactType": "application/vnd.example",
-        "config": writer.blob("chart", b"{}", "application/vnd.oci.empty.v1+json"),
-        "layers": [writer.blob("chart", b"content", "application/octet-stream")],
+        "artifactType": "application/vnd.cncf.helm.config.v1+json",
+        "config": empty,
+        "layers": [writer.blob("app", b"content", "application/octet-stream")],
+        "annotations": {"org.opencontainers.image.created": "2026-02-03T04:05:06Z"},
     }
-    writer.manifest("chart", "1", manifest)
-    (row,) = rows(distribution)
-    assert (row.platforms, row.size, row.error) == ((), 9, None)
+    writer.manifest("app", "chart", chart)
+    parts = [
+        writer.blob("app", b"layer" * 100, LAYER),
+        writer.blob("app", b'{"layers": []}', "application/vnd.buildkit.cacheconfig.v0"),
+    ]
+    writer.manifest("app", "cache", {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": parts})
+    foreign = {
+        "mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "digest": f"sha256:{'0' * 64}",
+        "size": 10**9,
+        "urls": ["https://mcr.example.com/layer"],
+    }
+    config = json.dumps({"os": "windows", "architecture": "amd64", "os.version": "10.0.20348.1"}).encode()
+    windows = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": writer.blob("app", config, OCI_CONFIG),
+        "layers": [foreign],
+    }
+    writer.manifest("app", "windows", windows)
+    found = {row.tag: row for row in rows(distribution)}
+    assert {tag: (row.size, row.platforms, row.error) for tag, row in found.items()} == {
+        "chart": (9, (), None),
+        "cache": (514, (), None),
+        "windows": (len(config), ("windows(10.0.20348.1)/amd64",), None),
+    }
+    assert [str(found[tag].artifact) for tag in ("chart", "cache", "windows")] == ["Helm chart", "build cache", "None"]
+    assert found["chart"].created == datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
 def test_more_than_a_thousand_repositories(distribution: Distribution, writer: Writer) -> None:

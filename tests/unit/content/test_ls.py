@@ -5,12 +5,13 @@ import math
 from datetime import UTC, datetime
 
 import pytest
-from support.registries.fake import CONFIG, FakeRegistry, child
+from support.registries.fake import CONFIG, LAYER, FakeRegistry, child
 
 from localreg.content.ls import ListedImage, Listing, list_images
 from localreg.errors import InvalidReferenceError, RegistryError, RegistryUnreachableError
 from localreg.oci.api import RegistryClient
-from localreg.oci.manifest import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
+from localreg.oci.artifact import Artifact
+from localreg.oci.manifest import DOCKER_INDEX, DOCKER_MANIFEST, EMPTY_CONFIG_TYPE, OCI_INDEX, OCI_MANIFEST
 
 
 def listing(registry: FakeRegistry, *patterns: str) -> Listing:
@@ -88,19 +89,110 @@ def test_a_child_that_other_repositories_lack_is_counted_where_it_is(registry: F
     assert all(row.error is None for row in found)
 
 
-def test_an_artifact_has_a_size_and_no_platform(registry: FakeRegistry) -> None:
-    digest, size = registry.put_blob(b"chart" * 10)
-    empty = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": f"sha256:{'4' * 64}", "size": 2}
+EMPTY = {"mediaType": EMPTY_CONFIG_TYPE, "digest": f"sha256:{'4' * 64}", "size": 2}
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+CACHE = "application/vnd.buildkit.cacheconfig.v0"
+
+
+def put_artifact(
+    registry: FakeRegistry, artifact_type: str, at: str = "", *, data: bytes = b"x" * 50, created: str = ""
+) -> str:
+    digest, size = registry.put_blob(data)
     manifest = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "artifactType": "application/vnd.example",
-        "config": empty,
+        "artifactType": artifact_type,
+        "config": EMPTY,
         "layers": [{"mediaType": "application/x", "digest": digest, "size": size}],
+        "annotations": {"org.opencontainers.image.created": created} if created else None,
     }
-    registry.put_manifest(manifest, OCI_MANIFEST, at="chart:1")
+    return registry.put_manifest(manifest, OCI_MANIFEST, at=at)
+
+
+def test_an_artifact_has_a_kind_a_size_and_no_platform(registry: FakeRegistry) -> None:
+    put_artifact(registry, "application/vnd.cncf.helm.config.v1+json", "chart:1")
     (row,) = rows(registry)
-    assert (row.platforms, row.size, row.created, row.error) == ((), size + 2, None, None)
+    assert (row.platforms, row.size, row.created, row.error) == ((), 52, None, None)
+    assert row.artifact == Artifact("Helm chart", "application/vnd.cncf.helm.config.v1+json")
+    # Its empty config says nothing.
+    assert not [path for path in registry.requests if "/blobs/" in path]
+
+
+def test_an_artifact_was_created_when_its_annotation_says(registry: FakeRegistry) -> None:
+    put_artifact(registry, "application/vnd.example", "app:1", created="2026-02-03T04:05:06Z")
+    put_artifact(registry, "application/vnd.example", "app:2", created="yesterday")
+    assert [row.created for row in rows(registry)] == [datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC), None]
+
+
+def test_an_image_whose_config_has_no_time_was_created_when_its_annotation_says(registry: FakeRegistry) -> None:
+    digest = registry.put_image(created="0001-01-01T00:00:00Z")
+    manifest = json.loads(registry.manifests[digest][1])
+    annotations = {"org.opencontainers.image.created": "2026-02-03T00:00:00Z"}
+    registry.put_manifest({**manifest, "annotations": annotations}, OCI_MANIFEST, at="app:1")
+    assert [row.created for row in rows(registry)] == [datetime(2026, 2, 3, tzinfo=UTC)]
+
+
+def test_the_parts_of_a_build_cache_are_counted_and_not_asked_for(registry: FakeRegistry) -> None:
+    layers = [child(f"sha256:{number:064}", media_type=LAYER) for number in (1, 2)]
+    config = child(f"sha256:{3:064}", media_type=CACHE)
+    registry.put_index([*layers, config], at="app:cache")
+    (row,) = rows(registry)
+    assert (row.size, row.platforms, row.error) == (300, (), None)
+    assert row.artifact == Artifact("build cache", CACHE)
+    assert not [path for path in registry.requests if "sha256:" in path]
+
+
+def test_an_index_of_artifacts_is_what_they_are(registry: FakeRegistry) -> None:
+    # Signatures are found by such an index where a registry has no API for it.
+    bundle, sbom = put_artifact(registry, BUNDLE), put_artifact(registry, "application/spdx+json")
+    image = registry.put_image()
+    lost = {**child(f"sha256:{'0' * 64}"), "artifactType": BUNDLE}
+    registry.put_index([child(bundle)], at="app:1")
+    registry.put_index([child(bundle), child(sbom)], at="app:2")
+    registry.put_index([lost], at="app:3")
+    registry.put_index([child(image), child(bundle)], at="app:4")
+    assert [row.artifact for row in rows(registry)] == [
+        Artifact("Sigstore bundle", BUNDLE),
+        Artifact("Sigstore bundle, SBOM", None),
+        Artifact("Sigstore bundle", BUNDLE),
+        None,
+    ]
+
+
+def test_a_layer_that_the_registry_does_not_store_does_not_count(registry: FakeRegistry) -> None:
+    digest = registry.put_image(platform="windows/amd64", layers=[b"x" * 100])
+    manifest = json.loads(registry.manifests[digest][1])
+    foreign = {
+        "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "digest": ZEROS,
+        "size": 10**9,
+        "urls": ["https://mcr.example.com/layer"],
+    }
+    manifest["layers"].insert(0, foreign)
+    registry.put_manifest(manifest, DOCKER_MANIFEST, at="app:1")
+    (row,) = rows(registry)
+    assert row.size == 100 + manifest["config"]["size"]
+
+
+def test_windows_images_show_their_release(registry: FakeRegistry) -> None:
+    config, size = registry.put_blob(b'{"os": "windows", "architecture": "amd64", "os.version": "10.0.17763.1"}')
+    manifest = {"schemaVersion": 2, "config": {"mediaType": CONFIG, "digest": config, "size": size}, "layers": []}
+    old = registry.put_manifest(manifest, OCI_MANIFEST, at="app:1")
+    new = child(registry.put_image(platform="windows/amd64"), "windows/amd64")
+    new["platform"]["os.version"] = "10.0.20348.2"
+    registry.put_index([child(old), new], at="app:2")
+    one, both = rows(registry)
+    assert one.platforms == ("windows(10.0.17763.1)/amd64",)
+    assert both.platforms == ("windows(10.0.17763.1)/amd64", "windows(10.0.20348.2)/amd64")
+
+
+def test_names_alone_need_no_manifest(registry: FakeRegistry) -> None:
+    registry.put_image("app:1")
+    registry.put_image("team/api:dev")
+    with RegistryClient(registry.base_url) as client:
+        found = list_images(client, ["*:1", "gone"], names_only=True)
+    assert found == Listing((ListedImage("app", "1"),), missing=("gone",))
+    assert not [path for path in registry.requests if "/manifests/" in path or "/blobs/" in path]
 
 
 ZEROS = f"sha256:{'0' * 64}"

@@ -59,9 +59,34 @@ def test_an_image_is_read(media_type: str, config: str) -> None:
 def test_an_index_is_read(media_type: str) -> None:
     platform = {"os": "linux", "architecture": "arm64", "variant": "v8", "os.version": "1"}
     parsed = parse({"schemaVersion": 2, "manifests": [descriptor(OCI_MANIFEST, platform=platform)]}, media_type)
-    child = Descriptor(OCI_MANIFEST, DIGEST, 7, Platform("linux", "arm64", "v8"))
+    child = Descriptor(OCI_MANIFEST, DIGEST, 7, Platform("linux", "arm64", "v8", "1"))
     assert parsed == Index(media_type, (child,))
-    assert str(child.platform) == "linux/arm64/v8"
+
+
+@pytest.mark.parametrize(
+    ("platform", "shown"),
+    [
+        ({"os": "linux", "architecture": "arm64", "variant": "v8"}, "linux/arm64/v8"),
+        ({"os": "windows", "architecture": "amd64", "os.version": "10.0.20348.1006"}, "windows(10.0.20348.1006)/amd64"),
+    ],
+)
+def test_a_platform_is_spelled_as_docker_spells_it(platform: dict[str, str], shown: str) -> None:
+    assert str(parse_index(descriptor(platform=platform)).manifests[0].platform) == shown
+
+
+@pytest.mark.parametrize(
+    ("media_type", "urls", "foreign"),
+    [
+        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", ["https://mcr.example.com/layer"], True),
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", ["https://mcr.example.com/layer"], True),
+        # Without another place that has it, the registry insists on having it, and so it does for any other type.
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", None, False),
+        ("application/vnd.oci.image.layer.v1.tar+gzip", ["https://mcr.example.com/layer"], False),
+    ],
+)
+def test_a_foreign_layer_is_told_from_a_stored_one(media_type: str, urls: list[str] | None, *, foreign: bool) -> None:
+    found = {"schemaVersion": 2, "config": descriptor(OCI_CONFIG), "layers": [descriptor(media_type, urls=urls)]}
+    assert parse_image(found, OCI_MANIFEST).layers[0].is_foreign is foreign
 
 
 @pytest.mark.parametrize(
@@ -167,8 +192,12 @@ descriptors = st.fixed_dictionaries(
         "mediaType": json_values,
         "size": json_values,
         "annotations": json_values,
+        "artifactType": json_values,
+        "urls": json_values,
         "platform": json_values
-        | st.fixed_dictionaries({}, optional=dict.fromkeys(("os", "architecture", "variant"), json_values)),
+        | st.fixed_dictionaries(
+            {}, optional=dict.fromkeys(("os", "architecture", "variant", "os.version"), json_values)
+        ),
     },
 )
 manifests = st.fixed_dictionaries(
@@ -195,5 +224,6 @@ def test_any_json_is_a_manifest_that_can_be_used_or_an_error_of_ours(
             assert part.digest == DIGEST
             assert part.size >= 0
             assert part.is_attestation in (True, False)
+            assert part.is_foreign in (True, False)
             assert isinstance(str(part.platform), str)
             assert hash(part.platform) == hash(part.platform)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from localreg.content.ls import ListedImage, Listing
+from localreg.oci.artifact import Artifact
 from localreg.output import table as table_module
 from localreg.output.ls import render
 from localreg.output.table import columns
@@ -48,6 +50,33 @@ def test_where_there_is_little_room_names_and_sizes_stay_whole() -> None:
     lines = render(Listing(LISTING.rows[:2]), location="localhost:5000").table(40).splitlines()
     assert lines[0].split() == ["REPOSITORY", "TAG", "SIZE"]
     assert lines[1].split() == ["ansible-playbook", "latest", "412", "MB"]
+
+
+@pytest.mark.parametrize("tag", ["feature-" + "x" * 100, f"sha256-{'0' * 64}.sig"])
+def test_one_long_tag_is_folded_and_the_rows_of_the_others_stay_as_they_are(tag: str) -> None:
+    rows = [*LISTING.rows[:2], replace(LISTING.rows[0], tag=tag)]
+    lines = render(Listing(tuple(rows)), location="localhost:5000").table(80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == ["REPOSITORY", "TAG", "DIGEST", "PLATFORMS", "SIZE", "CREATED"]
+    assert lines[1].split()[:6] == ["ansible-playbook", "latest", DIGEST[7:19], "linux/amd64", "412", "MB"]
+    assert lines[1].endswith("years ago")
+    assert "".join(line.split()[0] for line in lines[4:]) == tag[-sum(len(line.strip()) for line in lines[4:]) :]
+
+
+def test_a_number_and_its_unit_stay_together() -> None:
+    lines = columns(("NAME", "SIZE"), [("x" * 40, "412 MB")], width=30, right=frozenset({"SIZE"})).splitlines()
+    assert lines[1].endswith(" 412 MB")
+
+
+def test_an_artifact_says_what_it_is_in_place_of_platforms() -> None:
+    chart = Artifact("Helm chart", "application/vnd.cncf.helm.config.v1+json")
+    rendered = render(
+        Listing((replace(LISTING.rows[0], platforms=(), artifact=chart), *LISTING.rows[1:])), location="l"
+    )
+    assert "Helm chart" in rendered.table(120)
+    assert rendered.plain().splitlines()[0].split("\t")[3] == "Helm chart"
+    kinds = [(image["kind"], image["artifact_type"]) for image in rendered.json()["images"]]
+    assert kinds == [("Helm chart", chart.media_type), ("image", None), (None, None)]
 
 
 def test_numbers_stand_to_the_right() -> None:

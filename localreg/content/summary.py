@@ -1,0 +1,174 @@
+"""The platforms, size, age and kind of a stored manifest or index."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from typing import Generic, TypeVar
+
+from localreg.errors import RepositoryNotFoundError
+from localreg.oci.api import RegistryClient, StoredManifest
+from localreg.oci.artifact import Artifact, artifact_of
+from localreg.oci.manifest import UNREADABLE, Descriptor, Index, Manifest, Platform, parse_manifest, read_platform
+
+_T = TypeVar("_T")
+
+_DEEPEST = 4
+"""How deep indexes of indexes are followed. Real ones are not nested deeper, and an endless one must not block `ls`."""
+_CREATED = "org.opencontainers.image.created"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a manifest holds, or an index with all its children."""
+
+    platforms: tuple[Platform, ...] = ()
+    blobs: frozenset[tuple[str, int]] = frozenset()
+    """Digest and bytes of each config and layer that the registry stores."""
+    created: datetime | None = None
+    """Aware; of the newest image."""
+    artifact: Artifact | None = None
+    """None for an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Config:
+    platform: Platform | None
+    created: datetime | None
+
+
+class Summarizer:
+    """Reads manifests; fetches and parses each digest once, even with several threads."""
+
+    def __init__(self, client: RegistryClient) -> None:
+        self._client = client
+        self._summaries = _Once[Summary]()
+        self._configs = _Once[_Config]()
+
+    def summarize(self, repository: str, stored: StoredManifest) -> Summary:
+        """Read a manifest, and the children of an index.
+
+        Raises:
+            RegistryError: it is neither, or a part of it cannot be read.
+        """
+        # The repository is part of the key: it may lack children of an index that another repository has.
+        return self._summaries.get(f"{repository}@{stored.digest}", lambda: self._read(repository, stored, depth=0))
+
+    def _read(self, repository: str, stored: StoredManifest, *, depth: int) -> Summary:
+        parsed = parse_manifest(stored.data, stored.media_type)
+        return (
+            self._manifest(repository, parsed)
+            if isinstance(parsed, Manifest)
+            else self._index(repository, parsed, depth)
+        )
+
+    def _manifest(self, repository: str, manifest: Manifest) -> Summary:
+        blobs = _stored([manifest.config, *manifest.layers])
+        artifact = artifact_of(manifest)
+        if artifact:
+            return Summary((), blobs, _annotated(manifest), artifact)
+        config = self._configs.get(
+            manifest.config.digest, lambda: _read_config(self._client.get_blob(repository, manifest.config.digest))
+        )
+        return Summary(
+            (config.platform,) if config.platform else (), blobs, config.created or _annotated(manifest), None
+        )
+
+    def _index(self, repository: str, index: Index, depth: int) -> Summary:
+        images = [child for child in index.manifests if not child.is_attestation]
+        summaries = list(self._children(repository, [child for child in images if child.is_manifest], depth))
+        parts = [child for child in images if not child.is_manifest]
+        return Summary(
+            tuple(dict.fromkeys(chain.from_iterable(summary.platforms for summary in summaries))),
+            _stored(parts).union(*(summary.blobs for summary in summaries)),
+            max((summary.created for summary in summaries if summary.created), default=None) or _annotated(index),
+            artifact_of(index)
+            or _joined([*(summary.artifact for summary in summaries), *filter(None, map(artifact_of, parts))]),
+        )
+
+    def _children(self, repository: str, children: Sequence[Descriptor], depth: int) -> Iterator[Summary]:
+        """Read each child. A registry tolerates a missing child: then only the index tells what it is."""
+        for child in children if depth < _DEEPEST else ():
+            said = (child.platform,) if child.platform else ()
+            try:
+                found = self._summaries.get(child.digest, partial(self._fetch, repository, child.digest, depth + 1))
+            except RepositoryNotFoundError:
+                yield Summary(said, artifact=artifact_of(child))
+            else:
+                yield Summary(said or found.platforms, found.blobs, found.created, found.artifact)
+
+    def _fetch(self, repository: str, digest: str, depth: int) -> Summary:
+        return self._read(repository, self._client.get_manifest(repository, digest), depth=depth)
+
+
+def _stored(parts: Sequence[Descriptor]) -> frozenset[tuple[str, int]]:
+    return frozenset((part.digest, part.size) for part in parts if not part.is_foreign)
+
+
+def _annotated(found: Manifest | Index) -> datetime | None:
+    return _read_time(found.annotations.get(_CREATED))
+
+
+def _joined(artifacts: Sequence[Artifact | None]) -> Artifact | None:
+    """What an index of artifacts is, such as the one that a signature is found by; None if it has an image."""
+    if not artifacts or None in artifacts:
+        return None
+    found = dict.fromkeys(artifact for artifact in artifacts if artifact)
+    kinds = dict.fromkeys(artifact.kind for artifact in found)
+    return next(iter(found)) if len(found) == 1 else Artifact(", ".join(kinds), None)
+
+
+def _read_config(data: bytes) -> _Config:
+    """Read an image's config; empty if it is not valid JSON."""
+    try:
+        found = json.loads(data)
+        return _Config(read_platform(found), _read_time(found.get("created")))
+    except UNREADABLE:
+        return _Config(None, None)
+
+
+def _read_time(text: object) -> datetime | None:
+    """Read RFC 3339; None if there is no time, or the zero time of a reproducible build."""
+    try:
+        moment = datetime.fromisoformat(str(text)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.year > 1 else None
+
+
+class _Once(Generic[_T]):
+    """Values by key, each made once even if several threads need it at the same time."""
+
+    def __init__(self) -> None:
+        self._futures: dict[str, Future[_T]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: str, make: Callable[[], _T]) -> _T:
+        """The value; the first thread makes it and the others wait for it."""
+        while True:
+            with self._lock:
+                known = self._futures.get(key)
+                future = self._futures.setdefault(key, Future())
+            if known is None:
+                self._fill(key, future, make)
+                return future.result()
+            try:
+                return known.result()
+            except RepositoryNotFoundError:
+                # The first thread used another repository; this one may have it.
+                continue
+
+    def _fill(self, key: str, future: Future[_T], make: Callable[[], _T]) -> None:
+        try:
+            future.set_result(make())
+        except BaseException as exc:  # noqa: BLE001 -- handed to every thread that waits
+            with self._lock:
+                # A later attempt may succeed.
+                del self._futures[key]
+            future.set_exception(exc)

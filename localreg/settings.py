@@ -24,7 +24,11 @@ FLAG = "flag"
 DEFAULT = "default"
 PROJECT_FILE = "localreg.toml"
 _PYPROJECT = "pyproject.toml"
+VARIABLES = "LOCALREG_"
+"""How the variables begin."""
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
+
+_Report = Callable[[LocalregError], None]
 
 
 class _InvalidError(Exception):
@@ -46,7 +50,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """Its environment variable."""
-        return f"LOCALREG_{self.name.upper().replace('-', '_')}"
+        return f"{VARIABLES}{self.name.upper().replace('-', '_')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +96,15 @@ def _seconds(found: object) -> float:
 
 
 def _text(check: Callable[[str], Any]) -> Callable[[object], Any]:
+    """Text that is read by a function, or only checked by one that returns nothing."""
+
     def read(found: object) -> Any:
         if not isinstance(found, str):
             raise _InvalidError("text")
-        return check(found)
+        checked = check(found)
+        return found if checked is None else checked
 
     return read
-
-
-def _image(text: str) -> str:
-    check_image(text)
-    return text
-
-
-def _name(text: str) -> str:
-    check_name(text)
-    return text
 
 
 def _file(text: str) -> Path:
@@ -120,14 +117,14 @@ def _file(text: str) -> Path:
 
 SETTINGS = (
     Setting("engine", _choice("auto", "docker", "podman"), "auto"),
-    Setting("name", _text(_name), DEFAULT_NAME, in_project=True),
+    Setting("name", _text(check_name), DEFAULT_NAME, in_project=True),
     Setting("format", _choice("table", "plain", "json"), None, in_project=True),
     Setting("json", _flag, default=False),
     Setting("quiet", _flag, default=False),
     Setting("debug", _flag, default=False),
     Setting("port", _port, DEFAULT_PORT, in_project=True),
     Setting("host", _text(read_host), DEFAULT_HOST),
-    Setting("image", _text(_image), DEFAULT_IMAGE),
+    Setting("image", _text(check_image), DEFAULT_IMAGE),
     Setting("volume", _text(read_volume), None),
     Setting("ephemeral", _flag, default=False),
     Setting("pull", lambda found: PullPolicy(_choice(*PullPolicy)(found)), PullPolicy.MISSING),
@@ -142,7 +139,11 @@ _EXCLUSIVE = (("volume", "ephemeral"), ("image", "image-archive"), ("format", "j
 
 
 def resolve(
-    given: Mapping[str, object], *, environ: Mapping[str, str] | None = None, folder: Path | None = None
+    given: Mapping[str, object],
+    *,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    report: _Report | None = None,
 ) -> dict[str, Value]:
     """Find the value of every setting.
 
@@ -150,19 +151,26 @@ def resolve(
         given: The typed options, by the setting's name.
         environ: The environment; the process's own by default.
         folder: Where the search for the project's file starts; the current folder by default.
+        report: Gets each problem in the environment and the files; what has one is left out. By default, the first
+            problem is raised.
 
     Raises:
         UsageError: a variable has an invalid value.
         ConfigError: a file cannot be read, is not TOML, or has an unknown, invalid or forbidden setting.
     """
     environ = os.environ if environ is None else environ
-    sources = [{name: Value(value, FLAG) for name, value in given.items()}, dict(_from_environment(environ))]
-    project = find_project_file(folder)
+    report = report or _raise
+    sources = [{name: Value(value, FLAG) for name, value in given.items()}, dict(_from_environment(environ, report))]
+    try:
+        project = find_project_file(folder)
+    except ConfigError as exc:
+        report(exc)
+        project = None
     if project is not None:
-        sources.append(_read_file(project, is_project=True))
+        sources.append(dict(_read_file(project, report, is_project=True)))
     user = user_file(environ)
     if user is not None and _is_file(user):
-        sources.append(_read_file(user, is_project=False))
+        sources.append(dict(_read_file(user, report, is_project=False)))
     found: dict[str, Value] = {}
     for source in sources:
         hidden = {other for pair in _EXCLUSIVE for other in pair if set(pair) & found.keys()}
@@ -170,17 +178,26 @@ def resolve(
     return {setting.name: found.get(setting.name, Value(setting.default, DEFAULT)) for setting in SETTINGS}
 
 
-def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Value]]:
+def _raise(error: LocalregError) -> None:
+    raise error
+
+
+def _from_environment(environ: Mapping[str, str], report: _Report) -> Iterator[tuple[str, Value]]:
     """The settings in the environment; an empty variable counts as unset."""
     for setting in SETTINGS:
         text = environ.get(setting.variable)
         if text:
             try:
-                yield setting.name, Value(setting.read(text), setting.variable)
-            except (_InvalidError, LocalregError) as exc:
-                raise UsageError(
-                    f"{setting.variable} is `{text}`: {_why(exc)}", hint=f"unset {setting.variable}"
-                ) from exc
+                yield setting.name, _read_variable(setting, text)
+            except UsageError as exc:
+                report(exc)
+
+
+def _read_variable(setting: Setting, text: str) -> Value:
+    try:
+        return Value(setting.read(text), setting.variable)
+    except (_InvalidError, LocalregError) as exc:
+        raise UsageError(f"{setting.variable} is `{text}`: {_why(exc)}", hint=f"unset {setting.variable}") from exc
 
 
 def _why(error: Exception) -> str:
@@ -232,12 +249,25 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"`{path}` is not valid TOML: {str(exc)[:1].lower()}{str(exc)[1:]}") from exc
 
 
-def _read_file(path: Path, *, is_project: bool) -> dict[str, Value]:
+def _read_file(path: Path, report: _Report, *, is_project: bool) -> Iterator[tuple[str, Value]]:
+    try:
+        table = _read_table(path)
+    except ConfigError as exc:
+        report(exc)
+        return
+    for key, value in table.items():
+        try:
+            yield key, _read_key(path, key, value, is_project=is_project)
+        except ConfigError as exc:
+            report(exc)
+
+
+def _read_table(path: Path) -> dict[str, Any]:
     found = _parse(path)
     table = found["tool"]["localreg"] if path.name == _PYPROJECT else found
     if not isinstance(table, dict):
         raise ConfigError(f"`tool.localreg` in `{path}` must be a table")
-    return {key: _read_key(path, key, value, is_project=is_project) for key, value in table.items()}
+    return table
 
 
 def _read_key(path: Path, key: str, value: object, *, is_project: bool) -> Value:

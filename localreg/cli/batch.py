@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import typer
 
 from localreg.cli.session import Session
-from localreg.errors import LocalregError
+from localreg.errors import LocalregError, UsageError
 from localreg.output.streams import Format, Renderings
 
 _T = TypeVar("_T")
 
 Failures = list[tuple[str, LocalregError]]
 """What the user typed, and why it failed."""
+
+
+def refuse_patterns(session: Session, names: Sequence[str], command: str) -> None:
+    """Refuse names with wildcards, and show how `ls` finds the names for them.
+
+    Raises:
+        UsageError: a name has a wildcard.
+    """
+    for name in names:
+        if any(wildcard in name for wildcard in "*?"):
+            found = f"{session.command} ls {shlex.quote(name)} -q"
+            raise UsageError(
+                f"`{name}` is a pattern; `{command}` needs whole names",
+                hint=f"{found} | xargs {session.command} {command}",
+            )
 
 
 def do_each(session: Session, names: Sequence[str], do: Callable[[str], _T]) -> tuple[list[_T], Failures]:

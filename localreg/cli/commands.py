@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from localreg.cli.help_page import (
     write_parameters,
     write_rows,
 )
-from localreg.cli.other_names import MEANT
+from localreg.cli.other_names import MEANT, misspelt_variables
 from localreg.cli.session import Session, session_of
 from localreg.errors import UsageError
 from localreg.output.streams import Format
@@ -77,6 +78,9 @@ class ReaderGoneError(Exception):
 class Command(TyperCommand):
     """A command that also accepts the global options after its name."""
 
+    runs_with_broken_settings = False
+    """A problem with a setting does not end it; it finds them in `Session.problems`."""
+
     def get_params(self, ctx: Any) -> list[Any]:
         """Its own parameters, then the global options."""
         return [*super().get_params(ctx), *_shared(ctx)]
@@ -108,9 +112,14 @@ class Command(TyperCommand):
 
         own = {name: name.replace("_", "-") for name in ctx.params}
         typed = {name: ctx.params[name] for name in own if ctx.get_parameter_source(name).name == "COMMANDLINE"}
-        settings = resolve({**session.given, **{own[name]: value for name, value in typed.items()}})
+        settings = resolve(
+            {**session.given, **{own[name]: value for name, value in typed.items()}},
+            report=session.problems.append if self.runs_with_broken_settings else None,
+        )
         session.settings = settings
         session.take({name: value.value for name, value in settings.items()})
+        for variable, meant in misspelt_variables(os.environ):
+            session.streams.warn(f"{variable} is not a setting; did you mean {meant}?")
         for name, option in own.items():
             if option in settings and name not in typed and settings[option].source != DEFAULT:
                 ctx.params[name] = settings[option].value
@@ -275,6 +284,9 @@ def apply(
         check_name(name)
     typed = {"engine": engine, "name": name, "format": format, "json": json, "quiet": quiet, "debug": debug}
     session.given |= {option: value for option, value in typed.items() if value not in (None, False)}
+    other = session.given.get("format", Format.JSON)
+    if session.given.get("json") and other != Format.JSON:
+        raise UsageError(f"--json and --format {other} exclude each other")
     # Errors before the settings are read must already respect these.
     session.take(session.given)
 

@@ -1,6 +1,12 @@
-"""The names that other tools have for localreg's commands, for the hint about an unknown command."""
+"""What people type when they mean something else: other tools' names for commands, and misspelt variables."""
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+
+_ALMOST = 0.7
+"""How much a variable is like the one that was meant, from 0 to 1."""
 
 MEANT = {
     "start": "up",
@@ -21,3 +27,18 @@ MEANT = {
     "version": "--version",
 }
 """Each name, and what to type after `localreg` instead."""
+
+
+def misspelt_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The variables that are almost a setting's, each with the setting's.
+
+    Others that begin with `LOCALREG_` may be for the user's own scripts.
+    """
+    from localreg.settings import SETTINGS, VARIABLES  # noqa: PLC0415 -- not for help and version
+
+    known = {setting.variable.removeprefix(VARIABLES) for setting in SETTINGS}
+    for variable in sorted(environ):
+        own = variable.removeprefix(VARIABLES)
+        if variable.startswith(VARIABLES) and own not in known and environ[variable]:
+            for near in difflib.get_close_matches(own, known, n=1, cutoff=_ALMOST):
+                yield variable, f"{VARIABLES}{near}"

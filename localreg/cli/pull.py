@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from localreg.cli.batch import do_each, show_all
+from localreg.cli.batch import do_each, refuse_patterns, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.other_registry import refuse_other_registries, registry_in
@@ -34,8 +34,9 @@ def pull(
     """Pull images from the registry."""
     if as_ is not None and len(reference) > 1:
         raise UsageError("--as works with one image only", hint=CommandLine("pull", "REFERENCE", "--as", "NAME"))
-    check_names(*reference, as_)
     session = session_of(context)
+    refuse_patterns(session, reference, "pull")
+    check_names(*reference, as_)
     with session.selection() as selection:
         engine = selection.engine
         registry = get_running_registry(engine, session.name)

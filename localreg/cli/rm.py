@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from localreg.cli.batch import do_each, show_all
+from localreg.cli.batch import do_each, refuse_patterns, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.other_registry import refuse_other_registries, registry_in
@@ -21,17 +21,26 @@ app = command_app()
 
 
 @app.command(
-    cls=Command, epilog=examples("localreg rm ansible-playbook:latest", "localreg rm team/api:dev --keep-local")
+    cls=Command,
+    epilog=examples(
+        "localreg rm ansible-playbook:latest",
+        "localreg rm team/api:dev --keep-local",
+        "localreg ls 'team/*' -q | xargs localreg rm",
+    ),
 )
 def rm(
     context: typer.Context,
     reference: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="Tags to remove")],
-    keep_local: Annotated[bool, typer.Option("--keep-local", help="Keep the local tag")] = False,
+    keep_local: Annotated[bool, typer.Option("--keep-local", help="Keep the engine's tag of that name")] = False,
 ) -> None:
-    """Remove tags from the registry; keep other tags of the same image."""
+    """Remove tags from the registry; keep other tags of the same image.
+
+    The engine's tag of the same name also goes, but not the image's other names there.
+    """
+    session = session_of(context)
+    refuse_patterns(session, reference, "rm")
     for name in reference:
         parse_reference(name)
-    session = session_of(context)
     with session.selection() as selection:
         engine = selection.engine
         registry = get_running_registry(engine, session.name)

@@ -38,6 +38,8 @@ class Session:
     """The global options that were typed."""
     settings: Mapping[str, Value] = field(default_factory=dict)
     """Every setting; known once the command runs."""
+    problems: list[LocalregError] = field(default_factory=list)
+    """What is wrong in the environment and the settings files, for a command that runs all the same."""
 
     def take(self, found: Mapping[str, Any]) -> None:
         """Apply the global options known so far."""

@@ -10,6 +10,7 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.other_registry import local_registry_in, refuse_other_registries, registry_in
 from localreg.cli.session import session_of
+from localreg.errors import UsageError
 from localreg.images.tag import plan_tag, tag_image
 from localreg.images.transfer import check_names
 from localreg.output.tag import render
@@ -33,8 +34,16 @@ def tag(
         str | None,
         typer.Argument(metavar="[REFERENCE]", help="Name in the registry", show_default="the image's own name"),
     ] = None,
+    as_: Annotated[
+        str | None, typer.Option("--as", metavar="NAME[:TAG]", help="Same as REFERENCE, as for push and pull")
+    ] = None,
 ) -> None:
     """Tag an image for the registry without pushing it."""
+    if as_ is not None and reference is not None:
+        raise UsageError(
+            f"`{reference}` and `--as {as_}` are two names; give one", hint=CommandLine("tag", image, "--as", as_)
+        )
+    reference = reference if as_ is None else as_
     check_names(image, reference)
     session = session_of(context)
     with session.selection() as selection:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from localreg.errors import LocalregError
 from localreg.output.block import aligned
-from localreg.output.streams import Renderings
+from localreg.output.streams import Renderings, error_as_json
 from localreg.output.text import printable
 from localreg.registry.defaults import DEFAULT_PORT, default_volume
 from localreg.settings import Value
@@ -20,11 +21,14 @@ _SPOKEN = {
 """Defaults that are a rule instead of a value."""
 
 
-def render(settings: Mapping[str, Value], *, project: Path | None, user: Path | None) -> Renderings:
+def render(
+    settings: Mapping[str, Value], problems: Sequence[LocalregError] = (), *, project: Path | None, user: Path | None
+) -> Renderings:
     """Lay out the value of every setting.
 
     Args:
         settings: By name.
+        problems: What is wrong in the environment and the files.
         project: The project's file, if there is one.
         user: The path of the user's own file, which may not exist.
     """
@@ -49,6 +53,7 @@ def render(settings: Mapping[str, Value], *, project: Path | None, user: Path | 
             },
             "project_file": str(project) if project else None,
             "user_file": str(user) if user else None,
+            "errors": [error_as_json(problem) for problem in problems],
         },
     )
 

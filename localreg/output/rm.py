@@ -26,10 +26,7 @@ def render(results: Sequence[Removed], errors: Sequence[tuple[str, LocalregError
         ]
 
     return Renderings(
-        table=lambda width: "\n".join(
-            block(f"Removed {result.reference} from {' and '.join(map(_spelled, places(result)))}", width=width)
-            for result in results
-        ),
+        table=lambda width: "\n".join(block(_headline(result, places(result)), width=width) for result in results),
         plain=lambda: "\n".join(f"{place} {result.reference}" for result in results for place in places(result)),
         quiet=lambda: "\n".join(result.reference for result in results),
         json=lambda: {
@@ -40,6 +37,11 @@ def render(results: Sequence[Removed], errors: Sequence[tuple[str, LocalregError
             "errors": [{"source": source, **error_as_json(error)} for source, error in errors],
         },
     )
+
+
+def _headline(result: Removed, places: Sequence[str]) -> str:
+    absent = "" if result.from_registry else "; the registry did not have it"
+    return f"Removed {result.reference} from {' and '.join(map(_spelled, places))}{absent}"
 
 
 def _spelled(place: str) -> str:

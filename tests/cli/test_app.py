@@ -120,6 +120,10 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["up", "--wait", "nan"], "", "localreg up --wait 30"),
         (["up", "--volume", "~nosuchuser/x"], "~nosuchuser", None),
         (["--engine", "lxc", "ls"], "`--engine`", "localreg --help"),
+        (["rm", "many*"], "`many*`", "localreg ls 'many*' -q | xargs localreg rm"),
+        (["rm", "app", "a/?", "--name", "bb"], "`a/?`", "localreg --name bb ls 'a/?' -q | xargs localreg --name bb rm"),
+        (["pull", "many*"], "`many*`", "localreg ls 'many*' -q | xargs localreg pull"),
+        (["tag", "app:1", "a", "--as", "b"], "--as", "localreg tag app:1 --as b"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_exit_code_2(
@@ -159,6 +163,15 @@ def test_an_image_that_has_another_tag_is_not_pulled_from_elsewhere(
     assert run(capsys, "push", "my-app")[2].endswith("hint: Docker has my-app:1.0, my-app:2.0\n")
     assert run(capsys, "push", "ghcr.io/team/my-app")[2].endswith("hint: Docker has ghcr.io/team/my-app:3.0\n")
     assert run(capsys, "push", "my-app2")[2].endswith("hint: docker pull my-app2\n")
+
+
+def test_two_formats_are_a_conflict(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "config", "--json", "--format", "table")
+    assert (code, out) == (2, "")
+    assert "--format table" in json.loads(err)["error"]["message"]
+    assert run(capsys, "--format", "plain", "config", "--json")[0] == 2
+    assert run(capsys, "--json", "config", "--format", "table")[0] == 2
+    assert run(capsys, "config", "--json", "--format", "json")[0] == 0
 
 
 def test_an_error_is_one_object_for_scripts(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -338,6 +351,54 @@ def test_a_broken_file_stops_every_command_but_no_help(
     assert "TOML" in message
     for arguments in (["--help"], ["up", "--help"], ["--version"], []):
         assert run(capsys, *arguments)[0] == 0
+
+
+@pytest.mark.parametrize("broken", ["port = \n", "port = 0\nname = 'team'\n"])
+def test_config_shows_what_is_in_force_beside_what_is_wrong(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOCALREG_WAIT", "long")
+    (tmp_path / "localreg.toml").write_text(broken)
+    code, out, err = run(capsys, "config")
+    assert code == 2
+    assert re.findall(r"^port\t.*", out, re.MULTILINE) == ["port\t5000 or the next free port\tdefault"]
+    assert ("name\tteam\t" in out) is ("team" in broken)
+    assert [line[:7] for line in err.splitlines() if line.startswith("error: ")] == ["error: "] * 2
+    assert str(tmp_path / "localreg.toml") in err
+    found = json.loads(run(capsys, "config", "--json")[1])
+    assert [error["exit_code"] for error in found["errors"]] == [2, 7]
+
+
+def test_config_runs_where_a_pyproject_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text("[tool")
+    code, out, err = run(capsys, "config")
+    assert (code, err.count("error: ")) == (7, 1)
+    assert "port\t" in out
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("LOCALREG_FORMT", "LOCALREG_FORMAT"),
+        ("LOCALREG_ENGIN", "LOCALREG_ENGINE"),
+        ("LOCALREG_IMAGE_ARCHIV", "LOCALREG_IMAGE_ARCHIVE"),
+        ("LOCALREG_TAG", None),
+        ("LOCALREG_TUNNEL", None),
+        ("LOCALREG_VERSION", None),
+        ("OTHER_FORMT", None),
+    ],
+)
+def test_a_variable_that_is_almost_a_setting_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, variable: str, meant: str | None
+) -> None:
+    monkeypatch.setenv(variable, "json")
+    code, _, err = run(capsys, "config")
+    assert code == 0
+    assert err == (f"warning: {variable} is not a setting; did you mean {meant}?\n" if meant else "")
 
 
 def test_an_option_of_up_can_be_set(

@@ -42,11 +42,18 @@ def complete(program: typer.Typer, words: Sequence[str]) -> str:
         program: The program.
         words: The words after `localreg`, up to the cursor.
     """
-    *before, word = words or [""]
+    *before, last = [part for word in words for part in _split(word)] or [""]
+    # What stands before the value of `--option=value` stays before each value.
+    kept = words[-1].removesuffix(last) if words else ""
     found: list[Candidate] = []
     with contextlib.suppress(Exception):
-        found = list(_candidates(typer.main.get_command(program), before, word))
-    return "\n".join(f"{value}\t{about}" for value, about in found if value.startswith(word))
+        found = list(_candidates(typer.main.get_command(program), before, last))
+    return "\n".join(f"{kept}{value}\t{about}" for value, about in found if value.startswith(last))
+
+
+def _split(word: str) -> list[str]:
+    """`--option=value` as two words."""
+    return word.split("=", 1) if word.startswith("--") else [word]
 
 
 def _candidates(group: Any, before: Sequence[str], word: str) -> Iterator[Candidate]:
@@ -122,20 +129,23 @@ def _stored(command: str, typed: dict[str, str], word: str) -> Iterator[Candidat
         yield from ((reference, "") for reference in _references(answer, name, word))
 
 
-def _references(answer: Answer, name: str, word: str) -> Iterator[str]:
+def _references(answer: Answer, registry: str, word: str) -> Iterator[str]:
     from localreg.oci.api import RegistryClient  # noqa: PLC0415 -- loads urllib3
 
-    container = answer.find(name)
+    container = answer.find(registry)
     if container is None or not container.published or answer.endpoint.is_remote:
         return
     address = container.published[0]
     near = replace(address, host="127.0.0.1") if address.is_wildcard else address
-    repository = word.partition(":")[0]
+    names = {str(address), *([f"localhost:{near.port}", str(near)] if near.is_loopback else [])}
+    # A registry that the word begins with stays before each of its references.
+    host = next((f"{name}/" for name in names if word.startswith(f"{name}/")), "")
+    repository = word.removeprefix(host).partition(":")[0]
     with RegistryClient(url_of(near), timeout=SECONDS) as client:
         repositories = [found for found in client.iter_repositories() if found.startswith(repository)]
         if len(repositories) > _MOST_REPOSITORIES:
-            yield from repositories
+            yield from (f"{host}{found}" for found in repositories)
             return
         for found in repositories:
             with contextlib.suppress(LocalregError):
-                yield from (f"{found}:{tag}" for tag in sorted(client.list_tags(found)))
+                yield from (f"{host}{found}:{tag}" for tag in sorted(client.list_tags(found)))

@@ -15,7 +15,10 @@ app = command_app()
 
 @app.command(
     cls=Command,
-    epilog=examples("source <(localreg completion bash)", "localreg completion fish | source"),
+    epilog=examples(
+        "source <(localreg completion bash)",
+        "localreg completion fish > ~/.config/fish/completions/localreg.fish",
+    ),
 )
 def completion(
     shell: Annotated[

@@ -1,6 +1,6 @@
 # bash completion for localreg: source <(localreg completion bash)
 _localreg() {
-    local line=${COMP_LINE:0:COMP_POINT} word
+    local line=${COMP_LINE:0:COMP_POINT} word breaks
     local -a words
     read -ra words <<<"$line"
     case $line in *[[:space:]]) words+=("") ;; esac
@@ -8,9 +8,10 @@ _localreg() {
     case ${words[-2]} in --image-archive | --volume | --file | --identity) compopt -o default; COMPREPLY=(); return ;; esac
     [[ ${words[1]} == build && $word != -* ]] && { compopt -o default; COMPREPLY=(); return; }
     mapfile -t COMPREPLY < <(localreg __complete "${words[@]:1}" 2>/dev/null | cut -f1)
-    # A colon ends a word for bash, so what stands before it must not come again.
-    if [[ $word == *:* && $COMP_WORDBREAKS == *:* ]]; then
-        COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*:}"}"}")
+    # A colon and a `=` end a word for bash, so what stands before them must not come again.
+    breaks=${COMP_WORDBREAKS//[^:=]/}
+    if [[ -n $breaks && $word == *[$breaks]* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*[$breaks]}"}"}")
     fi
 }
 complete -F _localreg localreg

@@ -1,4 +1,5 @@
-# fish completion for localreg: localreg completion fish | source
+# fish completion for localreg: localreg completion fish > ~/.config/fish/completions/localreg.fish
+# Only from there does it replace what fish makes of the manual page.
 function __localreg_complete
     set -l words (commandline -opc) (commandline -ct)
     localreg __complete $words[2..] 2>/dev/null

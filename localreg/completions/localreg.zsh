@@ -6,7 +6,8 @@ _localreg() {
     case ${words[CURRENT-1]} in --image-archive|--volume|--file|--identity) _files; return ;; esac
     [[ ${words[2]} == build && ${words[CURRENT]} != -* ]] && (( CURRENT > 2 )) && { _files; return }
     while IFS= read -r line; do
-        described+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
+        # Without a description there is no colon either: zsh would show ` -- `.
+        described+=("${${line%%$'\t'*}//:/\\:}${${line#*$'\t'}:+:${line#*$'\t'}}")
     done < <(localreg __complete "${(@)words[2,CURRENT]}" 2>/dev/null)
     _describe -V localreg described
 }

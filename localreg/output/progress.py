@@ -31,11 +31,8 @@ class _Bar(BarColumn):
     """How much of a layer is done, if the engine reports it."""
 
     def render(self, task: Task) -> ProgressBar:
-        """A bar; empty if the engine reports no size."""
-        bar = super().render(task)
-        return (
-            bar if task.fields["sized"] or task.fields["state"] is values.TransferState.EXISTS else ProgressBar(width=0)
-        )
+        """A bar; empty while the engine reports no size."""
+        return super().render(task) if task.fields["sized"] or task.finished else ProgressBar(width=0)
 
 
 class _Bytes(ProgressColumn):

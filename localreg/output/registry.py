@@ -38,6 +38,12 @@ def reach_line(registry: Registry) -> str:
     return f"anyone who can reach {published.bound.host}"
 
 
+def storage_line(registry: Registry) -> str:
+    """Where a registry keeps its images."""
+    gone = "when the registry stops" if registry.container.removes_itself else "with the container"
+    return registry.storage_phrase or f"an anonymous volume, deleted {gone}"
+
+
 def title(version: str | None) -> str:
     """The name of a registry in a headline."""
     return f"Registry {version}" if version else "Registry"

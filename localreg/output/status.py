@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from localreg.output.block import block
-from localreg.output.registry import engine_json, engine_line, reach_line, registry_json, started, title
+from localreg.output.registry import engine_json, engine_line, reach_line, registry_json, started, storage_line, title
 from localreg.output.streams import Renderings
 from localreg.output.table import columns
 from localreg.output.text import ago
@@ -92,9 +92,7 @@ def _facts(result: Status) -> list[tuple[str, str]]:
         facts.append(("reach", reach_line(result.registry)))
     count = result.repositories
     number = "" if count is None else f", {count} {'repository' if count == 1 else 'repositories'}"
-    gone = "when the registry stops" if result.registry.container.removes_itself else "with the container"
-    place = result.registry.storage_phrase or f"an anonymous volume, deleted {gone}"
-    facts.append(("storage", f"{place}{number}"))
+    facts.append(("storage", f"{storage_line(result.registry)}{number}"))
     if not result.registry.is_ours:
         facts.append(("origin", "started by hand, not by localreg"))
     return facts

@@ -54,8 +54,8 @@ class Streams:
 
     @property
     def shows_progress(self) -> bool:
-        """Stderr is a terminal and nothing asks for silence."""
-        return sys.stderr.isatty() and not self.quiet
+        """Stderr is a terminal that can move its cursor, and nothing asks for silence."""
+        return sys.stderr.isatty() and not self.quiet and os.environ.get("TERM") != "dumb"
 
     @property
     def shows_names_only(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localreg.engines.values import EngineInfo, VolumeMount
 from localreg.output.block import block
-from localreg.output.registry import engine_json, engine_line, reach_line, registry_json, started, title
+from localreg.output.registry import engine_json, engine_line, reach_line, registry_json, started, storage_line, title
 from localreg.output.streams import Renderings
 from localreg.registry.up import UpAction, UpResult
 
@@ -50,12 +50,8 @@ def render(
 
 def _storage(result: UpResult, command: str) -> str:
     registry = result.registry
-    place = registry.storage_phrase
-    if place is None:
-        gone = "none: images are deleted when the registry stops"
-        return gone if registry.container.removes_itself else "an anonymous volume, deleted with the container"
     is_kept = registry.is_ours and isinstance(registry.data, VolumeMount)
-    return f"{place}, kept by `{command} down`" if is_kept else place
+    return f"{storage_line(registry)}{f', kept by `{command} down`' if is_kept else ''}"
 
 
 def _headline(result: UpResult, what: str, location: str) -> str:

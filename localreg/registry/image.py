@@ -136,7 +136,9 @@ def _find_made(engine: Engine, notify: Callable[[str], None]) -> str | None:
     if not named:
         return None
     newest = max(named, key=_version_of)
-    notify(f"the engine does not have {DEFAULT_IMAGE}; using {newest}, which localreg built earlier")
+    # The same release was announced when it was built, and `status` shows it.
+    if newest.rpartition(":")[2] != DEFAULT_IMAGE.rpartition(":")[2]:
+        notify(f"the engine does not have {DEFAULT_IMAGE}; using {newest}, which localreg built earlier")
     return newest
 
 

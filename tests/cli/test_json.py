@@ -18,9 +18,9 @@ from localreg.cli.app import main
 from localreg.engines.discovery import select
 from localreg.engines.discovery.probe import Answer
 from localreg.engines.discovery.select import Survey
-from localreg.engines.values import Endpoint
+from localreg.engines.values import Endpoint, LogChunk
 
-WITHOUT_JSON = {"logs", "completion", "ci"}
+WITHOUT_JSON = {"completion", "ci"}
 """Commands whose result is what somebody else reads or wrote."""
 
 
@@ -163,6 +163,27 @@ def test_url(up: FakeEngine, location: str, registry: FakeRegistry, capsys: pyte
     assert main(["url"]) == 0
     assert main(["url", "-q"]) == 0
     assert capsys.readouterr().out == f"{registry.base_url}\n{location}\n"
+
+
+def test_logs(up: FakeEngine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    # An engine may cut its answer anywhere, also within a character.
+    chunks = [
+        LogChunk("stdout", b"GET /v2/ 200\n\xc3"),
+        LogChunk("stderr", b'time="now" level=info\n\xff'),
+        LogChunk("stdout", b"\xa9\n\nend"),
+    ]
+    monkeypatch.setattr(up, "read_logs", lambda *_args, **_options: iter(chunks))
+    out, err = result(capsys, "logs")
+    found = [schemas.check("logs", line) for line in out.splitlines()]
+    assert err == ""
+    assert [(line["stream"], line["line"]) for line in found] == [
+        ("stdout", "GET /v2/ 200"),
+        ("stderr", 'time="now" level=info'),
+        ("stdout", "\u00e9"),
+        ("stdout", ""),
+        ("stdout", "end"),
+        ("stderr", "\ufffd"),
+    ]
 
 
 def test_stderr(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,10 @@ def test_images_and_references_are_offered(filled: Bed) -> None:
     assert offered(filled, "--engine", engine, "down", "") == ["registry"]
     assert offered(filled, "--engine", engine, "ls", "--name", "re") == ["registry"]
     assert offered(filled, "--engine", engine, "ls", "--vers") == []
+    assert offered(filled, f"--engine={engine}", "ls", "--name=re") == ["--name=registry"]
+    here = filled.ok("url", "-q").strip()
+    assert offered(filled, "--engine", engine, "pull", f"{here}/te") == [f"{here}/team/app:1", f"{here}/team/app:dev"]
+    assert offered(filled, "--engine", engine, "pull", "localhost:1/te") == []
 
 
 def test_nothing_is_offered_and_nothing_said_where_nothing_answers(tmp_path: Path) -> None:
@@ -74,6 +78,8 @@ printf '%s\\n' "${COMPREPLY[@]}"
         # What stands before the colon is there already.
         ("localreg pull team/app:d", ["dev"]),
         ("localreg completion ", ["bash", "zsh", "fish"]),
+        # So is what stands before a `=`.
+        ("localreg ls --format=p", ["plain"]),
     ],
 )
 def test_bash_completes(docker: Bed, folder: Path, line: str, words: list[str]) -> None:
@@ -93,6 +99,19 @@ def test_fish_completes(docker: Bed, folder: Path) -> None:
     assert re.search(r"^push\t\S", docker.run("fish", "-c", script, "localreg pu").stdout, re.MULTILINE)
     assert docker.run("fish", "-c", script, "localreg pull te").stdout.split() == ["team/app:dev"]
     assert "/etc/" in docker.run("fish", "-c", script, "localreg build /et").stdout.split()
+    assert "--format=plain" in docker.run("fish", "-c", script, "localreg ls --format=pl").stdout.split()
+
+
+def test_fish_offers_no_option_of_another_command(docker: Bed, tmp_path: Path) -> None:
+    # It makes this file of the manual page, in which every command's options stand on one page.
+    generated = tmp_path / "data/fish/generated_completions/localreg.fish"
+    generated.parent.mkdir(parents=True)
+    generated.write_text("complete -c localreg -l probe-url\n")
+    folders = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_DATA_HOME": str(tmp_path / "data")}
+    (tmp_path / "config/fish/completions").mkdir(parents=True)
+    docker.run("sh", "-c", f"localreg completion fish > {tmp_path}/config/fish/completions/localreg.fish")
+    found = docker.run("fish", "-c", "complete -C $argv[1]", "localreg up --p", env=folders).stdout
+    assert re.findall(r"^--\S+", found, re.MULTILINE) == ["--podman-fix", "--port", "--pull"]
 
 
 def test_zsh_completes_at_a_prompt(docker: Bed, folder: Path) -> None:
@@ -101,6 +120,8 @@ def test_zsh_completes_at_a_prompt(docker: Bed, folder: Path) -> None:
     docker.ok("push", "localhost/app:1", "--as", "team/app:dev")
     screen = typed_into_zsh(docker, "localreg pull te\t\n")
     assert "localreg pull team/app:dev" in screen
+    # Images have no description.
+    assert "--" not in typed_into_zsh(docker, "localreg pull \t\t\n").partition("\n")[2]
     assert "localreg podman-fix" in typed_into_zsh(docker, "localreg pod\t --dry-run\n")
 
 

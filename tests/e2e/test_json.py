@@ -26,6 +26,7 @@ def test_what_every_command_says_fits_its_schema(bed: Bed, folder: Path) -> None
             ("pull", "pull app:1"),
             ("rm", "rm app:1"),
             ("podman-fix", "podman-fix --remove"),
+            ("logs", "logs --tail 1"),
             ("down", "down --volumes"),
         )
     }

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 from localreg.engines.build import ASK_SECONDS, NAMING, Builder, without
 from localreg.engines.values import EngineInfo
@@ -89,5 +90,9 @@ def _no_builder(program: str, environ: Mapping[str, str]) -> BuilderMissingError
         hint=install_command(*_BUILDX_PACKAGES)
         or instead
         or "install one of these packages, or see https://docs.docker.com/go/buildx/",
-        details=["docker-buildx in Debian's and Ubuntu's packages", "docker-buildx-plugin in Docker's packages"],
+        details=[
+            "docker-buildx in Debian's and Ubuntu's packages",
+            "docker-buildx-plugin in Docker's packages",
+            *([f"`{Path(capable) / 'docker'}` can build"] if capable else []),
+        ],
     )

@@ -31,6 +31,10 @@ def offered(*words: str) -> list[str]:
         (["tunnel", "--json", "o"], ["open"]),
         (["tunnel", "open", "--back"], ["--background"]),
         (["tunnel", "nosuch", ""], ["open", "ls", "close"]),
+        (["ls", "--format="], ["--format=table", "--format=plain", "--format=json"]),
+        (["--engine=p"], ["--engine=podman"]),
+        (["--engine=podman", "pus"], ["push"]),
+        (["up", "--pull=n"], ["--pull=never"]),
         ([], None),
     ],
 )

@@ -95,7 +95,7 @@ def made(engine: FakeEngine, version: str, digest: str = "sha256:1") -> str:
     return name
 
 
-def test_what_localreg_made_earlier_is_used_and_said(engine: FakeEngine, notes: list[str]) -> None:
+def test_another_release_that_localreg_made_earlier_is_used_and_said(engine: FakeEngine, notes: list[str]) -> None:
     made(engine, "2.8.3")
     newest = made(engine, "2.10.0")
     upstream(engine)
@@ -105,6 +105,14 @@ def test_what_localreg_made_earlier_is_used_and_said(engine: FakeEngine, notes: 
     assert newest in note
     assert ensure(engine, notes, pull=PullPolicy.NEVER).reference == newest
     assert ensure(engine, notes, pull=PullPolicy.ALWAYS).reference == QUALIFIED
+
+
+def test_the_same_release_that_localreg_made_earlier_is_used_without_a_word(
+    engine: FakeEngine, notes: list[str]
+) -> None:
+    same = made(engine, "2.8.3")
+    assert ensure(engine, notes) == RegistryImage(same, ImageSource.PRESENT)
+    assert notes == []
 
 
 def test_an_image_that_only_has_the_name_of_ours_is_not_used(engine: FakeEngine, notes: list[str]) -> None:

@@ -154,7 +154,9 @@ def test_another_docker_that_can_build_is_the_hint(install: Install, environ: di
     install("docker", "Docker version 28.2.2, build e6534b4")
     install("docker", "Docker version 20.10.24, build 1", folder="other bin")
     both = {**environ, "PATH": f"{environ['PATH']}:{tmp_path / 'other bin'}"}
-    assert refusal(both).hint == f"export PATH='{tmp_path / 'other bin'}':$PATH"
+    error = refusal(both)
+    assert error.hint == f"export PATH='{tmp_path / 'other bin'}':$PATH"
+    assert f"`{tmp_path / 'other bin' / 'docker'}` can build" in error.details
 
 
 # What it calls itself is the name that it was started under.

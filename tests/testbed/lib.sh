@@ -37,7 +37,29 @@ remove_left_guard() {
     as_root rm -f $guard
 }
 
-# install_missing PACKAGE...: through apt, without starting a service that a package brings.
+# The links by which something starts at boot, or when a user logs in.
+boot_links() { find /etc/systemd /etc/rc?.d -type l \( -path '*.wants/*' -o -name 'S[0-9][0-9]*' \) 2>/dev/null | sort; }
+
+# disable_since LINKS PACKAGE...: the services of these packages that were enabled since then. Debian's packages enable
+# them even where they may not start them.
+disable_since() {
+    local before=$1 link service package
+    shift
+    comm -13 <(echo "$before") <(boot_links) | while IFS= read -r link; do
+        service=${link##*/}
+        service=${service#S[0-9][0-9]}
+        # Others, such as procps, are the machine's own.
+        package=$(dpkg -S "/etc/init.d/$service" "*/systemd/*/$service" 2>/dev/null | head -n 1 | cut -d: -f1 || true)
+        case " $* containerd " in *" $package "*) ;; *) continue ;; esac
+        case $link in
+            # As `systemctl disable` does it: an upgrade of the package does not enable it again.
+            /etc/systemd/*) as_root rm -f "$link" ;;
+            *) as_root update-rc.d "$service" disable ;;
+        esac </dev/null
+    done
+}
+
+# install_missing PACKAGE...: through apt, without starting a service that a package brings, now or at the next boot.
 install_missing() {
     remove_left_guard
     [ $# -gt 0 ] || return 0
@@ -49,9 +71,11 @@ install_missing() {
     local status=0
     # A process of its own: where this script is killed, it lets apt come to its end and removes the guard.
     (
+        enabled=$(boot_links)
         trap 'exit 130' HUP INT TERM
+        trap 'disable_since "$enabled" "$@"' EXIT
         if [ ! -e $guard ]; then
-            trap 'as_root rm -f $guard' EXIT
+            trap 'disable_since "$enabled" "$@"; as_root rm -f $guard' EXIT
             printf '#!/bin/sh\n%s\nexit 101\n' "$guard_mark" | as_root tee $guard >/dev/null
             as_root chmod 755 $guard
             exec 8<$guard

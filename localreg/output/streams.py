@@ -49,8 +49,9 @@ class Streams:
 
     @property
     def width(self) -> int:
-        """Columns of the terminal; 80 without one."""
-        return shutil.get_terminal_size().columns
+        """Columns of the terminal, also of one beyond a pager; 80 without one."""
+        fallback = os.get_terminal_size(sys.stderr.fileno()) if sys.stderr.isatty() else (80, 24)
+        return shutil.get_terminal_size(fallback).columns
 
     @property
     def shows_progress(self) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from cli.conftest import PodmanProgram
 from support.engines.fake import FakeEngine
 from support.registries.fake import FakeRegistry
+from support.terminals.terminal import Terminal
 
 from localreg.cli.app import main
 
@@ -88,3 +92,15 @@ def test_a_table_is_no_wider_than_the_terminal(
         text = shown(line, width, capsys, monkeypatch)
         assert text
         assert [line for line in text.splitlines() if len(line) > width and not is_whole(line)] == []
+
+
+def test_a_table_in_a_pager_is_as_wide_as_the_terminal_beyond(tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"} | {"HOME": "/none"}
+    for width in (40, 120):
+        command = f"{sys.executable} -m localreg config --format table | cat"
+        terminal = Terminal(["sh", "-c", command], columns=width, env=environment, cwd=tmp_path)
+        assert terminal.wait() == 0
+        lines = [line.plain for line in terminal.screen().lines]
+        assert [line for line in lines if len(line) > width and not is_whole(line)] == []
+        # One line for each setting, where there is room.
+        assert any(line.startswith("quiet") and line.endswith("default") for line in lines) is (width == 120)

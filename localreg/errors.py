@@ -36,6 +36,7 @@ The number is the exit code. Only `localreg.cli.app.main` catches them.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -64,8 +65,9 @@ class LocalregError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, hint: str | None = None, details: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.message = message
+        # Nothing between backticks reads like a slip of localreg's.
+        self.message = re.sub(r"(?<!\S)``(?!\S)", "an empty value", message)
+        super().__init__(self.message)
         self.hint = hint
         self.details = tuple(details)
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from localreg.errors import EngineUnavailableError, RegistryError, Unavailable
+import pytest
+
+from localreg.errors import EngineUnavailableError, LocalregError, RegistryError, Unavailable
 
 
 def test_an_error_in_other_words_keeps_what_it_knows() -> None:
@@ -18,3 +20,15 @@ def test_the_error_that_was_caught_stays_as_it_is() -> None:
     assert (str(error), error.message, error.hint) == ("no engine", "no engine", None)
     assert len(error.details) == 1
     assert (other.probes, other.hint, other.details) == ((probe,), "docker info", ())
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("`` is not a valid name", "an empty value is not a valid name"),
+        ("invalid value for `--port`: ``", "invalid value for `--port`: an empty value"),
+        ("``id`` is not a host", "``id`` is not a host"),
+    ],
+)
+def test_an_empty_value_is_called_one(message: str, said: str) -> None:
+    assert LocalregError(message).message == said

@@ -74,7 +74,7 @@ def test_what_makes_no_sense_is_refused(
         ("far", "ngrok", "https://x", "--command", "localreg tunnel open --help"),
         ("-oProxyCommand=x", None, None, "`-oProxyCommand=x`", "localreg tunnel open USER@HOST"),
         ("far away", None, None, "`far away`", "localreg tunnel open USER@HOST"),
-        ("", None, None, "``", "localreg tunnel open USER@HOST"),
+        ("", None, None, "an empty value", "localreg tunnel open USER@HOST"),
         (None, "ngrok", None, "--probe-url", "--probe-url"),
         ("far", None, "https://x", "--command", "--probe-url"),
     ],

@@ -41,10 +41,11 @@ def columns(
             shown.remove(heading)
     places = [index for index, heading in enumerate(headings) if heading in shown]
     chosen = [[row[index] for index in places] for row in rows]
-    gap = next((gap for gap in _GAPS if _usual_width(shown, chosen, shown, gap) <= width), _GAPS[-1])
-    if _natural_width(shown, chosen, gap) <= width and all(map(_is_narrow, itertools.chain(*chosen))):
-        return _padded(shown, chosen, gap=gap, right=right)
-    return _folded(shown, chosen, width=width, gap=gap, right=right)
+    whole = next((gap for gap in _GAPS if _natural_width(shown, chosen, gap) <= width), None)
+    if whole is not None and all(map(_is_narrow, itertools.chain(*chosen))):
+        return _padded(shown, chosen, gap=whole, right=right)
+    fitting = next((gap for gap in _GAPS if _usual_width(shown, chosen, shown, gap) <= width), _GAPS[-1])
+    return _folded(shown, chosen, width=width, gap=whole or fitting, right=right)
 
 
 def _is_narrow(cell: str) -> bool:

@@ -63,6 +63,11 @@ def test_one_long_tag_is_folded_and_the_rows_of_the_others_stay_as_they_are(tag:
     assert "".join(line.split()[0] for line in lines[4:]) == tag[-sum(len(line.strip()) for line in lines[4:]) :]
 
 
+def test_a_long_cell_that_fits_is_not_folded() -> None:
+    cells = [("a" * 10, "b" * 30), ("a" * 10, "b" * 10)]
+    assert columns(("NAME", "TAG"), cells, width=42).splitlines()[1] == f"{'a' * 10}  {'b' * 30}"
+
+
 def test_a_number_and_its_unit_stay_together() -> None:
     lines = columns(("NAME", "SIZE"), [("x" * 40, "412 MB")], width=30, right=frozenset({"SIZE"})).splitlines()
     assert lines[1].endswith(" 412 MB")

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from localreg.output.streams import Format, Streams
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("term", "quiet", "progress"), [("xterm", False, True), ("dumb", False, False), ("xterm", True, False)]
+)
+def test_progress_needs_a_terminal_that_moves_its_cursor(
+    monkeypatch: pytest.MonkeyPatch, term: str, *, quiet: bool, progress: bool
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", term)
+    assert Streams(format=None, quiet=quiet).shows_progress is progress
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert not Streams(format=None, quiet=quiet).shows_progress
+
+
+@pytest.mark.parametrize(
+    ("format_", "quiet", "names"), [(None, True, True), (Format.JSON, True, False), (Format.PLAIN, False, False)]
+)
+def test_names_alone_are_shown_if_nothing_else_is_asked_for(
+    format_: Format | None, *, quiet: bool, names: bool
+) -> None:
+    assert Streams(format=format_, quiet=quiet).shows_names_only is names

@@ -286,7 +286,7 @@ def apply(
     session.given |= {option: value for option, value in typed.items() if value not in (None, False)}
     other = session.given.get("format", Format.JSON)
     if session.given.get("json") and other != Format.JSON:
-        raise UsageError(f"--json and --format {other} exclude each other")
+        raise UsageError(f"--json and --format {other} exclude each other", hint="leave out one of them")
     # Errors before the settings are read must already respect these.
     session.take(session.given)
 

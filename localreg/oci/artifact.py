@@ -8,6 +8,8 @@ from localreg.oci.manifest import EMPTY_CONFIG_TYPE, Descriptor, Index, Manifest
 
 UNKNOWN = "artifact"
 """The kind of an artifact that has no type, or an unknown one."""
+_NAMELESS = "vnd.unknown."
+"""The types that oras gives what it is told no type for."""
 
 _KINDS = (
     ("cncf.helm.", "Helm chart"),
@@ -44,7 +46,8 @@ class Artifact:
     """The type that tells; None if there is none."""
 
     def __str__(self) -> str:
-        return self.media_type if self.kind == UNKNOWN and self.media_type else self.kind
+        says_nothing = self.media_type is None or _NAMELESS in self.media_type
+        return self.kind if self.kind != UNKNOWN or says_nothing else str(self.media_type)
 
 
 def artifact_of(found: Manifest | Index | Descriptor) -> Artifact | None:

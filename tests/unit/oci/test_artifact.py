@@ -98,6 +98,7 @@ def test_an_image_is_no_artifact(found: Manifest | Index | Descriptor) -> None:
         (Artifact("SBOM", "application/spdx+json"), "SBOM"),
         (Artifact("artifact", "application/vnd.example"), "application/vnd.example"),
         (Artifact("artifact", None), "artifact"),
+        (Artifact("artifact", "application/vnd.unknown.artifact.v1"), "artifact"),
     ],
 )
 def test_an_unknown_artifact_shows_its_type(artifact: Artifact, shown: str) -> None:

@@ -89,11 +89,12 @@ def _plan(session: Session, locations: Sequence[str], scope: Scope) -> Plan:
         try:
             can_read = ask_podman(()) is not None
         except ConfigError as podmans:
-            raise exc.with_(details=podmans.details) from podmans
+            hint = "fix that file first: every push and pull with podman fails until then"
+            raise exc.with_(hint=hint, details=podmans.details) from podmans
         if not can_read:
             raise
         plan = plan_fix(session.name, locations, scope=scope, release=release, lenient=True)
-        session.streams.warn(f"{exc.message}; podman can")
+        session.streams.warn(f"{exc.message}; localreg leaves it out, because podman can read it")
         return plan
 
 
@@ -110,28 +111,31 @@ def _check(plan: Plan, locations: Sequence[str]) -> Mapping[str, bool] | None:
         raise exc.with_(details=[*exc.details, *done]) from exc
     if said is None:
         return None
-    refused = [location for location, is_allowed in said.allows.items() if not is_allowed]
+    refused = {place: obstacle for place, obstacle in said.obstacles.items() if obstacle}
     if refused:
-        forbidding = dict.fromkeys(str(path) for place, path in plan.overridden.items() if place in refused)
+        cures = dict.fromkeys(obstacle.cure for place, obstacle in plan.overridden.items() if place in refused)
         raise ConfigError(
-            f"podman still refuses plain HTTP for {' and '.join(refused)}",
-            hint=f"change the entry in {' and '.join(forbidding)}"
-            if forbidding
-            else "see what podman reads with `podman info --format '{{json .Registries}}'`",
+            f"podman still {' and '.join(refused.values())}",
+            hint=" and ".join(cures) or "see what podman reads with `podman info --format '{{json .Registries}}'`",
             details=done,
         )
     return said.allows
 
 
 def _warn(session: Session, plan: Plan) -> None:
-    for place, path in plan.overridden.items():
-        session.streams.warn(f"`{path}` still forbids plain HTTP for {place}")
-    for place, path in plan.unblocked.items():
-        session.streams.warn(f"`{path}` blocks {place}; localreg's entry lifts that")
+    for path, what in dict.fromkeys((obstacle.path, obstacle.what) for obstacle in plan.overridden.values()):
+        session.streams.warn(f"`{path}` {what}")
+    for sentence in plan.replaced:
+        session.streams.warn(sentence)
 
 
 def _checked(place: str) -> str:
     host, _, port = place.rpartition(":")
+    if host.startswith("["):
+        raise UsageError(
+            f"podman takes no IPv6 address in the name of an image, so `{place}` is of no use to it",
+            hint=CommandLine("podman-fix", "--location", f"localhost:{port}") if host == "[::1]" else None,
+        )
     named = find_reference(f"{place}/x") if host else None
     if named is None or named.registry != place or not 0 < int(port) <= LAST_PORT:
         raise UsageError(
@@ -147,7 +151,7 @@ def _locations(session: Session) -> list[str]:
             registry = find_registry(engine, session.name)
     except EngineUnavailableError:
         registry = None
-    return _both_names(registry)
+    return [_checked(place) for place in _both_names(registry)]
 
 
 def _both_names(registry: Registry | None) -> list[str]:

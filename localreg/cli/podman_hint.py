@@ -12,6 +12,8 @@ from localreg.engines.values import EngineInfo
 from localreg.errors import ConfigError
 from localreg.registry.container import Registry
 
+_REFUSAL = "refuses plain HTTP"
+
 
 @dataclass(frozen=True, slots=True)
 class PlainHttp:
@@ -23,6 +25,8 @@ class PlainHttp:
     """Why localreg cannot tell."""
     is_allowed: bool = False
     """Podman says so, whichever file allows it."""
+    obstacle: str = _REFUSAL
+    """How its configuration keeps it from that, if it does."""
 
     def line(self, command: str) -> str:
         """One line for the user, with the `command` that allows plain HTTP."""
@@ -32,7 +36,8 @@ class PlainHttp:
             return f"plain HTTP allowed by {self.allowed_by}"
         if self.is_allowed:
             return "plain HTTP allowed"
-        return f"refuses plain HTTP; `{command} podman-fix` allows it"
+        effect = "allows it" if self.obstacle == _REFUSAL else "changes that"
+        return f"{self.obstacle}; `{command} podman-fix` {effect}"
 
 
 def find_plain_http(info: EngineInfo, registry: Registry | None) -> PlainHttp | None:
@@ -43,8 +48,9 @@ def find_plain_http(info: EngineInfo, registry: Registry | None) -> PlainHttp | 
         told = ask_podman([registry.location])
     except ConfigError as exc:
         return PlainHttp(trouble=": ".join([exc.message, *exc.details]))
-    if told is not None and not told.allows[registry.location]:
-        return PlainHttp()
+    obstacle = told and told.obstacles[registry.location]
+    if obstacle:
+        return PlainHttp(obstacle=obstacle.removesuffix(f" for {registry.location}"))
     try:
         allowed_by = find_permission(registry.location, release=told.release if told else OLD)
     except ConfigError as exc:

@@ -40,7 +40,7 @@ def render(plan: Plan, *, checked: Mapping[str, bool] | None, dry_run: bool, com
             "added": list(plan.added),
             "removed": list(plan.removed),
             "provided_by": {location: str(file) for location, file in plan.provided.items()},
-            "overridden_by": {location: str(file) for location, file in plan.overridden.items()},
+            "overridden_by": {place: str(obstacle.path) for place, obstacle in plan.overridden.items()},
             "in_force": None if checked is None else dict(checked),
             "diff": plan.diff() if dry_run else None,
         },

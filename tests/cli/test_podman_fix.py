@@ -95,6 +95,18 @@ def test_a_file_that_only_localreg_cannot_read_is_no_obstacle(
     assert "10-theirs.conf" in schemas.check("stderr", fix(capsys, code=7)[1])["error"]["message"]
 
 
+@pytest.mark.parametrize(("place", "hint"), [("[::1]:5000", "--location localhost:5000"), ("[fd00::1]:5000", "")])
+def test_an_address_that_podman_takes_for_no_name_is_refused(
+    podman: PodmanProgram, drop_in: Path, capsys: pytest.CaptureFixture[str], place: str, hint: str
+) -> None:
+    podman.allows(place)
+    assert main(["podman-fix", "--scope", "user", "--location", place]) == 2
+    error = capsys.readouterr().err
+    assert f"`{place}`" in error
+    assert ("hint: " in error, hint in error) == (bool(hint), True)
+    assert not drop_in.exists()
+
+
 def test_nothing_is_written_for_nobody(
     podman: PodmanProgram,
     drop_in: Path,

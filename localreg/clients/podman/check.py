@@ -25,8 +25,13 @@ class Said:
 
     release: int
     """The first number of its version."""
-    allows: Mapping[str, bool]
-    """Whether it uses plain HTTP, by location."""
+    obstacles: Mapping[str, str | None]
+    """By location, how its configuration keeps it from using plain HTTP; None if it uses that."""
+
+    @property
+    def allows(self) -> dict[str, bool]:
+        """Whether it uses plain HTTP, by location."""
+        return {location: obstacle is None for location, obstacle in self.obstacles.items()}
 
 
 def ask_podman(locations: Sequence[str]) -> Said | None:
@@ -53,15 +58,24 @@ def ask_podman(locations: Sequence[str]) -> Said | None:
         release = _release_in(str((found.get("version") or {}).get("Version")))
     except (ValueError, AttributeError):
         return None
-    entries = [
-        conf.Entry(
-            str(entry.get("Prefix") or prefix), entry.get("Insecure") is True, Path(), entry.get("Blocked") is True
-        )
-        for prefix, entry in registries.items()
-        if isinstance(entry, dict)
-    ]
-    allows = {location: conf.find_permitting(entries, location) is not None for location in locations}
-    return Said(release, allows)
+    entries = [_entry(prefix, entry) for prefix, entry in registries.items() if isinstance(entry, dict)]
+    return Said(release, {location: _obstacle(entries, location) for location in locations})
+
+
+def _entry(prefix: str, about: Mapping[str, Any]) -> conf.Entry:
+    return conf.Entry(
+        str(about.get("Prefix") or prefix),
+        about.get("Insecure") is True,
+        Path(),
+        blocked=about.get("Blocked") is True,
+        location=str(about.get("Location") or ""),
+    )
+
+
+def _obstacle(entries: Sequence[conf.Entry], location: str) -> str | None:
+    effective = conf.find_effective(entries, location)
+    forbidden = f"forbids plain HTTP for {location}" if effective is None else effective.find_obstacle(location)
+    return forbidden and forbidden.replace("forbids", "refuses")
 
 
 def podman_release() -> int:

@@ -23,6 +23,17 @@ Scope = Literal["auto", "user", "system"]
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why an entry of localreg does not count."""
+
+    path: Path
+    """The file or folder that is in its way."""
+    what: str
+    """Its effect, as a sentence without a subject."""
+    cure: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A change of the drop-in."""
 
@@ -38,10 +49,10 @@ class Plan:
     """Locations whose entry is removed."""
     provided: Mapping[str, Path]
     """Locations for which another file allows plain HTTP, and that file."""
-    overridden: Mapping[str, Path]
-    """Locations, or repositories of one, for which another file still forbids plain HTTP, and that file."""
-    unblocked: Mapping[str, Path]
-    """Locations that another file blocks until localreg's entry is in force, and that file."""
+    overridden: Mapping[str, Obstacle]
+    """Locations, or repositories of one, that Podman still cannot use, and why."""
+    replaced: tuple[str, ...]
+    """Sentences about entries of other files that lose more than a refusal of plain HTTP."""
 
     @property
     def changes(self) -> bool:
@@ -99,10 +110,6 @@ def plan_fix(
     after = set_entries(text, name, missing, path)
     ours = conf.parse_entries(after, path)
     everything = [entry for file in files for entry in entries.get(file, ours)]
-    overridden = _overridden(everything, locations, hidden_by=None if path in files else files[0])
-    blocked = {
-        place: entry.path for place in missing if (entry := conf.find_effective(others, place)) and entry.blocked
-    }
     earlier = (entry.location for entry in list_marked(text, path) if entry.name == name)
     return Plan(
         name=name,
@@ -112,8 +119,8 @@ def plan_fix(
         added=missing,
         removed=tuple(place for place in earlier if place not in missing),
         provided=provided,
-        overridden=overridden,
-        unblocked={place: file for place, file in blocked.items() if place not in overridden},
+        overridden=_overridden(everything, locations, None if path in files else _hider(path, files)),
+        replaced=tuple(_list_replaced(others, everything, missing, path)),
     )
 
 
@@ -135,21 +142,59 @@ def _path(scope: Scope, environ: Mapping[str, str], etc: Path, release: int) -> 
     return drop_in(folder)
 
 
-def _overridden(entries: Sequence[conf.Entry], locations: Sequence[str], *, hidden_by: Path | None) -> dict[str, Path]:
-    """The locations for which plain HTTP is forbidden in spite of localreg's entries, and by which file.
+def _hider(path: Path, files: Sequence[Path]) -> Obstacle:
+    """Why Podman does not read localreg's file.
+
+    Args:
+        path: localreg's file.
+        files: All that Podman reads.
+    """
+    if path.parent.is_symlink():
+        return Obstacle(path.parent, "is a link, so podman reads nothing in it", f"make {path.parent} a folder")
+    # The user's main file, the file in a variable, or one of the same name.
+    hider = next((file for file in files if file.name == path.name), files[0] if files else path)
+    return Obstacle(hider, f"keeps podman from reading `{path}`", f"add the entries of {path} to {hider}")
+
+
+def _overridden(entries: Sequence[conf.Entry], locations: Sequence[str], hider: Obstacle | None) -> dict[str, Obstacle]:
+    """The locations, or repositories of one, that Podman cannot use in spite of localreg's entries.
 
     Args:
         entries: All that Podman reads, including localreg's.
         locations: `host:port`.
-        hidden_by: The user's main file, if Podman does not read localreg's file because of it.
+        hider: Why Podman does not read localreg's file, if it does not.
     """
-    found: dict[str, Path] = {}
+    found: dict[str, Obstacle] = {}
     for location in locations:
-        refusals = conf.list_refusals(entries, location)
-        found |= {location if entry.covers(location) else entry.prefix: entry.path for entry in refusals}
-        if hidden_by is not None and not conf.find_permitting(entries, location):
-            found.setdefault(location, hidden_by)
+        for entry in conf.list_refusals(entries, location):
+            place = location if entry.covers(location) else entry.prefix
+            what = f"still {entry.find_obstacle(place)}"
+            found[place] = Obstacle(entry.path, what, f"change the entry in {entry.path}")
+        if hider is not None and not conf.find_permitting(entries, location):
+            found.setdefault(location, hider)
     return found
+
+
+def _list_replaced(
+    others: Sequence[conf.Entry], everything: Sequence[conf.Entry], added: Sequence[str], path: Path
+) -> Iterator[str]:
+    """Sentences about entries that localreg's replace, although they say more than that plain HTTP is forbidden.
+
+    Args:
+        others: The entries that others wrote.
+        everything: The same, and localreg's.
+        added: Locations that get an entry.
+        path: localreg's file.
+    """
+    for place in added:
+        before, after = conf.find_effective(others, place), conf.find_effective(everything, place)
+        if before is None or after is None or after.path != path or before.path == path:
+            continue
+        obstacle = before.find_obstacle(place)
+        if before.blocked or (before.insecure and obstacle):
+            yield f"`{before.path}` {obstacle}; localreg's entry lifts that"
+        elif before.has_mirrors:
+            yield f"`{before.path}` names mirrors of {place}; localreg's entry leaves them out"
 
 
 def apply_plan(plan: Plan) -> None:

@@ -96,6 +96,7 @@ def add_entries(text: str, name: str, locations: Sequence[str], path: Path) -> s
     Raises:
         ConfigError: Podman would reject the file.
     """
+    newline = "\r\n" if "\r\n" in text else "\n"
     added = text
     for location in locations:
         table = tomlkit.table()
@@ -104,16 +105,28 @@ def add_entries(text: str, name: str, locations: Sequence[str], path: Path) -> s
         table.add("insecure", value=True)
         tables = tomlkit.aot()
         tables.append(table)
-        added = f"{added or _HEADER}\n{tomlkit.dumps({'registry': tables}).strip()}\n"
-    try:
-        parse_entries(added, path)
-    except ConfigError as exc:
+        lines = f"\n{tomlkit.dumps({'registry': tables}).strip()}\n".replace("\n", newline)
+        added = (added or _HEADER) + lines
+    reason = _find_fault(added, text, locations, path)
+    if reason is not None:
         raise ConfigError(
             f"podman would reject `{path}` with an entry for {' and '.join(locations)}",
             hint=f"move the entries that localreg did not write from {path} to another file in that folder",
-            details=[exc.message],
-        ) from exc
+            details=[reason],
+        )
     return added
+
+
+def _find_fault(added: str, text: str, locations: Sequence[str], path: Path) -> str | None:
+    """Why the text with the entries is not what was meant; None if it is."""
+    try:
+        parse_entries(added, path)
+    except ConfigError as exc:
+        return exc.message
+    wanted = tomllib.loads(text)
+    for location in locations:
+        wanted.setdefault("registry", []).append({"location": location, "insecure": True})
+    return None if tomllib.loads(added) == wanted else "the entries cannot be added to what is there"
 
 
 def remove_entries(text: str, name: str, path: Path) -> str:

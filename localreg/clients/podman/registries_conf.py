@@ -20,7 +20,9 @@ from localreg.errors import ConfigError, reason_of
 BYTE_ORDER_MARK = "\ufeff"
 _READS_BYTE_ORDER_MARK = 5
 """The first release that reads a file with one."""
-_WILDCARD = re.compile(r"\*\.[^*:/]+")
+_NOT_IN_WILDCARD = frozenset("/@:")
+_LOOPBACK = re.compile(r"\A127\.0\.0\.1(?=:)")
+"""The same registry as `localhost`."""
 MARK = "# localreg: "
 """The comment after the location of an entry that localreg wrote; the registry's name follows."""
 
@@ -35,11 +37,27 @@ class Entry:
     path: Path
     """The file that contains it."""
     blocked: bool = False
+    location: str = ""
+    """It replaces the prefix in a pull, but not in a push; empty if nothing does."""
+    has_mirrors: bool = False
 
     @property
     def allows_plain_http(self) -> bool:
-        """Whether Podman can push and pull over plain HTTP."""
+        """Whether Podman can push and pull over plain HTTP, if the location is the prefix."""
         return self.insecure and not self.blocked
+
+    def find_obstacle(self, place: str) -> str | None:
+        """How it keeps Podman from using a place that it covers over plain HTTP; None if it does not.
+
+        Args:
+            place: `host:port`, or a repository of it.
+        """
+        if self.blocked:
+            return f"blocks {place}"
+        source = self.location + place.partition(self.prefix.removeprefix("*"))[2] if self.location else place
+        if _LOOPBACK.sub("localhost", source) != _LOOPBACK.sub("localhost", place):
+            return f"sends pulls of {place} to {source}"
+        return None if self.insecure else f"forbids plain HTTP for {place}"
 
     def covers(self, location: str) -> bool:
         """Whether the entry applies to a registry."""
@@ -47,14 +65,6 @@ class Entry:
             _, found, rest = location.partition(self.prefix[1:])
             return bool(found) and rest[:1] in ("", ":")
         return location == self.prefix or location.startswith((f"{self.prefix}/", f"{self.prefix}:"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table, with the location by which Podman compares the tables of one file."""
-
-    location: str
-    entry: Entry
 
 
 def find_left_entry(name: str, environ: Mapping[str, str], *, etc: Path = ETC) -> Path | None:
@@ -107,13 +117,14 @@ def parse_entries(text: str, path: Path, *, release: int = OLD) -> list[Entry]:
         release: The first number of Podman's version; Podman 4 rejects a byte order mark.
 
     Raises:
-        ConfigError: Podman rejects it, and fails every push and pull because of it.
+        ConfigError: localreg cannot read it. As far as localreg knows, Podman rejects it as well, and fails every push
+            and pull because of it.
     """
     try:
         found = _lower(tomllib.loads(text if release < _READS_BYTE_ORDER_MARK else text.removeprefix(BYTE_ORDER_MARK)))
-        tables = [_read_table(table, path) for table in _tables(found)]
-        _check_conflicts(tables)
-        return [*_read_first_version(found, path, release), *(table.entry for table in tables)]
+        entries = [_read_table(table, path) for table in _tables(found)]
+        _check_conflicts(entries)
+        return [*_read_first_version(found, path, release), *_unique(entries)]
     except tomllib.TOMLDecodeError as exc:
         raise _broken(path, f"invalid TOML: {exc}") from exc
     except (ValueError, AttributeError, TypeError) as exc:
@@ -122,14 +133,22 @@ def parse_entries(text: str, path: Path, *, release: int = OLD) -> list[Entry]:
 
 def _broken(path: Path, reason: str) -> ConfigError:
     return ConfigError(
-        f"podman cannot use `{path}`: {reason[:1].lower()}{reason[1:]}",
-        hint="fix that file first: every push and pull with podman fails until then",
+        f"cannot read `{path}`: {reason[:1].lower()}{reason[1:]}",
+        hint="fix that file first: podman may fail every push and pull until then",
     )
 
 
 def _lower(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A table with its keys in lower case: Podman's decoder ignores their case."""
-    return {key.lower(): value for key, value in table.items()}
+    """A table with its keys in lower case: Podman's decoder ignores their case.
+
+    Raises:
+        ValueError: a key has two values. Podman takes one of them, and another one the next time.
+    """
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        if found.setdefault(key.lower(), value) != value:
+            raise ValueError(f"the key `{key}` is there twice, in another case; podman takes either one by chance")
+    return found
 
 
 def _tables(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -139,8 +158,8 @@ def _tables(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(map(_lower, tables))
 
 
-def _read_table(table: Mapping[str, Any], path: Path) -> _Table:
-    """Read a `[[registry]]` table as strictly as Podman does.
+def _read_table(table: Mapping[str, Any], path: Path) -> Entry:
+    """Read a `[[registry]]` table.
 
     Raises:
         ValueError: Podman rejects it.
@@ -148,12 +167,19 @@ def _read_table(table: Mapping[str, Any], path: Path) -> _Table:
     location, prefix = _place(table, "location"), _place(table, "prefix")
     if not location and not prefix.startswith("*."):
         raise ValueError("a [[registry]] table has no location")
-    if prefix.startswith("*.") and not _WILDCARD.fullmatch(prefix):
+    if prefix.startswith("*.") and _NOT_IN_WILDCARD & {*prefix}:
         raise ValueError(f"prefix {prefix} must have the form *.example.com")
-    if not all(_place(_lower(mirror), "location") for mirror in table.get("mirror", [])):
+    mirrors = table.get("mirror", [])
+    if not all(_place(_lower(mirror), "location") for mirror in mirrors):
         raise ValueError("a [[registry.mirror]] table has no location")
-    entry = Entry(prefix or location, _flag(table, "insecure"), path, blocked=_flag(table, "blocked"))
-    return _Table(location or prefix, entry)
+    return Entry(
+        prefix or location,
+        _flag(table, "insecure"),
+        path,
+        blocked=_flag(table, "blocked"),
+        location=location,
+        has_mirrors=bool(mirrors),
+    )
 
 
 def _place(table: Mapping[str, Any], key: str) -> str:
@@ -172,13 +198,22 @@ def _flag(table: Mapping[str, Any], key: str) -> bool:
     return found
 
 
-def _check_conflicts(tables: Sequence[_Table]) -> None:
-    """Podman requires all entries of one file for a location to agree; across files the last one counts."""
+def _check_conflicts(entries: Sequence[Entry]) -> None:
+    """Podman requires all entries of one file for a location to agree."""
     seen: dict[str, Entry] = {}
-    for table in tables:
-        first = seen.setdefault(table.location, table.entry)
-        if (first.insecure, first.blocked) != (table.entry.insecure, table.entry.blocked):
-            raise ValueError(f"its entries for {table.location} contradict each other")
+    for entry in entries:
+        place = entry.location or entry.prefix
+        first = seen.setdefault(place, entry)
+        if (first.insecure, first.blocked) != (entry.insecure, entry.blocked):
+            raise ValueError(f"its entries for {place} contradict each other")
+
+
+def _unique(entries: Iterable[Entry]) -> list[Entry]:
+    """Of several entries with one prefix, the first of a file counts; but of several files, the last one's."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        found.setdefault(entry.prefix, entry)
+    return list(found.values())
 
 
 def _read_first_version(found: Mapping[str, Any], path: Path, release: int) -> list[Entry]:
@@ -206,7 +241,7 @@ def find_effective(entries: Iterable[Entry], location: str) -> Entry | None:
 def find_permitting(entries: Sequence[Entry], location: str) -> Entry | None:
     """The entry that allows plain HTTP for a registry; None if none does."""
     entry = find_effective(entries, location)
-    return entry if entry and entry.allows_plain_http else None
+    return entry if entry and entry.find_obstacle(location) is None else None
 
 
 def find_permission(
@@ -232,7 +267,7 @@ def find_permission(
 
 
 def list_refusals(entries: Iterable[Entry], location: str) -> list[Entry]:
-    """The entries that forbid plain HTTP for a registry, or for a part of it, although another entry allows it.
+    """The entries that keep Podman from using a registry, or a part of it, although another entry allows plain HTTP.
 
     Args:
         entries: Those of all files, in Podman's order.
@@ -241,4 +276,5 @@ def list_refusals(entries: Iterable[Entry], location: str) -> list[Entry]:
     by_prefix = {entry.prefix: entry for entry in entries}
     within = [entry for prefix, entry in by_prefix.items() if prefix.startswith(f"{location}/")]
     effective = find_effective(by_prefix.values(), location)
-    return [entry for entry in (effective, *within) if entry and not entry.allows_plain_http]
+    found = [effective] if effective and effective.find_obstacle(location) else []
+    return found + [entry for entry in within if not entry.allows_plain_http]

@@ -131,7 +131,9 @@ def test_a_later_file_that_forbids_it_is_named(machine: Machine) -> None:
     later = machine.drop_in.with_name("60-later.conf")
     later.write_text(entry("localhost:5000", insecure=False) + entry("127.0.0.1:5000/team", insecure=False))
     plan = machine.plan()
-    assert plan.overridden == {"localhost:5000": later, "127.0.0.1:5000/team": later}
+    assert {place: (obstacle.path, obstacle.what) for place, obstacle in plan.overridden.items()} == {
+        place: (later, f"still forbids plain HTTP for {place}") for place in ("localhost:5000", "127.0.0.1:5000/team")
+    }
     apply_plan(plan)
     assert machine.permission() is None
 
@@ -148,13 +150,15 @@ def test_a_block_that_the_entry_lifts_is_named(machine: Machine) -> None:
     blocking = machine.etc / "registries.conf.d/40-company.conf"
     blocking.write_text(entry("localhost", insecure=False) + "blocked = true\n")
     plan = machine.plan()
-    assert (plan.unblocked, plan.overridden) == ({"localhost:5000": blocking}, {})
+    assert plan.replaced == (f"`{blocking}` blocks localhost:5000; localreg's entry lifts that",)
+    assert plan.overridden == {}
     apply_plan(plan)
     assert machine.permission() == machine.drop_in
-    assert machine.plan().unblocked == plan.unblocked
+    assert machine.plan().replaced == plan.replaced
     later = machine.drop_in.with_name("60-later.conf")
     later.write_text(entry("localhost:5000", insecure=False) + "blocked = true\n")
-    assert (machine.plan().unblocked, machine.plan().overridden) == ({}, {"localhost:5000": later})
+    assert machine.plan().replaced == ()
+    assert [obstacle.path for obstacle in machine.plan().overridden.values()] == [later]
 
 
 def test_a_users_main_file_that_hides_the_systems_is_named(machine: Machine) -> None:
@@ -162,8 +166,38 @@ def test_a_users_main_file_that_hides_the_systems_is_named(machine: Machine) -> 
     main.write_text("# empty\n")
     plan = machine.plan(system=True)
     assert plan.path == machine.etc / "registries.conf.d/50-localreg-system.conf"
-    assert plan.overridden == dict.fromkeys(BOTH, main)
+    assert {place: obstacle.path for place, obstacle in plan.overridden.items()} == dict.fromkeys(BOTH, main)
     assert machine.plan().overridden == {}
+
+
+def test_a_linked_folder_in_which_podman_5_reads_nothing_is_named(machine: Machine, tmp_path: Path) -> None:
+    folder = machine.drop_in.parent
+    folder.rmdir()
+    (tmp_path / "dotfiles").mkdir()
+    folder.symlink_to(tmp_path / "dotfiles")
+    assert {obstacle.path for obstacle in machine.plan().overridden.values()} == {folder}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            '[[registry]]\nprefix = "localhost:5000"\nlocation = "a.example.com"\ninsecure = true\n',
+            "sends pulls of localhost:5000 to a.example.com; localreg's entry lifts that",
+        ),
+        (
+            entry("localhost:5000", insecure=False) + '[[registry.mirror]]\nlocation = "b.example.com"\n',
+            "names mirrors of localhost:5000; localreg's entry leaves them out",
+        ),
+    ],
+)
+def test_what_an_entry_of_others_loses_is_told(machine: Machine, text: str, told: str) -> None:
+    earlier = machine.drop_in.with_name("40-earlier.conf")
+    earlier.write_text(text)
+    plan = machine.plan(locations=["localhost:5000"])
+    assert (plan.overridden, plan.replaced) == ({}, (f"`{earlier}` {told}",))
+    earlier.write_text(entry("localhost:5000", insecure=False))
+    assert machine.plan(locations=["localhost:5000"]).replaced == ()
 
 
 def test_a_file_that_podman_cannot_use_is_named_and_nothing_is_written(machine: Machine) -> None:
@@ -262,21 +296,28 @@ def podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_program_says_what_is_in_force(podman: Path) -> None:
-    about = {
-        "version": {"Version": "6.1.1"},
-        "registries": {
-            "search": ["docker.io"],
-            "localhost:5000": {"Prefix": "localhost:5000", "Insecure": True, "Blocked": False},
-            "localhost:5001": {"Prefix": "localhost:5001", "Insecure": True, "Blocked": True},
-            "127.0.0.1": {"Prefix": "127.0.0.1", "Insecure": True, "Blocked": False},
-            "127.0.0.1:5001": {"Prefix": "127.0.0.1:5001", "Insecure": False, "Blocked": False},
-        },
+    registries = {
+        "localhost:5000": {"Prefix": "localhost:5000", "Insecure": True, "Blocked": False},
+        "localhost:5001": {"Prefix": "localhost:5001", "Insecure": True, "Blocked": True},
+        "127.0.0.1": {"Prefix": "127.0.0.1", "Insecure": True, "Blocked": False},
+        "127.0.0.1:5001": {"Prefix": "127.0.0.1:5001", "Insecure": False, "Blocked": False},
+        "localhost:5002": {"Prefix": "localhost:5002", "Location": "a.example.com", "Insecure": True},
+        "localhost:5003": {"Prefix": "localhost:5003", "Location": "127.0.0.1:5003", "Insecure": True},
     }
+    about = {"version": {"Version": "6.1.1"}, "registries": {"search": ["docker.io"], **registries}}
     podman.write_text(f'#!/bin/sh\n[ "$*" = "info --format json" ] && cat <<END\n{json.dumps(about)}\nEND\n')
-    places = ["localhost:5000", "localhost:5001", "127.0.0.1:5000", "127.0.0.1:5001", "::1:5000"]
-    said = ask_podman(places)
+    said = ask_podman([*registries, "127.0.0.1:5000", "localhost:5009"])
     assert said is not None
-    assert said.allows == dict(zip(places, [True, False, True, False, False], strict=True))
+    assert said.obstacles == {
+        "localhost:5000": None,
+        "localhost:5001": "blocks localhost:5001",
+        "127.0.0.1": None,
+        "127.0.0.1:5001": "refuses plain HTTP for 127.0.0.1:5001",
+        "localhost:5002": "sends pulls of localhost:5002 to a.example.com",
+        "localhost:5003": None,
+        "127.0.0.1:5000": None,
+        "localhost:5009": "refuses plain HTTP for localhost:5009",
+    }
     assert said.release == 6
 
 

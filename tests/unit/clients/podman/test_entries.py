@@ -35,6 +35,14 @@ def test_the_text_is_what_podman_reads() -> None:
     )
 
 
+@pytest.mark.parametrize("before", [THEIRS, THEIRS.rstrip("\n"), THEIRS.replace("\n", "\r\n"), "# mine\r\n"])
+def test_the_ends_of_the_lines_are_those_of_the_file(before: str) -> None:
+    added = add_entries(before, "registry", BOTH, HERE)
+    assert added.startswith(before)
+    assert len({line.endswith("\r\n") for line in added.splitlines(keepends=True)}) == 1
+    assert prefixes(added)[-2:] == BOTH
+
+
 def test_setting_what_is_there_changes_nothing_wherever_it_stands() -> None:
     one = set_entries("", "one", ["localhost:5001"], HERE)
     both = set_entries(one, "two", ["localhost:5002"], HERE)
@@ -117,7 +125,10 @@ def test_a_mark_that_was_taken_away_makes_the_entry_somebody_elses() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "registry = []\n",
+        "registry = []",
         'registry = [{location = "example.com"}]\n',
+        '[[Registry]]\nlocation = "example.com"\n',
         '[[registry]]\nlocation = "localhost:5000"\n',
         '[[registry]]\nprefix = "example.com"\nlocation = "localhost:5000"\n',
     ],

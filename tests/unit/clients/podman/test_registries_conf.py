@@ -116,6 +116,50 @@ def test_keys_count_in_any_case() -> None:
     assert (found.prefix, found.allows_plain_http) == ("localhost:5000", True)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        entry("localhost:5000", insecure=True) + "Insecure = false\n",
+        entry("localhost:5000", insecure=True) + entry("a.b", insecure=True).replace("registry", "Registry"),
+        "registry = []\n" + entry("localhost:5000", insecure=True).replace("registry", "REGISTRY"),
+    ],
+)
+def test_a_key_with_two_values_is_one_that_podman_chooses_by_chance(text: str) -> None:
+    with pytest.raises(ConfigError, match="by chance"):
+        parse_entries(text, HERE)
+
+
+def test_a_key_that_is_there_twice_with_one_value_has_that_value() -> None:
+    (found,) = parse_entries(entry("localhost:5000", insecure=True) + "INSECURE = true\n", HERE)
+    assert found.allows_plain_http
+
+
+def test_of_two_entries_with_one_prefix_the_first_of_the_file_counts() -> None:
+    text = '[[registry]]\nprefix = "localhost:5000"\nlocation = "{}"\ninsecure = {}\n'
+    assert [
+        found.find_obstacle("localhost:5000")
+        for found in parse_entries(text.format("localhost:5000", "true") + text.format("a.b", "false"), HERE)
+    ] == [None]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "location", "what"),
+    [
+        ("localhost:5000", "a.b:5000", "sends pulls of localhost:5000 to a.b:5000"),
+        ("localhost:5000", "127.0.0.1:5000", None),
+        ("localhost:5000", "localhost:5000/team", "sends pulls of localhost:5000 to localhost:5000/team"),
+        # Podman cannot use the name that comes of it, and fails every pull.
+        ("localhost", "localhost:5000", "sends pulls of localhost:5000 to localhost:5000:5000"),
+        ("localhost", "127.0.0.1", None),
+        ("a.b", "localhost:5000", "no entry"),
+    ],
+)
+def test_a_location_that_is_not_the_prefix_is_for_pulls(prefix: str, location: str, what: str | None) -> None:
+    text = f'[[registry]]\nprefix = "{prefix}"\nlocation = "{location}"\ninsecure = true\n'
+    found = find_effective(parse_entries(text, HERE), "localhost:5000")
+    assert (found.find_obstacle("localhost:5000") if found else "no entry") == what
+
+
 def test_a_byte_order_mark_is_read_since_podman_5() -> None:
     text = '\ufeff[[registry]]\nlocation = "localhost:5000"\n'
     assert [found.prefix for found in parse_entries(text, HERE, release=5)] == ["localhost:5000"]
@@ -124,7 +168,8 @@ def test_a_byte_order_mark_is_read_since_podman_5() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "is_fine"), [("*.localhost", True), ("*.localhost:5000", False), ("*.a.b/c", False)]
+    ("prefix", "is_fine"),
+    [("*.localhost", True), ("*.localhost/", True), ("*.localhost:5000", False), ("*.a.b/c", False)],
 )
 def test_a_wildcard_stands_before_a_domain_alone(prefix: str, *, is_fine: bool) -> None:
     text = f'[[registry]]\nprefix = "{prefix}"\ninsecure = true\n'

@@ -39,8 +39,10 @@ class Endpoint:
     url: str
     """`unix:///path`, `tcp://host:port` or `ssh://user@host`."""
     context: str | None = None
-    """The Docker context that it comes from."""
+    """The Docker context, or the Podman connection, that it comes from."""
     tls: TlsFiles | None = None
+    identity: Path | None = None
+    """The key for ssh, if the connection names one."""
     private: bool = False
     """localreg started the service at this address."""
     is_machine: bool = False
@@ -59,7 +61,7 @@ class Endpoint:
     @property
     def is_remote(self) -> bool:
         """The engine is on another machine."""
-        if self.socket is not None:
+        if self.socket is not None or self.is_machine:
             return False
         parts = urlsplit(self.url)
         return self.is_ssh or not Address(parts.hostname or "", parts.port or 0).is_loopback
@@ -74,7 +76,7 @@ class EngineInfo:
     endpoint: str
     """Its URL, such as `unix:///var/run/docker.sock`."""
     context: str | None = None
-    """The Docker context that the endpoint comes from."""
+    """The Docker context, or the Podman connection, that the endpoint comes from."""
     rootless: bool = False
     remote: bool = False
     """It runs on another machine, so its loopback is not this machine's."""

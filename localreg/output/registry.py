@@ -18,7 +18,7 @@ def engine_line(info: EngineInfo) -> str:
     if info.rootless:
         parts.append("rootless")
     if info.context or info.endpoint == _DEFAULT_CONTEXT:
-        parts.append(f"context `{info.context or 'default'}`")
+        parts.append(f"{'context' if info.name == 'docker' else 'connection'} `{info.context or 'default'}`")
     elif info.private:
         parts.append("service started by localreg")
     else:

@@ -243,6 +243,29 @@ def test_a_context_that_does_not_exist_is_never_the_default_socket() -> None:
     assert "`nosuch`" in result.stderr
 
 
+@pytest.fixture
+def connections() -> Iterator[Path]:
+    """The file of the tester with Podman's named connections."""
+    file = TESTER.home / ".config/containers/containers.conf"
+    TESTER.run("mkdir", "-p", str(file.parent))
+    yield file
+    file.unlink()
+
+
+def test_a_named_connection_of_podman_is_the_only_engine_asked(connections: Path, tmp_path: Path) -> None:
+    socket = TESTER.api.socket
+    connections.write_text(
+        f'[engine.service_destinations]\nnear = {{uri = "unix:{socket}"}}\ngone = {{uri = "unix://{tmp_path}/no.sock"}}\n'
+    )
+    found = json.loads(auto(TESTER, "status", "--json", env={"CONTAINER_CONNECTION": "near"}).stdout)["engine"]
+    assert (found["endpoint"], found["context"]) == (f"unix://{socket}", "near")
+    for name, reason in ("gone", f"{tmp_path}/no.sock"), ("nosuch", "hint: podman system connection list"):
+        result = auto(TESTER, "status", env={"CONTAINER_CONNECTION": name})
+        assert result.returncode == 3
+        assert "CONTAINER_CONNECTION" in result.stderr
+        assert reason in result.stderr
+
+
 @contextlib.contextmanager
 def podman_service(path: Path, bed: Bed) -> Iterator[None]:
     with bed.started("podman", "system", "service", "--time=0", f"unix://{path}"):

@@ -91,3 +91,26 @@ def test_an_engine_behind_ssh_does_the_main_job(bed: Bed, behind_ssh: dict[str, 
     assert bed.ok("down", "--volumes", env=behind_ssh).splitlines()[0] == "container registry"
     # What podman-py makes there goes with the command.
     assert list(TESTER_RUNTIME.glob("podman/podman-forward-*")) == []
+
+
+def test_a_podman_connection_logs_in_with_its_key(podman: Bed, folder: Path) -> None:
+    words, program = folder / "words", folder / "ssh"
+    words.touch(mode=0o666)
+    words.chmod(0o666)
+    program.write_text(f'#!/bin/sh\necho "$*" >>{words}\nexec {sys.executable} {stand_in_ssh.__file__} "$@"\n')
+    program.chmod(0o755)
+    conf = podman.home / ".config/containers/containers.conf"
+    podman.run("mkdir", "-p", str(conf.parent))
+    place = f"ssh://me@there{podman.api.socket}"
+    (folder / "key").touch()
+    conf.write_text(f'[engine.service_destinations.there]\nuri = "{place}"\nidentity = "{folder}/key"\n')
+    path = {"PATH": f"{folder}:{podman.environment['PATH']}", "CONTAINER_CONNECTION": "there"}
+    try:
+        result = podman.localreg("status", "--json", env=path)
+    finally:
+        conf.unlink()
+    assert result.returncode == 4, result.stderr
+    found = json.loads(result.stdout)["engine"]
+    assert (found["endpoint"], found["context"], found["remote"]) == (place, "there", True)
+    assert len(words.read_text().splitlines()) > 1
+    assert all(f"-i {folder}/key" in line for line in words.read_text().splitlines())

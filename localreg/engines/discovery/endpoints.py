@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
+from localreg.engines.discovery.connections import named_podman
 from localreg.engines.discovery.contexts import context_endpoint, current_context, variable_endpoint
 from localreg.engines.values import Endpoint, EngineName
 
 
 def named_endpoints(wanted: Sequence[EngineName], environ: Mapping[str, str]) -> list[tuple[str, EngineName, Endpoint]]:
-    """The variables that select an engine, and its endpoint."""
-    variables: tuple[tuple[str, EngineName], ...] = (("CONTAINER_HOST", "podman"), ("DOCKER_HOST", "docker"))
-    return [
-        # Docker's variables for TLS apply only to Docker's host.
-        (variable, engine, variable_endpoint(url, environ) if engine == "docker" else Endpoint(url))
-        for variable, engine in variables
-        if (url := environ.get(variable)) and engine in wanted
-    ]
+    """The variables that select an engine, and its endpoint.
+
+    Raises:
+        BrokenConnectionError: a variable of Podman names no Podman.
+    """
+    found: list[tuple[str, EngineName, Endpoint]] = []
+    if "podman" in wanted and (podman := named_podman(environ)):
+        found.append((podman[0], "podman", podman[1]))
+    if "docker" in wanted and (url := environ.get("DOCKER_HOST")):
+        found.append(("DOCKER_HOST", "docker", variable_endpoint(url, environ)))
+    return found
 
 
 def usual_docker_endpoints(environ: Mapping[str, str]) -> list[Endpoint]:

@@ -64,6 +64,12 @@ class Answer:
         return next((container for container in self.containers if name in container.names), None)
 
 
+def where_is(engine: EngineName, endpoint: Endpoint) -> str:
+    """An endpoint's URL, and the context or connection that has it, for an error."""
+    kind = "context" if engine == "docker" else "connection"
+    return (f"{kind} `{endpoint.context}` at " if endpoint.context else "") + endpoint.url
+
+
 def ask(expected: EngineName, endpoint: Endpoint, *, volume: str, seconds: float = ANSWER_SECONDS) -> Answer:
     """Ask an endpoint which engine it is and which containers it has.
 
@@ -158,7 +164,7 @@ def _seen(entry: Any) -> SeenContainer:
 @contextlib.contextmanager
 def _reasons(engine: EngineName, endpoint: Endpoint, seconds: float) -> Iterator[None]:
     """Turn any failure into a reason and a fix."""
-    where = endpoint.socket or (f"context `{endpoint.context}` at " if endpoint.context else "") + endpoint.url
+    where = endpoint.socket or where_is(engine, endpoint)
     try:
         yield
     except PermissionError as exc:

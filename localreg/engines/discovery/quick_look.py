@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from localreg.engines.discovery import probe
+from localreg.engines.discovery.connections import BrokenConnectionError
 from localreg.engines.discovery.contexts import BrokenContextError
 from localreg.engines.discovery.endpoints import named_endpoints, usual_docker_endpoints, usual_podman_sockets
 from localreg.engines.discovery.select import EngineChoice, choose
@@ -41,7 +42,10 @@ def quick_look(choice: EngineChoice, *, name: str, volume: str) -> probe.Answer 
 
 def _endpoints(choice: EngineChoice, environ: Mapping[str, str]) -> list[tuple[EngineName, Endpoint]]:
     wanted: tuple[EngineName, ...] = ("docker", "podman") if choice == "auto" else (choice,)
-    named = [(engine, endpoint) for _, engine, endpoint in named_endpoints(wanted, environ)]
+    try:
+        named = [(engine, endpoint) for _, engine, endpoint in named_endpoints(wanted, environ)]
+    except BrokenConnectionError:
+        return []
     if named:
         return named
     found: list[tuple[EngineName, Endpoint]] = []

@@ -17,6 +17,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from localreg.engines.discovery import probe
+from localreg.engines.discovery.connections import BrokenConnectionError
 from localreg.engines.discovery.contexts import BrokenContextError
 from localreg.engines.discovery.endpoints import named_endpoints, usual_docker_endpoints, usual_podman_sockets
 from localreg.engines.port import Engine
@@ -158,7 +159,10 @@ def survey_engines(choice: EngineChoice, *, volume: str, environ: Mapping[str, s
     environ = os.environ if environ is None else environ
     wanted: tuple[EngineName, ...] = ("docker", "podman") if choice == "auto" else (choice,)
     unavailable: list[Unavailable] = []
-    candidates = _named(wanted, volume, environ) or _usual(wanted, volume, environ, unavailable)
+    try:
+        candidates = _named(wanted, volume, environ) or _usual(wanted, volume, environ, unavailable)
+    except BrokenConnectionError as exc:
+        return Survey((), (exc.unavailable,))
     answers: list[probe.Answer] = []
     with ThreadPoolExecutor(max_workers=max(len(candidates), 1)) as pool:
         for candidate, future in [(candidate, pool.submit(candidate.ask)) for candidate in candidates]:
@@ -177,7 +181,11 @@ def survey_engines(choice: EngineChoice, *, volume: str, environ: Mapping[str, s
 
 
 def _named(wanted: Sequence[EngineName], volume: str, environ: Mapping[str, str]) -> list[_Candidate]:
-    """The endpoints in `CONTAINER_HOST` and `DOCKER_HOST`; if there are any, nothing else is asked."""
+    """The endpoints in variables; if there are any, nothing else is asked.
+
+    Raises:
+        BrokenConnectionError: a variable of Podman names no Podman.
+    """
     return [
         _Candidate(_asking(engine, endpoint, volume), variable)
         for variable, engine, endpoint in named_endpoints(wanted, environ)
@@ -220,11 +228,11 @@ def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.
 
     if engine == "podman" and not urlsplit(endpoint.url).path.strip("/"):
         reason = "the URL must end with the path of a socket, such as /run/user/1000/podman/podman.sock"
-        raise probe.NoAnswerError(Unavailable(engine, endpoint.url, reason))
+        raise probe.NoAnswerError(Unavailable(engine, probe.where_is(engine, endpoint), reason))
     try:
         if engine == "docker":
             check_library()
-        check_ssh(endpoint.url)
+        check_ssh(endpoint)
         with open_engine(probe.Answer(engine, endpoint, (), has_volume=False)) as opened:
             containers = tuple(
                 probe.SeenContainer(
@@ -238,7 +246,7 @@ def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.
             return probe.Answer(engine, endpoint, containers, has_volume=opened.find_volume(volume) is not None)
     except LocalregError as exc:
         reason = ": ".join([exc.message, *exc.details[:1]])
-        raise probe.NoAnswerError(Unavailable(engine, endpoint.url, reason, exc.hint)) from exc
+        raise probe.NoAnswerError(Unavailable(engine, probe.where_is(engine, endpoint), reason, exc.hint)) from exc
 
 
 def _docker_absent(environ: Mapping[str, str]) -> Unavailable:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from localreg.engines.values import Endpoint
 from localreg.errors import EngineError
 from localreg.system.programs import ProgramError, run
 
@@ -16,18 +17,19 @@ SSH_SECONDS = 60.0
 _CONNECT_SECONDS = 10
 
 
-def check_ssh(url: str) -> None:
+def check_ssh(endpoint: Endpoint) -> None:
     """Log in and out.
 
     Args:
-        url: `ssh://user@host:port`; a path is ignored.
+        endpoint: An `ssh://user@host:port`; a path is ignored.
 
     Raises:
         EngineError: with the message of ssh.
     """
-    place = f"ssh://{urlsplit(url).netloc}"
+    place = f"ssh://{urlsplit(endpoint.url).netloc}"
+    identity = ("-i", str(endpoint.identity)) if endpoint.identity else ()
     try:
-        ended = run("ssh", "-o", f"ConnectTimeout={_CONNECT_SECONDS}", place, "true", seconds=SSH_SECONDS)
+        ended = run("ssh", *identity, "-o", f"ConnectTimeout={_CONNECT_SECONDS}", place, "true", seconds=SSH_SECONDS)
     except ProgramError as exc:
         raise EngineError(f"cannot run `ssh`: {exc}") from exc
     if ended.code != 0:

@@ -30,7 +30,8 @@ def find_builder(info: EngineInfo, environ: Mapping[str, str], usual_sockets: Se
             "building needs the `podman` program, which is not installed",
             hint=install_command("podman") or "install Podman",
         )
-    place = () if _is_own(info, usual_sockets) else ("--remote", "--url", info.endpoint)
+    address = ("--connection", info.context) if info.context else ("--url", info.endpoint)
+    place = () if _is_own(info, usual_sockets) else ("--remote", *address)
     return Builder(
         "podman build",
         (program, *place, "build"),

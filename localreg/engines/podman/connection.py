@@ -30,7 +30,8 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint) -> None:
         try:
-            self.client = podman.PodmanClient(base_url=endpoint.url, timeout=REQUEST_SECONDS)
+            identity = {"identity": str(endpoint.identity)} if endpoint.is_ssh and endpoint.identity else {}
+            self.client = podman.PodmanClient(base_url=endpoint.url, timeout=REQUEST_SECONDS, **identity)
         except Exception as exc:  # the constructor reads containers.conf, and can raise many errors
             raise EngineError("podman-py cannot read Podman's configuration", details=[str(exc)]) from exc
         # Discovery does not use a proxy, so this must not either.

@@ -65,6 +65,7 @@ class PodmanEngine(PodmanImages, PodmanVolumes):
                 # `/version` takes a second or more, because Podman asks the package manager about its helpers.
                 version=connection.get("/_ping").headers.get("Libpod-API-Version", ""),
                 endpoint=endpoint.url,
+                context=endpoint.context,
                 rootless=_is_rootless(connection, endpoint),
                 remote=endpoint.is_remote,
                 private=endpoint.private,

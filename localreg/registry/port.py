@@ -16,6 +16,7 @@ from localreg.system.command_line import CommandLine
 from localreg.system.waiting import wait_until
 
 _UP = CommandLine("up")
+_CLOSING = "closed connections in TIME_WAIT, which go within a minute"
 _FORWARDER_SECONDS = 1.0
 """How long an engine's port forwarder may live after its container stopped."""
 
@@ -61,7 +62,8 @@ class PortClaims:
             return claim.who
         holder = None if self.remote else ports.find_holder(address)
         if holder is None and address.port in self.taken:
-            return "another program"
+            is_closing = not self.remote and ports.has_closed_connections(address)
+            return _CLOSING if is_closing else "another program"
         return None if holder is None else str(holder)
 
     def await_forwarder(self, address: Address) -> None:

@@ -71,13 +71,26 @@ def is_own_address(host: str) -> bool:
     return True
 
 
-def _is_taken(address: Address) -> bool:
-    """Binding fails because the address is in use; the engine reports any other failure."""
+def has_closed_connections(address: Address) -> bool:
+    """Nothing listens there, but connections of a program that ended are in TIME_WAIT, up to a minute.
+
+    Only a program that binds without SO_REUSEADDR has to wait for them, such as rootful Podman since 6.
+    """
+    return not _is_taken(address) and _is_taken(address, with_closed=True)
+
+
+def _is_taken(address: Address, *, with_closed: bool = False) -> bool:
+    """Binding fails because the address is in use; the engine reports any other failure.
+
+    Args:
+        address: The address.
+        with_closed: Closed connections count.
+    """
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as candidate:
-            if sys.platform == "linux":
-                # Closed connections do not count. Elsewhere this option would hide a listener on every interface.
+            if sys.platform == "linux" and not with_closed:
+                # Elsewhere this option would hide a listener on every interface.
                 candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 candidate.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

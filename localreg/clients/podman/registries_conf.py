@@ -20,6 +20,8 @@ from localreg.errors import ConfigError, reason_of
 BYTE_ORDER_MARK = "\ufeff"
 _READS_BYTE_ORDER_MARK = 5
 """The first release that reads a file with one."""
+_KNOWS_EMPTY_LISTS = 5
+"""The first release for which an empty list of the first format is a use of that format."""
 _NOT_IN_WILDCARD = frozenset("/@:")
 _LOOPBACK = re.compile(r"\A127\.0\.0\.1(?=:)")
 """The same registry as `localhost`."""
@@ -218,13 +220,20 @@ def _unique(entries: Iterable[Entry]) -> list[Entry]:
 
 def _read_first_version(found: Mapping[str, Any], path: Path, release: int) -> list[Entry]:
     """The entries of the format before `[[registry]]`, which Podman before 6 accepts in a main file."""
-    old = found.get("registries")
-    if not old:
+    old = _lower(found.get("registries", {}))
+    places = {
+        use: [str(place).rstrip("/") for place in _lower(old.get(use, {})).get("registries", [])]
+        for use in ("search", "insecure", "block")
+    }
+    if not old or (release < _KNOWS_EMPTY_LISTS and not any(places.values())):
         return []
     if release >= NEW or path.parent.name.endswith(".conf.d") or "registry" in found:
         raise ValueError("it uses [registries.…], version 1 of the format")
-    insecure = old.get("insecure", {}).get("registries", [])
-    return [Entry(str(place).rstrip("/"), insecure=True, path=path) for place in insecure]
+    named = dict.fromkeys([*places["block"], *places["insecure"]])
+    return [
+        Entry(place, place in places["insecure"], path, blocked=place in places["block"], location=place)
+        for place in named
+    ]
 
 
 def find_effective(entries: Iterable[Entry], location: str) -> Entry | None:

@@ -79,6 +79,17 @@ def test_what_listens_here_holds_no_port_of_a_remote_engine() -> None:
             choose_port(asked, PortClaims())
 
 
+def test_a_port_that_an_engine_cannot_publish_is_named_for_what_it_has(port: int) -> None:
+    claims = PortClaims().with_taken(port)
+    assert claims.find_holder(Address("127.0.0.1", port)) == "another program"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = Address("127.0.0.1", server.getsockname()[1])
+        with socket.create_connection((address.host, address.port)) as client:
+            server.accept()[0].close()
+            assert client.recv(1) == b""
+    assert "TIME_WAIT" in str(PortClaims().with_taken(address.port).find_holder(address))
+
+
 def test_a_forwarder_that_is_about_to_go_is_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     address = Address("127.0.0.1", port)
     seen = iter([ports.Holder(address, "rootlessport", 1), ports.Holder(address, "rootlessport", 1)])

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from localreg.system.address import Address
-from localreg.system.ports import Holder, find_holder, find_namesake
+from localreg.system.ports import Holder, find_holder, find_namesake, has_closed_connections
 
 
 @pytest.fixture
@@ -29,6 +29,23 @@ def test_a_free_port_has_no_holder() -> None:
         unused.bind(("127.0.0.1", 0))
         address = Address("127.0.0.1", unused.getsockname()[1])
     assert find_holder(address) is None
+
+
+def leave_connection() -> Address:
+    """Leave a connection in TIME_WAIT at an address: the server closes it first."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = Address("127.0.0.1", server.getsockname()[1])
+        with socket.create_connection((address.host, address.port)) as client:
+            server.accept()[0].close()
+            assert client.recv(1) == b""
+    return address
+
+
+def test_a_port_with_nothing_but_closed_connections_is_free_for_most(listening: Address) -> None:
+    address = leave_connection()
+    assert find_holder(address) is None
+    assert has_closed_connections(address)
+    assert not has_closed_connections(listening)
 
 
 def test_a_listener_on_one_address_is_in_the_way_of_all_addresses(listening: Address) -> None:

@@ -75,6 +75,15 @@ def test_the_first_version_of_the_format_counts_in_a_main_file() -> None:
     (found,) = parse_entries("[registries.insecure]\nregistries = ['localhost:5000']\n", MAIN)
     assert (found.prefix, found.insecure) == ("localhost:5000", True)
     assert parse_entries("[registries.search]\nregistries = ['docker.io']\n", MAIN) == []
+    (found,) = parse_entries("[Registries.Block]\nRegistries = ['localhost:5000']\n", MAIN)
+    assert found.find_obstacle("localhost:5000") == "blocks localhost:5000"
+
+
+def test_an_empty_list_of_the_first_format_is_nothing_to_podman_4() -> None:
+    text = "[registries.search]\nregistries = []\n" + entry("localhost:5000", insecure=True)
+    assert [found.prefix for found in parse_entries(text, HERE, release=4)] == ["localhost:5000"]
+    with pytest.raises(ConfigError):
+        parse_entries(text, HERE, release=5)
 
 
 def test_the_longest_prefix_counts_and_of_two_alike_the_later() -> None:

@@ -44,6 +44,8 @@ def find_plain_http(info: EngineInfo, registry: Registry | None) -> PlainHttp | 
     """Find out whether `podman` can use a registry; None if it needs no configuration."""
     if info.name != "podman" or registry is None or registry.location is None:
         return None
+    if _is_nameless(registry.location):
+        return PlainHttp(trouble="takes no IPv6 address in the name of an image")
     try:
         told = ask_podman([registry.location])
     except ConfigError as exc:
@@ -63,7 +65,7 @@ def hint_for(info: EngineInfo, registry: Registry, command: str) -> str | None:
 
     Its files are read for it, without a run of Podman, which would take a good part of the time of `up`.
     """
-    if info.name != "podman" or registry.location is None:
+    if info.name != "podman" or registry.location is None or _is_nameless(registry.location):
         return None
     release = info.version.partition(".")[0]
     try:
@@ -75,6 +77,11 @@ def hint_for(info: EngineInfo, registry: Registry, command: str) -> str | None:
         if allowed_by
         else f"run `{command} podman-fix` to use {registry.location} with plain `podman push` as well"
     )
+
+
+def _is_nameless(location: str) -> bool:
+    """Podman takes it for no part of an image's name, whatever its configuration says."""
+    return location.startswith("[")
 
 
 def restart_hint(info: EngineInfo) -> str | None:

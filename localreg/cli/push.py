@@ -57,7 +57,14 @@ def push(
             transfer = plan_tag(engine, registry, name, destination=as_)
             session.streams.note(f"{name} -> {transfer.reference}")
             with session.transfer_display() as on_progress:
-                return push_image(engine, registry, transfer, on_progress=on_progress)
+                pushed = push_image(engine, registry, transfer, on_progress=on_progress)
+            if pushed.index:
+                store = engine.info().name.capitalize()
+                session.streams.warn(
+                    f"{store} does not have all content of `{name}`, so only the image for one platform was pushed: "
+                    f"{pushed.digest}, not the index {pushed.index}"
+                )
+            return pushed
 
         moved, failures = do_each(session, image, move)
     show_all(session, render(moved, failures) if moved else None, failures)

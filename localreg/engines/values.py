@@ -264,3 +264,5 @@ class Progress:
     """Bytes in total; None if the engine does not report it."""
     digest: str | None = None
     """The digest of the manifest, if the engine reports it; comes once, at the end."""
+    index: str | None = None
+    """The digest of the index that was to be pushed, if the engine pushes only one of its images."""

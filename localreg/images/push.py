@@ -26,9 +26,10 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
     before = engine.find_image(str(transfer.reference))
     tag_image(engine, transfer)
     said: str | None = None
+    index: str | None = None
     try:
         for step in push_steps(engine, registry, transfer.reference):
-            said = step.digest or said
+            said, index = step.digest or said, step.index or index
             on_progress(step)
             if step.state is TransferState.RETRYING and DISK_FULL.search(
                 find_cause(engine, registry, since=began) or ""
@@ -47,7 +48,7 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
             f"`{transfer.reference}` was pushed as {said}, but the registry has {digest}",
             hint=CommandLine("push", transfer.source),
         )
-    return Transferred(transfer.source, str(transfer.reference), digest)
+    return Transferred(transfer.source, str(transfer.reference), digest, index)
 
 
 def _explained(error: LocalregError, transfer: Transfer, registry: Registry, cause: str) -> LocalregError:

@@ -50,6 +50,8 @@ class Transferred:
     reference: str
     digest: str | None
     """The digest of its manifest; None if neither the registry nor the engine could tell."""
+    index: str | None = None
+    """The digest of the index in the engine, if only one of its images was pushed."""
 
     @property
     def pinned(self) -> str:

@@ -8,8 +8,12 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from support.engines.real import Bed, docker_alone, free_port, on_every_engine, rootless_podman_alone
+from support.engines.images import write_image
+from support.engines.real import Bed, docker_alone, free_port, on_each_podman, on_every_engine, rootless_podman_alone
 
+from localreg.engines.discovery.probe import Answer
+from localreg.engines.discovery.select import open_engine
+from localreg.engines.values import Endpoint
 from localreg.system.waiting import wait_until
 
 
@@ -69,6 +73,30 @@ def test_only_this_machine_reaches_the_registry(bed: Bed) -> None:
     status = json.loads(bed.ok("status", "--json"))
     assert status["registry"]["bound"] == "127.0.0.1:5000"
     assert status["health"] == "healthy"
+
+
+@on_each_podman
+def test_a_manifest_list_is_pushed_whole(podman: Bed, folder: Path) -> None:
+    for architecture in ("amd64", "arm64"):
+        name = f"localhost/part:{architecture}"
+        write_image(folder / "image.tar", name, {"for": architecture}, architecture=architecture)
+        podman.api.load(folder / "image.tar")
+    parts = ["containers-storage:localhost/part:amd64", "containers-storage:localhost/part:arm64"]
+    podman.engine_ok("manifest", "create", "localhost/all:1", *parts)
+    podman.engine_ok("manifest", "create", "localhost/elsewhere:1", parts[1])
+    podman.up()
+    try:
+        for name, platforms in ("all", "linux/amd64,linux/arm64"), ("elsewhere", "linux/arm64"):
+            pushed = podman.ok("push", f"{name}:1")
+            fields = podman.ok("ls", name).rstrip("\n").split("\t")
+            assert fields[3] == platforms
+            assert pushed == f"localhost:5000/{name}:1@{fields[2]}\n"
+        before = podman.images()
+        with open_engine(Answer("podman", Endpoint(f"unix://{podman.api.socket}"), (), has_volume=False)) as engine:
+            engine.untag_image("localhost:5000/all:1")
+        assert before - podman.images() == {"localhost:5000/all:1"}
+    finally:
+        podman.run("podman", "manifest", "rm", "localhost/all:1", "localhost/elsewhere:1")
 
 
 @rootless_podman_alone

@@ -94,7 +94,7 @@ def add_entries(text: str, name: str, locations: Sequence[str], path: Path) -> s
     """The text with added entries that allow plain HTTP for these locations, marked for the registry.
 
     Raises:
-        ConfigError: Podman would reject the file.
+        ConfigError: Podman would not read the entries beside what is there.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     added = text
@@ -110,7 +110,7 @@ def add_entries(text: str, name: str, locations: Sequence[str], path: Path) -> s
     reason = _find_fault(added, text, locations, path)
     if reason is not None:
         raise ConfigError(
-            f"podman would reject `{path}` with an entry for {' and '.join(locations)}",
+            f"cannot add an entry for {' and '.join(locations)} to `{path}`",
             hint=f"move the entries that localreg did not write from {path} to another file in that folder",
             details=[reason],
         )
@@ -122,7 +122,7 @@ def _find_fault(added: str, text: str, locations: Sequence[str], path: Path) -> 
     try:
         parse_entries(added, path)
     except ConfigError as exc:
-        return exc.message
+        return exc.message.partition("`: ")[2]
     wanted = tomllib.loads(text)
     for location in locations:
         wanted.setdefault("registry", []).append({"location": location, "insecure": True})

@@ -43,8 +43,12 @@ def iter_push(events: Iterable[Mapping[str, Any]], reference: str) -> Iterator[P
 
 def _push(events: Iterable[Mapping[str, Any]], reference: str) -> Iterator[Progress]:
     for event in _checked(events, reference):
-        digest = (event.get("aux") or {}).get("Digest") or _match(_PUSHED_DIGEST, event)
-        if digest:
+        about = event.get("aux") or {}
+        digest = about.get("Digest") or _match(_PUSHED_DIGEST, event)
+        # It comes with `manifestPushedInsteadOfIndex`.
+        if index := about.get("originalIndex"):
+            yield Progress(index=index["digest"])
+        elif digest:
             yield Progress(digest=digest, state=TransferState.DONE)
         elif event.get("id"):
             yield _layer(event)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from localreg.engines.common.ports import is_anonymous, published_port
@@ -96,6 +96,23 @@ def read_image(found: Mapping[str, Any]) -> Image:
         platform=platform,
         labels=(found.get("Config") or {}).get("Labels") or {},
         is_manifest=any(name.endswith(f"@{image_id}") for name in found.get("RepoDigests") or ()),
+    )
+
+
+def list_image(entry: Mapping[str, Any], *, size: int) -> Image:
+    """Read the entry of a manifest list in `GET /images/json` of Podman.
+
+    Args:
+        entry: The entry.
+        size: The bytes of its images.
+    """
+    return Image(
+        id=f"sha256:{entry['Id']}",
+        references=tuple(entry.get("RepoTags") or ()),
+        size=size,
+        created=datetime.fromtimestamp(entry["Created"], UTC) if entry.get("Created") else None,
+        platform="",
+        labels={},
     )
 
 

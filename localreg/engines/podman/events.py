@@ -26,7 +26,9 @@ def iter_transfer(lines: Iterable[bytes], reference: str) -> Iterator[Progress]:
         event = _event(line)
         if message := event.get("error"):
             raise transfer_error(reference, message)
-        if digest := event.get("manifestdigest"):
+        # The ID is the digest of a manifest list, if that was pushed.
+        digest = event.get("manifestdigest") or event.get("Id")
+        if digest:
             yield Progress(digest=digest, state=TransferState.DONE)
         found = _BLOB.match(event.get("stream") or "")
         if found and found.group(1) not in begun:

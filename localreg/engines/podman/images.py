@@ -10,7 +10,7 @@ import podman.errors
 import requests
 
 from localreg.engines.common.messages import DISK_FULL, transfer_error
-from localreg.engines.common.values import read_image
+from localreg.engines.common.values import list_image, read_image
 from localreg.engines.podman.connection import NEVER, Connection, podman_errors, quoted, said
 from localreg.engines.podman.events import iter_pull_with_bytes, iter_transfer
 from localreg.engines.values import EngineInfo, Image, Progress
@@ -34,7 +34,30 @@ class PodmanImages:
             try:
                 return read_image(self._connection.get(f"/images/{quoted(reference)}/json").json())
             except podman.errors.NotFound:
-                return None
+                return self._find_list(reference) if self._is_list(reference) else None
+
+    def _is_list(self, reference: str) -> bool:
+        """Whether it is a manifest list."""
+        try:
+            self._connection.get(f"/manifests/{quoted(reference)}/exists")
+        except podman.errors.APIError as exc:
+            if exc.response is None:
+                raise
+            # Podman returns 500 for an image.
+            return False
+        return True
+
+    def _find_list(self, reference: str) -> Image | None:
+        """Find a manifest list without an image for this platform, which Podman does not find as an image."""
+        name = reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
+        entries = self._connection.get("/images/json", params={"all": "true"}).json()
+        for entry in entries:
+            names = entry.get("RepoTags") or ()
+            if any(f"/{each}".endswith(f"/{name}") for each in names) or entry["Id"].startswith(reference):
+                found = self._connection.get(f"/manifests/{quoted(reference)}/json").json()
+                parts = {part.get("digest") for part in found.get("manifests") or ()}
+                return list_image(entry, size=sum(other["Size"] for other in entries if other.get("Digest") in parts))
+        return None
 
     def list_images(self) -> list[Image]:
         """List all images that have a tag."""
@@ -69,17 +92,24 @@ class PodmanImages:
     def untag_image(self, reference: str) -> None:
         """Remove a tag; by its name, because removing the ID would remove all tags."""
         with podman_errors(f"untag image `{reference}`"):
+            # By the name of a manifest list, `/images/` would delete the list's image for this platform.
+            kind = "manifests" if self._is_list(reference) else "images"
             try:
-                self._connection.delete(f"/images/{quoted(reference)}")
+                self._connection.delete(f"/{kind}/{quoted(reference)}")
             except podman.errors.APIError as exc:
                 if exc.status_code == requests.codes.conflict:
                     raise InUseError(f"image `{reference}` is in use", details=said(exc)) from exc
                 raise
 
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
-        """Push an image."""
+        """Push an image; of a manifest list all images, of which Podman otherwise pushes only this platform's."""
         params = {"quiet": "false", **({"tlsVerify": "false"} if plain_http else {})}
-        yield from self._transfer(f"push `{reference}`", f"/images/{quoted(reference)}/push", params, reference)
+        name = quoted(reference)
+        path = f"/images/{name}/push"
+        with podman_errors(f"push `{reference}`"):
+            if self._is_list(reference):
+                path, params = f"/manifests/{name}/registry/{name}", {**params, "all": "true"}
+        yield from self._transfer(f"push `{reference}`", path, params, reference)
 
     def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
         """Pull an image."""

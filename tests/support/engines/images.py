@@ -25,6 +25,7 @@ def write_image(
     ballast: bytes = b"",
     can_run: bool = True,
     created: str = CREATED,
+    architecture: str = "amd64",
 ) -> None:
     """Write an image with a static busybox.
 
@@ -36,6 +37,7 @@ def write_image(
         ballast: Makes its layer large.
         can_run: It has busybox, whose size is not the same everywhere.
         created: When it says that it was made.
+        architecture: What it says that it is for.
     """
     content = json.dumps(dict(labels)).encode()
     program = {"bin/busybox": static_busybox()} if can_run else {}
@@ -43,7 +45,7 @@ def write_image(
     digest = hashlib.sha256(layer).hexdigest()
     config = json.dumps(
         {
-            "architecture": "amd64",
+            "architecture": architecture,
             "os": "linux",
             "created": created,
             "config": {"Cmd": ["/bin/sh", "-c", command], "Env": ["PATH=/bin"], "Labels": dict(labels)},

@@ -73,6 +73,23 @@ def test_a_push_of_containerds_image_store_has_its_digest_in_a_sentence() -> Non
     assert [step.digest for step in iter_push(events, NAME)] == [None, DIGEST]
 
 
+def test_a_push_of_one_image_of_an_index_says_so() -> None:
+    about = {"manifestPushedInsteadOfIndex": True, "originalIndex": {"digest": "sha256:" + "a" * 64}}
+    events: list[dict[str, Any]] = [{"progressDetail": {}, "aux": about}, {"status": f"1: digest: {DIGEST} size: 1"}]
+    first, last = iter_push(events, NAME)
+    assert (first.layer, first.index, last.digest) == (None, "sha256:" + "a" * 64, DIGEST)
+
+
+def test_the_digest_of_a_manifest_list_is_that_of_the_push() -> None:
+    lines = [
+        {"Id": "", "stream": "Copying 2 images generated from 2 images in list\n"},
+        {"Id": "", "stream": f"Copying blob sha256:{'b' * 64}\n"},
+        {"Id": DIGEST},
+    ]
+    steps = list(iter_transfer([json.dumps(line).encode() for line in lines], NAME))
+    assert [(step.layer, step.digest) for step in steps] == [("b" * 12, None), (None, DIGEST), ("b" * 12, None)]
+
+
 def test_a_push_that_is_tried_again() -> None:
     events = [
         {"status": "Retrying in 5 seconds", "progressDetail": {}, "id": "58c958d3261b"},

@@ -18,6 +18,7 @@ from localreg.engines.values import Endpoint
 from localreg.errors import EngineError, EngineLostError, ImageNotFoundError
 
 PING = b"HTTP/1.1 200 OK\r\nConnection: close\r\nLibpod-API-Version: 5.4.2\r\nContent-Length: 2\r\n\r\nOK"
+NO_LIST = b"HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 
 
 def assert_in_words(error: EngineLostError) -> None:
@@ -55,7 +56,7 @@ def test_a_service_that_hangs_up_is_said_to(tmp_path: Path) -> None:
 def test_a_stream_that_breaks_off_is_said_so(tmp_path: Path) -> None:
     half = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n22\r\n{"stream":"Copying blob sha256:'
     with (
-        answering(tmp_path / "s", PING, half) as endpoint,
+        answering(tmp_path / "s", PING, NO_LIST, half) as endpoint,
         PodmanEngine.open(endpoint) as engine,
         pytest.raises(EngineLostError) as caught,
     ):

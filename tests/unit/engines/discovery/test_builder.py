@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,8 @@ def test_another_podman_is_named_by_its_address(install: Install, environ: dict[
     podman = install("podman", "podman version 4.3.1")
     arguments, _ = ran(PODMAN, podman, environ)
     assert arguments[:4] == ["--remote", "--url", "unix:///run/there.sock", "build"]
+    arguments, _ = ran(replace(PODMAN, context="there"), podman, environ)
+    assert arguments[:4] == ["--remote", "--connection", "there", "build"]
     remote = EngineInfo("podman", "4.3.1", "ssh://there/run/podman.sock", remote=True)
     assert not find_builder(remote, environ=environ).takes_ssh
 

@@ -13,6 +13,9 @@ _ENVIRONMENT = {
     # With a cache, a running registry would still offer blobs that garbage collection has removed. Distribution has no
     # word for "no cache", but an unknown word turns the cache off.
     "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR": "none",
+    # Requests under way may end when the registry stops. Engines kill it after 10 seconds. A connection that has sent
+    # nothing yet counts as a request, so a longer time could make every stop slow.
+    "REGISTRY_HTTP_DRAINTIMEOUT": "5s",
 }
 _SECRET = "REGISTRY_HTTP_SECRET"  # noqa: S105 -- the name of a variable
 """The registry signs the addresses of uploads with it: with the same secret an upload survives a restart."""

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from localreg.engines.port import Engine
 from localreg.engines.values import Image, Progress
-from localreg.errors import EngineLostError, ImageNotFoundError, LocalregError
+from localreg.errors import EngineLostError, ImageNotFoundError, InvalidArchiveError, LocalregError
 from localreg.oci.archive.describe import ArchiveKind, describe_archive
-from localreg.oci.archive.files import as_plain_archive
+from localreg.oci.archive.files import HOW_TO_SAVE, as_plain_archive
 from localreg.oci.archive.write import as_docker_archive
 from localreg.oci.reference import looks_like_image_id, parse_reference, qualified
 from localreg.registry.defaults import DEFAULT_IMAGE
@@ -90,10 +90,20 @@ def _load(engine: Engine, path: Path) -> str:
     with as_plain_archive(path) as plain:
         if archive.kind is ArchiveKind.OCI and (archive.has_many_entries or not engine.info().loads_oci_archives):
             with as_docker_archive(plain) as converted:
-                images = engine.load_archive(converted)
+                images = _loaded(engine, converted, path)
         else:
-            images = engine.load_archive(plain)
+            images = _loaded(engine, plain, path)
     return _name_of(images[0])
+
+
+def _loaded(engine: Engine, archive: Path, path: Path) -> tuple[Image, ...]:
+    """Load an archive, which can be a copy of the one at `path`; errors name that one."""
+    try:
+        return engine.load_archive(archive)
+    except InvalidArchiveError as exc:
+        raise exc.with_(
+            message=f"{engine.info().name.capitalize()} cannot load `{path}`; it may be incomplete", hint=HOW_TO_SAVE
+        ) from exc
 
 
 def _name_of(image: Image) -> str:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from localreg.errors import InvalidArchiveError, InvalidReferenceError, RegistryError
-from localreg.oci.archive.files import HOW_TO_SAVE, blob_path, opened_tar, read_member
+from localreg.oci.archive.files import HOW_TO_SAVE, blob_path, ends_early, opened_tar, read_end, read_member
 from localreg.oci.manifest import UNREADABLE, Descriptor, Index, Manifest, Platform, parse_manifest
 from localreg.oci.reference import parse_reference
 
@@ -43,16 +43,21 @@ def describe_archive(path: Path) -> Archive:
     """Find out the kind of an archive; one of both kinds counts as a docker-archive.
 
     Raises:
-        InvalidArchiveError: it is neither, holds several images, or cannot be read.
+        InvalidArchiveError: it is neither, holds several images, ends early, or cannot be read.
     """
     with opened_tar(path) as tar:
         names = {member.name.removeprefix("./") for member in tar}
+        end = read_end(tar, path)
+        if end:
+            raise ends_early(path)
         if "manifest.json" in names:
             _check_docker_archive(tar, path)
             return Archive(path, ArchiveKind.DOCKER)
         if {"oci-layout", "index.json"} <= names:
             images = _list_images(tar, path)
             return Archive(path, ArchiveKind.OCI, has_many_entries=len(images) > 1)
+    if end is not None:
+        raise ends_early(path)
     raise InvalidArchiveError(f"`{path}` is a tar file, but not an image archive", hint=HOW_TO_SAVE)
 
 

@@ -82,9 +82,33 @@ def _reading(archive: Path) -> Iterator[None]:
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as exc:
         if _is_zstd(archive):
             raise InvalidArchiveError(f"`{archive}` is compressed with zstd", hint=f"zstd -d {archive}") from exc
+        if isinstance(exc, EOFError) or "unexpected end of data" in str(exc):
+            raise ends_early(archive) from exc
         raise InvalidArchiveError(f"`{archive}` is not an image archive, or is damaged", hint=HOW_TO_SAVE) from exc
     except OSError as exc:
         raise InvalidArchiveError(f"cannot read `{archive}`: {reason_of(exc)}") from exc
+
+
+def ends_early(archive: Path) -> InvalidArchiveError:
+    """The error for an archive whose end is missing."""
+    return InvalidArchiveError(f"`{archive}` ends early: it was not written or copied completely", hint=HOW_TO_SAVE)
+
+
+def read_end(tar: tarfile.TarFile, archive: Path) -> bytes | None:
+    """What follows the last member of a tar file that was read to its end, if that is less than a block of zeros.
+
+    Python reads a file that was cut between two members, or in the header of one, without an error. Engines load the
+    first if nothing is missing, but not the second.
+
+    Returns:
+        None for a file with the usual end, and for a compressed one, which says itself that it was cut.
+    """
+    if _compression(archive) is not None:
+        return None
+    with archive.open("rb") as file:
+        file.seek(tar.offset)
+        end = file.read(tarfile.BLOCKSIZE)
+    return end if len(end) < tarfile.BLOCKSIZE else None
 
 
 def _is_zstd(archive: Path) -> bool:

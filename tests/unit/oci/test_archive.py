@@ -76,6 +76,26 @@ def test_an_archive_that_ends_too_early_is_named(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("kind", ["oci", "docker"])
+def test_an_archive_that_was_cut_anywhere_is_named(tmp_path: Path, kind: str) -> None:
+    whole = tmp_path / "whole.tar"
+    if kind == "oci":
+        oci_archive(whole)
+    else:
+        write_tar(whole, {"c.json": b"{}", "manifest.json": b'[{"Config": "c.json"}]'})
+    with tarfile.open(whole) as tar:
+        last = list(tar)[-1]
+    data, half = whole.read_bytes(), tmp_path / "half.tar"
+    # In a file, between two, in the header of one.
+    for length in (last.offset_data + 1, last.offset, last.offset + 100):
+        half.write_bytes(data[:length])
+        with pytest.raises(InvalidArchiveError, match=r"half\.tar` ends early"):
+            describe_archive(half)
+    # Only the end itself is missing.
+    half.write_bytes(data[: last.offset_data + 512])
+    assert describe_archive(half).kind is describe_archive(whole).kind
+
+
 def test_zstd_is_named_with_its_cure(tmp_path: Path) -> None:
     (tmp_path / "x.tar.zst").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
     with pytest.raises(InvalidArchiveError, match="zstd") as caught:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from localreg.engines.common.messages import NO_LOG
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container, LogChunk
-from localreg.errors import ContainerNotFoundError, UsageError
+from localreg.errors import ContainerNotFoundError, EngineError, UsageError
 from localreg.registry.container import get_registry
 from localreg.registry.followed_log import FollowedLog
 
@@ -41,13 +42,15 @@ def iter_log(
 
     Raises:
         ContainerNotFoundError: there is no container of that name.
+        EngineError: its log driver keeps nothing that the engine can read.
     """
     container = get_registry(engine, name).container
     if not follow:
-        yield from engine.read_logs(container.id, tail=tail, since=since, timestamps=timestamps)
+        yield from _explained(engine.read_logs(container.id, tail=tail, since=since, timestamps=timestamps), name)
         return
     log = FollowedLog(timestamps=timestamps)
-    yield from log.read(engine.read_logs(container.id, follow=True, tail=tail, since=since, timestamps=True))
+    first = engine.read_logs(container.id, follow=True, tail=tail, since=since, timestamps=True)
+    yield from _explained(log.read(first), name)
     while (restarted := _await_restart(engine, name, container, notify)) is not None:
         # Another container has a log of its own.
         began = log.until if restarted.id == container.id else None
@@ -59,6 +62,19 @@ def iter_log(
         except ContainerNotFoundError:
             break
     notify(f"container `{name}` was removed; end of the log")
+
+
+def _explained(chunks: Iterable[LogChunk], name: str) -> Iterator[LogChunk]:
+    """A log, with an error that names the log driver if that is why it cannot be read."""
+    try:
+        yield from chunks
+    except EngineError as exc:
+        if not any(map(NO_LOG.search, exc.details)):
+            raise
+        raise exc.with_(
+            message=f"container `{name}` was started with a log driver that the engine cannot read",
+            hint="start it again with --log-driver json-file",
+        ) from exc
 
 
 def _await_restart(

@@ -34,12 +34,21 @@ _UNREACHABLE = re.compile(
     r"server misbehaving|TLS handshake timeout|timeout awaiting response headers|connection reset|\bEOF\b|broken pipe",
     re.IGNORECASE,
 )
-_ENGINES_OWN = re.compile(r"failed to register layer|error processing tar|no space left on device", re.IGNORECASE)
+_ENGINES_OWN = re.compile(
+    r"failed to register layer|error processing tar|adding layer with blob|no space left on device", re.IGNORECASE
+)
+_BROKEN_LAYER = re.compile(r"verification failed for digest|digest did not match", re.IGNORECASE)
+_NOT_AN_IMAGE = re.compile(r"unsupported media ?type|image-specific operation on artifact", re.IGNORECASE)
+NO_LOG = re.compile(r"does not support reading|log driver, cannot read logs", re.IGNORECASE)
+"""The messages of engines about a container whose log driver only writes."""
 WANTS_TLS = re.compile(r"HTTP response to HTTPS client", re.IGNORECASE)
 """The message of an engine that expects TLS from a registry without it."""
 _SPEAKS_TLS = re.compile(r"HTTP request to an HTTPS server", re.IGNORECASE)
-_WANTS_LOGIN = re.compile(r"no basic auth credentials|authentication required", re.IGNORECASE)
-_TAKES_NO_PUSH = re.compile(r"unsupported: the operation is unsupported|method not allowed|\b405\b", re.IGNORECASE)
+WANTS_LOGIN = re.compile(r"no basic auth credentials|authentication required", re.IGNORECASE)
+"""The messages of engines without credentials for a registry that requires a login."""
+_TAKES_NO_PUSH = re.compile(
+    r"(?:^|: )unsupported(?:: the operation is unsupported\.?)?\s*$|method not allowed|\b405\b", re.IGNORECASE
+)
 _OTHER_PLATFORM = re.compile(
     r"no matching manifest for|no image found in (?:manifest list|image index) for", re.IGNORECASE
 )
@@ -71,9 +80,11 @@ def transfer_error(reference: str, message: str) -> LocalregError:
 _MEANINGS: tuple[tuple[re.Pattern[str], type[LocalregError], str, str | None], ...] = (
     (_NO_LOCAL_IMAGE, ImageNotFoundError, "the engine has no image `{reference}`", None),
     (_ENGINES_OWN, EngineError, "the engine failed to transfer `{reference}`", None),
+    (_BROKEN_LAYER, RegistryError, "{registry} has a broken layer of `{reference}`", None),
+    (_NOT_AN_IMAGE, ImageNotFoundError, "{registry} has `{reference}`, but it is not an image", None),
     (WANTS_TLS, RegistryError, "the engine uses HTTPS for {registry}, which speaks plain HTTP", None),
     (_SPEAKS_TLS, RegistryError, "the engine uses plain HTTP for {registry}, which speaks TLS", None),
-    (_WANTS_LOGIN, RegistryError, "{registry} requires a login for `{reference}`", None),
+    (WANTS_LOGIN, RegistryError, "{registry} requires a login for `{reference}`", None),
     (
         _TAKES_NO_PUSH,
         RegistryError,

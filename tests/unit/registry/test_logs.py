@@ -9,9 +9,11 @@ from typing import Any, Literal
 import pytest
 from support.engines.fake import FakeEngine
 
-from localreg.engines.values import Container, ContainerState, LogChunk
+from localreg.engines.values import AnonymousMount, Container, ContainerSpec, ContainerState, LogChunk
+from localreg.errors import EngineError
 from localreg.registry.followed_log import FollowedLog
 from localreg.registry.logs import iter_log
+from localreg.system.address import Address
 
 IMAGE = "registry:2.8.3"
 NOW = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
@@ -106,6 +108,43 @@ def test_the_streams_have_times_of_their_own() -> None:
     log = FollowedLog(timestamps=False)
     assert read(log, stamped((5, "late"))) == "late\n"
     assert read(log, stamped((4, "early"), stream="stdout")) == "early\n"
+
+
+class UnreadableEngine(FakeEngine):
+    """An engine that cannot read the log of any container."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__()
+        self._said = said
+        self.add_image(IMAGE)
+        address = Address("127.0.0.1", 5000)
+        self.create_container(ContainerSpec("registry", IMAGE, 5000, address, AnonymousMount("/data")))
+
+    def read_logs(self, container_id: str, **_options: Any) -> Iterator[LogChunk]:
+        raise EngineError(f"cannot read the log of {container_id}", details=[self._said])
+        yield
+
+
+@pytest.mark.parametrize("follow", [False, True])
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"message":"configured logging driver does not support reading"}',
+        "this container is using the 'none' log driver, cannot read logs: this container is not logging output",
+    ],
+)
+def test_a_log_driver_that_only_writes_is_blamed(said: str, *, follow: bool) -> None:
+    options: dict[str, Any] = {"follow": follow, "tail": None, "since": None, "timestamps": False}
+    with pytest.raises(EngineError, match="log driver") as caught:
+        list(iter_log(UnreadableEngine(said), "registry", notify=lambda _text: None, **options))
+    assert "`registry`" in caught.value.message
+    assert "--log-driver" in (caught.value.hint or "")
+
+
+def test_another_failure_to_read_a_log_stays_as_it_is() -> None:
+    options: dict[str, Any] = {"follow": False, "tail": None, "since": None, "timestamps": False}
+    with pytest.raises(EngineError, match="cannot read the log"):
+        list(iter_log(UnreadableEngine("no such file"), "registry", notify=lambda _text: None, **options))
 
 
 def test_the_time_stays_if_it_was_asked_for() -> None:

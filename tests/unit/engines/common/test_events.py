@@ -176,6 +176,10 @@ def test_podmans_pull_with_bytes_ends_each_layer_with_its_download() -> None:
         ("received unexpected HTTP status: 405 Method Not Allowed", RegistryError),
         ("Client sent an HTTP request to an HTTPS server.", RegistryError),
         ("no matching manifest for linux/amd64 in the manifest list entries", ImageNotFoundError),
+        ("unsupported media type application/vnd.oci.empty.v1+json", ImageNotFoundError),
+        ('adding layer with blob "sha256:1": ApplyLayer stdout:  stderr: unexpected EOF exit status 1', EngineError),
+        ('adding layer with blob "sha256:1"/"": unpacking failed (output: unexpected EOF)', EngineError),
+        ("unexpected EOF", RegistryUnreachableError),
         ("something nobody has heard of", EngineError),
     ],
 )  # fmt: skip
@@ -203,6 +207,12 @@ def test_what_was_loaded_is_named() -> None:
     [
         ("no basic auth credentials", "login"),
         ("unsupported: The operation is unsupported.", "cache"),
+        ("unsupported", "cache"),
+        ("writing blob: initiating layer upload to /v2/app/blobs/uploads/ in localhost:5000: unsupported", "cache"),
+        ("filesystem layer verification failed for digest sha256:1", "broken"),
+        ("reading blob sha256:1: Digest did not match, expected sha256:1, got sha256:2", "broken"),
+        ("unsupported media type application/vnd.in-toto+json", "not an image"),
+        ('parsing image configuration: unsupported image-specific operation on artifact with type "x"', "not an image"),
         ("no matching manifest for linux/arm64/v8 in the manifest list entries", "platform"),
         ("Client sent an HTTP request to an HTTPS server.", "TLS"),
         ("server gave HTTP response to HTTPS client", "plain HTTP"),

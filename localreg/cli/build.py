@@ -15,6 +15,7 @@ from localreg.cli.session import session_of
 from localreg.engines.build import BuildRequest
 from localreg.engines.discovery.builder import find_builder
 from localreg.images.build import check_request, plan_build, push_built, run_build, told_that_it_is_built
+from localreg.images.push_check import check_takes_pushes
 from localreg.images.transfer import Transferred
 from localreg.output.push import render
 from localreg.registry.container import get_running_registry
@@ -96,6 +97,7 @@ def build(
         refuse_other_registries(selection, registry, {name: registry_in(name) for name in names}, again)
         builder = find_builder(engine.info())
         plan = plan_build(builder, registry, request, names)
+        check_takes_pushes(registry, *(transfer.reference.repository for transfer in plan))
     for transfer in plan:
         session.streams.note(f"{path} -> {transfer.reference}, with {builder.name}")
     image_id = run_build(builder, request, plan, output=session.streams.shared_stderr)

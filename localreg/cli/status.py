@@ -16,7 +16,7 @@ from localreg.output.status import render, render_all
 from localreg.registry.status import Health, SeenRegistry, get_status, list_registries
 from localreg.tunnels.ls import list_tunnels_to
 
-_EXIT_CODES = {Health.HEALTHY: 0, Health.ABSENT: 4, Health.STOPPED: 6, Health.NOT_ANSWERING: 6, Health.OUT_OF_REACH: 6}
+_EXIT_CODES = dict.fromkeys(Health, 6) | {Health.HEALTHY: 0, Health.ABSENT: 4}
 
 app = command_app()
 

@@ -9,6 +9,7 @@ from localreg.engines.common.messages import DISK_FULL
 from localreg.engines.port import Engine
 from localreg.engines.values import Image, TransferState
 from localreg.errors import ImageNotFoundError, LocalregError, RegistryError, RegistryUnreachableError
+from localreg.images.push_check import check_takes_pushes
 from localreg.images.tag import tag_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred, find_digest, push_steps
 from localreg.registry.container import Registry
@@ -22,6 +23,7 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
     Raises:
         RegistryError: the push failed, or the registry has another digest afterwards.
     """
+    check_takes_pushes(registry, transfer.reference.repository)
     began = datetime.now(UTC)
     before = engine.find_image(str(transfer.reference))
     tag_image(engine, transfer)

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 
+from localreg.engines.common.messages import WANTS_LOGIN
 from localreg.engines.port import Engine
 from localreg.engines.values import Progress, TransferState
 from localreg.errors import (
     EngineError,
     EngineLostError,
     LocalregError,
+    RegistryError,
     RegistryUnreachableError,
 )
 from localreg.images.stuck_push import StuckPushDetector
@@ -72,11 +75,20 @@ def check_names(*names: str | None) -> None:
 
 
 def find_digest(registry: Registry, reference: Reference) -> str | None:
-    """The digest that the registry has under a name; None if this machine cannot reach a remote engine's registry."""
+    """The digest that the registry has under a name.
+
+    Returns:
+        None if localreg cannot ask: the registry requires a login, which only the engine has, or is out of reach.
+    """
     if registry.url is None:
         return None
-    with RegistryClient(registry.url) as client:
-        return client.head_manifest(reference.repository, str(reference.digest or reference.tag)).digest
+    try:
+        with RegistryClient(registry.url) as client:
+            return client.head_manifest(reference.repository, str(reference.digest or reference.tag)).digest
+    except RegistryError as exc:
+        if exc.status == HTTPStatus.UNAUTHORIZED:
+            return None
+        raise
 
 
 class _StuckPushError(EngineError):
@@ -179,4 +191,15 @@ def _watched(
             f"the registry at {registry.location} stopped responding during the transfer", hint=CommandLine("logs")
         )
 
-    return watched(steps, find_silence)
+    try:
+        yield from watched(steps, find_silence)
+    except RegistryError as exc:
+        if any(map(WANTS_LOGIN.search, exc.details)):
+            raise exc.with_(hint=_login(engine, registry)) from exc
+        raise
+
+
+def _login(engine: Engine, registry: Registry) -> str:
+    program = engine.info().name
+    plain_http = " --tls-verify=false" if program == "podman" else ""
+    return f"{program} login{plain_http} {registry.location}"

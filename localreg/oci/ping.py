@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import re
 from email.message import Message
+from enum import StrEnum
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from localreg.oci.deadline import with_deadline
@@ -11,14 +14,35 @@ from localreg.oci.deadline import with_deadline
 ASK_SECONDS = 2.0
 """How long a registry may take to answer."""
 
-_READY = (200, 401)
-"""A registry that requires a login is also ready."""
+_SHOWN = 1000
+_TLS = re.compile(rb"HTTP request (?:to an HTTPS server|was sent to HTTPS port)", re.IGNORECASE)
+"""What Go and nginx answer to plain HTTP on a port for TLS."""
+
+
+class Reply(StrEnum):
+    """The answer of a registry to plain HTTP."""
+
+    READY = "ready"
+    WANTS_LOGIN = "wants a login"
+    SPEAKS_TLS = "speaks TLS"
+    NONE = "none"
+    """Nothing answers, or something that is not a registry."""
+
+    @property
+    def is_ready(self) -> bool:
+        """The registry serves; one that requires a login does as well."""
+        return self in (Reply.READY, Reply.WANTS_LOGIN)
+
+
+def ask(url: str) -> Reply:
+    """Ask a registry at an `http` URL, never through a proxy."""
+    parts = urlsplit(url)
+    return _ask(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ASK_SECONDS))
 
 
 def is_ready(url: str) -> bool:
     """Whether a registry answers at an `http` URL, which is never asked through a proxy."""
-    parts = urlsplit(url)
-    return is_registry(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ASK_SECONDS))
+    return ask(url).is_ready
 
 
 def is_registry(connection: http.client.HTTPConnection) -> bool:
@@ -27,19 +51,26 @@ def is_registry(connection: http.client.HTTPConnection) -> bool:
     Args:
         connection: Not connected yet; its timeout applies to the whole answer.
     """
+    return _ask(connection).is_ready
+
+
+def _ask(connection: http.client.HTTPConnection) -> Reply:
     try:
         connection.connect()
         connection.sock = with_deadline(connection.sock)
         connection.request("GET", "/v2/")
         answer = connection.getresponse()
+        if answer.status == HTTPStatus.BAD_REQUEST and _TLS.search(answer.read(_SHOWN)):
+            return Reply.SPEAKS_TLS
     except (OSError, http.client.HTTPException):
-        return False
-    else:
-        return is_answer_of_registry(answer.status, answer.headers)
+        return Reply.NONE
     finally:
         connection.close()
+    if not is_answer_of_registry(answer.status, answer.headers):
+        return Reply.NONE
+    return Reply.WANTS_LOGIN if answer.status == HTTPStatus.UNAUTHORIZED else Reply.READY
 
 
 def is_answer_of_registry(status: int, headers: Message) -> bool:
     """Whether a registry sent this answer to `/v2/`: other servers may answer 200, but do not name the API."""
-    return status in _READY and "Docker-Distribution-Api-Version" in headers
+    return status in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED) and "Docker-Distribution-Api-Version" in headers

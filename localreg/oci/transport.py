@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 import urllib3
 import urllib3.connection
@@ -15,6 +16,7 @@ import urllib3.exceptions
 from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci.deadline import with_deadline
 from localreg.oci.manifest import UNREADABLE
+from localreg.oci.ping import Reply, ask
 from localreg.system.command_line import CommandLine
 
 _CHUNK = 64 << 10
@@ -77,6 +79,7 @@ class Transport:
         accept: str = "*/*",
         body: bytes | None = None,
         media_type: str | None = None,
+        part: str | None = None,
         expected: Collection[int] = (HTTPStatus.OK,),
     ) -> Answer:
         """Send a request and read the whole response.
@@ -89,13 +92,16 @@ class Transport:
             accept: The accepted media types.
             body: The body to send.
             media_type: Of the body.
+            part: The bytes to send, as in a `Range` header.
             expected: The status codes that mean success.
 
         Raises:
             RepositoryNotFoundError: the registry does not have it.
+            RegistryUnreachableError: it does not answer, or speaks TLS.
             RegistryError: any other response.
         """
-        headers = {"Accept": accept, **({"Content-Type": media_type} if media_type else {})}
+        optional = {"Content-Type": media_type, "Range": part}
+        headers = {"Accept": accept, **{name: value for name, value in optional.items() if value}}
         try:
             response = self._pool.request(
                 method, path, headers=headers, body=body, preload_content=False, decode_content=False
@@ -115,7 +121,9 @@ class Transport:
             while part := response.read1(_CHUNK):
                 body += part
                 if len(body) > limit:
-                    raise RegistryError(f"the registry's response for {what} is larger than {limit >> 20} MiB")
+                    raise RegistryError(
+                        f"the registry's response for {what} is larger than {limit >> 20} MiB", status=response.status
+                    )
             at_end = True
         except urllib3.exceptions.ProtocolError as exc:
             # The registry is reachable; maybe only this response is broken, as for a blob that is gone from its disk.
@@ -156,9 +164,15 @@ class Transport:
             return RepositoryNotFoundError(
                 f"the registry does not have {what.removeprefix('blob ').removeprefix('the tags of ')}"
             )
+        # The answer to HEAD has no text to recognise this by.
+        if answer.status == HTTPStatus.BAD_REQUEST and code is None and ask(self._base) is Reply.SPEAKS_TLS:
+            return speaks_tls(self._base)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             return RegistryError(
-                f"the registry at {self._base} requires a login for {what}", status=answer.status, registry_code=code
+                f"the registry at {self._base} requires a login for {what}",
+                hint="localreg has no login of its own; only push and pull work, with that of the engine",
+                status=answer.status,
+                registry_code=code,
             )
         said = f"{code}: {message}" if code else answer.body[:_SHOWN].decode(errors="backslashreplace").strip()
         return RegistryError(
@@ -176,6 +190,14 @@ class Transport:
         else:
             why = "the connection broke"
         return RegistryUnreachableError(f"cannot reach the registry at {self._base}: {why}", hint=CommandLine("status"))
+
+
+def speaks_tls(url: str) -> RegistryUnreachableError:
+    """The error for a registry that speaks TLS at the address of a URL."""
+    return RegistryUnreachableError(
+        f"the registry at {urlsplit(url).netloc} speaks TLS, but localreg speaks plain HTTP only",
+        hint=CommandLine("--name", "OTHER", "up"),
+    )
 
 
 def _first_error(body: bytes) -> tuple[str | None, str | None]:

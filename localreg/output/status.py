@@ -12,6 +12,7 @@ from localreg.output.table import columns
 from localreg.output.text import ago
 from localreg.registry.container import start_command
 from localreg.registry.defaults import DEFAULT_NAME
+from localreg.registry.refusals import why
 from localreg.registry.status import Health, SeenRegistry, Status
 from localreg.tunnels.spec import TunnelSpec
 
@@ -51,6 +52,8 @@ def render(result: Status, *, plain_http: str | None, tunnels: Sequence[TunnelSp
             "registry": registry_json(result.registry) if result.registry else None,
             "storage": result.storage,
             "repositories": result.repositories,
+            "requires_login": result.requires_login,
+            "pushes_refused": result.pushes_refused and str(result.pushes_refused),
             "tunnels": [{"host": spec.host, "remote": spec.remote} for spec in tunnels],
         },
     )
@@ -60,7 +63,7 @@ def _next(result: Status, command: str) -> list[tuple[str, str]]:
     """The next command if the registry cannot be used."""
     if result.registry is not None and result.registry.lost_its_port:
         return [("cure", f"{command} up")]
-    if not result.is_registry:
+    if not result.is_registry or result.health is Health.SPEAKS_TLS:
         return [("instead", "localreg --name OTHER up")]
     if result.health is Health.NOT_ANSWERING:
         return [("see", f"{command} logs")]
@@ -93,6 +96,13 @@ def _facts(result: Status) -> list[tuple[str, str]]:
     count = result.repositories
     number = "" if count is None else f", {count} {'repository' if count == 1 else 'repositories'}"
     facts.append(("storage", f"{storage_line(result.registry)}{number}"))
+    if result.requires_login:
+        program = result.engine.name
+        facts.append(
+            ("login", f"required: pushes and pulls use that of `{program} login`; localreg cannot list images")
+        )
+    if result.pushes_refused is not None:
+        facts.append(("pushes", f"refused: it is {why(result.pushes_refused, result.registry)}"))
     if not result.registry.is_ours:
         facts.append(("origin", "started by hand, not by localreg"))
     return facts

@@ -8,7 +8,7 @@ from datetime import datetime
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
-from localreg.oci.ping import is_ready
+from localreg.oci.ping import Reply, ask
 from localreg.registry.container import Registry
 from localreg.registry.distribution_log import find_last_cause, is_listening
 from localreg.system.command_line import CommandLine
@@ -30,13 +30,14 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
 
     Raises:
         RegistryNotReadyError: it stopped, or was not ready in time; with the last lines of its log.
+        RegistryUnreachableError: it speaks TLS.
     """
     container = registry.container
     now: Container | None = container
 
     def answers() -> bool:
         if registry.url is not None:
-            return is_ready(registry.url)
+            return _is_ready(registry.url)
         # This machine cannot reach the loopback of a remote engine: there the registry's log must do.
         return registry.published is not None and is_listening(
             read_log(engine, container.id, since=container.log_began_at)
@@ -50,6 +51,15 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
     if wait_until(answers, seconds=seconds, is_alive=is_alive):
         return
     raise _not_ready(container, now, seconds, read_last_lines(engine, container.id))
+
+
+def _is_ready(url: str) -> bool:
+    reply = ask(url)
+    if reply is Reply.SPEAKS_TLS:
+        from localreg.oci.transport import speaks_tls  # noqa: PLC0415 -- loads urllib3, only for this error
+
+        raise speaks_tls(url)
+    return reply.is_ready
 
 
 def _runs_since_then(container: Container, now: Container | None) -> bool:

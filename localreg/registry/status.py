@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from localreg.engines.port import Engine
 from localreg.engines.values import ContainerState, EngineInfo, Image
 from localreg.errors import LocalregError, RepositoryNotFoundError
-from localreg.oci.ping import is_ready
+from localreg.oci.ping import Reply, ask
 from localreg.oci.reference import find_reference
+from localreg.oci.refusal import PushRefusal
 from localreg.registry.container import Registry, find_registry
+from localreg.registry.refusals import find_refusal
 
 if TYPE_CHECKING:
     from localreg.oci.api import RegistryClient
@@ -26,6 +28,7 @@ class Health(StrEnum):
 
     HEALTHY = "healthy"
     NOT_ANSWERING = "not answering"
+    SPEAKS_TLS = "speaks TLS"
     OUT_OF_REACH = "out of reach"
     STOPPED = "stopped"
     ABSENT = "absent"
@@ -46,6 +49,9 @@ class Status:
     """False for a container of that name that seems to be something else."""
     repositories: int | None = None
     """The number of repositories that have a tag; None if the registry could not be read."""
+    requires_login: bool = False
+    pushes_refused: PushRefusal | None = None
+    """Why it takes no pushes; None if the container of a registry that localreg did not create does not tell."""
 
 
 def get_status(engine: Engine, name: str) -> Status:
@@ -53,7 +59,8 @@ def get_status(engine: Engine, name: str) -> Status:
     registry = find_registry(engine, name)
     if registry is None:
         return Status(name, engine.info(), Health.ABSENT)
-    health = _health(registry)
+    reply = _ask(registry)
+    health = _health(registry, reply)
     return Status(
         name=name,
         engine=engine.info(),
@@ -62,7 +69,9 @@ def get_status(engine: Engine, name: str) -> Status:
         version=registry_version(engine, registry),
         storage=registry.storage,
         is_registry=_seems_one(registry, health),
-        repositories=_count_repositories(registry) if health is Health.HEALTHY else None,
+        repositories=_count_repositories(registry) if reply is Reply.READY else None,
+        requires_login=reply is Reply.WANTS_LOGIN,
+        pushes_refused=None if registry.is_ours else find_refusal(registry),
     )
 
 
@@ -77,12 +86,20 @@ def registry_version(engine: Engine, registry: Registry) -> str | None:
     return tag if tag and tag[0].isdigit() else None
 
 
-def _health(registry: Registry) -> Health:
+def _ask(registry: Registry) -> Reply:
+    runs = registry.container.state is ContainerState.RUNNING
+    return ask(registry.url) if runs and registry.url is not None else Reply.NONE
+
+
+def _health(registry: Registry, reply: Reply) -> Health:
     if registry.container.state is not ContainerState.RUNNING:
         return Health.STOPPED
-    if registry.url is not None:
-        return Health.HEALTHY if is_ready(registry.url) else Health.NOT_ANSWERING
-    return Health.NOT_ANSWERING if registry.published is None else Health.OUT_OF_REACH
+    if reply.is_ready:
+        return Health.HEALTHY
+    if reply is Reply.SPEAKS_TLS:
+        return Health.SPEAKS_TLS
+    is_out_of_reach = registry.published is not None and registry.url is None
+    return Health.OUT_OF_REACH if is_out_of_reach else Health.NOT_ANSWERING
 
 
 def _count_repositories(registry: Registry) -> int | None:
@@ -117,7 +134,7 @@ def list_registries(engine: Engine) -> list[SeenRegistry]:
     return [
         SeenRegistry(engine.info(), registry, health)
         for registry in map(Registry, engine.list_containers())
-        for health in [_health(registry)]
+        for health in [_health(registry, _ask(registry))]
         if _seems_one(registry, health)
     ]
 

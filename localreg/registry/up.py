@@ -131,7 +131,9 @@ def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
             hint=start_command(registry, engine=engine.info().name),
         )
     if registry.published is None:
-        raise NameTakenError(f"container `{container.name}` is not a registry: it publishes no port", hint=other)
+        raise NameTakenError(
+            f"container `{container.name}` publishes no port, so localreg cannot use it as a registry", hint=other
+        )
     if request.recreate:
         raise NotOursError(
             f"localreg did not create container `{container.name}`, so it does not recreate it",

@@ -49,9 +49,14 @@ def engine(registry: FakeRegistry, location: str, monkeypatch: pytest.MonkeyPatc
     # On another machine, whose ports are free: here the stand-in holds the one that is to be published.
     found = FakeEngine(EngineInfo("docker", "28.0.0", "fake:", context="default", remote=True))
     found.add_image("docker.io/library/registry:2.8.3")
-    image = found.add_image("app:1")
+    digest = registry.put_image()
+    media_type, manifest = registry.manifests[digest]
+    found.add_image("app:1", image_id=digest)
     found.registries[location] = {}
-    registry.answers["/v2/app/manifests/1"] = (b"{}", {"Docker-Content-Digest": image.id})
+    registry.answers["/v2/app/manifests/1"] = (
+        manifest,
+        {"Content-Type": media_type, "Docker-Content-Digest": digest},
+    )
     monkeypatch.setattr(
         select, "select_engine", lambda *_args, **_kwargs: Selection(found, Survey((), ()), holds_registry=True)
     )

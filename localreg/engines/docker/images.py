@@ -13,7 +13,7 @@ import docker.errors
 import requests
 
 from localreg.engines.common.events import iter_load, iter_pull, iter_push
-from localreg.engines.common.messages import DISK_FULL
+from localreg.engines.common.messages import DISK_FULL, WANTS_LOGIN
 from localreg.engines.common.values import read_image
 from localreg.engines.docker.connection import Connection, docker_errors, said
 from localreg.engines.docker.plain_http import with_cure
@@ -90,10 +90,18 @@ class DockerImages:
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
         """Push an image."""
         with docker_errors(f"push `{reference}`"), self._cured(reference):
-            # An empty login keeps the SDK from asking a credential helper, which may be missing.
-            yield from iter_push(
-                self._connection.patient.push(reference, stream=True, decode=True, auth_config={}), reference
-            )
+            try:
+                # An empty login keeps the SDK from asking a credential helper, which may be slow or missing.
+                yield from self._push(reference, {})
+            except RegistryError as exc:
+                login = _login(reference) if any(map(WANTS_LOGIN.search, exc.details)) else {}
+                if not login:
+                    raise
+                yield from self._push(reference, login)
+
+    def _push(self, reference: str, login: Mapping[str, Any]) -> Iterator[Progress]:
+        events = self._connection.patient.push(reference, stream=True, decode=True, auth_config=dict(login))
+        yield from iter_push(events, reference)
 
     def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
         """Pull an image."""

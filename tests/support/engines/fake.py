@@ -94,9 +94,11 @@ class FakeEngine:
     def is_answering(self) -> bool:
         return not self.lost.is_set()
 
-    def add_image(self, *references: str, labels: Mapping[str, str] | None = None) -> Image:
+    def add_image(
+        self, *references: str, labels: Mapping[str, str] | None = None, image_id: str | None = None
+    ) -> Image:
         """Put an image into the store."""
-        image_id = f"sha256:{hashlib.sha256(' '.join(references).encode()).hexdigest()}"
+        image_id = image_id or f"sha256:{hashlib.sha256(' '.join(references).encode()).hexdigest()}"
         image = Image(image_id, (), 1000, datetime(2026, 1, 1, tzinfo=UTC), "linux/amd64", labels or {})
         self._images[image_id] = image
         for reference in references:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -27,8 +28,10 @@ class FakeRegistry:
         requests: How often each path was asked for.
         connections: How many were made.
         faults: Path to what happens instead of an answer: a status, `absent`, `busy` (500, once), `html`, `nested`,
-            `hang`, `drip`, `slow-headers`, `cut`, `endless`, `loop` (to itself), `gone` (no HTTP at all) or `wrong`
-            (other bytes than the digest says).
+            `hang`, `drip`, `slow-headers`, `cut`, `endless`, `loop` (to itself), `gone` (no HTTP at all), `tls` (what a
+            server for TLS answers) or `wrong` (other bytes than the digest says).
+        refuses_pushes: The body of the 405 for every push; None if pushes are taken.
+        needs_login: Everything is 401.
         link_base: What stands before the path of the next page's link.
         answers: Path to a body to answer with, and to headers beside it.
     """
@@ -38,6 +41,8 @@ class FakeRegistry:
         self.requests: Counter[str] = Counter()
         self.connections = 0
         self.faults: dict[str, str] = {}
+        self.refuses_pushes: bytes | None = None
+        self.needs_login = False
         self.link_base = ""
         self.answers: dict[str, tuple[bytes, dict[str, str]]] = {
             "/v2/": (b"{}", {"Docker-Distribution-Api-Version": "registry/2.0"})
@@ -151,6 +156,12 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         self.registry.requests[parts.path] += 1
         fault = self.registry.faults.get(parts.path)
+        if self.registry.needs_login:
+            self._unauthorized()
+            return
+        if self.registry.faults.get("/v2/") == "tls":
+            self._tls()
+            return
         if fault is not None:
             self._fail(fault)
             return
@@ -169,8 +180,40 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             self._answer(200, data, {"Content-Type": media_type, "Docker-Content-Digest": digest})
         else:
-            data = self.registry.blobs.get(parts.path.rpartition("/")[2], b"")
-            self._answer(200, data) if data else self._error(404, "BLOB_UNKNOWN")
+            blob = self.registry.blobs.get(parts.path.rpartition("/")[2])
+            self._error(404, "BLOB_UNKNOWN") if blob is None else self._blob(blob)
+
+    def _blob(self, data: bytes) -> None:
+        wanted = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range") or "")
+        if wanted is None:
+            self._answer(200, data)
+            return
+        last = min(int(wanted[2]), len(data) - 1) if wanted[1] else len(data) - 1
+        first = int(wanted[1] or max(0, len(data) - int(wanted[2])))
+        if first > last:
+            self._answer(416, b"", {"Content-Range": f"bytes */{len(data)}"})
+        else:
+            self._answer(206, data[first : last + 1], {"Content-Range": f"bytes {first}-{last}/{len(data)}"})
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.registry.requests[f"PUT {self.path}"] += 1
+        if self.registry.needs_login:
+            self._unauthorized()
+        elif self.registry.faults.get("/v2/") == "tls":
+            self._tls()
+        elif self.registry.refuses_pushes is not None:
+            self._answer(405, self.registry.refuses_pushes)
+        else:
+            self._error(400, "MANIFEST_BLOB_UNKNOWN")
+
+    def _unauthorized(self) -> None:
+        body = b'{"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}'
+        self._answer(401, body, {"Docker-Distribution-Api-Version": "registry/2.0"})
+
+    def _tls(self) -> None:
+        self.close_connection = True
+        self.wfile.write(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
 
     def _catalog(self, query: Mapping[str, Sequence[str]]) -> None:
         count = int(query.get("n", ["100"])[0])

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain
 from typing import Generic, TypeVar
 
-from localreg.errors import RepositoryNotFoundError
+from localreg.errors import RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.artifact import Artifact, artifact_of
 from localreg.oci.manifest import UNREADABLE, Descriptor, Index, Manifest, Platform, parse_manifest, read_platform
@@ -69,6 +69,8 @@ class Summarizer:
         )
 
     def _manifest(self, repository: str, manifest: Manifest) -> Summary:
+        if cut := next((layer for layer in manifest.layers if layer.is_cut), None):
+            raise RegistryError(f"its layer {cut.digest} is empty; push it again")
         blobs = _stored([manifest.config, *manifest.layers])
         artifact = artifact_of(manifest)
         if artifact:

@@ -10,18 +10,19 @@ from localreg.engines.port import Engine
 from localreg.engines.values import Image, TransferState
 from localreg.errors import ImageNotFoundError, LocalregError, RegistryError, RegistryUnreachableError
 from localreg.images.push_check import check_takes_pushes
+from localreg.images.stored import check_stored
 from localreg.images.tag import tag_image
-from localreg.images.transfer import OnProgress, Transfer, Transferred, find_digest, push_steps
+from localreg.images.transfer import OnProgress, Transfer, Transferred, push_steps
 from localreg.registry.container import Registry
 from localreg.registry.start import find_cause
 from localreg.system.command_line import CommandLine
 
 
 def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress: OnProgress) -> Transferred:
-    """Tag and push an image, then check the registry's digest.
+    """Tag and push an image, then check what the registry has of it.
 
     Raises:
-        RegistryError: the push failed, or the registry has another digest afterwards.
+        RegistryError: the push failed, or the registry has another digest afterwards, or a broken image.
     """
     check_takes_pushes(registry, transfer.reference.repository)
     began = datetime.now(UTC)
@@ -44,7 +45,7 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
         ):
             raise
         raise _explained(exc, transfer, registry, cause) from exc
-    digest = find_digest(registry, transfer.reference) or said
+    digest = check_stored(engine, registry, transfer, said=said)
     if said not in (None, digest):
         raise RegistryError(
             f"`{transfer.reference}` was pushed as {said}, but the registry has {digest}",

@@ -29,6 +29,13 @@ _REWRITTEN = (0.05, 0.1, 0.2)
 """Seconds between attempts after a 500, which Distribution returns for a tag while another client writes it."""
 _ALGORITHMS = frozenset({"sha256", "sha512"})
 _LINK = re.compile(r"<([^>]*)>\s*;.*\brel=\"?next\"?")
+_TOTAL = re.compile(r"/(\d+)$")
+_PARTIAL = (
+    HTTPStatus.PARTIAL_CONTENT,
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    HTTPStatus.OK,
+    HTTPStatus.TEMPORARY_REDIRECT,
+)
 _ACCEPTED = (HTTPStatus.ACCEPTED,)
 _CREATED = (HTTPStatus.CREATED,)
 _NOT_BY_TAG = HTTPStatus.BAD_REQUEST
@@ -50,6 +57,15 @@ class ManifestHead:
 
     media_type: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPart:
+    """Some bytes of a blob."""
+
+    data: bytes
+    size: int
+    """Bytes of the whole blob."""
 
 
 class RegistryClient:
@@ -122,6 +138,35 @@ class RegistryClient:
         """A small blob, such as a config; a large one is an error."""
         path = f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}"
         return self._get(path, f"blob {digest}", limit=_BLOB_BYTES).body
+
+    def get_blob_part(self, repository: str, digest: str, part: str) -> BlobPart | None:
+        """Some bytes of a blob, and its length.
+
+        Args:
+            repository: Its name.
+            digest: Of the blob.
+            part: The bytes, as in a `Range` header, such as `bytes=-4` for the last four.
+
+        Returns:
+            None if the registry does not send parts itself.
+
+        Raises:
+            RepositoryNotFoundError: there is none.
+            RegistryError: it cannot be read.
+        """
+        path = f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}"
+        try:
+            answer = self._transport.request(
+                "GET", path, f"blob {digest}", limit=_BLOB_BYTES, part=part, expected=_PARTIAL
+            )
+        except RegistryError as exc:
+            if exc.status == HTTPStatus.OK:
+                return None
+            raise
+        found = _TOTAL.search(answer.headers.get("Content-Range") or "")
+        if found is None:
+            return None
+        return BlobPart(answer.body if answer.status == HTTPStatus.PARTIAL_CONTENT else b"", int(found.group(1)))
 
     def put_blob(self, repository: str, data: bytes) -> str:
         """Store a small blob in a repository; returns its digest."""

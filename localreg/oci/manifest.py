@@ -80,6 +80,11 @@ class Descriptor:
         return bool(self.urls) and any(part in self.media_type for part in _FOREIGN)
 
     @property
+    def is_cut(self) -> bool:
+        """It is compressed, but has no bytes: an engine took over the length of a file that a full disk had cut."""
+        return self.size == 0 and self.media_type.endswith("gzip")
+
+    @property
     def is_attestation(self) -> bool:
         """It describes an image, as BuildKit's attestations do, and is not one itself."""
         unknown = self.platform is not None and self.platform.os == self.platform.architecture == "unknown"

@@ -232,6 +232,14 @@ def test_a_tag_that_the_registry_cannot_give_is_marked(registry: FakeRegistry, f
     assert good.error is None
 
 
+def test_a_layer_without_bytes_marks_its_tag(registry: FakeRegistry) -> None:
+    registry.put_image("app:broken", layers=[b"whole", b""])
+    registry.put_image("app:whole")
+    errors = {row.tag: row.error for row in rows(registry)}
+    assert errors["whole"] is None
+    assert "empty" in str(errors["broken"])
+
+
 def test_a_config_that_breaks_off_marks_its_tag_alone(registry: FakeRegistry) -> None:
     # What Distribution does with a blob that garbage collection took while its size was still cached.
     digest = registry.put_image("app:bad")

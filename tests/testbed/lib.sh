@@ -128,6 +128,7 @@ make_testbed() {
         missing fish fish
         missing ip iproute2
         missing curl curl
+        missing openssl openssl
         missing ssh openssh-client
         missing sshd openssh-server
         netavark

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from datetime import UTC, datetime
 
-from localreg.engines.common.messages import DISK_FULL
+from localreg.engines.common.messages import DISK_FULL, UNREADABLE_TAG
 from localreg.engines.port import Engine
 from localreg.engines.values import Image, TransferState
 from localreg.errors import ImageNotFoundError, LocalregError, RegistryError, RegistryUnreachableError
@@ -40,6 +40,12 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
                 raise RegistryError(f"the registry has no space for `{transfer.reference}`")
     except LocalregError as exc:
         _take_back(engine, transfer, before)
+        if any(map(UNREADABLE_TAG.search, exc.details)):
+            raise RegistryError(
+                f"the registry cannot read the `{transfer.reference}` that it has, so nothing was pushed",
+                hint=CommandLine("rm", f"{transfer.reference.repository}:{transfer.reference.tag}"),
+                details=exc.details,
+            ) from exc
         if isinstance(exc, RegistryUnreachableError | ImageNotFoundError) or not (
             cause := find_cause(engine, registry, since=began)
         ):

@@ -39,6 +39,8 @@ _ENGINES_OWN = re.compile(
 )
 _BROKEN_LAYER = re.compile(r"verification failed for digest|digest did not match", re.IGNORECASE)
 _NOT_AN_IMAGE = re.compile(r"unsupported media ?type|image-specific operation on artifact", re.IGNORECASE)
+UNREADABLE_TAG = re.compile(r"HEAD request to \S+/manifests/\S+: 500", re.IGNORECASE)
+"""The message of Docker's containerd store about a tag that the registry fails to read; it asks before it pushes."""
 NO_LOG = re.compile(r"does not support reading|log driver, cannot read logs", re.IGNORECASE)
 """The messages of engines about a container whose log driver only writes."""
 WANTS_TLS = re.compile(r"HTTP response to HTTPS client", re.IGNORECASE)

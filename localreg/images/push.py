@@ -14,7 +14,7 @@ from localreg.images.stored import check_stored
 from localreg.images.tag import tag_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred, push_steps
 from localreg.registry.container import Registry
-from localreg.registry.start import find_cause
+from localreg.registry.start import await_start, find_cause
 from localreg.system.command_line import CommandLine
 
 
@@ -24,6 +24,7 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
     Raises:
         RegistryError: the push failed, or the registry has another digest afterwards, or a broken image.
     """
+    await_start(registry)
     check_takes_pushes(registry, transfer.reference.repository)
     began = datetime.now(UTC)
     before = engine.find_image(str(transfer.reference))
@@ -46,9 +47,9 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
                 hint=CommandLine("rm", f"{transfer.reference.repository}:{transfer.reference.tag}"),
                 details=exc.details,
             ) from exc
-        if isinstance(exc, RegistryUnreachableError | ImageNotFoundError) or not (
-            cause := find_cause(engine, registry, since=began)
-        ):
+        if isinstance(exc, RegistryUnreachableError):
+            raise exc.with_(hint=exc.hint or CommandLine("status")) from exc
+        if isinstance(exc, ImageNotFoundError) or not (cause := find_cause(engine, registry, since=began)):
             raise
         raise _explained(exc, transfer, registry, cause) from exc
     digest = check_stored(engine, registry, transfer, said=said)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
-from localreg.oci.ping import Reply, ask
+from localreg.oci.ping import Reply, ask, is_ready
 from localreg.registry.container import Registry
 from localreg.registry.distribution_log import find_last_cause, is_listening
 from localreg.system.command_line import CommandLine
@@ -18,6 +18,8 @@ _LOG_LINES = 10
 _CAUSE_LINES = 50
 """The number of last lines in which the cause of a failure is searched."""
 _END_SECONDS = 5.0
+_START_SECONDS = 5.0
+"""How long a registry that has just been started may take to answer."""
 
 
 def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: float) -> None:
@@ -60,6 +62,14 @@ def _is_ready(url: str) -> bool:
 
         raise speaks_tls(url)
     return reply.is_ready
+
+
+def await_start(registry: Registry) -> None:
+    """Wait a moment for a registry that its engine, or the user, has just started; others cost nothing."""
+    url, started = registry.url, registry.container.started_at
+    if url is None or started is None or abs((datetime.now(UTC) - started).total_seconds()) > _START_SECONDS:
+        return
+    wait_until(lambda: is_ready(url), seconds=_START_SECONDS)
 
 
 def _runs_since_then(container: Container, now: Container | None) -> bool:

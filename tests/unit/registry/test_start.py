@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from support.engines.fake import FakeEngine
+from support.registries.fake import FakeRegistry
 
 from localreg.engines.common.ports import published_port
 from localreg.engines.values import AnonymousMount, ContainerSpec, Endpoint, LogChunk
 from localreg.errors import RegistryNotReadyError
+from localreg.registry import start
 from localreg.registry.container import Registry
-from localreg.registry.start import await_registry
+from localreg.registry.start import await_registry, await_start
 from localreg.system.address import Address
 
 IMAGE = "registry:2.8.3"
@@ -71,3 +73,32 @@ def test_one_out_of_reach_is_believed_its_log(written: datetime, finished: datet
 )
 def test_what_it_wrote_when_it_ran_before_does_not_count(written: datetime, finished: datetime | None) -> None:
     assert not is_believed(written=written, finished=finished)
+
+
+def started(fake: FakeRegistry, *, ago: timedelta) -> Registry:
+    """A registry at this address that was started so long ago."""
+    engine = FakeEngine()
+    engine.add_image(IMAGE)
+    address = Address("127.0.0.1", int(fake.base_url.rpartition(":")[2]))
+    created = engine.create_container(ContainerSpec("registry", IMAGE, 5000, address, AnonymousMount("/data")))
+    return Registry(replace(created, started_at=datetime.now(UTC) - ago))
+
+
+def test_one_that_was_just_started_is_waited_for(registry: FakeRegistry) -> None:
+    registry.faults["/v2/"] = "busy"
+    await_start(started(registry, ago=MOMENT))
+    assert registry.requests["/v2/"] == 2
+
+
+def test_one_that_had_time_to_start_is_not_asked(registry: FakeRegistry) -> None:
+    await_start(started(registry, ago=timedelta(minutes=1)))
+    assert registry.requests["/v2/"] == 0
+
+
+def test_one_that_does_not_start_is_not_waited_for_long(
+    registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "_START_SECONDS", 0.2)
+    registry.faults["/v2/"] = "absent"
+    await_start(started(registry, ago=timedelta()))
+    assert registry.requests["/v2/"] >= 1

@@ -6,18 +6,20 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from localreg.engines.common.messages import PORT_NEEDS_ROOT
 from localreg.engines.port import Engine
 from localreg.engines.values import AnonymousMount, ContainerSpec, HostPathMount, Mount, VolumeMount
-from localreg.errors import LocalregError, NameTakenError, PortTakenError, RegistryNotReadyError
+from localreg.errors import EngineError, LocalregError, NameTakenError, PortTakenError, RegistryNotReadyError
 from localreg.registry.configuration import environment_of
 from localreg.registry.container import CONTAINER_PORT, DATA_FOLDER, Registry, labels_of, storage_of, volume_labels
-from localreg.registry.defaults import DEFAULT_IMAGE, default_volume
+from localreg.registry.defaults import DEFAULT_IMAGE, DEFAULT_PORT, default_volume
 from localreg.registry.image import ImageSource, RegistryImage, ensure_registry_image
 from localreg.registry.options import RegistryOptions
 from localreg.registry.port import choose_port, port_taken
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry, last_words
 from localreg.system.address import Address
+from localreg.system.command_line import CommandLine
 
 
 def ensure_image(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> RegistryImage:
@@ -54,6 +56,7 @@ def create_registry(
     Raises:
         NameTakenError: a container of that name exists.
         PortTakenError: the port that was asked for is taken.
+        EngineError: only root may use the port.
         RegistryNotReadyError: it was not ready in time.
     """
     claims, environment = request.claims, environment_of(replaced)
@@ -69,6 +72,14 @@ def create_registry(
                 if request.asked.port is not None:
                     holder = claims.holder_of(choice.address)
                     raise port_taken(choice.address, holder, claims, command=request.command) from exc
+            except EngineError as exc:
+                if not any(map(PORT_NEEDS_ROOT.search, exc.details)):
+                    raise
+                free = claims.next_free(replace(choice.address, port=DEFAULT_PORT - 1)).port
+                raise exc.with_(
+                    message=f"port {choice.address.port} needs root, and {engine.info().name.capitalize()} is rootless",
+                    hint=CommandLine(*request.command.words, "--port", str(free)),
+                ) from exc
 
 
 @contextlib.contextmanager

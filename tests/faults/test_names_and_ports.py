@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from support.engines.real import Bed, docker_alone, free_port, is_free
+from support.engines.real import Bed, docker_alone, free_port, is_free, rootless_podman_alone
 from support.faults.table import Fault, fault
 
 from localreg.system.waiting import wait_until
@@ -61,6 +61,20 @@ def test_a_port_that_a_container_uses(bed: Bed, folder: Path, shown: Fault) -> N
     bed.add_image("localhost/web:1", folder)
     bed.engine_ok("run", "-d", "-p", f"127.0.0.1:{port}:80", "--name", "web", "localhost/web:1")
     shown.by(bed, port=port, engine=bed.program.capitalize())
+
+
+@rootless_podman_alone
+@fault(
+    "port-needs-root",
+    "up --port 80",
+    code="engine-failed",
+    facts=["port 80", "rootless", "up --port "],
+    kept="podman-rootless",
+)
+def test_a_port_that_needs_root(bed: Bed, shown: Fault) -> None:
+    shown.by(bed)
+    assert not bed.exists("container", "registry")
+    assert not bed.exists("volume", "localreg-registry")
 
 
 @docker_alone

@@ -47,9 +47,9 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
                 hint=CommandLine("rm", f"{transfer.reference.repository}:{transfer.reference.tag}"),
                 details=exc.details,
             ) from exc
-        if isinstance(exc, RegistryUnreachableError):
-            raise exc.with_(hint=exc.hint or CommandLine("status")) from exc
-        if isinstance(exc, ImageNotFoundError) or not (cause := find_cause(engine, registry, since=began)):
+        if isinstance(exc, RegistryUnreachableError | ImageNotFoundError) or not (
+            cause := find_cause(engine, registry, since=began)
+        ):
             raise
         raise _explained(exc, transfer, registry, cause) from exc
     digest = check_stored(engine, registry, transfer, said=said)

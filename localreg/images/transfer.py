@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 
-from localreg.engines.common.messages import WANTS_LOGIN
+from localreg.engines.common.messages import THROUGH_PROXY, WANTS_LOGIN
 from localreg.engines.port import Engine
 from localreg.engines.values import Progress, TransferState
 from localreg.errors import (
@@ -193,10 +193,19 @@ def _watched(
 
     try:
         yield from watched(steps, find_silence)
+    except RegistryUnreachableError as exc:
+        raise exc.with_(hint=exc.hint or _way_to(registry, exc)) from exc
     except RegistryError as exc:
         if any(map(WANTS_LOGIN.search, exc.details)):
             raise exc.with_(hint=_login(engine, registry)) from exc
         raise
+
+
+def _way_to(registry: Registry, error: LocalregError) -> str:
+    """What lets the engine reach the registry."""
+    if any(map(THROUGH_PROXY.search, error.details)):
+        return f"add {registry.get_location().rpartition(':')[0]} to the NO_PROXY of the engine"
+    return CommandLine("status")
 
 
 def _login(engine: Engine, registry: Registry) -> str:

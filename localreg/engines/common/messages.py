@@ -48,6 +48,8 @@ NO_LOG = re.compile(r"does not support reading|log driver, cannot read logs", re
 """The messages of engines about a container whose log driver only writes."""
 WANTS_TLS = re.compile(r"HTTP response to HTTPS client", re.IGNORECASE)
 """The message of an engine that expects TLS from a registry without it."""
+THROUGH_PROXY = re.compile(r"\bproxyconnect\b", re.IGNORECASE)
+"""The message of an engine that asks a proxy for a registry, and cannot reach the proxy."""
 _SPEAKS_TLS = re.compile(r"HTTP request to an HTTPS server", re.IGNORECASE)
 WANTS_LOGIN = re.compile(r"no basic auth credentials|authentication required", re.IGNORECASE)
 """The messages of engines without credentials for a registry that requires a login."""
@@ -99,6 +101,7 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[LocalregError], str, str | None], .
     (_OTHER_PLATFORM, ImageNotFoundError, "{registry} has `{reference}`, but not for this platform", None),
     (_RATE_LIMIT, RegistryError, "{registry} refused `{reference}`: rate limit reached", None),
     (_NOT_UPSTREAM, ImageNotFoundError, "{registry} has no image `{reference}`", None),
+    (THROUGH_PROXY, RegistryUnreachableError, "the engine's proxy did not answer for `{reference}`", None),
     (_UNREACHABLE, RegistryUnreachableError, "cannot reach {registry} for `{reference}`", None),
     (_FROM_REGISTRY, RegistryError, "{registry} refused `{reference}`", None),
     (re.compile(""), EngineError, "the engine failed to transfer `{reference}`", None),

@@ -160,6 +160,7 @@ def test_podmans_pull_with_bytes_ends_each_layer_with_its_download() -> None:
         ("net/http: timeout awaiting response headers", RegistryUnreachableError),
         ("manifest for localhost:5000/app:1 not found: manifest unknown: manifest unknown", ImageNotFoundError),
         ("dial tcp 127.0.0.1:5000: connect: connection refused", RegistryUnreachableError),
+        ("proxyconnect tcp: dial tcp 127.0.0.1:3128: connect: connection refused", RegistryUnreachableError),
         ("dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host", RegistryUnreachableError),
         ("toomanyrequests: You have reached your pull rate limit", RegistryError),
         ("received unexpected HTTP status: 500 Internal Server Error", RegistryError),

@@ -186,6 +186,8 @@ class Container:
     """The engine removes it and its anonymous volumes when it stops."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Includes the variables of its image. Can contain secrets, so it is not in the `repr`."""
+    networks: tuple[str, ...] = ()
+    """The names of the networks that it is in, as far as the engine knows while it is stopped."""
 
     @property
     def is_running(self) -> bool:

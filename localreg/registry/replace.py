@@ -16,6 +16,9 @@ from localreg.registry.create import create_registry, ensure_image
 from localreg.registry.port import choose_port
 from localreg.registry.request import Notify, OnProgress, UpRequest
 
+_DEFAULT_NETWORKS = frozenset({"bridge", "podman", "pasta", "slirp4netns"})
+"""The networks that engines put a container in by themselves; a new release may choose another."""
+
 
 def replace_registry(
     engine: Engine, registry: Registry, request: UpRequest, *, notify: Notify, on_progress: OnProgress
@@ -37,9 +40,14 @@ def replace_registry(
         choose_port(request.asked, request.claims, command=request.command)
     asked = request.asked.over(registry.asked)
     with _aside(engine, registry, notify):
-        return create_registry(
+        new = create_registry(
             engine, replace(request, asked=options), image, asked=asked, notify=notify, replaced=registry
         )
+    for network in registry.container.networks:
+        if network not in {*new.container.networks, *_DEFAULT_NETWORKS}:
+            command = f"{engine.info().name} network connect {network} {new.container.name}"
+            notify(f"the new container is not in network `{network}`; `{command}` connects it")
+    return new
 
 
 @contextlib.contextmanager

@@ -186,6 +186,20 @@ def test_a_throw_away_registry_can_be_replaced(bed: Bed) -> None:
     assert json.loads(bed.ok("status", "--json"))["storage"] is None
 
 
+# Rootless Podman cannot connect its container to another network.
+@pytest.mark.parametrize("bed", ["docker", "podman-rootful"], indirect=True)
+def test_a_network_that_the_replacement_is_not_in_is_named(bed: Bed) -> None:
+    bed.up()
+    bed.engine_ok("network", "create", "kind")
+    connect = ("network", "connect", "kind", "registry")
+    bed.engine_ok(*connect)
+    said = bed.localreg("up", "--recreate").stderr
+    assert f"`{bed.program} {' '.join(connect)}`" in " ".join(said.split())
+    bed.engine_ok(*connect)
+    bed.ok("down")
+    bed.engine_ok("network", "rm", "kind")
+
+
 @rootless_podman_alone
 def test_a_stopped_registry_of_somebody_elses_is_theirs_to_start(bed: Bed) -> None:
     bed.engine_ok("create", "-p", "127.0.0.1:5000:5000", "--name", "registry", REGISTRY_IMAGE)

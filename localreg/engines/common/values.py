@@ -47,6 +47,7 @@ def read_container(found: Mapping[str, Any], endpoint: Endpoint) -> Container:
         exit_code=state.get("ExitCode") if is_over else None,
         removes_itself=bool(found["HostConfig"].get("AutoRemove")),
         environment=dict(_variable(entry) for entry in found["Config"].get("Env") or ()),
+        networks=tuple((found.get("NetworkSettings") or {}).get("Networks") or ()),
     )
 
 

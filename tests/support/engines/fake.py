@@ -154,6 +154,11 @@ class FakeEngine:
             raise NameTakenError(f"there is a container `{name}` already")
         running.container = replace(running.container, name=name)
 
+    def connect_network(self, container_id: str, *networks: str) -> None:
+        """Put a container into these networks alone, as a user does by hand."""
+        running = self._get(container_id)
+        running.container = replace(running.container, networks=networks)
+
     def start_container(self, container_id: str) -> None:
         running = self._get(container_id)
         if running.container.is_running:

@@ -48,7 +48,14 @@ def engine() -> FakeEngine:
     return found
 
 
-def up(engine: FakeEngine, *, recreate: bool = False, archive: Path | None = None, **asked: object) -> UpResult:
+def up(
+    engine: FakeEngine,
+    *,
+    recreate: bool = False,
+    archive: Path | None = None,
+    notes: list[str] | None = None,
+    **asked: object,
+) -> UpResult:
     request = UpRequest(
         "registry",
         RegistryOptions(**asked),  # type: ignore[arg-type]  # each test gives what fits
@@ -58,7 +65,7 @@ def up(engine: FakeEngine, *, recreate: bool = False, archive: Path | None = Non
         recreate=recreate,
         claims=PortClaims(remote=True),
     )
-    return bring_up(engine, request, notify=lambda _: None, on_progress=lambda _: None)
+    return bring_up(engine, request, notify=([] if notes is None else notes).append, on_progress=lambda _: None)
 
 
 def container(engine: FakeEngine, name: str = "registry") -> tuple[str, int | None, str, bool] | None:
@@ -76,6 +83,15 @@ def test_a_replacement_keeps_what_was_not_asked_for_anew(engine: FakeEngine, por
     assert now is not None
     assert now[1:] == (port, "mine", True)
     assert len(engine.list_containers()) == 1
+
+
+def test_a_network_that_the_replacement_is_not_in_is_named(engine: FakeEngine, port: int) -> None:
+    created = up(engine, port=port).registry.container
+    engine.connect_network(created.id, "bridge", "kind")
+    notes: list[str] = []
+    up(engine, recreate=True, notes=notes)
+    (said,) = (note for note in notes if "network" in note)
+    assert "`docker network connect kind registry`" in said
 
 
 def secret(engine: FakeEngine) -> str | None:

@@ -26,7 +26,9 @@ from localreg.oci.api import RegistryClient
 from localreg.oci.ping import is_ready
 from localreg.oci.reference import Reference, looks_like_image_id, parse_reference
 from localreg.registry.container import Registry
+from localreg.registry.port import PortClaims
 from localreg.registry.start import find_cause
+from localreg.system import ports
 from localreg.system.command_line import CommandLine
 
 _MET_ANOTHER_PUSH = re.compile("digest invalid|blob unknown to registry|invalid checksum digest format", re.IGNORECASE)
@@ -193,22 +195,26 @@ def _watched(
 
     try:
         yield from watched(steps, find_silence)
-    except RegistryUnreachableError as exc:
-        raise exc.with_(hint=exc.hint or _way_to(registry, exc)) from exc
     except RegistryError as exc:
-        if any(map(WANTS_LOGIN.search, exc.details)):
-            raise exc.with_(hint=_login(engine, registry)) from exc
-        raise
+        raise _with_way(exc, engine, registry) from exc
 
 
-def _way_to(registry: Registry, error: LocalregError) -> str:
-    """What lets the engine reach the registry."""
-    if any(map(THROUGH_PROXY.search, error.details)):
-        return f"add {registry.get_location().rpartition(':')[0]} to the NO_PROXY of the engine"
-    return CommandLine("status")
-
-
-def _login(engine: Engine, registry: Registry) -> str:
-    program = engine.info().name
-    plain_http = " --tls-verify=false" if program == "podman" else ""
-    return f"{program} login{plain_http} {registry.location}"
+def _with_way(error: RegistryError, engine: Engine, registry: Registry) -> RegistryError:
+    """The error, with what keeps the engine from a registry that answers localreg, and what lets it through."""
+    if any(map(WANTS_LOGIN.search, error.details)):
+        program = engine.info().name
+        plain_http = " --tls-verify=false" if program == "podman" else ""
+        return error.with_(hint=f"{program} login{plain_http} {registry.location}")
+    bound = None if registry.published is None else registry.published.bound
+    if bound is not None and registry.url is not None and is_ready(registry.url):
+        if (namesake := ports.find_namesake(bound)) is not None:
+            free = PortClaims().next_free(bound).port
+            return error.with_(
+                details=[*error.details, f"{namesake} listens on {namesake.address}; `localhost` may lead there"],
+                hint=CommandLine("up", "--recreate", "--port", str(free)),
+            )
+        if any(map(THROUGH_PROXY.search, error.details)):
+            return error.with_(hint=f"add {bound.host} to the NO_PROXY of the engine")
+    if error.hint is None and isinstance(error, RegistryUnreachableError):
+        return error.with_(hint=CommandLine("status"))
+    return error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +19,7 @@ from localreg.engines.values import Progress
     ("said", "message", "hint"),
     [
         ("dial tcp 127.0.0.1:5000: connect: connection refused", "cannot reach", "localreg status"),
-        ("proxyconnect tcp: dial tcp 192.0.2.1:3128: i/o timeout", "proxy", "add localhost to the NO_PROXY"),
+        ("proxyconnect tcp: dial tcp 192.0.2.1:3128: i/o timeout", "proxy", "add 127.0.0.1 to the NO_PROXY"),
     ],
 )
 def test_a_registry_that_the_engine_does_not_reach(
@@ -42,3 +44,29 @@ def test_a_registry_that_the_engine_does_not_reach(
     assert message in error
     assert f"{location}/app:1" in error
     assert f"hint: {hint}" in error
+
+
+@pytest.fixture
+def namesake(location: str) -> Iterator[str]:
+    """A server on the other loopback address, with the registry's port."""
+    address = f"[::1]:{location.rpartition(':')[2]}"
+    with contextlib.closing(socket.socket(socket.AF_INET6)) as server:
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        server.bind(("::1", int(location.rpartition(":")[2])))
+        server.listen()
+        yield address
+
+
+def test_a_server_that_localhost_leads_to_is_named(
+    up: FakeEngine, namesake: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(reference: str, *, plain_http: bool) -> Iterator[Progress]:
+        del plain_http
+        yield Progress("0123456789ab")
+        raise transfer_error(reference, "invalid status code from registry 404 (Not Found)")
+
+    monkeypatch.setattr(up, "push_image", fail)
+    assert main(["push", "app:1"]) == 6
+    error = " ".join(capsys.readouterr().err.split())
+    assert f"listens on {namesake}; `localhost` may lead there" in error
+    assert "hint: localreg up --recreate --port " in error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from datetime import UTC, datetime
 
-from localreg.engines.common.messages import DISK_FULL, UNREADABLE_TAG
+from localreg.engines.common.messages import DISK_FULL, NOT_WRITABLE, UNREADABLE_TAG
 from localreg.engines.port import Engine
 from localreg.engines.values import Image, TransferState
 from localreg.errors import ImageNotFoundError, LocalregError, RegistryError, RegistryUnreachableError
@@ -63,10 +63,17 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
 
 def _explained(error: LocalregError, transfer: Transfer, registry: Registry, cause: str) -> LocalregError:
     """The failure of a push, with the cause from the registry's log."""
+    storage = registry.storage_phrase or "the volume of the registry"
     if DISK_FULL.search(cause):
         return RegistryError(
             f"the disk with the registry's images has no space for `{transfer.reference}`",
-            hint=f"free space in {registry.storage_phrase or 'the volume of the registry'}",
+            hint=f"free space in {storage}",
+            details=[cause],
+        )
+    if NOT_WRITABLE.search(cause):
+        return RegistryError(
+            f"the registry cannot write `{transfer.reference}` to {storage}",
+            hint=f"let the user of the registry's container write to {storage}",
             details=[cause],
         )
     return RegistryError(

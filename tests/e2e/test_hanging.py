@@ -116,6 +116,22 @@ def test_a_push_to_a_registry_whose_disk_is_full(bed: Bed, folder: Path, small_f
 
 
 # Docker tries five times, for a minute.
+@fault(
+    "registry-folder-not-writable",
+    "push localhost/app:1",
+    code="registry-failed",
+    facts=["`localhost:5000/app:1`", "permission denied", "write to {storage}"],
+    kept="podman-rootless",
+)
+def test_a_push_to_a_registry_that_may_not_write_to_its_folder(rootless: Bed, folder: Path, shown: Fault) -> None:
+    add_random_image(rootless, folder, 1 << 20)
+    storage = folder / "storage"
+    storage.mkdir(mode=0o755)
+    rootless.ok("up", "--volume", str(storage))
+    shown.by(rootless, storage=storage)
+
+
+# Docker tries five times, for a minute.
 @fault("registry-cannot-store", "push localhost/app:1", code="registry-failed", facts=["not a directory"], kept=None)
 def test_a_failure_whose_cause_is_in_the_registrys_log(rootless: Bed, folder: Path, shown: Fault) -> None:
     add_random_image(rootless, folder, 1 << 20)

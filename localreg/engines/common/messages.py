@@ -22,6 +22,8 @@ PORT_NEEDS_ROOT = re.compile(r"cannot expose privileged port", re.IGNORECASE)
 
 DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 """Messages of the system about a full disk."""
+NOT_WRITABLE = re.compile(r"permission denied|read-only file system", re.IGNORECASE)
+"""Messages of the system about a file or folder that may not be written."""
 _NO_LOCAL_IMAGE = re.compile(
     r"image does not exist locally|image not known|does not exist locally with the tag|no such image|"
     r"reference does not exist|locating image with|tag does not exist",

@@ -43,8 +43,8 @@ WITHOUT_SDK = ("engines.podman.service",)
 OWNERS = {
     "docker": ("engines.docker",),
     "podman": ("engines.podman",),
-    "requests": ("engines.docker", "engines.podman", "engines.common.reasons"),
-    "urllib3": ("engines.docker", "engines.podman", "engines.common.reasons", "oci"),
+    "requests": ("engines.docker", "engines.podman", "engines.common.reasons", "engines.common.ssh"),
+    "urllib3": ("engines.docker", "engines.podman", "engines.common.reasons", "engines.common.ssh", "oci"),
     "psutil": ("system.ports", "tunnels.files"),
     "tomlkit": ("clients",),
     "typer": ("cli",),

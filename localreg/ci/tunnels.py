@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localreg.system.address import Address
-from localreg.system.programs import output_of
+from localreg.system.ssh import read_configuration
 from localreg.tunnels.ls import list_tunnels
 from localreg.tunnels.spec import LOOPBACK, TunnelSpec
 
 _SSH_PORT = "22"
-_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +41,9 @@ def login_of(spec: TunnelSpec) -> str:
         spec: Of a tunnel through `ssh`.
     """
     options = [word for option in spec.ssh_options for word in ("-o", option)]
-    configuration = output_of("ssh", *options, "-G", spec.host, seconds=_SECONDS)
-    if configuration is None:
+    found = read_configuration(*options, spec.host)
+    if found is None:
         return spec.host
-    found = dict(line.partition(" ")[::2] for line in configuration.splitlines())
     try:
         user, name, port = found["user"], found["hostname"], found["port"]
     except KeyError:

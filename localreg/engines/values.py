@@ -47,6 +47,8 @@ class Endpoint:
     """localreg started the service at this address."""
     is_machine: bool = False
     """The engine is in a virtual machine on this machine, which forwards its ports to this machine's loopback."""
+    host: str | None = None
+    """Its machine's name on the network, if the URL may have an alias from `ssh_config`."""
 
     @property
     def socket(self) -> str | None:

@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from support.engines.builders import builder_path, write_dockerfile
 from support.engines.connections import CuttingProxy, at
-from support.engines.real import TESTER_RUNTIME, Bed
+from support.engines.real import Bed, docker_alone
 from support.tunnels import stand_in_ssh
+from support.tunnels.far_host import ADDRESS as FAR
+from support.tunnels.far_host import FarHost
+from support.tunnels.opened import ssh_config
 
 ADDRESS = "192.0.2.1"
 """Of the sandbox's second interface: this machine's own, and no loopback."""
@@ -89,8 +92,6 @@ def test_an_engine_behind_ssh_does_the_main_job(bed: Bed, behind_ssh: dict[str, 
     assert "/v2/app/manifests/1" in bed.ok("logs", env=behind_ssh)
     assert json.loads(bed.localreg("status", "--json", env=behind_ssh).stdout)["health"] == "out of reach"
     assert bed.ok("down", "--volumes", env=behind_ssh).splitlines()[0] == "container registry"
-    # What podman-py makes there goes with the command.
-    assert list(TESTER_RUNTIME.glob("podman/podman-forward-*")) == []
 
 
 def test_a_podman_connection_logs_in_with_its_key(podman: Bed, folder: Path) -> None:
@@ -112,5 +113,46 @@ def test_a_podman_connection_logs_in_with_its_key(podman: Bed, folder: Path) -> 
     assert result.returncode == 4, result.stderr
     found = json.loads(result.stdout)["engine"]
     assert (found["endpoint"], found["context"], found["remote"]) == (place, "there", True)
-    assert len(words.read_text().splitlines()) > 1
-    assert all(f"-i {folder}/key" in line for line in words.read_text().splitlines())
+    logins = [line for line in words.read_text().splitlines() if not line.startswith("-G ")]
+    assert len(logins) > 1
+    assert all(f"-i {folder}/key" in line for line in logins)
+
+
+CONFIG = """\
+Host Jump
+    HostName {far}
+    User root
+    IdentityFile {key}
+Host ::1
+    Port 2222
+    User root
+    ProxyJump Jump
+    IdentityFile {key}
+"""
+"""An alias, and an address that is another machine's behind it."""
+
+
+def test_what_ssh_config_says_counts(bed: Bed, far: FarHost) -> None:
+    key = far.let_in(bed)
+    # A wrong port is noticed: the name of a host in the known hosts has its port.
+    far.restart_sshd("Port 22", "Port 2222")
+    known = Path("/etc/ssh/ssh_known_hosts")
+    known.write_text(f"{known.read_text()}[::1]:2222 {far.host_key.with_suffix('.pub').read_text()}")
+    bed.ok("up", "--host", "0.0.0.0")
+    with ssh_config(CONFIG.format(far=FAR, key=key)):
+        # The network name of the alias, not the alias.
+        for name, there in (("Jump", FAR), ("[::1]", "[::1]")):
+            url = f"ssh://{name}{bed.api.socket}"
+            status = json.loads(bed.localreg("status", "--json", env=at(bed, url)).stdout)
+            assert status["engine"]["endpoint"] == url
+            assert status["registry"]["url"] == f"http://{there}:5000"
+
+
+@docker_alone
+def test_the_reason_is_that_of_ssh_or_of_the_program_there(bed: Bed, far: FarHost) -> None:
+    url = f"ssh://root@{FAR}"
+    assert "Permission denied (publickey" in bed.refused(3, "ls", env=at(bed, url))
+    with ssh_config(f"Host {FAR}\n    IdentityFile {far.let_in(bed)}\n"):
+        assert "dial unix /no.sock" in bed.refused(3, "ls", env=at(bed, f"{url}/no.sock"))
+        far.forget()
+        assert "Host key verification failed" in bed.refused(3, "ls", env=at(bed, url))

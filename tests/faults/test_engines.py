@@ -14,7 +14,6 @@ from support.engines.real import BEDS, TESTER_UID, Bed, docker_alone
 from support.faults.table import Fault, fault
 
 from localreg.engines.discovery.probe import ANSWER_SECONDS
-from localreg.engines.discovery.ssh import SSH_SECONDS
 from localreg.engines.podman.service import START_SECONDS
 
 ADDRESS = "192.0.2.1"
@@ -160,7 +159,6 @@ def test_an_unreachable_machine(pair: tuple[Bed, Bed], shown: Fault) -> None:
     "ls",
     code="engine-unavailable",
     facts=["{address}", "ssh: connect to host 127.0.0.1 port 1: Connection refused"],
-    seconds=SSH_SECONDS,
 )
 def test_ssh_is_refused(bed: Bed, shown: Fault) -> None:
     address = "ssh://tester@127.0.0.1:1/run/podman.sock" if bed.program == "podman" else "ssh://tester@127.0.0.1:1"

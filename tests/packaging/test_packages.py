@@ -102,12 +102,6 @@ def test_the_sdist_is_installed(sdist: Path, tmp_path: Path) -> None:
     check_installed(tmp_path / "venv")
 
 
-def test_the_extra_for_ssh_brings_what_dockers_sdk_asks_for(wheel: Path, tmp_path: Path) -> None:
-    run(UV, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv")
-    run(UV, "pip", "install", "--quiet", "--python", tmp_path / "venv", f"localreg-cli[ssh] @ {wheel.as_uri()}")
-    run(tmp_path / "venv/bin/python", "-c", "from docker.transport import SSHHTTPAdapter")
-
-
 def test_pipx_installs_it(wheel: Path, tmp_path: Path) -> None:
     home = {name: str(tmp_path / name) for name in ("PIPX_HOME", "PIPX_BIN_DIR", "PIPX_MAN_DIR", "PIPX_SHARED_LIBS")}
     run(UV, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv")

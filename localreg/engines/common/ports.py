@@ -32,7 +32,7 @@ def _from_host(bound: Address, endpoint: Endpoint) -> Address | None:
         return Address("::1" if bound.host == "::" else "127.0.0.1", bound.port) if bound.is_wildcard else bound
     if bound.is_loopback:
         return None
-    return Address(urlsplit(endpoint.url).hostname or "", bound.port) if bound.is_wildcard else bound
+    return Address(endpoint.host or urlsplit(endpoint.url).hostname or "", bound.port) if bound.is_wildcard else bound
 
 
 def leads_to(host_and_port: str, published: PublishedPort) -> bool:

@@ -22,7 +22,7 @@ from localreg.engines.discovery.contexts import BrokenContextError
 from localreg.engines.discovery.endpoints import named_endpoints, usual_docker_endpoints, usual_podman_sockets
 from localreg.engines.port import Engine
 from localreg.engines.values import Endpoint, EngineName
-from localreg.errors import AmbiguousEngineError, EngineUnavailableError, LocalregError, Unavailable
+from localreg.errors import AmbiguousEngineError, EngineLostError, EngineUnavailableError, LocalregError, Unavailable
 
 EngineChoice = Literal["auto", "docker", "podman"]
 
@@ -133,8 +133,9 @@ def open_engine(answer: probe.Answer) -> Engine:
             from localreg.engines.podman.engine import PodmanEngine  # noqa: PLC0415 -- loads podman-py
 
         return PodmanEngine.open(answer.endpoint)
-    with contextlib.nullcontext() if answer.endpoint.is_ssh else _left_out("paramiko"):
-        # Docker's SDK loads paramiko if it can, for ssh; it loads in half the time without it.
+    with _left_out("paramiko"):
+        # Docker's SDK loads paramiko if it can, for ssh, which localreg does by itself; it loads in half the time
+        # without it.
         from localreg.engines.docker.engine import DockerEngine  # noqa: PLC0415 -- loads the Docker SDK
 
     return DockerEngine.open(answer.endpoint, api_version=answer.api_version)
@@ -223,16 +224,18 @@ def _asking(engine: EngineName, endpoint: Endpoint, volume: str) -> _Ask:
 
 
 def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.Answer:
-    """Ask through the engine's SDK, which can use ssh."""
-    from localreg.engines.discovery.ssh import check_library, check_ssh  # noqa: PLC0415 -- for few
+    """Ask through the engine's adapter, which can use ssh."""
+    from localreg.engines.discovery.ssh import locate  # noqa: PLC0415 -- for few
 
     if engine == "podman" and not urlsplit(endpoint.url).path.strip("/"):
         reason = "the URL must end with the path of a socket, such as /run/user/1000/podman/podman.sock"
         raise probe.NoAnswerError(Unavailable(engine, probe.where_is(engine, endpoint), reason))
     try:
-        if engine == "docker":
-            check_library()
-        check_ssh(endpoint)
+        endpoint = locate(endpoint)
+    except ValueError as exc:
+        # The URL may have a password, so it is not shown.
+        raise probe.NoAnswerError(Unavailable(engine, "ssh://", str(exc))) from exc
+    try:
         with open_engine(probe.Answer(engine, endpoint, (), has_volume=False)) as opened:
             containers = tuple(
                 probe.SeenContainer(
@@ -245,7 +248,9 @@ def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.
             )
             return probe.Answer(engine, endpoint, containers, has_volume=opened.find_volume(volume) is not None)
     except LocalregError as exc:
-        reason = ": ".join([exc.message, *exc.details[:1]])
+        # Nothing is lost yet: the reason alone tells more.
+        said = [] if isinstance(exc, EngineLostError) and exc.details else [exc.message]
+        reason = ": ".join([*said, *exc.details[:1]])
         raise probe.NoAnswerError(Unavailable(engine, probe.where_is(engine, endpoint), reason, exc.hint)) from exc
 
 

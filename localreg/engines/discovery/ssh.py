@@ -1,53 +1,18 @@
-"""A check that ssh can log in: the SDKs would wait for minutes, and hide the messages of ssh."""
+"""The machine of an engine behind ssh, as others reach it."""
 
 from __future__ import annotations
 
-import importlib.util
-import shlex
-import sys
-from pathlib import Path
-from urllib.parse import urlsplit
+from dataclasses import replace
 
 from localreg.engines.values import Endpoint
-from localreg.errors import EngineError
-from localreg.system.programs import ProgramError, run
-
-SSH_SECONDS = 60.0
-"""Timeout of a login, long enough to type a password."""
-_CONNECT_SECONDS = 10
+from localreg.system.ssh import SshAddress, read_configuration
 
 
-def check_ssh(endpoint: Endpoint) -> None:
-    """Log in and out.
-
-    Args:
-        endpoint: An `ssh://user@host:port`; a path is ignored.
+def locate(endpoint: Endpoint) -> Endpoint:
+    """Add the name on the network that `ssh_config` gives the machine, at which others reach its ports.
 
     Raises:
-        EngineError: with the message of ssh.
+        ValueError: the URL is invalid, or has a password.
     """
-    place = f"ssh://{urlsplit(endpoint.url).netloc}"
-    identity = ("-i", str(endpoint.identity)) if endpoint.identity else ()
-    try:
-        ended = run("ssh", *identity, "-o", f"ConnectTimeout={_CONNECT_SECONDS}", place, "true", seconds=SSH_SECONDS)
-    except ProgramError as exc:
-        raise EngineError(f"cannot run `ssh`: {exc}") from exc
-    if ended.code != 0:
-        lines = ended.err.splitlines()
-        raise EngineError(lines[-1].strip() if lines else f"`ssh` failed with exit code {ended.code}")
-
-
-def check_library() -> None:
-    """Check that Docker's SDK can use ssh: it runs `ssh`, but only if paramiko is installed.
-
-    Raises:
-        EngineError: paramiko is not installed.
-    """
-    if importlib.util.find_spec("paramiko") is not None:
-        return
-    is_pipx = (Path(sys.prefix) / "pipx_metadata.json").exists()
-    pip = f"{shlex.quote(sys.executable)} -m pip install paramiko"
-    raise EngineError(
-        "Docker over ssh needs the package `paramiko`, which `localreg-cli[ssh]` installs",
-        hint="pipx inject localreg-cli paramiko" if is_pipx else pip,
-    )
+    found = read_configuration(*SshAddress.parse(endpoint.url).arguments)
+    return endpoint if found is None else replace(endpoint, host=found.get("hostname"))

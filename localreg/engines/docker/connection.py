@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import docker
@@ -14,8 +15,10 @@ import requests.exceptions
 import urllib3.exceptions
 
 from localreg.engines.common.reasons import reason_for_loss
+from localreg.engines.common.ssh import SshAdapter, dial_command
 from localreg.engines.values import PLAIN_PORT, TLS_PORT, Endpoint
 from localreg.errors import EngineError, EngineLostError, LocalregError
+from localreg.system.ssh import SshAddress
 
 _REQUEST_SECONDS = 60
 
@@ -25,21 +28,58 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint, *, api_version: str | None) -> None:
         self._endpoint = endpoint
-        self.client = _client(endpoint, version=api_version or "auto", timeout=_REQUEST_SECONDS)
+        self._ssh = SshAdapter(_dial_command(endpoint)) if endpoint.is_ssh else None
+        with contextlib.ExitStack() as undo:
+            if self._ssh is not None:
+                undo.callback(self._ssh.close)
+            # Asks for the version if that is not known.
+            self.client = self._new_client(version=api_version or "auto", timeout=_REQUEST_SECONDS)
+            undo.pop_all()
         self._patient: docker.APIClient | None = None
 
     @property
     def patient(self) -> docker.APIClient:
         """A client without a timeout between two events, because a large layer can take long."""
         if self._patient is None:
-            self._patient = _client(self._endpoint, version=self.client.api_version, timeout=None)
+            self._patient = self._new_client(version=self.client.api_version, timeout=None)
         return self._patient
+
+    def _new_client(self, *, version: str, timeout: float | None) -> docker.APIClient:
+        # Discovery does not use a proxy, so this must not either.
+        with _without_configuration():
+            if self._ssh is not None:
+                client: docker.APIClient = _SshClient(self._ssh, version=version, timeout=timeout)
+            else:
+                client = _client(self._endpoint, version=version, timeout=timeout)
+        client.trust_env = False
+        return client
 
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
         if self._patient is not None:
             self._patient.close()
+
+
+class _SshClient(docker.APIClient):
+    """A client whose requests all go through an adapter, also those that its constructor sends."""
+
+    def __init__(self, adapter: SshAdapter, **options: Any) -> None:
+        self._ssh = adapter
+        super().__init__("http://docker:2375", **options)
+
+    def get_adapter(self, url: str) -> Any:  # noqa: ARG002 -- there is only one
+        return self._ssh
+
+    def close(self) -> None:
+        super().close()
+        self._ssh.close()
+
+
+def _dial_command(endpoint: Endpoint) -> list[str]:
+    path = SshAddress.parse(endpoint.url).path
+    socket = [f"--host=unix://{path}"] if path else []
+    return dial_command(endpoint, "docker", *socket, "system", "dial-stdio")
 
 
 def _client(endpoint: Endpoint, *, version: str, timeout: float | None) -> docker.APIClient:
@@ -52,17 +92,12 @@ def _client(endpoint: Endpoint, *, version: str, timeout: float | None) -> docke
             ca_cert=str(files.ca_certificate) if files.ca_certificate else None,
             verify=not files.skip_verify,
         )
-    with _without_configuration():
-        client = docker.APIClient(
-            _with_port(endpoint),
-            version=version,
-            timeout=timeout,  # type: ignore[arg-type]  # None means no timeout, which the stubs do not know
-            tls=tls,
-            use_ssh_client=endpoint.is_ssh,
-        )
-    # Discovery does not use a proxy, so this must not either.
-    client.trust_env = False
-    return client
+    return docker.APIClient(
+        _with_port(endpoint),
+        version=version,
+        timeout=timeout,  # type: ignore[arg-type]  # None means no timeout, which the stubs do not know
+        tls=tls,
+    )
 
 
 @contextlib.contextmanager

@@ -59,9 +59,11 @@ class DockerEngine(DockerImages, DockerVolumes):
             endpoint: The daemon's.
             api_version: The daemon's. If it is not known, the SDK asks, for which Docker runs its helpers.
         """
-        with docker_errors("connect"):
+        with contextlib.ExitStack() as undo, docker_errors("connect"):
             connection = Connection(endpoint, api_version=api_version)
+            undo.callback(connection.close)
             about: dict[str, Any] = connection.client.info()
+            undo.pop_all()
         security = {option for entry in about.get("SecurityOptions") or () for option in entry.split(",")}
         info = EngineInfo(
             name="docker",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -16,8 +15,10 @@ import requests.exceptions
 import urllib3.exceptions
 
 from localreg.engines.common.reasons import reason_for_loss
+from localreg.engines.common.ssh import SshAdapter, dial_command
 from localreg.engines.values import Endpoint
 from localreg.errors import EngineError, EngineLostError, LocalregError
+from localreg.system.ssh import SshAddress
 
 REQUEST_SECONDS = 60
 """Timeout of a request."""
@@ -29,13 +30,16 @@ class Connection:
     """Requests to one Podman service; each succeeds or raises podman-py's error."""
 
     def __init__(self, endpoint: Endpoint) -> None:
+        self._ssh = SshAdapter(_dial_command(endpoint)) if endpoint.is_ssh else None
         try:
-            identity = {"identity": str(endpoint.identity)} if endpoint.is_ssh and endpoint.identity else {}
-            self.client = podman.PodmanClient(base_url=endpoint.url, timeout=REQUEST_SECONDS, **identity)
+            url = endpoint.url if self._ssh is None else "http://podman"
+            self.client = podman.PodmanClient(base_url=url, timeout=REQUEST_SECONDS)
         except Exception as exc:  # the constructor reads containers.conf, and can raise many errors
             raise EngineError("podman-py cannot read Podman's configuration", details=[str(exc)]) from exc
         # Discovery does not use a proxy, so this must not either.
         self.client.api.trust_env = False
+        if self._ssh is not None:
+            self.client.api.mount("http://", self._ssh)
 
     def get(self, path: str, **options: Any) -> Any:
         """Send a GET request."""
@@ -63,6 +67,11 @@ class Connection:
         self.client.close()  # type: ignore[no-untyped-call]  # podman-py has no types
 
 
+def _dial_command(endpoint: Endpoint) -> list[str]:
+    path = SshAddress.parse(endpoint.url).path
+    return dial_command(endpoint, "podman", "--remote", f"--url=unix://{path}", "system", "dial-stdio")
+
+
 @contextlib.contextmanager
 def podman_errors(doing: str) -> Iterator[None]:
     """Turn errors of podman-py and its HTTP libraries into localreg's.
@@ -84,8 +93,6 @@ def podman_errors(doing: str) -> Iterator[None]:
         requests.exceptions.RequestException,
         urllib3.exceptions.HTTPError,
         json.JSONDecodeError,
-        # The `ssh` that podman-py started timed out.
-        subprocess.TimeoutExpired,
     ) as exc:
         raise _lost(doing, exc) from exc
 

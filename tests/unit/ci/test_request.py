@@ -200,7 +200,7 @@ def test_a_name_that_only_this_users_ssh_knows_is_resolved(
     said: str, login: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "ssh"
-    program.write_text(f"#!/bin/sh\n[ \"$*\" = '-o Port=2222 -G build' ] || exit 1\nprintf '%s' {shlex.quote(said)}\n")
+    program.write_text(f"#!/bin/sh\n[ \"$*\" = '-G -o Port=2222 build' ] || exit 1\nprintf '%s' {shlex.quote(said)}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     spec = TunnelSpec("build", 5000, "registry", "localhost:5000", "http://127.0.0.1:5000", ssh_options=("Port=2222",))

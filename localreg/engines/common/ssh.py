@@ -26,6 +26,8 @@ from localreg.engines.values import Endpoint
 from localreg.system.ssh import SshAddress
 
 _CONNECT_SECONDS = 10
+_UNCHECKED = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
+"""For a virtual machine behind a port of this machine's loopback, whose host key is new each time; as `podman` does."""
 _END_SECONDS = 3.0
 _IGNORES_CTRL_C = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 """Starts a program that Ctrl-C does not end, so that localreg can still clean up. It keeps the terminal, to ask for a
@@ -43,7 +45,10 @@ def dial_command(endpoint: Endpoint, *there: str) -> list[str]:
         ValueError: the URL is invalid.
     """
     address = SshAddress.parse(endpoint.url)
-    return ["ssh", "-T", "-o", f"ConnectTimeout={_CONNECT_SECONDS}", *address.arguments, shlex.join(there)]
+    key = ["-i", str(endpoint.identity)] if endpoint.identity else []
+    unchecked = _UNCHECKED if endpoint.is_machine else ()
+    options = ["-T", "-o", f"ConnectTimeout={_CONNECT_SECONDS}", *unchecked, *key]
+    return ["ssh", *options, *address.arguments, shlex.join(there)]
 
 
 class _Stream:

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from localreg.engines.common.ssh import dial_command
 from localreg.engines.docker.connection import Connection as DockerConnection
 from localreg.engines.docker.connection import docker_errors
 from localreg.engines.podman.connection import Connection as PodmanConnection
@@ -83,6 +84,14 @@ def test_the_socket_there_is_named_to_the_program_there(log: Path) -> None:
     assert by_podman.endswith(
         "'-p', '2222', '--', '::1', 'podman --remote --url=unix:///run/podman.sock system dial-stdio']"
     )
+
+
+def test_a_connection_may_name_a_key() -> None:
+    command = dial_command(Endpoint("ssh://core@127.0.0.1:5022/p", identity=Path("/key"), is_machine=True), "true")
+    assert command[command.index("-i") + 1] == "/key"
+    # Only the host key of a virtual machine is not checked.
+    assert "StrictHostKeyChecking=no" in command
+    assert not any("HostKey" in word for word in dial_command(Endpoint("ssh://there/p"), "true"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")

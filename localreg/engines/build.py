@@ -78,8 +78,8 @@ class Outcome:
 
     code: int
     """The exit code of the builder."""
-    image_id: str | None
-    """As the builder reports it; None if the build failed or produced no image."""
+    image_id: str | None = None
+    """As the builder reports it; None if it does not, or made no image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,9 @@ class Builder:
     """The file names that it looks for if no Dockerfile is given."""
     takes_ssh: bool = True
     """It can pass an ssh agent or a key to the build."""
+    reports_id: bool = False
+    """It must write the image's ID to a file, because it can fail with the exit code 0: `podman` does if it is told to
+    end. `docker` does not, and may see another folder for temporary files, such as the one from a snap."""
 
     def run(self, request: BuildRequest, tags: Sequence[str], *, output: int) -> Outcome:
         """Build, and wait for the end. A build that fails or is interrupted leaves no process behind.
@@ -107,12 +110,14 @@ class Builder:
         Raises:
             EngineError: the builder cannot be started.
         """
-        with tempfile.TemporaryDirectory() as folder, adopted_orphans() as end_orphans:
-            # The exit code is not enough: a Podman that another process tells to end exits with 0.
-            image_id = Path(folder, "id")
+        with contextlib.ExitStack() as context:
+            folder = context.enter_context(tempfile.TemporaryDirectory()) if self.reports_id else None
+            image_id = None if folder is None else Path(folder, "id")
+            end_orphans = context.enter_context(adopted_orphans())
+            report = [] if image_id is None else [f"--iidfile={image_id}"]
             try:
                 process = subprocess.Popen(  # noqa: S603 -- the program that PATH names, without a shell
-                    [*self.command, f"--iidfile={image_id}", *request.arguments(tags)],
+                    [*self.command, *report, *request.arguments(tags)],
                     # In the same process group, so that the builder also gets the terminal's Ctrl-C.
                     stdout=output,
                     stderr=output,
@@ -121,15 +126,18 @@ class Builder:
                 )
             except OSError as exc:
                 raise EngineError(f"cannot run `{self.command[0]}`: {reason_of(exc)}") from exc
+            succeeded = False
             made: str | None = None
             try:
                 code = process.wait()
-                made = image_id.read_text().strip() if code == 0 and image_id.exists() else None
+                if code == 0 and image_id is not None and image_id.exists():
+                    made = image_id.read_text().strip()
+                succeeded = code == 0 and (made is not None or not self.reports_id)
             finally:
                 try:
                     _end(process)
                 finally:
-                    if made is None:
+                    if not succeeded:
                         end_orphans()
             return Outcome(code, made)
 

@@ -224,8 +224,6 @@ class Image:
     platform: str
     """`os/architecture`, or `os/architecture/variant`."""
     labels: Mapping[str, str]
-    is_manifest: bool = False
-    """Its ID is the digest of its manifest, as in Docker's containerd image store, not of its configuration."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ def _check_recipe(builder: Builder, request: BuildRequest) -> None:
     )
 
 
-def run_build(builder: Builder, request: BuildRequest, plan: Sequence[Transfer], *, output: int | None) -> str:
+def run_build(builder: Builder, request: BuildRequest, plan: Sequence[Transfer], *, output: int | None) -> str | None:
     """Build the image into the engine, under its names in the registry.
 
     Args:
@@ -154,7 +154,7 @@ def run_build(builder: Builder, request: BuildRequest, plan: Sequence[Transfer],
         output: The file descriptor that the builder writes to; None to show its output only if it fails.
 
     Returns:
-        The image's ID, as the builder reports it.
+        The image's ID; None if the builder does not report it.
 
     Raises:
         BuildFailedError: the builder failed, or made no image.
@@ -168,8 +168,8 @@ def run_build(builder: Builder, request: BuildRequest, plan: Sequence[Transfer],
         return _made(builder, outcome, kept.read().decode(errors="backslashreplace").splitlines())
 
 
-def _made(builder: Builder, outcome: Outcome, said: Sequence[str]) -> str:
-    if outcome.image_id is not None:
+def _made(builder: Builder, outcome: Outcome, said: Sequence[str]) -> str | None:
+    if outcome.code == 0 and (outcome.image_id is not None or not builder.reports_id):
         return outcome.image_id
     how = f"ended with exit code {outcome.code}" if outcome.code else "made no image"
     if outcome.code < 0:
@@ -194,7 +194,7 @@ def told_that_it_is_built(plan: Sequence[Transfer], *, command: str) -> Iterator
 
 
 def push_built(
-    engine: Engine, registry: Registry, transfer: Transfer, image_id: str, *, on_progress: OnProgress
+    engine: Engine, registry: Registry, transfer: Transfer, image_id: str | None, *, on_progress: OnProgress
 ) -> Transferred:
     """Push a built image to the present address of the registry.
 
@@ -202,7 +202,7 @@ def push_built(
         engine: The engine that has it.
         registry: The registry to push to.
         transfer: Its name.
-        image_id: The ID that the builder reported.
+        image_id: The ID that the builder reported, if it did.
         on_progress: Gets each step.
 
     Raises:
@@ -216,18 +216,17 @@ def push_built(
     return replace(pushed, source=transfer.source)
 
 
-def _check_built(engine: Engine, transfer: Transfer, image_id: str) -> None:
+def _check_built(engine: Engine, transfer: Transfer, image_id: str | None) -> None:
     """Check that the name belongs to the image that the builder made."""
     reference = transfer.reference
     name = engine.info().name.capitalize()
     found = engine.find_image(str(reference))
     if found is None:
         raise EngineError(f"the build succeeded, but {name} does not have image `{reference}`")
-    if not looks_like_image_id(image_id):
+    if image_id is None or not looks_like_image_id(image_id):
         return
     made = engine.find_image(image_id)
-    # Builders report the digest of the config. Engines that identify an image by its manifest do not find it by that.
-    if found.is_manifest if made is None else made.id == found.id:
+    if made is not None and made.id == found.id:
         return
     raise EngineError(
         f"the build succeeded, but `{reference}` is another image in {name}",

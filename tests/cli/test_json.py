@@ -106,7 +106,7 @@ def test_build(
     up.tag_image("app:1", f"{location}/app:1")
     program = tmp_path / "docker"
     said = "#!/bin/sh\necho Docker version 28.0.0\n"
-    program.write_text(said + 'for word; do case $word in --iid*) echo >"${word#*=}";; esac; done\n')
+    program.write_text(said)
     program.chmod(0o755)
     out, err = result(capsys, "build", str(tmp_path), "-t", "app:1")
     assert (schemas.check("build", out)["results"][0]["source"], err) == ("app:1", "")

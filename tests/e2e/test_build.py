@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import urllib.request
@@ -177,7 +178,7 @@ def builders() -> list[str]:
     return [
         " ".join(line)
         for _, line in command_lines()
-        if line[-2:] == STEP or "--iidfile" in " ".join(line) or line[:1] == ["buildah-oci-runtime"]
+        if line[-2:] == STEP or "--tag=localhost:5000/" in " ".join(line) or line[:1] == ["buildah-oci-runtime"]
     ]
 
 
@@ -237,6 +238,27 @@ def test_what_is_built_can_be_pushed_when_the_registry_is_back(bed: Bed, site: P
     bed.up()
     assert bed.run(*enough.split()).returncode == 0
     assert bed.ok("ls", "-q") == "localhost:5000/site:latest\n"
+
+
+CONFINED = """\
+#!/bin/sh
+exec unshare --mount sh -c 'mount -t tmpfs tmpfs {hidden} && exec {docker} "$@"' sh "$@"
+"""
+"""A `docker` with a folder for temporary files of its own, as the one from a snap has."""
+
+
+def test_a_docker_program_that_sees_other_temporary_files_builds(
+    docker: Bed, site: Path, folder: Path, env: dict[str, str]
+) -> None:
+    hidden = folder / "tmp"
+    hidden.mkdir()
+    program = folder / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(CONFINED.format(hidden=hidden, docker=shutil.which("docker", path=env["PATH"])))
+    program.chmod(0o755)
+    docker.up()
+    result = docker.localreg("build", str(site), env={"PATH": f"{program.parent}:{env['PATH']}", "TMPDIR": str(hidden)})
+    assert result.stdout == f"localhost:5000/site:latest@{digest_of('site:latest')}\n", result.stderr
 
 
 def test_a_podman_on_a_socket_is_built_in_through_it(rootless: Bed, site: Path) -> None:

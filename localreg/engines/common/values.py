@@ -96,7 +96,6 @@ def read_image(found: Mapping[str, Any]) -> Image:
         created=read_time(found.get("Created")),
         platform=platform,
         labels=(found.get("Config") or {}).get("Labels") or {},
-        is_manifest=any(name.endswith(f"@{image_id}") for name in found.get("RepoDigests") or ()),
     )
 
 

@@ -39,6 +39,7 @@ def find_builder(info: EngineInfo, environ: Mapping[str, str], usual_sockets: Se
         recipes=("Containerfile", "Dockerfile"),
         # A remote service would open the agent's socket, or the key, on its own machine.
         takes_ssh=sys.platform == "linux" and not info.remote,
+        reports_id=True,
     )
 
 

@@ -14,7 +14,6 @@ from typer.main import get_command
 
 from localreg.cli.build import app
 from localreg.engines.build import Builder, BuildRequest
-from localreg.engines.common.values import read_image
 from localreg.engines.values import AnonymousMount, ContainerSpec
 from localreg.errors import (
     BuildFailedError,
@@ -214,12 +213,17 @@ def test_an_ssh_agent_does_not_get_to_another_machine(registry: Registry) -> Non
     ],
 )
 def test_a_build_that_fails_unseen_says_what_was_said(script: str, numbers: list[str]) -> None:
-    builder = Builder("podman build", ("/bin/sh", "-c", script), {}, recipes=())
+    builder = Builder("podman build", ("/bin/sh", "-c", script), {}, recipes=(), reports_id=True)
     with pytest.raises(BuildFailedError) as caught:
         run_build(builder, BuildRequest("-"), (), output=None)
     assert "`podman build`" in caught.value.message
     assert re.findall(r"-?\d+", caught.value.message) == numbers
     assert caught.value.details == ("said",)
+
+
+def test_a_builder_whose_exit_code_is_enough_writes_no_file() -> None:
+    builder = Builder("docker build", ("/bin/sh", "-c", 'test "$*" = "-- -"', "sh"), {}, recipes=())
+    assert run_build(builder, BuildRequest("-"), (), output=None) is None
 
 
 def test_an_image_that_was_built_elsewhere_is_not_pushed(engine: FakeEngine, registry: Registry) -> None:
@@ -241,26 +245,9 @@ def test_an_old_image_of_that_name_is_not_pushed(engine: FakeEngine, registry: R
         assert caught.value.hint == hint
 
 
-@pytest.mark.parametrize("says", ["sha256:0", ""])
-def test_what_is_no_id_is_not_compared(engine: FakeEngine, registry: Registry, says: str) -> None:
+@pytest.mark.parametrize("says", ["sha256:0", "", None])
+def test_what_is_no_id_is_not_compared(engine: FakeEngine, registry: Registry, says: str | None) -> None:
     engine.add_image("localhost:5000/app:latest")
     # There is no registry to push to.
     with pytest.raises(RegistryError):
         push_built(engine, registry, TRANSFER, says, on_progress=lambda _step: None)
-
-
-def test_an_engine_that_names_images_by_their_manifests(
-    engine: FakeEngine, registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    image = replace(engine.add_image("localhost:5000/app:latest"), is_manifest=True)
-    monkeypatch.setattr(engine, "find_image", lambda name: None if name == OTHER_ID else image)
-    with pytest.raises(RegistryError):
-        push_built(engine, registry, TRANSFER, OTHER_ID, on_progress=lambda _step: None)
-
-
-def test_an_id_that_is_a_manifests_is_seen() -> None:
-    """Docker's containerd image store gives even what was never pushed a digest, which is the ID."""
-    found = {"Id": OTHER_ID, "Os": "linux", "Architecture": "amd64", "RepoDigests": [f"localhost:5000/app@{OTHER_ID}"]}
-    assert read_image(found).is_manifest
-    assert not read_image({**found, "RepoDigests": [f"localhost:5000/app@sha256:{'1' * 64}"]}).is_manifest
-    assert not read_image({**found, "RepoDigests": None}).is_manifest

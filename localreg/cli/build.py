@@ -96,7 +96,7 @@ def build(
 
         refuse_other_registries(selection, registry, {name: registry_in(name) for name in names}, again)
         builder = find_builder(engine.info())
-        plan = plan_build(builder, registry, request, names)
+        plan = plan_build(builder, engine, registry, request, names)
         check_takes_pushes(registry, *(transfer.reference.repository for transfer in plan))
     for transfer in plan:
         session.streams.note(f"{path} -> {transfer.reference}, with {builder.name}")

@@ -151,6 +151,16 @@ class ImageStore(Protocol):
             InUseError: it is the last tag of an image that a container uses.
         """
 
+    def check_plain_http(self, registry: str) -> None:
+        """Check, without a request, that the engine can use plain HTTP for a registry; passes if that is unknown.
+
+        Args:
+            registry: Its address, `host:port`.
+
+        Raises:
+            RegistryError: the engine's configuration makes it expect TLS; with the cure.
+        """
+
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
         """Push an image to the registry in its reference.
 

@@ -14,7 +14,7 @@ from localreg.engines.build import Builder, BuildRequest, Outcome
 from localreg.engines.port import Engine
 from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError, reason_of
 from localreg.images.push import push_image
-from localreg.images.transfer import OnProgress, Transfer, Transferred
+from localreg.images.transfer import OnProgress, Transfer, Transferred, check_plain_http
 from localreg.oci.reference import looks_like_image_id, parse_reference
 from localreg.registry.container import Registry
 from localreg.system.command_line import CommandLine
@@ -111,12 +111,13 @@ def _name_of(request: BuildRequest) -> str:
 
 
 def plan_build(
-    builder: Builder, registry: Registry, request: BuildRequest, names: Sequence[str]
+    builder: Builder, engine: Engine, registry: Registry, request: BuildRequest, names: Sequence[str]
 ) -> tuple[Transfer, ...]:
     """Work out the names of the image in the registry, each once.
 
     Raises:
         UsageError: the folder has no Dockerfile, or the builder lacks a requested feature.
+        RegistryError: the engine expects TLS from the registry, so that it could not push what it built.
     """
     if request.ssh and not builder.takes_ssh:
         raise UsageError(
@@ -128,6 +129,7 @@ def plan_build(
     planned: dict[str, Transfer] = {}
     for name in names:
         reference = registry.reference_of(parse_reference(name))
+        check_plain_http(engine, registry, reference)
         planned.setdefault(str(reference), Transfer(name, reference))
     return tuple(planned.values())
 

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 from localreg.engines.port import Engine
 from localreg.errors import InvalidReferenceError, RepositoryNotFoundError
-from localreg.images.transfer import OnProgress, Transfer, Transferred, find_digest, pull_steps
+from localreg.images.transfer import (
+    OnProgress,
+    Transfer,
+    Transferred,
+    check_plain_http,
+    find_digest,
+    pull_steps,
+)
 from localreg.oci.reference import Reference, parse_reference
 from localreg.registry.container import Registry
 from localreg.system.command_line import CommandLine
@@ -35,7 +42,9 @@ def pull_image(
 
     Raises:
         RepositoryNotFoundError: the registry does not have it.
+        RegistryError: the engine expects TLS, or the pull failed.
     """
+    check_plain_http(engine, registry, transfer.reference)
     extra = None if name is None else _complete(parse_reference(name))
     try:
         digest = find_digest(registry, transfer.reference)

@@ -12,7 +12,7 @@ from localreg.errors import ImageNotFoundError, LocalregError, RegistryError, Re
 from localreg.images.push_check import check_takes_pushes
 from localreg.images.stored import check_stored
 from localreg.images.tag import tag_image
-from localreg.images.transfer import OnProgress, Transfer, Transferred, push_steps
+from localreg.images.transfer import OnProgress, Transfer, Transferred, check_plain_http, push_steps
 from localreg.registry.container import Registry
 from localreg.registry.start import await_start, find_cause
 from localreg.system.command_line import CommandLine
@@ -22,10 +22,12 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
     """Tag and push an image, then check what the registry has of it.
 
     Raises:
-        RegistryError: the push failed, or the registry has another digest afterwards, or a broken image.
+        RegistryError: the engine expects TLS, the push failed, or the registry has another digest afterwards, or a
+            broken image.
     """
     await_start(registry)
     check_takes_pushes(registry, transfer.reference.repository)
+    check_plain_http(engine, registry, transfer.reference)
     began = datetime.now(UTC)
     before = engine.find_image(str(transfer.reference))
     tag_image(engine, transfer)

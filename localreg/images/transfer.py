@@ -93,6 +93,18 @@ def find_digest(registry: Registry, reference: Reference) -> str | None:
         raise
 
 
+def check_plain_http(engine: Engine, registry: Registry, reference: Reference) -> None:
+    """Check that the engine can use plain HTTP for a registry of localreg, before it is asked to.
+
+    Other registries may speak TLS.
+
+    Raises:
+        RegistryError: the engine's configuration makes it expect TLS; with the cure.
+    """
+    if registry.is_ours and registry.speaks_plain_http and reference.registry is not None:
+        engine.check_plain_http(reference.registry)
+
+
 class _StuckPushError(EngineError):
     """The push is stuck, although the engine responds."""
 

@@ -161,3 +161,6 @@ def test_a_docker_that_expects_tls(bed: Bed, folder: Path, shown: Fault) -> None
     bed.add_image("localhost/app:1", folder)
     bed.ok("up", "--host", "192.0.2.1")
     shown.by(bed)
+    # Said before anything is done.
+    assert "192.0.2.1:5000/app:1" not in bed.images()
+    assert "127.0.0.0/8" in bed.refused(6, "pull", "nosuch:1").partition("hint: ")[0]

@@ -16,7 +16,7 @@ from localreg.engines.common.messages import PORT_TAKEN
 from localreg.engines.common.values import read_container
 from localreg.engines.docker.connection import Connection, docker_errors, said
 from localreg.engines.docker.images import DockerImages
-from localreg.engines.docker.plain_http import has_containerd_store
+from localreg.engines.docker.plain_http import PlainHttp
 from localreg.engines.docker.volumes import DockerVolumes
 from localreg.engines.port import PING_SECONDS
 from localreg.engines.values import (
@@ -44,9 +44,9 @@ class DockerEngine(DockerImages, DockerVolumes):
     """A Docker daemon."""
 
     def __init__(
-        self, connection: Connection, endpoint: Endpoint, info: EngineInfo, *, selinux: bool, containerd_store: bool
+        self, connection: Connection, endpoint: Endpoint, info: EngineInfo, *, selinux: bool, plain_http: PlainHttp
     ) -> None:
-        super().__init__(connection, containerd_store=containerd_store, rootless=info.rootless)
+        super().__init__(connection, plain_http)
         self._endpoint = endpoint
         self._info = info
         self._selinux = selinux
@@ -65,24 +65,19 @@ class DockerEngine(DockerImages, DockerVolumes):
             about: dict[str, Any] = connection.client.info()
             undo.pop_all()
         security = {option for entry in about.get("SecurityOptions") or () for option in entry.split(",")}
+        plain_http = PlainHttp.read(about, endpoint)
         info = EngineInfo(
             name="docker",
             version=str(about.get("ServerVersion") or "").partition("+")[0],
             endpoint=endpoint.url,
             context=endpoint.context,
-            rootless="name=rootless" in security,
+            rootless=plain_http.rootless,
             remote=endpoint.is_remote,
             restarts_containers=True,
             # The classic image store does not, and containerd's finds no image in one whose name has no registry.
             loads_oci_archives=False,
         )
-        return cls(
-            connection,
-            endpoint,
-            info,
-            selinux="name=selinux" in security,
-            containerd_store=has_containerd_store(about),
-        )
+        return cls(connection, endpoint, info, selinux="name=selinux" in security, plain_http=plain_http)
 
     def __enter__(self) -> Self:
         return self

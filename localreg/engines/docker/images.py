@@ -16,7 +16,7 @@ from localreg.engines.common.events import iter_load, iter_pull, iter_push
 from localreg.engines.common.messages import DISK_FULL, WANTS_LOGIN
 from localreg.engines.common.values import read_image
 from localreg.engines.docker.connection import Connection, docker_errors, said
-from localreg.engines.docker.plain_http import with_cure
+from localreg.engines.docker.plain_http import PlainHttp
 from localreg.engines.values import Image, Progress
 from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError, RegistryError
 
@@ -24,11 +24,10 @@ from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError,
 class DockerImages:
     """Docker's image store."""
 
-    def __init__(self, connection: Connection, *, containerd_store: bool, rootless: bool) -> None:
+    def __init__(self, connection: Connection, plain_http: PlainHttp) -> None:
         self._connection = connection
         self._client = connection.client
-        self._containerd_store = containerd_store
-        self._is_rootless = rootless
+        self._plain_http = plain_http
 
     def find_image(self, reference: str) -> Image | None:
         """Find an image as Docker does."""
@@ -87,6 +86,10 @@ class DockerImages:
                     raise InUseError(f"image `{reference}` is in use", details=said(exc)) from exc
                 raise
 
+    def check_plain_http(self, registry: str) -> None:
+        """Check Docker's configuration."""
+        self._plain_http.check(registry)
+
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
         """Push an image."""
         with docker_errors(f"push `{reference}`"), self._cured(reference):
@@ -119,8 +122,7 @@ class DockerImages:
         try:
             yield
         except RegistryError as exc:
-            registry = reference.partition("/")[0]
-            raise with_cure(exc, registry, containerd_store=self._containerd_store, rootless=self._is_rootless) from exc
+            raise self._plain_http.with_cure(exc, reference.partition("/")[0]) from exc
 
 
 def _login(reference: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from localreg.errors import (
     InvalidArchiveError,
     NameTakenError,
     PortTakenError,
+    RegistryError,
 )
 
 LOG = (
@@ -75,6 +76,7 @@ class FakeEngine:
         self._images: dict[str, Image] = {}
         self.taken_ports: set[int] = set()
         self.registries: dict[str, dict[str, Image]] = {}
+        self.expecting_tls: set[str] = set()
         self.exits: dict[str, int] = {}
         self.forgets_ports = False
         self.lost = threading.Event()
@@ -278,6 +280,10 @@ class FakeEngine:
             self._images[found.id] = replace(found, references=rest)
         else:
             del self._images[found.id]
+
+    def check_plain_http(self, registry: str) -> None:
+        if registry in self.expecting_tls:
+            raise RegistryError(f"Docker uses HTTPS for {registry}, which speaks plain HTTP", hint="allow it")
 
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
         del plain_http

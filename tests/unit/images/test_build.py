@@ -26,7 +26,7 @@ from localreg.errors import (
 from localreg.images.build import check_request, plan_build, push_built, run_build
 from localreg.images.transfer import Transfer
 from localreg.oci.reference import Reference
-from localreg.registry.container import Registry
+from localreg.registry.container import Registry, volume_labels
 from localreg.settings import SETTINGS
 from localreg.system.address import Address
 
@@ -157,7 +157,7 @@ def everything(request: BuildRequest) -> BuildRequest:
     )
 
 
-def test_hints_repeat_what_was_typed(registry: Registry, tmp_path: Path) -> None:
+def test_hints_repeat_what_was_typed(engine: FakeEngine, registry: Registry, tmp_path: Path) -> None:
     """As typed they build the same in another way, and nothing else."""
     options = "--build-arg 'A=b c' --build-arg B --target base --ssh default --secret id=token"
     request = everything(BuildRequest(f"{tmp_path}"))
@@ -166,7 +166,7 @@ def test_hints_repeat_what_was_typed(registry: Registry, tmp_path: Path) -> None
     assert refusal(several, "x:1", "y").hint == f"{start} {end}"
     assert refusal(replace(request, file="no"), "x:1", "y").hint == f"{start} --file FILE {end}"
     with pytest.raises(UsageError, match="Dockerfile") as caught:
-        plan_build(BUILDER, registry, replace(request, names=("x:1", "y")), ["x:1", "y"])
+        plan_build(BUILDER, engine, registry, replace(request, names=("x:1", "y")), ["x:1", "y"])
     assert caught.value.hint == f"{start} --file FILE {end}"
     (tmp_path / "Dockerfile").touch()
     file = replace(request, context=f"{tmp_path}/Dockerfile")
@@ -178,10 +178,10 @@ def test_hints_repeat_what_was_typed(registry: Registry, tmp_path: Path) -> None
     assert BuildRequest("-x").as_command() == "localreg build ./-x"
 
 
-def test_each_name_in_the_registry_comes_once(registry: Registry, tmp_path: Path) -> None:
+def test_each_name_in_the_registry_comes_once(engine: FakeEngine, registry: Registry, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").touch()
     names = ["app", "ghcr.io/team/api:1", "localhost:5000/app:latest"]
-    plan = plan_build(BUILDER, registry, BuildRequest(str(tmp_path)), names)
+    plan = plan_build(BUILDER, engine, registry, BuildRequest(str(tmp_path)), names)
     assert [(transfer.source, str(transfer.reference)) for transfer in plan] == [
         ("app", "localhost:5000/app:latest"),
         ("ghcr.io/team/api:1", "localhost:5000/team/api:1"),
@@ -191,17 +191,28 @@ def test_each_name_in_the_registry_comes_once(registry: Registry, tmp_path: Path
 @pytest.mark.parametrize(
     ("there", "named"), [("Containerfile", "{}/Containerfile"), ("Dockerfile.dockerignore", "FILE")]
 )
-def test_a_folder_without_a_dockerfile(registry: Registry, tmp_path: Path, there: str, named: str) -> None:
+def test_a_folder_without_a_dockerfile(
+    engine: FakeEngine, registry: Registry, tmp_path: Path, there: str, named: str
+) -> None:
     (tmp_path / there).touch()
     with pytest.raises(UsageError, match="Dockerfile") as caught:
-        plan_build(BUILDER, registry, BuildRequest(str(tmp_path)), ["app"])
+        plan_build(BUILDER, engine, registry, BuildRequest(str(tmp_path)), ["app"])
     assert caught.value.hint == f"localreg build {tmp_path} --file {named.format(tmp_path)}"
 
 
-def test_an_ssh_agent_does_not_get_to_another_machine(registry: Registry) -> None:
+def test_what_could_not_be_pushed_is_not_built(engine: FakeEngine, registry: Registry) -> None:
+    engine.expecting_tls.add("localhost:5000")
+    # Another registry may speak TLS.
+    assert plan_build(BUILDER, engine, registry, BuildRequest("-"), ["app"])
+    registry = Registry(replace(registry.container, labels=volume_labels("registry")))
+    with pytest.raises(RegistryError, match="HTTPS for localhost:5000"):
+        plan_build(BUILDER, engine, registry, BuildRequest("-"), ["app"])
+
+
+def test_an_ssh_agent_does_not_get_to_another_machine(engine: FakeEngine, registry: Registry) -> None:
     builder = Builder("podman build", ("podman",), {}, recipes=(), takes_ssh=False)
     with pytest.raises(UsageError, match="--ssh"):
-        plan_build(builder, registry, BuildRequest("-", ssh=("default",)), ["app"])
+        plan_build(builder, engine, registry, BuildRequest("-", ssh=("default",)), ["app"])
 
 
 @pytest.mark.parametrize(

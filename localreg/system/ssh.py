@@ -50,6 +50,17 @@ class SshAddress:
         return [*user, *port, "--", self.host]
 
 
+def destination(host: str) -> list[str]:
+    """The last arguments of `ssh` for a host as a user types it: `[USER@]HOST` or `ssh://[USER@]HOST[:PORT]`.
+
+    `ssh` reads such a URL itself, but allows no IPv6 address in it, up to OpenSSH 10.6 at least.
+
+    Raises:
+        ValueError: the URL is invalid, or has a password.
+    """
+    return SshAddress.parse(host).arguments if host.startswith("ssh://") else ["--", host]
+
+
 def read_configuration(*arguments: str) -> Mapping[str, str] | None:
     """The configuration that `ssh` uses for a host, with names in lower case; None if `ssh -G` fails.
 

@@ -14,6 +14,7 @@ from localreg.errors import UsageError
 from localreg.registry.container import Registry
 from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
+from localreg.system.ssh import destination
 from localreg.tunnels.spec import LOOPBACK, LogSource, TunnelSpec
 from localreg.tunnels.ssh.options import OURS
 
@@ -32,6 +33,14 @@ def check_request(host: str | None, command: str | None, probe_url: str | None) 
         raise UsageError("a host cannot be used with --command", hint=CommandLine("tunnel", "open", "--help"))
     if host is not None and (host.startswith("-") or not host or " " in host or not host.isprintable()):
         raise UsageError(f"`{host}` is not a valid host", hint=CommandLine("tunnel", "open", "USER@HOST"))
+    if host is not None:
+        try:
+            destination(host)
+        except ValueError as exc:
+            # The URL may have a password, so it is not shown.
+            raise UsageError(
+                f"not a host to log in to: {exc}", hint=CommandLine("tunnel", "open", "USER@HOST")
+            ) from exc
     if (command is None) != (probe_url is None):
         raise UsageError(
             "--command and --probe-url must be used together: localreg checks the tunnel at that URL",

@@ -18,6 +18,9 @@ from localreg.system.command_line import CommandLine
 DEFAULT_REMOTE_PORT = DEFAULT_PORT
 """The registry's own default, so that references are the same on both machines."""
 
+PORT = "Port"
+"""The option of `ssh` for the port of its server."""
+
 LOOPBACK = "127.0.0.1"
 """The address on the other machine. `localhost` could mean IPv4 or IPv6 only, and another program use the other."""
 
@@ -92,7 +95,8 @@ class TunnelSpec:
         if self.identity is not None:
             words += ["--identity", self.identity]
         for option in self.ssh_options:
-            words += ["--ssh-option", option]
+            name, _, value = option.partition("=")
+            words += ["-p", value] if name == PORT else ["--ssh-option", option]
         return CommandLine(*words)
 
     def to_json(self) -> str:

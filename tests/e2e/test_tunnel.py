@@ -336,6 +336,34 @@ def test_a_far_side_that_lets_nobody_look_is_not_verified(on_docker: Tunnels) ->
     assert on_docker.far.answers()
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.1:5000", "localhost:5000", "5000"])
+@pytest.mark.parametrize("look", ["127.0.0.1:5000", "localhost:5000"])
+def test_a_key_may_be_restricted_to_the_port_in_each_spelling(on_docker: Tunnels, listen: str, look: str) -> None:
+    """The rights are compared as text."""
+    restrict(on_docker, f'permitlisten="{listen}",permitopen="{look}"')
+    on_docker.open()
+    assert on_docker.status()["state"] == "open"
+    assert "127.0.0.1" in on_docker.far.listens()
+    assert on_docker.far.answers()
+
+
+def test_a_name_does_not_lead_past_a_port_that_is_used(on_docker: Tunnels) -> None:
+    """For sshd it would be enough to listen on the other address of the name."""
+    restrict(on_docker, 'permitlisten="localhost:5000",permitopen="localhost:5000"')
+    listener = on_docker.far.command(["python3", "-m", "http.server", "5000", "--bind", "127.0.0.1"])
+    with subprocess.Popen(listener, stderr=subprocess.DEVNULL) as process:
+        assert wait_until(lambda: on_docker.far.listens() != [], seconds=PATIENCE)
+        assert "port 5000" in on_docker.bed.refused(5, *on_docker.arguments, "--background")
+        process.kill()
+
+
+def restrict(tunnels: Tunnels, rights: str) -> None:
+    """Let the key do no more."""
+    public = tunnels.key.with_suffix(".pub").read_text()
+    line = f'command="/bin/false",restrict,port-forwarding,{rights} {public}'
+    (tunnels.far.folder / "authorized_keys").write_text(line)
+
+
 @pytest.mark.parametrize("address", ["0.0.0.0", ADDRESS])
 def test_an_exposed_port_is_reached_from_outside(on_docker: Tunnels, address: str) -> None:
     on_docker.far.restart_sshd("GatewayPorts clientspecified")
@@ -356,6 +384,18 @@ def test_another_machine_in_its_place_ends_a_tunnel(on_docker: Tunnels) -> None:
     # Nobody goes on by himself here, also not in the background: a person has to look.
     assert wait_until(lambda: on_docker.seen() == [], seconds=PATIENCE)
     assert "`ssh-keygen -R`" in log.read_text()
+
+
+def test_a_machine_is_reached_at_another_port(on_docker: Tunnels) -> None:
+    known = Path("/etc/ssh/ssh_known_hosts")
+    known.write_text(f"{known.read_text()}[{ADDRESS}]:2222 {on_docker.far.host_key.with_suffix('.pub').read_text()}")
+    on_docker.far.restart_sshd("Port 22", "Port 2222")
+    on_docker.open("-p", "2222")
+    assert on_docker.far.answers()
+    assert on_docker.bed.ok("tunnel", "close") != ""
+    url = f"ssh://root@{ADDRESS}:2222"
+    on_docker.bed.ok("tunnel", "open", url, "--identity", str(on_docker.key), "--background")
+    assert on_docker.far.answers()
 
 
 def test_the_users_ssh_configuration_counts(on_docker: Tunnels) -> None:

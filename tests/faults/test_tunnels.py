@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.engines.real import Bed
 from support.faults.table import Fault, fault
 from support.tunnels.far_host import ADDRESS, FarHost
-from support.tunnels.opened import PATIENCE, Tunnels, tunnels_to
+from support.tunnels.opened import PATIENCE, Tunnels, ssh_config, tunnels_to
 
 from localreg.system.waiting import wait_until
 
@@ -35,6 +37,30 @@ def shown_by(tunnels: Tunnels, shown: Fault, *, address: str = "", command: str 
 def test_an_unknown_machine_is_not_trusted(tunnels: Tunnels, shown: Fault) -> None:
     tunnels.far.forget()
     shown_by(tunnels, shown, fingerprint=tunnels.far.fingerprint())
+
+
+@fault(
+    "host-key-not-kept",
+    OPEN,
+    code="host-key",
+    facts=[HOST, "StrictHostKeyChecking=ask", "--ssh-option UserKnownHostsFile=~/.ssh/known_hosts"],
+)
+def test_a_machine_whose_key_is_not_kept(tunnels: Tunnels, shown: Fault, folder: Path) -> None:
+    tunnels.far.forget()
+    with ssh_config("StrictHostKeyChecking yes\nUserKnownHostsFile /dev/null\n"):
+        shown.by(tunnels.bed, key=tunnels.key)
+        # What it says works: as a person who says yes.
+        error = tunnels.bed.refused(1, *tunnels.arguments)
+        command = error.splitlines()[-1].removeprefix("hint: ").replace("~", str(folder))
+        says_yes = folder / "yes"
+        says_yes.write_text("#!/bin/sh\necho yes\n")
+        says_yes.chmod(0o755)
+        asking = {"SSH_ASKPASS": str(says_yes), "SSH_ASKPASS_REQUIRE": "force"}
+        (folder / ".ssh").mkdir()
+        tunnels.bed.run("sh", "-c", command, env=asking)
+        (option,) = re.findall("--ssh-option (\\S+?):", error)
+        tunnels.open("--ssh-option", option.replace("~", str(folder)))
+        assert tunnels.status()["state"] == "open"
 
 
 @fault("host-key-changed", OPEN, code="host-key", facts=[HOST, "{fingerprint}", "known_hosts:", "ssh-keygen -R"])

@@ -20,7 +20,7 @@ from localreg.tunnels.files import TunnelFiles, files_of
 from localreg.tunnels.keep import process
 from localreg.tunnels.ls import get_status
 from localreg.tunnels.open import check_request, plan_program, plan_ssh
-from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, UP, LogSource, TunnelSpec, TunnelStatus
+from localreg.tunnels.spec import DEFAULT_REMOTE_PORT, PORT, UP, LogSource, TunnelSpec, TunnelStatus
 
 app = command_app()
 
@@ -33,7 +33,7 @@ _POLL_SECONDS = 0.1
     cls=Command,
     epilog=examples(
         "localreg tunnel open ci@build.example.com",
-        "localreg tunnel open build --remote-port 5001 --background",
+        "localreg tunnel open -p 2222 build --remote-port 5001 --background",
         "localreg tunnel open --command 'ngrok http {port}' \\\n    --probe-url https://me.ngrok.app",
     ),
 )
@@ -52,6 +52,9 @@ def open_(
         str, typer.Option(metavar="ADDRESS", help="Address on that machine; other than loopback needs --expose")
     ] = "loopback",
     expose: Annotated[bool, typer.Option("--expose", help="Let anyone who can reach that address push")] = False,
+    ssh_port: Annotated[
+        int | None, typer.Option("--ssh-port", "-p", metavar="PORT", min=1, max=65535, help="Port of its ssh server")
+    ] = None,
     identity: Annotated[Path | None, typer.Option(metavar="FILE", help="Private key to log in with")] = None,
     ssh_option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option for ssh, as in ssh_config; can be repeated")
@@ -90,7 +93,7 @@ def open_(
             bind=bind,
             expose=expose,
             identity=identity,
-            ssh_options=ssh_option or (),
+            ssh_options=[*([f"{PORT}={ssh_port}"] if ssh_port else []), *(ssh_option or ())],
         )
         if expose:
             session.streams.warn(

@@ -20,25 +20,25 @@ from localreg.errors import LocalregError, PortTakenError, TunnelError, reason_o
 from localreg.oci.ping import is_registry
 from localreg.system import processes
 from localreg.system.address import Address
-from localreg.system.programs import output_of
 from localreg.system.unix_socket import UnixHTTPConnection
 from localreg.tunnels.files import MARK, TunnelFiles
 from localreg.tunnels.keep.link import Pause, Sight
 from localreg.tunnels.spec import LOOPBACK, TunnelSpec
 from localreg.tunnels.ssh import messages
-from localreg.tunnels.ssh.options import FORWARDING, arguments
+from localreg.tunnels.ssh.control import ControlSocket
+from localreg.tunnels.ssh.known_hosts import login_command
+from localreg.tunnels.ssh.options import arguments
 from localreg.tunnels.ssh.output import SshOutput
 
 _LOGIN_SECONDS = 60.0
 """Timeout of a login, long enough to touch a hardware key."""
-_ORDER_SECONDS = 15.0
-"""Timeout of one request to the other machine."""
 _LOOK_SECONDS = 5.0
 _MESSAGE_SECONDS = 1.0
 _POLL_SECONDS = 0.03
 _QUIET_SECONDS = 1.0
 """Between two checks of a login, which also reports when it is done."""
 _LAST_RESERVED_PORT = 1023
+_LOCALHOST = "localhost"
 
 
 class SshLink:
@@ -51,6 +51,7 @@ class SshLink:
     ) -> None:
         self._spec = spec
         self._files = files
+        self._control = ControlSocket(files.master, spec.host)
         self._listens = f"success for: listen {spec.remote_port},"
         self._output = SshOutput(self._listens, *messages.COUNTED, news=news, log=log)
         self._process: subprocess.Popen[bytes] | None = None
@@ -58,6 +59,7 @@ class SshLink:
         self._was_forwarded = False
         self._is_allowed = False
         self._looks = 0
+        self._seen_from = LOOPBACK
 
     def establish(self, pause: Pause) -> None:
         """Log in if necessary, then have the other machine listen.
@@ -76,6 +78,14 @@ class SshLink:
 
     def look(self) -> Sight:
         """Send a request through `ssh` to the other machine's port, and so back to the registry on this machine."""
+        sight = self._look()
+        if sight == "prohibited" and self._seen_from == LOOPBACK:
+            # The right may be for `localhost:PORT`: sshd compares `permitopen` with the request, and looks up no name.
+            self._lead_back(_LOCALHOST)
+            sight = self._look()
+        return sight
+
+    def _look(self) -> Sight:
         before = self._output.count(messages.PROHIBITED)
         self._looks += 1
         if is_registry(UnixHTTPConnection(str(self._files.back), timeout=_LOOK_SECONDS)):
@@ -148,9 +158,9 @@ class SshLink:
         if not ended:
             return TunnelError(
                 f"the login to {self._spec.host} timed out after {_LOGIN_SECONDS:g} seconds",
-                hint=f"ssh {self._spec.host}",
+                hint=login_command(self._spec.host, ssh_options=self._spec.ssh_options),
             )
-        return messages.explain(self._output.lines, self._spec.host)
+        return messages.explain(self._output.lines, self._spec)
 
     def _await(self, heard: Callable[[], bool]) -> bool:
         """Wait until a message of `ssh` has been read."""
@@ -164,8 +174,8 @@ class SshLink:
     def _forward(self) -> None:
         spec = self._spec
         listens = Address(spec.bind, spec.remote_port)
-        if not self._order("-R", f"{listens}:{spec.target}"):
-            raise self._refusal()
+        if not self._listen(spec.bind):
+            self._listen_otherwise()
         self._await(lambda: self._output.count(self._listens) > 0)
         if not spec.exposed and self._output.count(messages.OVERRIDDEN):
             self.close()
@@ -173,11 +183,39 @@ class SshLink:
                 f"anyone who can reach {spec.host} could push: its sshd has `GatewayPorts yes`",
                 hint="set `GatewayPorts clientspecified` in its sshd_config, or allow it with --bind 0.0.0.0 --expose",
             )
-        seen_from = Address(LOOPBACK if listens.is_wildcard else spec.bind, spec.remote_port)
-        self._order("-L", f"{self._files.back}:{seen_from}")
+        self._seen_from = ""
+        self._lead_back(LOOPBACK if listens.is_wildcard else spec.bind)
         self._forwarded = self._was_forwarded = True
         if spec.exposed:
             self._check_exposure(listens)
+
+    def _listen(self, host: str) -> bool:
+        """Request that the other machine listens on an address."""
+        return self._control.forward("-R", f"{Address(host, self._spec.remote_port)}:{self._spec.target}")
+
+    def _listen_otherwise(self) -> None:
+        """Find out why the other machine does not listen, and request it by the name `localhost` if that may help.
+
+        The right may be for `localhost:PORT`: sshd compares `permitlisten` with the request, and `ssh -R PORT:…`
+        requests that name. It does not come first, because it is enough for sshd to listen on one of its addresses.
+
+        Raises:
+            LocalregError: the reason.
+        """
+        if self.has_ended():
+            raise self._failure()
+        # sshd does not change its permissions during a session.
+        self._is_allowed = self._is_allowed or self._may_listen()
+        taken = True if self._is_allowed else self._is_taken()
+        if taken or self._spec.bind != LOOPBACK or not self._listen(_LOCALHOST):
+            raise self._refusal(taken=taken)
+
+    def _lead_back(self, host: str) -> None:
+        """Lead a socket of this machine to the other machine's port."""
+        if self._seen_from:
+            self._control.cancel("-L", f"{self._files.back}:{Address(self._seen_from, self._spec.remote_port)}")
+        self._seen_from = host
+        self._control.forward("-L", f"{self._files.back}:{Address(host, self._spec.remote_port)}")
 
     def _check_exposure(self, listens: Address) -> None:
         """Check that the other machine listens on the requested address: sshd can silently use loopback instead.
@@ -188,7 +226,7 @@ class SshLink:
         address = messages.remote_address(self._output.lines) if listens.is_wildcard else listens.host
         if address is None:
             return
-        self._order("-L", f"{self._files.outside}:{Address(address, listens.port)}")
+        self._control.forward("-L", f"{self._files.outside}:{Address(address, listens.port)}")
         before = self._output.count(messages.REFUSED)
         if is_registry(UnixHTTPConnection(str(self._files.outside), timeout=_LOOK_SECONDS)):
             self._looks += 1
@@ -200,14 +238,13 @@ class SshLink:
                 hint="set `GatewayPorts clientspecified` in its sshd_config, or omit --bind",
             )
 
-    def _refusal(self) -> LocalregError:
-        """Find out why the other machine does not listen: sshd gives no reason."""
+    def _refusal(self, *, taken: bool | None) -> LocalregError:
+        """The reason why the other machine does not listen, which sshd does not give.
+
+        Args:
+            taken: Another process listens on the port; None if checking that is forbidden.
+        """
         spec = self._spec
-        if self.has_ended():
-            return self._failure()
-        # sshd does not change its permissions during a session.
-        self._is_allowed = self._is_allowed or self._may_listen()
-        taken = True if self._is_allowed else self._is_taken()
         if taken or (taken is None and (self._was_forwarded or spec.resumes)):
             low = spec.remote_port <= _LAST_RESERVED_PORT
             root = ", or only root can use it" if low else ""
@@ -229,31 +266,28 @@ class SshLink:
     def _may_listen(self) -> bool:
         """Whether the other machine allows any forwarding: requests a port of its choice, which leads nowhere."""
         nowhere = f"{LOOPBACK}:0:{LOOPBACK}:1"
-        allowed = self._order("-R", nowhere)
+        allowed = self._control.forward("-R", nowhere)
         if allowed:
-            self._order("-R", nowhere, cancel=True)
+            self._control.cancel("-R", nowhere)
         return allowed
 
     def _is_taken(self) -> bool | None:
         """Whether another process listens on the other machine's port; None if checking that is forbidden."""
-        listens = Address(self._spec.bind, self._spec.remote_port)
-        seen_from = Address(LOOPBACK if listens.is_wildcard else listens.host, listens.port)
+        bound = Address(self._spec.bind, self._spec.remote_port)
+        hosts = [LOOPBACK if bound.is_wildcard else bound.host, *([_LOCALHOST] if bound.host == LOOPBACK else [])]
+        return next((taken for host in hosts if (taken := self._is_taken_at(host)) is not None), None)
+
+    def _is_taken_at(self, host: str) -> bool | None:
+        seen_from = Address(host, self._spec.remote_port)
         words = (messages.REFUSED, messages.OPEN_FAILED)
         before = [self._output.count(word) for word in words]
-        if not self._order("-L", f"{self._files.back}:{seen_from}"):
+        if not self._control.forward("-L", f"{self._files.back}:{seen_from}"):
             return None
         connection = UnixHTTPConnection(str(self._files.back), timeout=_MESSAGE_SECONDS)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/v2/")
             connection.getresponse()
         self._await(lambda: [self._output.count(word) for word in words] != before)
-        self._order("-L", f"{self._files.back}:{seen_from}", cancel=True)
+        self._control.cancel("-L", f"{self._files.back}:{seen_from}")
         refused, failed = (self._output.count(word) > count for word, count in zip(words, before, strict=True))
         return None if failed and not refused else not refused
-
-    def _order(self, *forward: str, cancel: bool = False) -> bool:
-        """Request a forwarding from the running `ssh`, or its end; returns whether that succeeded."""
-        order = "cancel" if cancel else "forward"
-        control = ("-F", "none", "-S", str(self._files.master), "-O", order)
-        words = ("ssh", *control, *FORWARDING, *forward, "--", self._spec.host)
-        return output_of(*words, seconds=_ORDER_SECONDS) is not None

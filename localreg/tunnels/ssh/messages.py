@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 
 from localreg.errors import HostKeyError, LocalregError, TunnelError, UsageError
+from localreg.tunnels.spec import TunnelSpec
+from localreg.tunnels.ssh.known_hosts import how_to_accept, login_command
 
 LOGGED_IN = "Entering interactive session"
 """`ssh` accepts commands on its control socket."""
@@ -30,7 +31,8 @@ _HOST_KEY = re.compile(r"Server host key: (?P<kind>\S+) (?P<fingerprint>\S+)")
 
 _KEYS_KNOWN = "SSH2_MSG_NEWKEYS sent"
 
-_CONNECT = re.compile(r"^connect to host \S+ port \d+: ")
+_CONNECT = re.compile(r"connect to host (?P<host>\S+) port (?P<port>\d+): ")
+_SSH_PORT = "22"
 _LOST = (
     "Connection refused",
     "Connection timed out",
@@ -59,24 +61,33 @@ def remote_address(lines: Sequence[str]) -> str | None:
     return None
 
 
-def explain(lines: Sequence[str], host: str) -> LocalregError:
+def explain(lines: Sequence[str], spec: TunnelSpec) -> LocalregError:
     """The reason why `ssh` could not connect.
 
     Args:
         lines: The output of `ssh -v`.
-        host: As given to `ssh`.
+        spec: The tunnel.
     """
+    host = spec.host
     said = [line.strip() for line in lines if is_message(line)]
     at_exchange = _until_keys_are_known(lines)
     if any(map(_is_about_host_key, at_exchange)):
-        return _host_key(at_exchange, host)
+        return _host_key(at_exchange, spec)
     for matches, make_error in ((_is_about_login, _login), (_is_about_options, _options)):
         if any(map(matches, said)):
             return make_error(said, host)
     last = next((line for line in reversed(said) if any(lost in line for lost in _LOST)), said[-1] if said else "")
-    reason = _CONNECT.sub("", last.removeprefix("ssh: ")) or "it ended without a message"
+    reason = last.removeprefix("ssh: ") or "it ended without a message"
+    place = ""
+    if found := _CONNECT.match(reason):
+        reason = reason[found.end() :]
+        # An alias, or a port of `ssh_config`, may be the cause.
+        is_as_given = found["host"] == host.rpartition("@")[2] and found["port"] == _SSH_PORT
+        place = "" if is_as_given else f" ({found['host']} port {found['port']})"
     return TunnelError(
-        f"`ssh` cannot connect to {host}: {reason}", hint=f"ssh {shlex.quote(host)}", details=[*said[-5:-1], last]
+        f"`ssh` cannot connect to {host}{place}: {reason}",
+        hint=login_command(host, ssh_options=spec.ssh_options),
+        details=[line for line in said[-5:] if line != last],
     )
 
 
@@ -102,7 +113,8 @@ def _is_about_options(line: str) -> bool:
     return "Bad configuration option" in line or line.startswith("command-line")
 
 
-def _host_key(lines: Sequence[str], host: str) -> LocalregError:
+def _host_key(lines: Sequence[str], spec: TunnelSpec) -> LocalregError:
+    host = spec.host
     key = next((found for line in lines if (found := _HOST_KEY.search(line))), None)
     details = [f"its key has the type {key['kind']}: {key['fingerprint']}"] if key else []
     if any("HOST IDENTIFICATION HAS CHANGED" in line for line in lines):
@@ -112,10 +124,12 @@ def _host_key(lines: Sequence[str], host: str) -> LocalregError:
             hint="ask the machine's administrator; if the new key is right, remove the old one with `ssh-keygen -R`",
             details=[*details, *offending],
         )
+    accept = how_to_accept(spec)
+    then = f"; then add --ssh-option {accept.option}: your ssh_config keeps no keys" if accept.option else ""
     return HostKeyError(
         f"the host key of {host} is not known yet, and localreg does not accept new keys",
-        hint=f"ssh {shlex.quote(host)}",
-        details=[*details, "log in once, compare the key and accept it"],
+        hint=accept.command,
+        details=[*details, f"log in once, compare the key and accept it{then}"],
     )
 
 

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from localreg.system.programs import ProgramError, run
+from localreg.system.ssh import destination
 from localreg.tunnels.spec import TunnelSpec
 
 _VERSION_SECONDS = 15.0
@@ -53,7 +54,7 @@ def arguments(spec: TunnelSpec, master: Path) -> list[str]:
         *(word for option in spec.ssh_options for word in ("-o", option)),
         *_as_options(_DEFAULTS),
         *identity,
-        *("--", spec.host),
+        *destination(spec.host),
     ]
 
 

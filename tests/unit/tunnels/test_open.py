@@ -75,6 +75,8 @@ def test_what_makes_no_sense_is_refused(
         ("-oProxyCommand=x", None, None, "`-oProxyCommand=x`", "localreg tunnel open USER@HOST"),
         ("far away", None, None, "`far away`", "localreg tunnel open USER@HOST"),
         ("", None, None, "an empty value", "localreg tunnel open USER@HOST"),
+        ("ssh://me:secret@far", None, None, "password", "localreg tunnel open USER@HOST"),
+        ("ssh://::1", None, None, "URL", "localreg tunnel open USER@HOST"),
         (None, "ngrok", None, "--probe-url", "--probe-url"),
         ("far", None, "https://x", "--command", "--probe-url"),
     ],

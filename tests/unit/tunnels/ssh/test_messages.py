@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from localreg.errors import HostKeyError, TunnelError, UsageError
+from localreg.tunnels.spec import TunnelSpec
 from localreg.tunnels.ssh.messages import explain, is_message, remote_address
+
+FAR = TunnelSpec("far", 5000, "registry", "localhost:5000", "http://127.0.0.1:5000")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,7 @@ from localreg.tunnels.ssh.messages import explain, is_message, remote_address
     ],
 )
 def test_what_ssh_says_is_explained(lines: list[str], kind: type[Exception], fact: str, cure: str) -> None:
-    error = explain(["OpenSSH_9.2p1 Debian", "debug1: Reading configuration data", *lines], "far")
+    error = explain(["OpenSSH_9.2p1 Debian", "debug1: Reading configuration data", *lines], FAR)
     assert type(error) is kind
     assert fact in error.message
     assert kind is UsageError or re.search(r"\bfar\b", error.message)
@@ -63,12 +67,27 @@ def test_what_ssh_says_is_explained(lines: list[str], kind: type[Exception], fac
     assert "port 22" not in error.message
 
 
+@pytest.mark.parametrize(
+    ("line", "host", "place"),
+    [
+        ("ssh: connect to host far port 22: Connection refused", "far", ""),
+        ("ssh: connect to host far port 22: Connection refused", "ci@far", ""),
+        ("ssh: connect to host far.example port 22: Connection refused", "far", " (far.example port 22)"),
+        ("ssh: connect to host far port 2222: Connection refused", "ci@far", " (far port 2222)"),
+    ],
+)
+def test_a_refused_connection_is_said_once(line: str, host: str, place: str) -> None:
+    error = explain(["debug1: x", "a banner", line], replace(FAR, host=host))
+    assert error.message == f"`ssh` cannot connect to {host}{place}: Connection refused"
+    assert error.details == ("a banner",)
+
+
 def test_a_banner_is_not_a_word_of_ssh() -> None:
     shaken = ["debug1: Server host key: ssh-ed25519 SHA256:x", "debug1: SSH2_MSG_NEWKEYS sent"]
     refusal = ["Host key verification failed.", "ci@far: Permission denied (publickey)."]
-    assert isinstance(explain([*shaken, *refusal], "far"), TunnelError)
+    assert isinstance(explain([*shaken, *refusal], FAR), TunnelError)
     # A jump host has come so far, and what is behind it has not.
-    behind = explain([*shaken, shaken[0].replace("SHA256:x", "SHA256:y"), refusal[0]], "far")
+    behind = explain([*shaken, shaken[0].replace("SHA256:x", "SHA256:y"), refusal[0]], FAR)
     assert isinstance(behind, HostKeyError)
     assert "SHA256:y" in behind.details[0]
 

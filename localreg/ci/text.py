@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from localreg.ci.request import Pipeline
+from localreg.system.ssh import SshAddress
 
 _PLACE = re.compile(r"^(?P<indent> *)@\{(?P<whole>\w+)\}$|@\{(?P<part>\w+)\}", re.MULTILINE)
 _GIVEN_KEY = '-i "$key" -o IdentitiesOnly=yes'
@@ -33,16 +34,20 @@ _WITH_KNOWN_HOSTS = frozenset({"github", "gitlab"})
 def pipeline_text(pipeline: Pipeline) -> str:
     """A pipeline as the text of a file."""
     by_hand = pipeline.system == "shell"
+    has_known_hosts = pipeline.system in _WITH_KNOWN_HOSTS
     values = {
         "host": pipeline.host,
+        "port": _login(pipeline.host)[1],
         "target": _target(pipeline),
         "no_registry": _no_registry(pipeline),
         "is_file": _IS_FILE.get(pipeline.system, ""),
         # Without a key, ssh asks the agent.
         "identity": f"${{key:+{_GIVEN_KEY}}}" if by_hand else _GIVEN_KEY,
-        "known_hosts": _GIVEN_HOSTS if pipeline.system in _WITH_KNOWN_HOSTS else "",
-        "build_key": "$agent" if by_hand else "$key",
+        "known_hosts": _GIVEN_HOSTS if has_known_hosts else "",
+        "build_key": "${key:-$SSH_AUTH_SOCK}" if by_hand else "$key",
     }
+    own_files = ["files.sh", *(["hosts.sh"] if has_known_hosts else [])]
+    values["files"] = "\n".join(_filled(name, values) for name in own_files)
     values["tunnel"] = _filled("tunnel.sh", values)
     values["sidecar"] = _filled("sidecar.sh", values)
     values["build"] = _filled(f"{pipeline.engine}.sh", values)
@@ -56,8 +61,17 @@ def _template_of(pipeline: Pipeline) -> str:
 
 
 def _target(pipeline: Pipeline) -> str:
-    values = (("host", pipeline.host), ("remote", str(pipeline.remote)), ("image", pipeline.image))
+    values = (("host", _login(pipeline.host)[0]), ("remote", str(pipeline.remote)), ("image", pipeline.image))
     return "\n".join(f"{name}={shlex.quote(value)}" for name, value in values)
+
+
+def _login(host: str) -> tuple[str, str]:
+    """The host and the option for its port, as `ssh` takes them: it allows no IPv6 address in a URL."""
+    if "[" not in host:
+        return host, ""
+    address = SshAddress.parse(host)
+    login = f"{address.user}@{address.host}" if address.user else address.host
+    return login, f" -p {address.port}" if address.port else ""
 
 
 def _no_registry(pipeline: Pipeline) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localreg.system.address import Address
-from localreg.system.ssh import read_configuration
+from localreg.system.ssh import destination, read_configuration
 from localreg.tunnels.ls import list_tunnels
 from localreg.tunnels.spec import LOOPBACK, TunnelSpec
 
@@ -41,7 +41,7 @@ def login_of(spec: TunnelSpec) -> str:
         spec: Of a tunnel through `ssh`.
     """
     options = [word for option in spec.ssh_options for word in ("-o", option)]
-    found = read_configuration(*options, spec.host)
+    found = read_configuration(*options, *destination(spec.host))
     if found is None:
         return spec.host
     try:

@@ -81,6 +81,10 @@ SHELLS = {"bitbucket": ("bash",), "github": ("bash", "-e"), "gitlab": ("busybox"
 """What runs the lines there; the image of GitLab's job has busybox only."""
 
 
+def pasted_on_windows(text: str) -> str:
+    return text.rstrip("\n").replace("\n", "\r\n")
+
+
 def play(
     ci: Runner,
     system: str,
@@ -104,13 +108,13 @@ def play(
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     key = temporary / "given-key"
-    shutil.copy(ci.key, key)
-    if system == "gitlab":
-        # As GitLab makes the file of a variable.
-        key.write_text(key.read_text().rstrip("\n"))
-        key.chmod(0o666)
+    # As pasted from an editor on Windows, without the last line break; GitLab makes a file of such a mode.
+    pasted = pasted_on_windows(ci.key.read_text())
+    key.write_bytes(pasted.encode())
+    key.chmod(0o666 if system == "gitlab" else 0o600)
     given_hosts = temporary / "given-known-hosts"
-    given_hosts.write_text(ci.known_hosts.read_text() if known_hosts is None else known_hosts)
+    pasted_hosts = pasted_on_windows(ci.known_hosts.read_text() if known_hosts is None else known_hosts)
+    given_hosts.write_bytes(pasted_hosts.encode())
     env = {
         "bitbucket": {"BITBUCKET_COMMIT": COMMIT, "BITBUCKET_SSH_KEY_FILE": str(key)},
         "github": {"GITHUB_SHA": COMMIT, "RUNNER_TEMP": str(temporary)},
@@ -121,7 +125,7 @@ def play(
         },
         "shell": {"LOCALREG_TAG": COMMIT, "LOCALREG_SSH_KEY": str(key)},
     }[system] | dict(more or {})
-    values = {"LOCALREG_SSH_KEY": ci.key.read_text(), "LOCALREG_KNOWN_HOSTS": given_hosts.read_text()}
+    values = {"LOCALREG_SSH_KEY": pasted, "LOCALREG_KNOWN_HOSTS": pasted_hosts}
     apart = system == "gitlab" and engine == "docker"
     *before, last = steps(system, text)
     for step in before:
@@ -211,7 +215,7 @@ def write_crashing_wget(folder: Path) -> None:
 
 @pytest.mark.usefixtures("tunnel")
 def test_the_script_for_any_machine_needs_little_of_it(far: FarHost, ci: Runner, tmp_path: Path) -> None:
-    env = with_only(ci, tmp_path, "mktemp", "rm", "sh", "sleep", "wget")
+    env = with_only(ci, tmp_path, "mktemp", "rm", "sh", "sleep", "tr", "wget")
     played = ci.play(snippet(far, "shell"), shell=(str(ci.programs / "busybox"), "ash"), env=env)
     assert played.returncode == 0, played.stdout + played.stderr
 
@@ -220,7 +224,7 @@ def test_the_script_for_any_machine_needs_little_of_it(far: FarHost, ci: Runner,
 @pytest.mark.parametrize("shell", ["/bin/bash", "/bin/sh"])
 def test_a_wget_that_crashes_ends_the_script_at_once(far: FarHost, ci: Runner, tmp_path: Path, shell: str) -> None:
     # Without `sleep`, a second attempt would fail with another error.
-    env = with_only(ci, tmp_path, "mktemp", "rm")
+    env = with_only(ci, tmp_path, "mktemp", "rm", "tr")
     write_crashing_wget(tmp_path)
     played = ci.play(snippet(far, "shell"), shell=(shell,), env=env)
     assert played.returncode == 1
@@ -232,7 +236,7 @@ def test_a_wget_that_crashes_ends_the_script_at_once(far: FarHost, ci: Runner, t
 
 @pytest.mark.usefixtures("tunnel")
 def test_a_wget_that_crashes_is_not_used_if_there_is_curl(far: FarHost, ci: Runner, tmp_path: Path) -> None:
-    env = with_only(ci, tmp_path, "mktemp", "rm", "sleep")
+    env = with_only(ci, tmp_path, "mktemp", "rm", "sleep", "tr")
     write_crashing_wget(tmp_path)
     (tmp_path / "curl").symlink_to("/usr/bin/curl")
     played = ci.play(snippet(far, "shell"), shell=("/bin/sh",), env=env)

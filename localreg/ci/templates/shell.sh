@@ -9,7 +9,7 @@ set -eu
 tag=${LOCALREG_TAG:-$(git rev-parse HEAD)}
 key=${LOCALREG_SSH_KEY:-}
 [ -z "$key" ] || @{is_file}
-agent=${key:-${SSH_AUTH_SOCK:?no ssh-agent is running: set LOCALREG_SSH_KEY to the file of a private key}}
+: "${key:-${SSH_AUTH_SOCK:?no ssh-agent is running: set LOCALREG_SSH_KEY to the file of a private key}}"
 trap 'exit 1' HUP INT TERM
 @{tunnel}
 @{build}

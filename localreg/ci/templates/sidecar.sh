@@ -1,8 +1,11 @@
-sidecar=$(docker create --network host --entrypoint ssh docker:28-cli -N -i /key \
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+@{files}
+sidecar=$(docker create --network host --entrypoint ssh docker:28-cli -N@{port} -i /key \
   -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/known_hosts \
   -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ExitOnForwardFailure=yes -o LogLevel=ERROR \
   -L "127.0.0.1:5000:$remote" "$host")
-trap 'docker rm -f "$sidecar" >/dev/null' EXIT
+trap 'docker rm -f "$sidecar" >/dev/null; rm -rf "$folder"' EXIT
 docker cp "$key" "$sidecar:/key"
 docker cp "$known_hosts" "$sidecar:/known_hosts"
 docker start "$sidecar" >/dev/null

@@ -11,7 +11,8 @@ else
 fi
 folder=$(mktemp -d)
 trap 'ssh -S "$folder/ssh" -O exit "$host" >/dev/null 2>&1 || true; rm -rf "$folder"' EXIT
-ssh -f -N -M -S "$folder/ssh" @{identity} \
+@{files}
+ssh -f -N -M -S "$folder/ssh"@{port} @{identity} \
   -o BatchMode=yes -o StrictHostKeyChecking=yes@{known_hosts} \
   -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ExitOnForwardFailure=yes -o LogLevel=ERROR \
   -L "127.0.0.1:5000:$remote" "$host" || {

@@ -1,0 +1,2 @@
+tr -d '\r' <"$known_hosts" >"$folder/known_hosts"
+known_hosts=$folder/known_hosts

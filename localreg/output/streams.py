@@ -17,6 +17,7 @@ from localreg.output.text import printable
 
 SCHEMA_VERSION = 1
 _DETAIL_INDENT = "    "
+_COLUMNS = 80
 
 
 class Format(StrEnum):
@@ -49,9 +50,9 @@ class Streams:
 
     @property
     def width(self) -> int:
-        """Columns of the terminal, also of one beyond a pager; 80 without one."""
-        fallback = os.get_terminal_size(sys.stderr.fileno()) if sys.stderr.isatty() else (80, 24)
-        return shutil.get_terminal_size(fallback).columns
+        """Columns of the terminal, also of one beyond a pager; 80 without one, or if it does not tell."""
+        fallback = os.get_terminal_size(sys.stderr.fileno()) if sys.stderr.isatty() else (_COLUMNS, 24)
+        return shutil.get_terminal_size(fallback).columns or _COLUMNS
 
     @property
     def shows_progress(self) -> bool:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import shutil
 import sys
 
 import pytest
@@ -11,6 +14,17 @@ from localreg.output.streams import Format, Streams
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def test_a_terminal_that_tells_no_width_is_taken_for_a_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As `script` makes one whose own streams are no terminal.
+    near, far = os.openpty()
+    monkeypatch.delenv("COLUMNS", raising=False)
+    with contextlib.closing(os.fdopen(near)), os.fdopen(far, "w") as terminal:
+        assert os.get_terminal_size(far).columns == 0
+        monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.setattr(sys, "__stdout__", terminal)
+        assert Streams(format=None, quiet=False).width == shutil.get_terminal_size().columns == 80
 
 
 @pytest.mark.parametrize(

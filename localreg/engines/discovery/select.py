@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from localreg.engines.discovery import probe
 from localreg.engines.discovery.connections import BrokenConnectionError
@@ -22,7 +21,7 @@ from localreg.engines.discovery.contexts import BrokenContextError
 from localreg.engines.discovery.endpoints import named_endpoints, usual_docker_endpoints, usual_podman_sockets
 from localreg.engines.port import Engine
 from localreg.engines.values import Endpoint, EngineName
-from localreg.errors import AmbiguousEngineError, EngineLostError, EngineUnavailableError, LocalregError, Unavailable
+from localreg.errors import AmbiguousEngineError, EngineUnavailableError, LocalregError, Unavailable
 
 EngineChoice = Literal["auto", "docker", "podman"]
 
@@ -224,34 +223,9 @@ def _asking(engine: EngineName, endpoint: Endpoint, volume: str) -> _Ask:
 
 
 def _ask_over_ssh(engine: EngineName, endpoint: Endpoint, volume: str) -> probe.Answer:
-    """Ask through the engine's adapter, which can use ssh."""
-    from localreg.engines.discovery.ssh import locate  # noqa: PLC0415 -- for few
+    from localreg.engines.discovery.ssh import ask  # noqa: PLC0415 -- for few
 
-    if engine == "podman" and not urlsplit(endpoint.url).path.strip("/"):
-        reason = "the URL must end with the path of a socket, such as /run/user/1000/podman/podman.sock"
-        raise probe.NoAnswerError(Unavailable(engine, probe.where_is(engine, endpoint), reason))
-    try:
-        endpoint = locate(endpoint)
-    except ValueError as exc:
-        # The URL may have a password, so it is not shown.
-        raise probe.NoAnswerError(Unavailable(engine, "ssh://", str(exc))) from exc
-    try:
-        with open_engine(probe.Answer(engine, endpoint, (), has_volume=False)) as opened:
-            containers = tuple(
-                probe.SeenContainer(
-                    container.id,
-                    (container.name,),
-                    container.labels,
-                    tuple(port.bound for port in container.ports),
-                )
-                for container in opened.list_containers()
-            )
-            return probe.Answer(engine, endpoint, containers, has_volume=opened.find_volume(volume) is not None)
-    except LocalregError as exc:
-        # Nothing is lost yet: the reason alone tells more.
-        said = [] if isinstance(exc, EngineLostError) and exc.details else [exc.message]
-        reason = ": ".join([*said, *exc.details[:1]])
-        raise probe.NoAnswerError(Unavailable(engine, probe.where_is(engine, endpoint), reason, exc.hint)) from exc
+    return ask(engine, endpoint, volume=volume, open_engine=open_engine)
 
 
 def _docker_absent(environ: Mapping[str, str]) -> Unavailable:

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 from support.engines.connections import Bench
-from support.engines.images import write_image
+from support.engines.images import static_busybox, write_image
 from support.engines.real import free_port
 
 from localreg.engines.values import AnonymousMount, Container, ContainerSpec, ContainerState, LogChunk, VolumeMount
 from localreg.errors import (
     ContainerNotFoundError,
+    EngineError,
     EngineLostError,
     ImageNotFoundError,
     InUseError,
@@ -311,6 +312,40 @@ def test_an_engine_that_is_lost_says_so(loaded: Bench) -> None:
         loaded.engine.find_container("speaker")
     with pytest.raises(EngineLostError):
         list(loaded.engine.push_image(f"{loaded.location}/app:1", plain_http=True))
+
+
+def test_a_command_in_a_container_writes_every_byte(loaded: Bench) -> None:
+    started(loaded)
+    program = b"".join(loaded.engine.run_in_container("speaker", ["cat", "/bin/busybox"]))
+    assert program == static_busybox()
+
+
+def test_a_command_that_fails_is_an_error_after_its_output(loaded: Bench) -> None:
+    created = started(loaded)
+    output = loaded.engine.run_in_container(created.id, ["sh", "-c", "echo out; echo why >&2; exit 3"])
+    assert next(output) == b"out\n"
+    with pytest.raises(EngineError) as failed:
+        next(output)
+    assert ("3" in failed.value.message, failed.value.details) == (True, ("why",))
+    with pytest.raises(EngineError):
+        list(loaded.engine.run_in_container(created.id, ["no-such-program"]))
+
+
+def test_a_command_whose_connection_breaks_is_an_error(loaded: Bench) -> None:
+    created = started(loaded)
+    output = loaded.engine.run_in_container(created.id, ["sh", "-c", "cat /bin/busybox; exec sleep 1000"])
+    assert next(output)
+    loaded.cut()
+    with pytest.raises(EngineLostError):
+        list(output)
+
+
+def test_a_command_needs_a_running_container(loaded: Bench) -> None:
+    created = loaded.engine.create_container(spec())
+    with pytest.raises(EngineError):
+        next(loaded.engine.run_in_container(created.id, ["cat", "/content"]))
+    with pytest.raises(ContainerNotFoundError):
+        next(loaded.engine.run_in_container("nothing", ["cat", "/content"]))
 
 
 def test_a_volume_is_created_once_and_keeps_its_labels(bench: Bench) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import shutil
 import socket
 import threading
 import warnings
@@ -37,6 +38,7 @@ class Bench:
 def fake_bench() -> Iterator[Bench]:
     engine = FakeEngine()
     engine.registries["localhost:5999"] = {}
+    engine.files = {"/bin/busybox": Path(str(shutil.which("busybox")))}
     yield Bench(engine, engine.lost.set, "localhost:5999")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import json
+import os
+import subprocess
 import tarfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +34,7 @@ from localreg.engines.values import (
 )
 from localreg.errors import (
     ContainerNotFoundError,
+    EngineError,
     EngineLostError,
     ImageNotFoundError,
     InUseError,
@@ -64,6 +68,7 @@ class FakeEngine:
         taken_ports: Ports that somebody else holds.
         registries: What each reachable registry has: location to reference to image.
         exits: An image that is in here ends at once with this code.
+        files: What containers have at a path: a file or a folder of this machine, whose programs they run.
         forgets_ports: A container whose port was taken once starts without it, as with Docker 29.
         lost: Every stream breaks, and every call fails, as when the engine is killed.
     """
@@ -78,6 +83,7 @@ class FakeEngine:
         self.registries: dict[str, dict[str, Image]] = {}
         self.expecting_tls: set[str] = set()
         self.exits: dict[str, int] = {}
+        self.files: dict[str, Path] = {}
         self.forgets_ports = False
         self.lost = threading.Event()
 
@@ -220,6 +226,31 @@ class FakeEngine:
             yield LogChunk(chunk.stream, stamp + chunk.data)
         while follow and not running.stopped.wait(0.01):
             self._check()
+
+    def run_in_container(self, container_id: str, command: Sequence[str]) -> Iterator[bytes]:
+        running = self._get(container_id)
+        if not running.container.is_running:
+            raise EngineError("the container is not running")
+        pipe = subprocess.PIPE
+        try:
+            process = subprocess.Popen([self._on_host(word) for word in command], stdout=pipe, stderr=pipe)
+        except FileNotFoundError as exc:
+            raise EngineError(str(exc)) from exc
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stderr is not None
+            while data := os.read(process.stdout.fileno(), 1 << 16):
+                yield data
+                self._check()
+            errors = process.stderr.read()
+            process.wait()
+        if process.returncode:
+            raise EngineError(f"exit code {process.returncode}", details=errors.decode().splitlines())
+
+    def _on_host(self, word: str) -> str:
+        return next((word.replace(path, str(here)) for path, here in self.files.items() if path in word), word)
 
     def find_volume(self, name: str) -> Volume | None:
         self._check()

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from localreg.content.rm import is_thrown_away
-from localreg.content.summary import Summarizer
-from localreg.errors import InvalidReferenceError, LocalregError, RegistryUnreachableError, RepositoryNotFoundError
+from localreg.content.stored import StoredContent
+from localreg.content.summary import Content, Summarizer
+from localreg.errors import (
+    EngineError,
+    InvalidReferenceError,
+    LocalregError,
+    RegistryError,
+    RegistryUnreachableError,
+    RepositoryNotFoundError,
+)
 from localreg.oci.api import RegistryClient
 from localreg.oci.artifact import Artifact
 from localreg.oci.reference import parse_reference, registry_reference
+from localreg.registry.volume import Links, Volume
 
 _WORKERS = 16
+_FEW = 100
+"""Tags that the registry answers for as fast as their manifests are read from its volume."""
+_BATCH = 2000
+"""Tags whose manifests and configs are in memory at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,8 @@ class ListedImage:
     """Aware; the creation time of its newest image."""
     artifact: Artifact | None = None
     """None for an image."""
+    pushed: datetime | None = None
+    """Aware; the last push to the tag; None if only the volume would tell it."""
     error: str | None = None
     """Why it could not be read; the rest may then be missing."""
 
@@ -44,6 +61,16 @@ class Listing:
     rows: tuple[ListedImage, ...]
     missing: tuple[str, ...] = ()
     """The patterns without `*`, `?` or `[...]` that match nothing."""
+
+
+class SortKey(StrEnum):
+    """The order of a listing."""
+
+    NAME = "name"
+    PUSHED = "pushed"
+    """The last push first."""
+    SIZE = "size"
+    """The largest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +92,14 @@ class _Pattern:
         return tag is None or self.tag is None or fnmatchcase(tag, self.tag)
 
 
-def list_images(client: RegistryClient, patterns: Sequence[str], *, names_only: bool = False) -> Listing:
+def list_images(
+    client: RegistryClient,
+    patterns: Sequence[str],
+    *,
+    names_only: bool = False,
+    volume: Volume | None = None,
+    sort: SortKey = SortKey.NAME,
+) -> Listing:
     """List the tags of a registry.
 
     Args:
@@ -73,6 +107,8 @@ def list_images(client: RegistryClient, patterns: Sequence[str], *, names_only: 
         patterns: `repository` or `repository:tag`, with `*`, `?` and `[...]` as wildcards; none lists everything. A
             registry before the repository is ignored.
         names_only: Read no manifest: each row has its names alone. This also lists a tag whose removal was killed.
+        volume: The registry's, which is faster to read, and knows when each tag was pushed.
+        sort: The order of the rows; those of which the key is not known come last.
 
     Raises:
         InvalidReferenceError: a pattern without wildcards is not a valid reference, or has a digest.
@@ -81,34 +117,101 @@ def list_images(client: RegistryClient, patterns: Sequence[str], *, names_only: 
     wanted = [_read_pattern(pattern) for pattern in patterns]
     exact = [pattern for pattern in wanted if not pattern.is_glob]
     named = {pattern.repository for pattern in exact}
-    # Named repositories need no catalog, which may be long.
-    only_named = bool(wanted) and len(exact) == len(wanted)
-    names = sorted(named if only_named else named.union(_crawl(client, wanted)))
+    # A shell in the container takes a moment to start: meanwhile the registry is asked for what is named.
+    with ThreadPoolExecutor(1) as beside:
+        reading = beside.submit(_read_links, volume)
+        if wanted and len(exact) == len(wanted):
+            tags = _list_tags(client, named)
+        else:
+            links = _believed(client, reading.result())
+            tags = _list_tags(client, named.union(_crawl(client, wanted))) if links is None else list(links.by_tag)
+        tags = sorted(tag for tag in tags if not wanted or any(pattern.fits(*tag) for pattern in wanted))
+        missing = tuple(str(pattern) for pattern in exact if not any(pattern.fits(*tag) for tag in tags))
+        if names_only and sort is SortKey.NAME:
+            return Listing(tuple(ListedImage(*tag) for tag in tags), missing)
+        links = _believed(client, reading.result()) if len(tags) > _FEW else None
+        if volume is None or links is None:
+            rows = list(_rows(client, tags))
+        else:
+            rows = list(_stored_rows(client, volume, links, tags))
+        return Listing(tuple(_sorted(_dated(rows, reading.result()), sort)), missing)
+
+
+def _dated(rows: Iterable[ListedImage], links: Links | None) -> Iterator[ListedImage]:
+    """The rows with the times of their pushes, as far as the volume has the same digests as the registry."""
+    by_tag = {} if links is None else links.by_tag
+    for row in rows:
+        link = by_tag.get((row.repository, row.tag))
+        yield row if link is None or link.digest != row.digest else replace(row, pushed=link.pushed)
+
+
+def _sorted(rows: Iterable[ListedImage], key: SortKey) -> list[ListedImage]:
+    match key:
+        case SortKey.NAME:
+            return list(rows)
+        case SortKey.PUSHED:
+            return sorted(rows, key=lambda row: -row.pushed.timestamp() if row.pushed else 0)
+        case SortKey.SIZE:
+            return sorted(rows, key=lambda row: 1 if row.size is None else -row.size)
+
+
+def _list_tags(client: RegistryClient, repositories: Iterable[str]) -> list[tuple[str, str]]:
+    """Ask the registry for the tags of repositories."""
+    names = sorted(repositories)
 
     def tags_of(repository: str) -> list[str]:
         try:
-            return sorted(client.list_tags(repository))
+            return client.list_tags(repository)
         except RepositoryNotFoundError:
             # It never existed, or was removed after the catalog was read.
             return []
 
-    summarizer = Summarizer(client)
-
-    def row(repository: str, tag: str) -> ListedImage | None:
-        return ListedImage(repository, tag) if names_only else _read_row(client, summarizer, repository, tag)
-
     with ThreadPoolExecutor(_WORKERS) as pool:
-        tags = [
-            (repository, tag)
-            for repository, found in zip(names, pool.map(tags_of, names), strict=True)
-            for tag in found
-            if not wanted or any(pattern.fits(repository, tag) for pattern in wanted)
-        ]
-        missing = tuple(
-            str(pattern) for pattern in exact if not any(pattern.fits(repository, tag) for repository, tag in tags)
-        )
-        rows = pool.map(row, *zip(*tags, strict=True)) if tags else ()
-        return Listing(tuple(row for row in rows if row is not None), missing)
+        return [(name, tag) for name, tags in zip(names, pool.map(tags_of, names), strict=True) for tag in tags]
+
+
+def _rows(client: RegistryClient, tags: Sequence[tuple[str, str]]) -> Iterator[ListedImage]:
+    """Ask the registry for each tag."""
+    summarizer = Summarizer(client)
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        yield from filter(None, pool.map(lambda tag: _read_row(client, summarizer, *tag), tags))
+
+
+def _read_links(volume: Volume | None) -> Links | None:
+    """Read a volume's links; None if there is no way to read them."""
+    if volume is None:
+        return None
+    try:
+        return volume.read_links()
+    except EngineError:
+        return None
+
+
+def _believed(client: RegistryClient, links: Links | None) -> Links | None:
+    """The links of a volume; None if the registry has another digest for a tag: its data is elsewhere."""
+    if links is None:
+        return None
+    whole = (link for link in links.tags if (link.repository, link.digest) in links.revisions)
+    with contextlib.suppress(RegistryError, RepositoryNotFoundError, StopIteration):
+        link = next(whole)
+        if client.head_manifest(link.repository, link.tag).digest == link.digest:
+            return links
+    return None
+
+
+def _stored_rows(
+    client: RegistryClient, volume: Volume, links: Links, tags: Sequence[tuple[str, str]]
+) -> Iterator[ListedImage]:
+    """Read tags from a volume, many at a time; the registry is asked for those that are broken there."""
+    content = StoredContent(volume, links, client)
+    for start in range(0, len(tags), _BATCH):
+        batch = {tag: links.by_tag[tag].digest if tag in links.by_tag else None for tag in tags[start : start + _BATCH]}
+        content.read(filter(None, batch.values()))
+        summarizer = Summarizer(content)
+        for tag, digest in batch.items():
+            row = _read_row(content, summarizer, *tag, digest=digest)
+            if row is not None:
+                yield row
 
 
 def _is_glob(text: str) -> bool:
@@ -137,15 +240,17 @@ def _crawl(client: RegistryClient, wanted: Sequence[_Pattern]) -> set[str]:
     return {name for name in client.iter_repositories() if not wanted or any(pattern.fits(name) for pattern in wanted)}
 
 
-def _read_row(client: RegistryClient, summarizer: Summarizer, repository: str, tag: str) -> ListedImage | None:
+def _read_row(
+    content: Content, summarizer: Summarizer, repository: str, tag: str, *, digest: str | None = None
+) -> ListedImage | None:
     """Read one tag. A problem with it goes into its row, but a registry that is gone ends the listing.
 
     Returns:
         None for a tag whose removal was killed; the same `rm` again finishes it.
     """
-    digest, media_type = None, None
+    media_type = None
     try:
-        stored = client.get_manifest(repository, tag)
+        stored = content.get_manifest(repository, digest or tag)
         digest, media_type = stored.digest, stored.media_type
         if is_thrown_away(stored):
             return None

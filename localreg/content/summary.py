@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from localreg.errors import RegistryError, RepositoryNotFoundError
-from localreg.oci.api import RegistryClient, StoredManifest
+from localreg.oci.api import StoredManifest
 from localreg.oci.artifact import Artifact, artifact_of
 from localreg.oci.manifest import UNREADABLE, Descriptor, Index, Manifest, Platform, parse_manifest, read_platform
 
@@ -43,11 +43,29 @@ class _Config:
     created: datetime | None
 
 
+class Content(Protocol):
+    """Where manifests and configs are read."""
+
+    def get_manifest(self, repository: str, reference: str) -> StoredManifest:
+        """A manifest or an index.
+
+        Raises:
+            RepositoryNotFoundError: the repository does not have it.
+        """
+
+    def get_blob(self, repository: str, digest: str) -> bytes:
+        """A config.
+
+        Raises:
+            RepositoryNotFoundError: the repository does not have it.
+        """
+
+
 class Summarizer:
     """Reads manifests; fetches and parses each digest once, even with several threads."""
 
-    def __init__(self, client: RegistryClient) -> None:
-        self._client = client
+    def __init__(self, content: Content) -> None:
+        self._content = content
         self._summaries = _Once[Summary]()
         self._configs = _Once[_Config]()
 
@@ -76,7 +94,7 @@ class Summarizer:
         if artifact:
             return Summary((), blobs, _annotated(manifest), artifact)
         config = self._configs.get(
-            manifest.config.digest, lambda: _read_config(self._client.get_blob(repository, manifest.config.digest))
+            manifest.config.digest, lambda: _read_config(self._content.get_blob(repository, manifest.config.digest))
         )
         return Summary(
             (config.platform,) if config.platform else (), blobs, config.created or _annotated(manifest), None
@@ -106,7 +124,7 @@ class Summarizer:
                 yield Summary(said or found.platforms, found.blobs, found.created, found.artifact)
 
     def _fetch(self, repository: str, digest: str, depth: int) -> Summary:
-        return self._read(repository, self._client.get_manifest(repository, digest), depth=depth)
+        return self._read(repository, self._content.get_manifest(repository, digest), depth=depth)
 
 
 def _stored(parts: Sequence[Descriptor]) -> frozenset[tuple[str, int]]:

@@ -232,6 +232,8 @@ class Volume:
 
     name: str
     labels: Mapping[str, str]
+    path: str | None = None
+    """Its folder on the engine's machine, if the engine tells it."""
 
 
 @dataclass(frozen=True, slots=True)

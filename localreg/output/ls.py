@@ -14,7 +14,12 @@ from localreg.output.text import ago, printable, short_digest, size
 
 
 def render(
-    listing: Listing, errors: Sequence[tuple[str, LocalregError]] = (), *, location: str, chosen: bool = False
+    listing: Listing,
+    errors: Sequence[tuple[str, LocalregError]] = (),
+    *,
+    location: str,
+    chosen: bool = False,
+    full_digests: bool = False,
 ) -> Renderings:
     """Lay out the content of a registry.
 
@@ -23,8 +28,10 @@ def render(
         errors: Each name that was not found, and its error.
         location: The registry's part of a reference.
         chosen: Patterns were given.
+        full_digests: Do not shorten digests in the table.
     """
     rows = listing.rows
+    knows_pushes = any(row.pushed for row in rows)
 
     def table(width: int) -> str:
         if not rows:
@@ -36,16 +43,27 @@ def render(
             (
                 printable(row.repository),
                 printable(row.tag),
-                "" if row.digest is None else short_digest(row.digest),
+                "" if row.digest is None else row.digest if full_digests else short_digest(row.digest),
                 printable(row.error or str(row.artifact or _platforms(row.platforms))),
                 "" if row.size is None else size(row.size),
                 ago(row.created, now=now),
+                *([ago(row.pushed, now=now)] if knows_pushes else []),
             )
             for row in rows
         ]
-        headings = ("REPOSITORY", "TAG", "DIGEST", "PLATFORMS", "SIZE", "CREATED")
+        headings = [
+            "REPOSITORY",
+            "TAG",
+            "DIGEST",
+            "PLATFORMS",
+            "SIZE",
+            "CREATED",
+            *(["PUSHED"] if knows_pushes else []),
+        ]
         # An error takes the place of the platforms, and must stay visible.
-        spare = ("DIGEST", "CREATED", *(() if any(row.error for row in rows) else ("PLATFORMS",)))
+        kept = {"DIGEST": full_digests, "PLATFORMS": any(row.error for row in rows)}
+        order = ("CREATED", "DIGEST", "PLATFORMS", "PUSHED") if knows_pushes else ("DIGEST", "CREATED", "PLATFORMS")
+        spare = [heading for heading in order if not kept.get(heading)]
         return columns(headings, cells, width=width, right=frozenset({"SIZE"}), spare=spare)
 
     return Renderings(
@@ -66,6 +84,7 @@ def render(
                     "platforms": list(row.platforms),
                     "size": row.size,
                     "created": time_json(row.created),
+                    "pushed": time_json(row.pushed),
                     "error": row.error,
                 }
                 for row in rows
@@ -83,6 +102,7 @@ def _plain(row: ListedImage) -> tuple[str, ...]:
         printable(row.error or str(row.artifact or ",".join(row.platforms))),
         "" if row.size is None else str(row.size),
         time_json(row.created) or "",
+        time_json(row.pushed) or "",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def test_a_registry_is_started_filled_listed_emptied_into_the_engine_and_removed
     pushed = bed.ok("push", "ansible-playbook:latest").strip()
     assert pushed.startswith("localhost:5000/ansible-playbook:latest@sha256:")
 
-    repository, tag, digest, platforms, size, created = bed.ok("ls").rstrip("\n").split("\t")
+    repository, tag, digest, platforms, size, created, pushed_at = bed.ok("ls").rstrip("\n").split("\t")
     assert (repository, tag, platforms, created) == (
         "ansible-playbook",
         "latest",
@@ -34,6 +35,7 @@ def test_a_registry_is_started_filled_listed_emptied_into_the_engine_and_removed
     )
     assert pushed.endswith(digest)
     assert int(size) > 1000
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(pushed_at)) < timedelta(minutes=5)
     assert bed.ok("ls", "-q") == "localhost:5000/ansible-playbook:latest\n"
 
     bed.engine_ok("rmi", "-f", "localhost:5000/ansible-playbook:latest", "ansible-playbook:latest")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +16,7 @@ from localreg.content.ls import ListedImage, list_images
 from localreg.errors import LocalregError, RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import DOCKER_INDEX, EMPTY_CONFIG_TYPE, OCI_INDEX, OCI_MANIFEST
+from localreg.registry.volume import ExecVolume, FolderVolume
 
 
 def linux(architecture: str) -> dict[str, str]:
@@ -24,9 +28,19 @@ def writer(distribution: Distribution) -> Writer:
     return Writer(distribution.base_url)
 
 
+def run_here(command: Sequence[str]) -> Iterator[bytes]:
+    yield subprocess.run(command, capture_output=True, check=True).stdout
+
+
 def rows(distribution: Distribution, *patterns: str) -> tuple[ListedImage, ...]:
+    """What the registry answers, which is what its volume says."""
+    folder = distribution.root
     with RegistryClient(distribution.base_url) as client:
-        return list_images(client, patterns).rows
+        found = list_images(client, patterns).rows
+        for volume in (FolderVolume(folder), ExecVolume(run_here, str(folder))):
+            stored = list_images(client, patterns, volume=volume).rows
+            assert tuple(replace(row, pushed=None) for row in stored) == found
+    return found
 
 
 @pytest.mark.parametrize("docker", [True, False])

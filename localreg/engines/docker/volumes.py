@@ -52,4 +52,4 @@ class DockerVolumes:
 
 
 def _volume(entry: Mapping[str, Any]) -> Volume:
-    return Volume(entry["Name"], entry.get("Labels") or {})
+    return Volume(entry["Name"], entry.get("Labels") or {}, entry.get("Mountpoint") or None)

@@ -62,4 +62,4 @@ class PodmanVolumes:
 
 
 def _volume(entry: Mapping[str, Any]) -> Volume:
-    return Volume(entry["Name"], entry.get("Labels") or {})
+    return Volume(entry["Name"], entry.get("Labels") or {}, entry.get("Mountpoint") or None)

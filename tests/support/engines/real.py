@@ -170,17 +170,18 @@ class Bed:
 
     def up(self) -> None:
         """Start the registry as `localreg up` does, for a test of something else: a run of the program takes longer."""
-        with self._opened() as engine:
+        with self.opened() as engine:
             bring_up(engine, UpRequest("registry"), notify=lambda _: None, on_progress=lambda _: None)
 
     def push(self, image: str, *, name: str | None = None) -> None:
         """Push an image as `localreg push` does, for a test of something else."""
-        with self._opened() as engine:
+        with self.opened() as engine:
             registry = get_running_registry(engine, "registry")
             transfer = plan_tag(engine, registry, image, destination=name)
             push_image(engine, registry, transfer, on_progress=lambda _: None)
 
-    def _opened(self) -> Engine:
+    def opened(self) -> Engine:
+        """The engine, for a test in this process."""
         engine: EngineName = "docker" if self.program == "docker" else "podman"
         return open_engine(Answer(engine, Endpoint(f"unix://{self.api.socket}"), (), has_volume=False))
 

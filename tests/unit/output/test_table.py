@@ -46,6 +46,21 @@ def test_where_there_is_room_an_image_is_one_line_with_everything(width: int) ->
     assert "its manifest cannot be read" in lines[3]
 
 
+def test_push_times_are_shown_if_any_is_known() -> None:
+    rows = (replace(LISTING.rows[0], pushed=datetime(2021, 1, 1, tzinfo=UTC)), LISTING.rows[1])
+    rendered = render(Listing(rows), location="localhost:5000")
+    assert rendered.table(200).splitlines()[0].split()[-2:] == ["CREATED", "PUSHED"]
+    assert rendered.table(80).splitlines()[0].split() == ["REPOSITORY", "TAG", "DIGEST", "PLATFORMS", "SIZE", "PUSHED"]
+    assert [line.split("\t")[6] for line in rendered.plain().splitlines()] == ["2021-01-01T00:00:00+00:00", ""]
+    assert [image["pushed"] for image in rendered.json()["images"]] == ["2021-01-01T00:00:00+00:00", None]
+
+
+def test_whole_digests_are_shown_if_asked_for() -> None:
+    narrow = render(LISTING, location="localhost:5000", full_digests=True).table(80)
+    assert DIGEST in narrow.replace("\n", "").replace(" ", "") or DIGEST[:30] in narrow
+    assert DIGEST in render(LISTING, location="localhost:5000", full_digests=True).table(200)
+
+
 def test_where_there_is_little_room_names_and_sizes_stay_whole() -> None:
     lines = render(Listing(LISTING.rows[:2]), location="localhost:5000").table(40).splitlines()
     assert lines[0].split() == ["REPOSITORY", "TAG", "SIZE"]
@@ -128,5 +143,5 @@ def test_nothing_is_said_to_be_nothing() -> None:
 
 def test_plain_text_has_a_record_a_line() -> None:
     lines = render(LISTING, location="localhost:5000").plain().splitlines()
-    assert lines[0] == f"ansible-playbook\tlatest\t{DIGEST}\tlinux/amd64\t412000000\t2020-01-01T00:00:00+00:00"
-    assert lines[2] == "team/api\tbroken\t\tits manifest cannot be read\t\t"
+    assert lines[0] == f"ansible-playbook\tlatest\t{DIGEST}\tlinux/amd64\t412000000\t2020-01-01T00:00:00+00:00\t"
+    assert lines[2] == "team/api\tbroken\t\tits manifest cannot be read\t\t\t"

@@ -1,0 +1,126 @@
+"""`ls` of a registry whose volume can be read: the same rows as over HTTP, with the times of the pushes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.registries.fake import FakeRegistry, child
+
+from localreg.content import ls
+from localreg.content.ls import Listing, SortKey, list_images
+from localreg.content.stored import StoredContent
+from localreg.errors import EngineError, RepositoryNotFoundError
+from localreg.oci.api import RegistryClient
+from localreg.registry.volume import Links, TagLink
+
+FIRST = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+class MemoryVolume:
+    """The volume of a registry in this process; each tag was pushed an hour after the one before."""
+
+    def __init__(self, registry: FakeRegistry) -> None:
+        tags = [(name, tag, digest) for name, found in registry.tags.items() for tag, digest in (found or {}).items()]
+        self.links = Links(
+            tuple(TagLink(*tag, FIRST + timedelta(hours=number)) for number, tag in enumerate(tags)),
+            frozenset((name, digest) for name in registry.tags for digest in registry.manifests),
+        )
+        self.blobs = registry.blobs | {digest: data for digest, (_, data) in registry.manifests.items()}
+        self.reads = 0
+
+    def read_links(self) -> Links:
+        return self.links
+
+    def read_blobs(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        self.reads += 1
+        return ((digest, self.blobs[digest]) for digest in set(digests) & self.blobs.keys())
+
+
+@pytest.fixture(autouse=True, params=[0, 100])
+def _few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same with few tags, for which the registry is asked, and with many."""
+    monkeypatch.setattr(ls, "_FEW", request.param)
+
+
+@pytest.fixture
+def volume(registry: FakeRegistry) -> MemoryVolume:
+    amd, arm = registry.put_image("app:1"), registry.put_image("app:2", platform="linux/arm64", layers=[b"x" * 5000])
+    registry.put_index([child(amd, "linux/amd64"), child(arm, "linux/arm64")], at="team/many:1")
+    return MemoryVolume(registry)
+
+
+def listing(registry: FakeRegistry, volume: MemoryVolume | None, *, sort: SortKey = SortKey.NAME) -> Listing:
+    with RegistryClient(registry.base_url) as client:
+        return list_images(client, (), volume=volume, sort=sort)
+
+
+def names(found: Listing) -> list[str]:
+    return [f"{row.repository}:{row.tag}" for row in found.rows]
+
+
+def test_the_rows_are_those_of_the_registry_and_have_push_times(registry: FakeRegistry, volume: MemoryVolume) -> None:
+    rows = listing(registry, volume).rows
+    assert [row.pushed for row in rows] == [FIRST + timedelta(hours=number) for number in range(3)]
+    assert tuple(replace(row, pushed=None) for row in rows) == listing(registry, None).rows
+
+
+def test_of_many_tags_the_registry_is_asked_for_one(
+    registry: FakeRegistry, volume: MemoryVolume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ls, "_FEW", 2)
+    assert len(listing(registry, volume).rows) == 3
+    assert (set(registry.requests), volume.reads) == ({"/v2/app/manifests/1"}, 2)
+
+
+def test_a_volume_of_another_registry_is_not_believed(registry: FakeRegistry, volume: MemoryVolume) -> None:
+    by_http = listing(registry, None)
+    other = f"sha256:{hashlib.sha256(b'other').hexdigest()}"
+    volume.links = Links((TagLink("app", "1", other, FIRST),), frozenset({("app", other)}))
+    assert listing(registry, volume) == by_http
+    volume.links = Links((), frozenset())
+    assert listing(registry, volume) == by_http
+
+
+def test_a_volume_that_cannot_be_read_is_no_error(
+    registry: FakeRegistry, volume: MemoryVolume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> Links:
+        raise EngineError("there is no shell")
+
+    monkeypatch.setattr(volume, "read_links", fail)
+    assert listing(registry, volume) == listing(registry, None)
+
+
+def test_what_the_volume_lacks_is_asked_of_the_registry(registry: FakeRegistry, volume: MemoryVolume) -> None:
+    by_http = listing(registry, None).rows
+    one, two, many = volume.links.tags
+    # Being written; its revision is gone; its bytes have changed.
+    volume.links = replace(volume.links, tags=(one, replace(two, digest=None), many))
+    volume.blobs = {digest: data for digest, data in volume.blobs.items() if digest != many.digest}
+    assert tuple(replace(row, pushed=None) for row in listing(registry, volume).rows) == by_http
+    volume.links = replace(volume.links, revisions=frozenset({("app", one.digest or "")}))
+    assert tuple(replace(row, pushed=None) for row in listing(registry, volume).rows) == by_http
+
+
+def test_rows_are_sorted_as_asked_for(registry: FakeRegistry, volume: MemoryVolume) -> None:
+    assert names(listing(registry, volume)) == ["app:1", "app:2", "team/many:1"]
+    assert names(listing(registry, volume, sort=SortKey.PUSHED)) == ["team/many:1", "app:2", "app:1"]
+    assert names(listing(registry, volume, sort=SortKey.SIZE)) == ["team/many:1", "app:2", "app:1"]
+    assert names(listing(registry, None, sort=SortKey.PUSHED)) == ["app:1", "app:2", "team/many:1"]
+
+
+def test_without_a_registry_what_is_missing_is_an_error(volume: MemoryVolume) -> None:
+    content = StoredContent(volume, volume.links, None)
+    digest = volume.links.tags[0].digest
+    assert digest is not None
+    content.read([digest])
+    assert content.get_manifest("app", digest).digest == digest
+    for repository, missing in (("app", f"sha256:{'0' * 64}"), ("other", digest)):
+        with pytest.raises(RepositoryNotFoundError):
+            content.get_manifest(repository, missing)
+    with pytest.raises(RepositoryNotFoundError):
+        content.get_blob("app", f"sha256:{'0' * 64}")

@@ -11,11 +11,9 @@ from localreg.images.transfer import Transfer
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.damage import find_damage
 from localreg.oci.manifest import Descriptor, Manifest, parse_manifest
-from localreg.registry.container import DATA_FOLDER, Registry
+from localreg.registry.container import Registry
 from localreg.registry.defaults import DEFAULT_NAME
 from localreg.system.command_line import CommandLine
-
-_ROOT = "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"
 
 
 def check_stored(engine: Engine, registry: Registry, transfer: Transfer, *, said: str | None) -> str | None:
@@ -81,7 +79,7 @@ def _broken(
 ) -> RegistryError:
     """The error, with the commands: only without the file does the registry store the content again."""
     program, name = engine.info().name, registry.container.name
-    root = f"{registry.container.environment.get(_ROOT, DATA_FOLDER)}/docker/registry/v2/blobs"
+    root = f"{registry.root_directory}/docker/registry/v2/blobs"
     known = [digest for digest in digests if digest]
     files = " ".join(_file_of(root, digest) for digest in known)
     remove = f"rm {files}" if known else f"find {root} -name data -size 0 -exec rm {{}} +"

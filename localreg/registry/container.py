@@ -28,6 +28,7 @@ from localreg.system.command_line import CommandLine
 
 CONTAINER_PORT = 5000
 DATA_FOLDER = "/var/lib/registry"
+_ROOT_DIRECTORY = "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"
 
 SCHEMA = "1"
 SCHEMA_LABEL = "localreg.schema"
@@ -72,6 +73,11 @@ class Registry:
     def data(self) -> Mount | None:
         """The mount that its images are stored on."""
         return next((mount for mount in self.container.mounts if mount.target == DATA_FOLDER), None)
+
+    @property
+    def root_directory(self) -> str:
+        """The folder in the container that it stores its images in, as far as the container's environment tells."""
+        return self.container.environment.get(_ROOT_DIRECTORY, DATA_FOLDER)
 
     @property
     def storage(self) -> str | None:

@@ -21,8 +21,6 @@ from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import HostPathMount, VolumeMount
 from localreg.registry.container import DATA_FOLDER, Registry
 
-ROOT_DIRECTORY = "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"
-"""The variable that names another folder than the usual one in the registry's container."""
 _ROOT = "docker/registry/v2"
 _LARGEST = 4 << 20
 """Bytes of the largest blob that is read. No manifest is larger, and configs are small."""
@@ -103,8 +101,7 @@ def open_volume(engine: ContainerRuntime, registry: Registry) -> Volume | None:
     Returns:
         None if there is no way but HTTP.
     """
-    container = registry.container
-    there = container.environment.get(ROOT_DIRECTORY, DATA_FOLDER)
+    container, there = registry.container, registry.root_directory
     here = _find_folder(engine, registry) if there == DATA_FOLDER else None
     if here is not None and (volume := FolderVolume(here)).is_readable:
         return volume

@@ -115,18 +115,16 @@ def list_images(
         RegistryError: the registry cannot be read at all. A single tag that cannot be read is a row with an error.
     """
     wanted = [_read_pattern(pattern) for pattern in patterns]
-    exact = [pattern for pattern in wanted if not pattern.is_glob]
-    named = {pattern.repository for pattern in exact}
+    named = {pattern.repository for pattern in wanted if not pattern.is_glob}
     # A shell in the container takes a moment to start: meanwhile the registry is asked for what is named.
     with ThreadPoolExecutor(1) as beside:
         reading = beside.submit(_read_links, volume)
-        if wanted and len(exact) == len(wanted):
+        if wanted and not any(pattern.is_glob for pattern in wanted):
             tags = _list_tags(client, named)
         else:
             links = _believed(client, reading.result())
             tags = _list_tags(client, named.union(_crawl(client, wanted))) if links is None else list(links.by_tag)
-        tags = sorted(tag for tag in tags if not wanted or any(pattern.fits(*tag) for pattern in wanted))
-        missing = tuple(str(pattern) for pattern in exact if not any(pattern.fits(*tag) for tag in tags))
+        tags, missing = _chosen(tags, wanted)
         if names_only and sort is SortKey.NAME:
             return Listing(tuple(ListedImage(*tag) for tag in tags), missing)
         links = _believed(client, reading.result()) if len(tags) > _FEW else None
@@ -135,6 +133,32 @@ def list_images(
         else:
             rows = list(_stored_rows(client, volume, links, tags))
         return Listing(tuple(_sorted(_dated(rows, reading.result()), sort)), missing)
+
+
+def list_stored(volume: Volume, patterns: Sequence[str], *, sort: SortKey = SortKey.NAME) -> Listing:
+    """List the tags of a registry that this machine cannot reach, as those of an engine on another machine.
+
+    Args:
+        volume: The registry's.
+        patterns: As for `list_images`.
+        sort: The order of the rows.
+
+    Raises:
+        InvalidReferenceError: a pattern without wildcards is not a valid reference, or has a digest.
+        EngineError: the volume cannot be read.
+    """
+    links = volume.read_links()
+    tags, missing = _chosen(links.by_tag, [_read_pattern(pattern) for pattern in patterns])
+    return Listing(tuple(_sorted(_dated(_stored_rows(None, volume, links, tags), links), sort)), missing)
+
+
+def _chosen(
+    tags: Iterable[tuple[str, str]], wanted: Sequence[_Pattern]
+) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    """The tags that fit a pattern, in order, and the patterns without wildcards that no tag fits."""
+    chosen = sorted(tag for tag in tags if not wanted or any(pattern.fits(*tag) for pattern in wanted))
+    exact = [pattern for pattern in wanted if not pattern.is_glob]
+    return chosen, tuple(str(pattern) for pattern in exact if not any(pattern.fits(*tag) for tag in chosen))
 
 
 def _dated(rows: Iterable[ListedImage], links: Links | None) -> Iterator[ListedImage]:
@@ -200,9 +224,9 @@ def _believed(client: RegistryClient, links: Links | None) -> Links | None:
 
 
 def _stored_rows(
-    client: RegistryClient, volume: Volume, links: Links, tags: Sequence[tuple[str, str]]
+    client: RegistryClient | None, volume: Volume, links: Links, tags: Sequence[tuple[str, str]]
 ) -> Iterator[ListedImage]:
-    """Read tags from a volume, many at a time; the registry is asked for those that are broken there."""
+    """Read tags from a volume, many at a time; the registry is asked for those that are broken there, if it can be."""
     content = StoredContent(volume, links, client)
     for start in range(0, len(tags), _BATCH):
         batch = {tag: links.by_tag[tag].digest if tag in links.by_tag else None for tag in tags[start : start + _BATCH]}

@@ -47,7 +47,10 @@ def test_its_loopback_is_not_taken_for_ours(docker: Bed, remote: dict[str, str],
     docker.engine_ok("stop", "registry")
     assert docker.ok("up", env=remote) == "localhost:5000\n"
     assert docker.ok("pull", "app:1", env=remote) == pushed
-    error = docker.refused(6, "ls", env=remote)
+    # By a shell in the registry's container.
+    listed = docker.ok("ls", env=remote).split("\t")
+    assert listed[:3] == ["app", "1", pushed.rpartition("@")[2].strip()]
+    error = docker.refused(6, "rm", "app:1", env=remote)
     assert "127.0.0.1:5000" in error
     assert "up --recreate --host ADDRESS" in error
     docker.ok("down", "--volumes", env=remote)

@@ -11,7 +11,7 @@ import pytest
 from support.registries.fake import FakeRegistry, child
 
 from localreg.content import ls
-from localreg.content.ls import Listing, SortKey, list_images
+from localreg.content.ls import Listing, SortKey, list_images, list_stored
 from localreg.content.stored import StoredContent
 from localreg.errors import EngineError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
@@ -111,6 +111,17 @@ def test_rows_are_sorted_as_asked_for(registry: FakeRegistry, volume: MemoryVolu
     assert names(listing(registry, volume, sort=SortKey.PUSHED)) == ["team/many:1", "app:2", "app:1"]
     assert names(listing(registry, volume, sort=SortKey.SIZE)) == ["team/many:1", "app:2", "app:1"]
     assert names(listing(registry, None, sort=SortKey.PUSHED)) == ["app:1", "app:2", "team/many:1"]
+
+
+def test_a_registry_out_of_reach_is_listed_from_its_volume(registry: FakeRegistry, volume: MemoryVolume) -> None:
+    wanted = listing(registry, volume)
+    before = registry.requests.total()
+    assert list_stored(volume, ()) == wanted
+    found = list_stored(volume, ("app:2", "nothing"), sort=SortKey.SIZE)
+    assert (names(found), found.missing) == (["app:2"], ("nothing",))
+    volume.links = replace(volume.links, revisions=frozenset())
+    assert {row.error is None for row in list_stored(volume, ()).rows} == {False}
+    assert registry.requests.total() == before
 
 
 def test_without_a_registry_what_is_missing_is_an_error(volume: MemoryVolume) -> None:

@@ -263,6 +263,10 @@ take_from_debian() {
 
 # The mirror that this machine is set up for, where it is a Debian; else Debian's own.
 debian_mirror() {
-    { grep -hoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-        grep -v security | head -n 1 | tr -d ' ' | grep .; } || echo http://deb.debian.org/debian
+    local found
+    # One of the two need not be there, which grep calls a failure.
+    found=$(grep -hoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+        grep -v security) || true
+    found=${found%%[[:space:]]*}
+    echo "${found:-http://deb.debian.org/debian}"
 }

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 from support.engines.real import BEDS, REGISTRY_IMAGE, Bed, Distribution, free_port, is_free, require_testbed
+from support.engines.used import keep_wanted
 from support.faults.table import Fault, faults_of
 from support.registries.fake import FakeRegistry, fake_registry
 from support.shared_queue import ENGINES_RAN, shared_queue
@@ -47,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # The account of which engines were used comes after everything that uses one.
     items.sort(key=lambda item: item.path.name == ENGINES_RAN)
+    keep_wanted(items)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,7 +3,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 cache=$root/.cache
-venv=$root/.venv
+venv=${LOCALREG_VENV:-$root/.venv}
 export root cache venv
 # The tests that need no engine.
 # shellcheck disable=SC2034

@@ -18,6 +18,7 @@ import urllib3
 from support.engines.real import (
     REGISTRY_IMAGE,
     Bed,
+    close_a_connection,
     docker_alone,
     free_port,
     is_free,
@@ -108,6 +109,19 @@ def test_a_stopped_registry_whose_port_was_taken_names_the_holder(bed: Bed, show
     assert wait_until(lambda: is_free(port), seconds=20)
     with socket.create_server(("127.0.0.1", port)):
         assert "--recreate --port" in shown.by(bed, port=port)
+
+
+def test_connections_that_have_closed_are_not_called_another_program(rootful: Bed) -> None:
+    port = free_port()
+    # Where Podman cannot publish a port with such a connection, the sandbox keeps none.
+    kept = Path("/proc/sys/net/ipv4/tcp_max_tw_buckets")
+    before = kept.read_text()
+    kept.write_text("64")
+    close_a_connection(port)
+    result = rootful.localreg("up", "--port", str(port))
+    kept.write_text(before)
+    # Podman 6 fails.
+    assert (result.returncode, "TIME_WAIT" in result.stderr) in {(0, False), (5, True)}
 
 
 def test_a_registry_started_by_hand_is_used_as_it_is(bed: Bed, folder: Path) -> None:

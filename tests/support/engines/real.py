@@ -321,3 +321,13 @@ def is_free(port: int) -> bool:
     """Whether nobody listens on a port of IPv4's loopback."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def close_a_connection(port: int) -> None:
+    """Leave a connection in TIME_WAIT on a port of IPv4's loopback: a server that ended first had it."""
+    with socket.create_server(("127.0.0.1", port)) as server:
+        client = socket.create_connection(("127.0.0.1", port))
+        accepted, _ = server.accept()
+        accepted.close()
+        assert client.recv(1) == b""
+        client.close()

@@ -144,6 +144,7 @@ class Terminal:
                 piece = b""
             if not piece:
                 os.close(self._side)
+                self._process.wait()
                 return
             yield piece
 

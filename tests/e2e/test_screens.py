@@ -6,13 +6,15 @@ tests/test_kept_errors.py.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.engines.connections import CuttingProxy, at, listen
 from support.engines.real import Bed
 from support.terminals.kept_screens import FOLDER, PICTURED, VIEWS, View, check, check_picture, seen, steady
 from support.terminals.terminal import Screen, Terminal
@@ -95,7 +97,7 @@ _MOVING = (
 )
 
 
-WITH_A_PART_OF_THE_BAR = "[╸╺].*MB/s"
+WITH_A_PART_OF_THE_BAR = r"━.*\d/\d.* MB .*MB/s"
 
 
 def add_images(bed: Bed, folder: Path) -> None:
@@ -120,6 +122,7 @@ def walk(
     *,
     elsewhere: Mapping[str, Seen] | None = None,
     known: dict[str, str] | None = None,
+    slowly: Mapping[str, str] | None = None,
 ) -> dict[str, Screen]:
     """Run commands one after the other, and check their screens; returns those for pictures.
 
@@ -130,12 +133,13 @@ def walk(
         moving: What stands on a screen that is looked at in the middle.
         elsewhere: What was seen in other terminals.
         known: What stands for the digits that were seen there.
+        slowly: The environment of what is looked at in the middle.
     """
     known = {} if known is None else known
     seen_by: dict[str, Seen] = {}
     typed = {}
     for name, command in commands.items():
-        terminal = opened(PICTURED, bed, command)
+        terminal = opened(PICTURED, bed, command, slowly if name in UNDER_WAY else None)
         if middle := UNDER_WAY.get(name):
             typed[middle] = command
             seen_by[middle] = {PICTURED: in_the_middle(terminal, moving, bed, known)}
@@ -152,8 +156,16 @@ def walk(
     return {name: screens[PICTURED] for name, screens in seen_by.items()}
 
 
-def opened(view: View, bed: Bed, command: str) -> Terminal:
-    return view.open(bed, f"localreg --engine {bed.engine} {command}")
+def opened(view: View, bed: Bed, command: str, env: Mapping[str, str] | None = None) -> Terminal:
+    return view.open(bed, f"localreg --engine {bed.engine} {command}", env=env)
+
+
+@contextlib.contextmanager
+def slow(bed: Bed, folder: Path) -> Iterator[Mapping[str, str]]:
+    """An environment in which the progress of a push comes slowly: it may all be done in a quarter of a second."""
+    path = folder / "slow.sock"
+    with CuttingProxy(listen(path, bed.uid), bed.api.socket, slow_at=b'"Pushing"'):
+        yield at(bed, f"unix://{path}")
 
 
 def ended(terminal: Terminal, bed: Bed, name: str, known: dict[str, str]) -> Screen:
@@ -176,14 +188,14 @@ def picture(name: str, commands: Mapping[str, str], screens: Mapping[str, Screen
     check_picture(name, [(f"localreg {commands[one]}".rstrip(), screens[one]) for one in of])
 
 
-def pushes(docker: Bed, known: dict[str, str]) -> dict[str, Seen]:
+def pushes(docker: Bed, known: dict[str, str], slowly: Mapping[str, str]) -> dict[str, Seen]:
     """A push to an empty registry, in each of the other terminals."""
     under_way, left = {}, {}
     for view in VIEWS:
         if view == PICTURED:
             continue
         docker.ok("up")
-        terminal = opened(view, docker, EVERY_COMMAND["push"])
+        terminal = opened(view, docker, EVERY_COMMAND["push"], slowly)
         # The speed is there where there is room.
         moving = WITH_A_PART_OF_THE_BAR if view.columns >= PICTURED.columns else r"[\d.]+/[\d.]+ MB"
         under_way[view] = in_the_middle(terminal, moving, docker, known)
@@ -195,8 +207,11 @@ def pushes(docker: Bed, known: dict[str, str]) -> dict[str, Seen]:
 def test_docker(docker: Bed, folder: Path) -> None:
     add_images(docker, folder)
     known: dict[str, str] = {}
-    elsewhere = pushes(docker, known)
-    screens = walk("docker", docker, EVERY_COMMAND, WITH_A_PART_OF_THE_BAR, elsewhere=elsewhere, known=known)
+    with slow(docker, folder) as slowly:
+        elsewhere = pushes(docker, known, slowly)
+        screens = walk(
+            "docker", docker, EVERY_COMMAND, WITH_A_PART_OF_THE_BAR, elsewhere=elsewhere, known=known, slowly=slowly
+        )
     picture("session", EVERY_COMMAND, screens, ["up", "push", "ls", "status", "down"])
     picture("rm", EVERY_COMMAND, screens, ["push-as", "ls-pattern", "rm"])
     picture("config", EVERY_COMMAND, screens, ["config"])

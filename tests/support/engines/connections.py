@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from localreg.engines.docker.engine import DockerEngine
 from localreg.engines.podman.engine import PodmanEngine
 from localreg.engines.port import Engine
 from localreg.engines.values import Endpoint
+
+_LATER = 0.25
+"""Longer than progress on a terminal is drawn anew, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class CuttingProxy:
         cut_at: A request with these bytes is the last that goes through; no answer to it comes back.
         hold_at: The first request with these bytes goes nowhere: whoever made it waits for an answer.
         on_hold: Called when it came.
+        slow_at: Lines of an answer with these bytes come one at a time, so that each can be seen.
     """
 
     def __init__(
@@ -97,12 +102,14 @@ class CuttingProxy:
         cut_at: bytes | None = None,
         hold_at: bytes | None = None,
         on_hold: Callable[[], object] = lambda: None,
+        slow_at: bytes | None = None,
     ) -> None:
         self._server = server
         self._target = target
         self._cut_at = cut_at
         self._hold_at = hold_at
         self._on_hold = on_hold
+        self._slow_at = slow_at
         self._hold_lock = threading.Lock()
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -159,9 +166,20 @@ class CuttingProxy:
                     sink.sendall(data)
                     self.cut()
                     break
-                sink.sendall(data)
+                for line in self._lines_of(data):
+                    sink.sendall(line)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
+
+    def _lines_of(self, data: bytes) -> Iterator[bytes]:
+        """The data, the slow lines of it each after a while."""
+        if self._slow_at is None or self._slow_at not in data:
+            yield data
+            return
+        for line in data.splitlines(keepends=True):
+            if self._slow_at in line:
+                time.sleep(_LATER)
+            yield line
 
     def _is_held(self, data: bytes) -> bool:
         with self._hold_lock:

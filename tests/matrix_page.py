@@ -177,9 +177,8 @@ def _explanations(runs: Sequence[Run], differences: Sequence[Difference]) -> str
         }
         if by_run:
             names = sorted({re.sub(r".*::|\[.*", "", name) for found in by_run.values() for name in found})
-            parts.append(
-                f"- {', '.join(by_run)}: {known.because}\n  Tests: {', '.join(f'`{name}`' for name in names)}.\n"
-            )
+            listed = ", ".join(f"`{name}`" for name in names)
+            parts.append(f"- {', '.join(by_run)}: {known.because.strip()}\n  Tests: {listed}.\n")
     left = [
         f"- {_where(run)}, not explained: {', '.join(f'`{one.name}`' for one in failed)}.\n"
         for run in runs

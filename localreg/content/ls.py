@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import partial
 
 from localreg.content.rm import is_thrown_away
 from localreg.content.stored import StoredContent
@@ -116,23 +118,24 @@ def list_images(
     """
     wanted = [_read_pattern(pattern) for pattern in patterns]
     named = {pattern.repository for pattern in wanted if not pattern.is_glob}
+    only_named = bool(wanted) and not any(pattern.is_glob for pattern in wanted)
+    only_names = names_only and sort is SortKey.NAME
     # A shell in the container takes a moment to start: meanwhile the registry is asked for what is named.
-    with ThreadPoolExecutor(1) as beside:
-        reading = beside.submit(_read_links, volume)
-        if wanted and not any(pattern.is_glob for pattern in wanted):
-            tags = _list_tags(client, named)
-        else:
-            links = _believed(client, reading.result())
-            tags = _list_tags(client, named.union(_crawl(client, wanted))) if links is None else list(links.by_tag)
-        tags, missing = _chosen(tags, wanted)
-        if names_only and sort is SortKey.NAME:
-            return Listing(tuple(ListedImage(*tag) for tag in tags), missing)
-        links = _believed(client, reading.result()) if len(tags) > _FEW else None
-        if volume is None or links is None:
-            rows = list(_rows(client, tags))
-        else:
-            rows = list(_stored_rows(client, volume, links, tags))
-        return Listing(tuple(_sorted(_dated(rows, reading.result()), sort)), missing)
+    reading = _begin(partial(_read_links, None if only_named and only_names else volume, named if only_named else None))
+    if only_named:
+        tags = _list_tags(client, named)
+    else:
+        links = _believed(client, reading.result())
+        tags = _list_tags(client, named.union(_crawl(client, wanted))) if links is None else list(links.by_tag)
+    tags, missing = _chosen(tags, wanted)
+    if only_names:
+        return Listing(tuple(ListedImage(*tag) for tag in tags), missing)
+    links = _believed(client, reading.result()) if len(tags) > _FEW else None
+    if volume is None or links is None:
+        rows = list(_rows(client, tags))
+    else:
+        rows = list(_stored_rows(client, volume, links, tags))
+    return Listing(tuple(_sorted(_dated(rows, reading.result()), sort)), missing)
 
 
 def list_stored(volume: Volume, patterns: Sequence[str], *, sort: SortKey = SortKey.NAME) -> Listing:
@@ -201,12 +204,26 @@ def _rows(client: RegistryClient, tags: Sequence[tuple[str, str]]) -> Iterator[L
         yield from filter(None, pool.map(lambda tag: _read_row(client, summarizer, *tag), tags))
 
 
-def _read_links(volume: Volume | None) -> Links | None:
+def _begin(read: Callable[[], Links | None]) -> Future[Links | None]:
+    """Read in a thread that neither Ctrl-C nor an error waits for: an engine may hang."""
+    future: Future[Links | None] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(read())
+        except BaseException as exc:  # noqa: BLE001 -- handed to the thread that waits
+            future.set_exception(exc)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+def _read_links(volume: Volume | None, repositories: Collection[str] | None) -> Links | None:
     """Read a volume's links; None if there is no way to read them."""
     if volume is None:
         return None
     try:
-        return volume.read_links()
+        return volume.read_links(repositories)
     except EngineError:
         return None
 

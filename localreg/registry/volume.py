@@ -10,7 +10,8 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -19,6 +20,7 @@ from typing import Protocol
 
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import HostPathMount, VolumeMount
+from localreg.errors import EngineError, reason_of
 from localreg.registry.container import DATA_FOLDER, Registry
 
 _ROOT = "docker/registry/v2"
@@ -37,9 +39,9 @@ _READ_LINKS = r"""
 cd "$1/repositories" 2>/dev/null || exit 0
 shift
 find -L "$@" '(' -path '*/_layers' -o -path '*/_uploads' -o -path '*/_manifests/tags/*/index' ')' -prune \
-    -o -path '*/_manifests/tags/*/current/link' -exec stat -c '%Y %n' {} + \
+    -o -path '*/_manifests/tags/*/current/link' -type f -exec stat -c '%Y %n' {} + \
         -exec sh -c 'for file; do content=; read -r content <"$file"; echo "$file:$content"; done' sh {} + \
-    -o -path '*/_manifests/revisions/sha256/*/link' -exec sh -c 'for file; do echo "$file"; done' sh {} +
+    -o -path '*/_manifests/revisions/sha256/*/link' -type f -exec sh -c 'for file; do echo "$file"; done' sh {} +
 exit 0
 """
 _READ_BLOBS = f"""
@@ -60,8 +62,8 @@ class TagLink:
     tag: str
     digest: str | None
     """Of its manifest; None if the link is empty."""
-    pushed: datetime
-    """Aware, in whole seconds; the time of the last push to this tag."""
+    pushed: datetime | None
+    """Aware, in whole seconds; the time of the last push to this tag. None beyond the year 9999."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,12 @@ class Links:
 class Volume(Protocol):
     """The stored data of a registry."""
 
-    def read_links(self) -> Links:
-        """The links of all repositories."""
+    def read_links(self, repositories: Collection[str] | None = None) -> Links:
+        """The links of some repositories; by default of all.
+
+        Raises:
+            EngineError: they cannot be read, or not all of them.
+        """
 
     def read_blobs(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The digest and the bytes of each blob, checked against its digest.
@@ -145,10 +151,18 @@ class FolderVolume:
         """This process can read all of it."""
         return all(os.access(self._root / part, os.R_OK | os.X_OK) for part in ("repositories", "blobs"))
 
-    def read_links(self) -> Links:
-        """The links of all repositories."""
+    def read_links(self, repositories: Collection[str] | None = None) -> Links:
+        """The links of some repositories.
+
+        Raises:
+            EngineError: this process may not read all of them.
+        """
         top = str(self._root / "repositories")
-        return _links(_read(path, path[len(top) + 1 :]) for path in _iter_links(top))
+        within = [top] if repositories is None else [f"{top}/{name}/_manifests" for name in sorted(repositories)]
+        try:
+            return _links(_read(path, path[len(top) + 1 :]) for start in within for path in _iter_links(start))
+        except OSError as exc:
+            raise EngineError(f"cannot read the registry's volume: {reason_of(exc)}") from exc
 
     def read_blobs(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The digest and the bytes of each blob."""
@@ -160,27 +174,37 @@ class FolderVolume:
 
 def _iter_links(folder: str) -> Iterator[str]:
     """The paths of the links to manifests: those of tags, and those of revisions."""
+    if folder.endswith("/_manifests"):
+        yield from (f"{folder}/tags/{tag}/current/link" for tag in _names(f"{folder}/tags"))
+        yield from (f"{folder}/revisions/sha256/{encoded}/link" for encoded in _names(f"{folder}/revisions/sha256"))
+        return
     for name in _names(folder):
-        if name == "_manifests":
-            yield from (f"{folder}/{name}/tags/{tag}/current/link" for tag in _names(f"{folder}/{name}/tags"))
-            revisions = f"{folder}/{name}/revisions/sha256"
-            yield from (f"{revisions}/{encoded}/link" for encoded in _names(revisions))
-        elif not name.startswith("_"):
+        if name == "_manifests" or not name.startswith("_"):
             yield from _iter_links(f"{folder}/{name}")
 
 
 def _names(folder: str) -> list[str]:
     try:
         return os.listdir(folder)  # noqa: PTH208 -- a `Path` takes longer than the reading
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
+        # It vanished meanwhile, or is a stray file.
         return []
 
 
 def _read(path: str, name: str) -> _Found | None:
+    # As the registry answers a name that is not UTF-8.
+    name = os.fsencode(name).decode(errors="replace")
     if "/_manifests/revisions/" in name:
         return _Found(name) if os.path.exists(path) else None  # noqa: PTH110 -- as above
-    with contextlib.suppress(OSError), open(path, encoding="ascii", errors="replace") as file:  # noqa: PTH123 -- as above
-        return _Found(name, int(os.fstat(file.fileno()).st_mtime), file.read(128))
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        # What is not a file, such as a pipe, must not block.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            found = os.fstat(descriptor)
+            content = os.read(descriptor, 128) if stat.S_ISREG(found.st_mode) else b""
+        finally:
+            os.close(descriptor)
+        return _Found(name, int(found.st_mtime), content.decode("ascii", errors="replace"))
     return None
 
 
@@ -196,13 +220,14 @@ class ExecVolume:
         self._run = run
         self._root = f"{folder}/{_ROOT}"
 
-    def read_links(self) -> Links:
-        """The links of all repositories.
+    def read_links(self, repositories: Collection[str] | None = None) -> Links:
+        """The links of some repositories.
 
         Raises:
             EngineError: the container has no shell.
         """
-        found = b"".join(self._run(["sh", "-c", _READ_LINKS, "sh", self._root, "."])).decode(errors="replace")
+        within = ["."] if repositories is None else [f"./{name}/_manifests" for name in sorted(repositories)]
+        found = b"".join(self._run(["sh", "-c", _READ_LINKS, "sh", self._root, *within])).decode(errors="replace")
         times: dict[str, int] = {}
         contents: dict[str, str] = {}
         for line in found.splitlines():
@@ -270,5 +295,12 @@ def _links(found: Iterable[_Found | None]) -> Links:
             revisions.add((parts["repository"], f"sha256:{parts['digest']}"))
         elif file.time is not None:
             digest = file.content if _DIGEST.fullmatch(file.content) else None
-            tags.append(TagLink(parts["repository"], parts["tag"], digest, datetime.fromtimestamp(file.time, UTC)))
+            tags.append(TagLink(parts["repository"], parts["tag"], digest, _moment(file.time)))
     return Links(tuple(tags), frozenset(revisions))
+
+
+def _moment(seconds: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -33,6 +33,8 @@ class DockerExec:
                 f"{self._client.base_url}/v{self._client.api_version}/exec/{exec_id}/start",
                 json={"Detach": False, "Tty": False},
                 stream=True,
+                # Unlike the SDK's own methods, `post` has no timeout.
+                timeout=self._client.timeout,
             )
             with contextlib.closing(response):
                 if not response.ok:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,7 @@ from support.registries.fake import FakeRegistry, child
 from localreg.content import ls
 from localreg.content.ls import Listing, SortKey, list_images, list_stored
 from localreg.content.stored import StoredContent
-from localreg.errors import EngineError, RepositoryNotFoundError
+from localreg.errors import EngineError, RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.registry.volume import Links, TagLink
 
@@ -31,8 +32,11 @@ class MemoryVolume:
         )
         self.blobs = registry.blobs | {digest: data for digest, (_, data) in registry.manifests.items()}
         self.reads = 0
+        self.was_asked = False
+        self.asked: Collection[str] | None = None
 
-    def read_links(self) -> Links:
+    def read_links(self, repositories: Collection[str] | None = None) -> Links:
+        self.was_asked, self.asked = True, repositories
         return self.links
 
     def read_blobs(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -76,6 +80,30 @@ def test_of_many_tags_the_registry_is_asked_for_one(
     assert (set(registry.requests), volume.reads) == ({"/v2/app/manifests/1"}, 2)
 
 
+def test_only_what_is_named_is_looked_for_in_the_volume(registry: FakeRegistry, volume: MemoryVolume) -> None:
+    with RegistryClient(registry.base_url) as client:
+        assert list_images(client, ("app:1",), volume=volume, names_only=True).rows
+        assert not volume.was_asked
+        (row,) = list_images(client, ("app:1",), volume=volume).rows
+    assert (row.pushed, volume.asked) == (FIRST, {"app"})
+
+
+def test_an_engine_that_hangs_holds_up_no_error(
+    registry: FakeRegistry, volume: MemoryVolume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def hang(_: object = None) -> Links:
+        released.wait()
+        return volume.links
+
+    monkeypatch.setattr(volume, "read_links", hang)
+    registry.faults["/v2/app/tags/list"] = "html"
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError):
+        list_images(client, ("app:1",), volume=volume)
+    released.set()
+
+
 def test_a_volume_of_another_registry_is_not_believed(registry: FakeRegistry, volume: MemoryVolume) -> None:
     by_http = listing(registry, None)
     other = f"sha256:{hashlib.sha256(b'other').hexdigest()}"
@@ -88,7 +116,7 @@ def test_a_volume_of_another_registry_is_not_believed(registry: FakeRegistry, vo
 def test_a_volume_that_cannot_be_read_is_no_error(
     registry: FakeRegistry, volume: MemoryVolume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> Links:
+    def fail(_: object = None) -> Links:
         raise EngineError("there is no shell")
 
     monkeypatch.setattr(volume, "read_links", fail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -93,6 +94,44 @@ def test_strays_are_not_tags(tree: Tree, volume: Volume) -> None:
     (tree.root / "repositories/notes.txt").write_text("x")
     broken = tree.tag("a", "broken", "sha256:abc")
     assert {link.tag: link.digest for link in volume.read_links().tags} == {wanted.tag: wanted.digest, broken.tag: None}
+
+
+def test_of_some_repositories_only_their_own_tags_are_listed(tree: Tree, volume: Volume) -> None:
+    digest = tree.blob(b"{}")
+    wanted = tree.tag("a", "1", digest)
+    tree.tag("a/b", "1", digest)
+    tree.tag("c", "1", digest)
+    assert volume.read_links(["a", "missing"]).tags == (wanted,)
+
+
+def test_odd_files_do_not_stop_the_listing(tree: Tree, volume: Volume) -> None:
+    digest = tree.blob(b"{}")
+    wanted = tree.tag("a", "1", digest)
+    tags = tree.root / "repositories/a/_manifests/tags"
+    for name in (os.fsdecode(b"\xff"), "pipe"):
+        (tags / name / "current").mkdir(parents=True)
+    (tags / os.fsdecode(b"\xff") / "current/link").write_text(digest)
+    os.mkfifo(tags / "pipe/current/link")
+    found = {link.tag: link.digest for link in volume.read_links().tags}
+    assert (found.pop("1"), found.pop("\ufffd"), found.pop("pipe", None), found) == (wanted.digest, digest, None, {})
+
+
+def test_a_time_beyond_the_calendar_is_not_known() -> None:
+    path = "./a/_manifests/tags/1/current/link"
+    output = f"999999999999999 {path}\n{path}:\n".encode()
+    (link,) = ExecVolume(lambda _: iter([output]), "/").read_links().tags
+    assert link == TagLink("a", "1", None, None)
+
+
+def test_a_folder_that_is_not_readable_as_a_whole_is_an_error(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree.tag("secret", "1", tree.blob(b"{}"))
+
+    def refuse(_: str) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(EngineError, match="permission denied"):
+        FolderVolume(tree.folder).read_links()
 
 
 def test_blobs_are_read_and_checked(tree: Tree, volume: Volume) -> None:

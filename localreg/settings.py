@@ -245,7 +245,8 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read `{path}`: {reason_of(exc)}") from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(f"`{path}` is not UTF-8") from exc
-    except tomllib.TOMLDecodeError as exc:
+    except (ValueError, RecursionError) as exc:
+        # The reader has limits of its own.
         raise ConfigError(f"`{path}` is not valid TOML: {str(exc)[:1].lower()}{str(exc)[1:]}") from exc
 
 

@@ -12,7 +12,8 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.other_registry import refuse_other_registries
 from localreg.cli.session import session_of
-from localreg.content.ls import Listing, SortKey, list_images, list_stored, registry_in_pattern
+from localreg.content.ls import Listing, SortKey, list_images, list_stored
+from localreg.content.pattern import registry_in_pattern
 from localreg.errors import EngineError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.output.ls import render

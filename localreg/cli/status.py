@@ -56,5 +56,5 @@ def _show_all(session: Session) -> None:
             with open_engine(answer) as engine:
                 found += list_registries(engine)
         except LocalregError as exc:
-            session.streams.warn(f"skipped {answer.engine.capitalize()} at {answer.endpoint.url}: {exc.message}")
+            session.streams.warn(f"skipped {answer.engine.capitalize()} at {answer.endpoint.shown}: {exc.message}")
     session.streams.show(render_all(found))

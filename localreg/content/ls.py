@@ -9,15 +9,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from functools import partial
 
+from localreg.content.pattern import Pattern, choose, read_pattern
 from localreg.content.rm import is_thrown_away
 from localreg.content.stored import StoredContent
 from localreg.content.summary import Content, Summarizer
 from localreg.errors import (
     EngineError,
-    InvalidReferenceError,
     LocalregError,
     RegistryError,
     RegistryUnreachableError,
@@ -25,8 +24,8 @@ from localreg.errors import (
 )
 from localreg.oci.api import RegistryClient
 from localreg.oci.artifact import Artifact
-from localreg.oci.reference import parse_reference, registry_reference
-from localreg.registry.volume import Links, Volume
+from localreg.registry.volume import Volume
+from localreg.registry.volume_layout import Links
 
 _WORKERS = 16
 _FEW = 100
@@ -75,25 +74,6 @@ class SortKey(StrEnum):
     """The largest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """A pattern of repositories and tags."""
-
-    repository: str
-    tag: str | None
-    """None for every tag."""
-    is_glob: bool
-
-    def __str__(self) -> str:
-        return self.repository if self.tag is None else f"{self.repository}:{self.tag}"
-
-    def fits(self, repository: str, tag: str | None = None) -> bool:
-        """It matches a repository, and a tag if one is given."""
-        if not fnmatchcase(repository, self.repository):
-            return False
-        return tag is None or self.tag is None or fnmatchcase(tag, self.tag)
-
-
 def list_images(
     client: RegistryClient,
     patterns: Sequence[str],
@@ -116,7 +96,7 @@ def list_images(
         InvalidReferenceError: a pattern without wildcards is not a valid reference, or has a digest.
         RegistryError: the registry cannot be read at all. A single tag that cannot be read is a row with an error.
     """
-    wanted = [_read_pattern(pattern) for pattern in patterns]
+    wanted = [read_pattern(pattern) for pattern in patterns]
     named = {pattern.repository for pattern in wanted if not pattern.is_glob}
     only_named = bool(wanted) and not any(pattern.is_glob for pattern in wanted)
     only_names = names_only and sort is SortKey.NAME
@@ -127,7 +107,7 @@ def list_images(
     else:
         links = _believed(client, reading.result())
         tags = _list_tags(client, named.union(_crawl(client, wanted))) if links is None else list(links.by_tag)
-    tags, missing = _chosen(tags, wanted)
+    tags, missing = choose(tags, wanted)
     if only_names:
         return Listing(tuple(ListedImage(*tag) for tag in tags), missing)
     links = _believed(client, reading.result()) if len(tags) > _FEW else None
@@ -151,17 +131,8 @@ def list_stored(volume: Volume, patterns: Sequence[str], *, sort: SortKey = Sort
         EngineError: the volume cannot be read.
     """
     links = volume.read_links()
-    tags, missing = _chosen(links.by_tag, [_read_pattern(pattern) for pattern in patterns])
+    tags, missing = choose(links.by_tag, [read_pattern(pattern) for pattern in patterns])
     return Listing(tuple(_sorted(_dated(_stored_rows(None, volume, links, tags), links), sort)), missing)
-
-
-def _chosen(
-    tags: Iterable[tuple[str, str]], wanted: Sequence[_Pattern]
-) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
-    """The tags that fit a pattern, in order, and the patterns without wildcards that no tag fits."""
-    chosen = sorted(tag for tag in tags if not wanted or any(pattern.fits(*tag) for pattern in wanted))
-    exact = [pattern for pattern in wanted if not pattern.is_glob]
-    return chosen, tuple(str(pattern) for pattern in exact if not any(pattern.fits(*tag) for tag in chosen))
 
 
 def _dated(rows: Iterable[ListedImage], links: Links | None) -> Iterator[ListedImage]:
@@ -255,29 +226,7 @@ def _stored_rows(
                 yield row
 
 
-def _is_glob(text: str) -> bool:
-    return any(character in text for character in "*?[")
-
-
-def registry_in_pattern(pattern: str) -> str | None:
-    """The registry that a pattern begins with; None if it names none, or only Podman's `localhost`."""
-    first, slash, _ = pattern.partition("/")
-    return first if slash and any(mark in first for mark in ":.") and not _is_glob(first.lstrip("[")) else None
-
-
-def _read_pattern(text: str) -> _Pattern:
-    """Leave out the registry; a pattern without wildcards must be a reference."""
-    wanted = text.removeprefix(f"{registry_in_pattern(text) or 'localhost'}/")
-    if _is_glob(wanted):
-        repository, colon, tag = wanted.partition(":")
-        return _Pattern(repository, tag if colon else None, is_glob=True)
-    named = parse_reference(text)
-    if named.digest is not None:
-        raise InvalidReferenceError(f"`{text}` has a digest; `ls` lists repositories and tags")
-    return _Pattern(registry_reference(named, registry="").repository, named.tag, is_glob=False)
-
-
-def _crawl(client: RegistryClient, wanted: Sequence[_Pattern]) -> set[str]:
+def _crawl(client: RegistryClient, wanted: Sequence[Pattern]) -> set[str]:
     return {name for name in client.iter_repositories() if not wanted or any(pattern.fits(name) for pattern in wanted)}
 
 

@@ -10,7 +10,8 @@ from localreg.content.summary import Content
 from localreg.errors import RepositoryNotFoundError
 from localreg.oci.api import StoredManifest
 from localreg.oci.manifest import IMAGE_CONFIGS, MANIFEST_TYPES, OCI_INDEX, OCI_MANIFEST, UNREADABLE
-from localreg.registry.volume import Links, Volume
+from localreg.registry.volume import Volume
+from localreg.registry.volume_layout import Links
 
 _DEEPEST = 4
 """How deep indexes of indexes are followed."""

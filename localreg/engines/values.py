@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from localreg.system.address import Address
+from localreg.system.address import Address, without_password
 
 EngineName = Literal["docker", "podman"]
 
@@ -61,6 +61,11 @@ class Endpoint:
         return self.url.startswith("ssh://")
 
     @property
+    def shown(self) -> str:
+        """The URL as it can be shown."""
+        return without_password(self.url)
+
+    @property
     def is_remote(self) -> bool:
         """The engine is on another machine."""
         if self.socket is not None or self.is_machine:
@@ -90,6 +95,11 @@ class EngineInfo:
     """`load_archive` accepts OCI archives as well as docker-archives."""
     pushes_may_stick: bool = False
     """A push can hang forever although the engine responds."""
+
+    @property
+    def shown_endpoint(self) -> str:
+        """Its URL as it can be shown."""
+        return without_password(self.endpoint)
 
 
 @dataclass(frozen=True, slots=True)

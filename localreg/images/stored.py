@@ -38,7 +38,7 @@ def check_stored(engine: Engine, registry: Registry, transfer: Transfer, *, said
         try:
             stored = client.get_manifest(reference.repository, str(reference.tag))
         except RegistryError as exc:
-            if exc.status == HTTPStatus.UNAUTHORIZED:
+            if exc.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
                 return said
             if exc.status == HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise _broken(engine, registry, transfer, ["its manifest cannot be read"], [said]) from exc

@@ -8,6 +8,7 @@ manifest.
 from __future__ import annotations
 
 import hashlib
+from http import HTTPStatus
 
 from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci.api import BlobPart, RegistryClient
@@ -42,8 +43,10 @@ def find_damage(client: RegistryClient, repository: str, blob: Descriptor) -> st
         return "is missing"
     except RegistryUnreachableError:
         raise
-    except RegistryError:
-        return "cannot be read"
+    except RegistryError as exc:
+        # Others, such as a redirect to a store, are no damage.
+        if exc.status in (None, HTTPStatus.INTERNAL_SERVER_ERROR):
+            return "cannot be read"
     return None
 
 

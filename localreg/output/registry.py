@@ -22,7 +22,7 @@ def engine_line(info: EngineInfo) -> str:
     elif info.private:
         parts.append("service started by localreg")
     else:
-        parts.append(info.endpoint)
+        parts.append(info.shown_endpoint)
     return ", ".join(parts)
 
 
@@ -60,7 +60,7 @@ def engine_json(info: EngineInfo) -> dict[str, Any]:
     return {
         "name": info.name,
         "version": info.version,
-        "endpoint": info.endpoint,
+        "endpoint": info.shown_endpoint,
         "context": info.context,
         "rootless": info.rootless,
         "remote": info.remote,

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 LAST_PORT = 65535
+_PASSWORD = re.compile(r"(?<=//)([^:/@]*):[^/]*@|^([^:/@]+):[^/]*@")
+
+
+def without_password(url: str) -> str:
+    """A URL as it can be shown, whether it is valid or not."""
+    return _PASSWORD.sub(lambda found: f"{found[1] or found[2] or ''}@", url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from localreg.content.ls import ListedImage, list_images
 from localreg.errors import LocalregError, RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import DOCKER_INDEX, EMPTY_CONFIG_TYPE, OCI_INDEX, OCI_MANIFEST
-from localreg.registry.volume import ExecVolume, FolderVolume
+from localreg.registry.volume_folder import FolderVolume
+from localreg.registry.volume_shell import ExecVolume
 
 
 def linux(architecture: str) -> dict[str, str]:

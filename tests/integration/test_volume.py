@@ -8,7 +8,9 @@ from pathlib import Path
 from support.engines.real import Bed, on_every_engine
 
 from localreg.registry.container import DATA_FOLDER, get_running_registry
-from localreg.registry.volume import ExecVolume, FolderVolume, open_volume
+from localreg.registry.volume import open_volume
+from localreg.registry.volume_folder import FolderVolume
+from localreg.registry.volume_shell import ExecVolume
 
 
 @on_every_engine

@@ -129,7 +129,9 @@ def parse_entries(text: str, path: Path, *, release: int = OLD) -> list[Entry]:
         return [*_read_first_version(found, path, release), *_unique(entries)]
     except tomllib.TOMLDecodeError as exc:
         raise _broken(path, f"invalid TOML: {exc}") from exc
-    except (ValueError, AttributeError, TypeError) as exc:
+    except (AttributeError, RecursionError) as exc:
+        raise _broken(path, "it does not have the form of containers-registries.conf(5)") from exc
+    except (ValueError, TypeError) as exc:
         raise _broken(path, str(exc)) from exc
 
 
@@ -148,7 +150,8 @@ def _lower(table: Mapping[str, Any]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for key, value in table.items():
-        if found.setdefault(key.lower(), value) != value:
+        before = found.setdefault(key.lower(), value)
+        if before is not value and before != value:
             raise ValueError(f"the key `{key}` is there twice, in another case; podman takes either one by chance")
     return found
 

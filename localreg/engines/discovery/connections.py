@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from localreg.engines.values import Endpoint
 from localreg.errors import Unavailable
+from localreg.system.address import without_password
 from localreg.system.programs import ProgramError, run
 
 _PROGRAM_SECONDS = 30.0
@@ -35,14 +36,15 @@ def named_podman(environ: Mapping[str, str]) -> tuple[str, Endpoint] | None:
     name, url = environ.get("CONTAINER_CONNECTION"), environ.get("CONTAINER_HOST")
     if name and url:
         reason = f"CONTAINER_CONNECTION=`{name}` is set as well, and releases of Podman differ in which of them counts"
-        raise BrokenConnectionError(Unavailable("podman", url, reason, variable="CONTAINER_HOST"))
+        raise BrokenConnectionError(Unavailable("podman", without_password(url), reason, variable="CONTAINER_HOST"))
     if name:
         return "CONTAINER_CONNECTION", _connection(name, environ)
     if url:
         try:
             return "CONTAINER_HOST", Endpoint(_address(url))
         except ValueError as exc:
-            raise BrokenConnectionError(Unavailable("podman", url, str(exc), variable="CONTAINER_HOST")) from exc
+            where = without_password(url)
+            raise BrokenConnectionError(Unavailable("podman", where, str(exc), variable="CONTAINER_HOST")) from exc
     return None
 
 

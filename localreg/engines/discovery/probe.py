@@ -67,7 +67,7 @@ class Answer:
 def where_is(engine: EngineName, endpoint: Endpoint) -> str:
     """An endpoint's URL, and the context or connection that has it, for an error."""
     kind = "context" if engine == "docker" else "connection"
-    return (f"{kind} `{endpoint.context}` at " if endpoint.context else "") + endpoint.url
+    return (f"{kind} `{endpoint.context}` at " if endpoint.context else "") + endpoint.shown
 
 
 def ask(expected: EngineName, endpoint: Endpoint, *, volume: str, seconds: float = ANSWER_SECONDS) -> Answer:
@@ -110,7 +110,7 @@ def get(expected: EngineName, endpoint: Endpoint, path: str, *, seconds: float) 
 def _connected(expected: EngineName, endpoint: Endpoint, seconds: float) -> Iterator[http.client.HTTPConnection]:
     if endpoint.socket is None and urlsplit(endpoint.url).scheme not in _SCHEMES:
         reason = "not the address of an engine: it must begin with `unix://`, `tcp://` or `ssh://`"
-        raise NoAnswerError(Unavailable(expected, endpoint.url, reason))
+        raise NoAnswerError(Unavailable(expected, where_is(expected, endpoint), reason))
     with _reasons(expected, endpoint, seconds), contextlib.closing(_connection(endpoint, seconds)) as connection:
         yield connection
 

@@ -118,8 +118,8 @@ def choose(answers: Sequence[probe.Answer], *, name: str) -> probe.Answer:
             f"two engines have a container `{name}`",
             hint=f"choose one with --engine {holders[0].engine} or --engine {holders[1].engine}"
             if holders[0].engine != holders[1].engine
-            else f"choose one with DOCKER_HOST={holders[0].endpoint.url}",
-            details=[f"{holder.engine}  {holder.endpoint.url}" for holder in holders],
+            else f"choose one with DOCKER_HOST={holders[0].endpoint.shown}",
+            details=[f"{holder.engine}  {holder.endpoint.shown}" for holder in holders],
         )
     return next(iter(holders), None) or next((answer for answer in answers if answer.has_volume), answers[0])
 
@@ -176,7 +176,9 @@ def survey_engines(choice: EngineChoice, *, volume: str, environ: Mapping[str, s
             else:
                 reason = f"the engine there is {answer.engine.capitalize()}"
                 cure = f"--engine {answer.engine}"
-                unavailable.append(Unavailable(choice, answer.endpoint.url, reason, cure, variable=candidate.variable))
+                unavailable.append(
+                    Unavailable(choice, answer.endpoint.shown, reason, cure, variable=candidate.variable)
+                )
     return Survey(tuple(_distinct(answers)), tuple(unavailable))
 
 

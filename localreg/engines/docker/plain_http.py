@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import sys
@@ -50,8 +51,12 @@ class PlainHttp:
         config = info.get("RegistryConfig") or {}
         named = config.get("IndexConfigs") or {}
         rootless = any("name=rootless" in option.split(",") for option in info.get("SecurityOptions") or ())
+        networks = None
         # Docker 29.10 tells no network if none is allowed, but each Docker names its own registry.
-        networks = tuple(map(ipaddress.ip_network, config.get("InsecureRegistryCIDRs") or ())) if named else None
+        if named:
+            with contextlib.suppress(ValueError):
+                found = config.get("InsecureRegistryCIDRs") or ()
+                networks = tuple(ipaddress.ip_network(network, strict=False) for network in found)
         return cls(
             containerd_store=dict(info.get("DriverStatus") or ()).get("driver-type") == _CONTAINERD_STORE,
             rootless=rootless,

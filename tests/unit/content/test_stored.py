@@ -16,7 +16,7 @@ from localreg.content.ls import Listing, SortKey, list_images, list_stored
 from localreg.content.stored import StoredContent
 from localreg.errors import EngineError, RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
-from localreg.registry.volume import Links, TagLink
+from localreg.registry.volume_layout import Links, TagLink
 
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 

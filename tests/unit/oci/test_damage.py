@@ -83,6 +83,6 @@ def test_one_that_is_missing_or_cannot_be_read(registry: FakeRegistry, client: R
 
 def test_a_registry_that_sends_no_parts_is_believed(registry: FakeRegistry, client: RegistryClient) -> None:
     blob = put(registry, CONTENT)
-    for fault in ("endless", "html", "loop"):
+    for fault in ("endless", "html", "loop", "301", "302", "403", "429", "503"):
         registry.faults[f"/v2/app/blobs/{blob.digest}"] = fault
         assert find_damage(client, "app", blob) is None

@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from localreg.errors import EngineError
-from localreg.registry.volume import ExecVolume, FolderVolume, Links, TagLink, Volume
+from localreg.registry.volume import Volume
+from localreg.registry.volume_folder import FolderVolume
+from localreg.registry.volume_layout import Links, TagLink
+from localreg.registry.volume_shell import ExecVolume
 
 PUSHED = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 

@@ -35,6 +35,7 @@ def test_line_ends_are_read_as_they_are(tmp_path: Path) -> None:
         "\x00",
         "registry = 1\n",
         "registry = [1]\n",
+        "registries = ['a']\n",
         "[[registry]]\ninsecure = true\n",
         "[[registry]]\nprefix = 'localhost:5000'\ninsecure = true\n",
         "[[registry]]\nlocation = 5\n",

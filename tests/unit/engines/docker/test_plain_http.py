@@ -69,12 +69,15 @@ def test_one_of_the_two_addresses_of_localhost_is_enough() -> None:
 def test_another_address_must_be_named() -> None:
     assert expects_tls("192.0.2.1:5000", info(*USUAL))
     assert not expects_tls("192.0.2.1:5000", info(*USUAL, "192.0.2.0/24"))
+    assert not expects_tls("192.0.2.1:5000", info(*USUAL, "192.0.2.7/24"))
     assert not expects_tls("192.0.2.1:5000", info(*USUAL, named=("192.0.2.1:5000",)))
     assert expects_tls("192.0.2.1:5001", info(*USUAL, named=("192.0.2.1:5000",)))
 
 
 @pytest.mark.parametrize(
-    "found", [{}, {"RegistryConfig": None}, {"RegistryConfig": {"InsecureRegistryCIDRs": None, "IndexConfigs": None}}]
+    "found",
+    [{}, {"RegistryConfig": None}, {"RegistryConfig": {"InsecureRegistryCIDRs": None, "IndexConfigs": None}}]
+    + [info("10.0.0.0/8", unreadable) for unreadable in ("", "<nil>")],
 )
 def test_what_an_engine_does_not_tell_is_not_held_against_it(found: dict[str, Any]) -> None:
     assert not expects_tls("192.0.2.1:5000", found)

@@ -1,0 +1,90 @@
+"""How Distribution's filesystem driver stores links and blobs: `registry/storage/paths.go` of Distribution 2.8.3.
+
+The registry writes its links in place: an empty one is being written, or was when the registry was killed; only HTTP
+tells which.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+ROOT = "docker/registry/v2"
+LARGEST = 4 << 20
+"""Bytes of the largest blob that is read. No manifest is larger, and configs are small."""
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_LINK = re.compile(
+    r"(?P<repository>.+)/_manifests/(?:tags/(?P<tag>[^/]+)/current|revisions/sha256/(?P<digest>[0-9a-f]{64}))/link"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TagLink:
+    """A tag as the registry stores it."""
+
+    repository: str
+    tag: str
+    digest: str | None
+    """Of its manifest; None if the link is empty."""
+    pushed: datetime | None
+    """Aware, in whole seconds; the time of the last push to this tag. None beyond the year 9999."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """What repositories have."""
+
+    tags: tuple[TagLink, ...]
+    """In no order; also tags that the registry cannot read."""
+    revisions: frozenset[tuple[str, str]]
+    """Each repository and the digest of a manifest that it has, tagged or not."""
+
+    @cached_property
+    def by_tag(self) -> dict[tuple[str, str], TagLink]:
+        """The tags by repository and tag."""
+        return {(link.repository, link.tag): link for link in self.tags}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file below `repositories`; a revision's has a path alone."""
+
+    path: str
+    time: int | None = None
+    content: str = ""
+
+
+def place_of(digest: str) -> str:
+    """The path of a blob below `blobs`."""
+    encoded = digest.removeprefix("sha256:")
+    return f"sha256/{encoded[:2]}/{encoded}/data"
+
+
+def is_whole(digest: str, data: bytes) -> bool:
+    """Whether a blob's bytes have its digest."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}" == digest
+
+
+def links_of(found: Iterable[StoredFile | None]) -> Links:
+    """The links in files below `repositories`, without stray files."""
+    tags, revisions = [], set()
+    for file in found:
+        if file is None or (parts := _LINK.fullmatch(file.path)) is None:
+            continue
+        if parts["digest"]:
+            revisions.add((parts["repository"], f"sha256:{parts['digest']}"))
+        elif file.time is not None:
+            digest = file.content if DIGEST.fullmatch(file.content) else None
+            tags.append(TagLink(parts["repository"], parts["tag"], digest, _moment(file.time)))
+    return Links(tuple(tags), frozenset(revisions))
+
+
+def _moment(seconds: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -129,7 +129,7 @@ def test_an_engine_killed_while_the_log_is_followed(bed: Bed, folder: Path, show
 
 
 @docker_alone
-@fault("remote-engine-ls", "ls", code="registry-unreachable", facts=["127.0.0.1:5000", "up --recreate --host"])
+@fault("remote-engine-rm", "rm app:1", code="registry-unreachable", facts=["127.0.0.1:5000", "up --recreate --host"])
 @fault("remote-engine-status", "status", exit_code=6, facts=["out of reach", "tcp://{address}"])
 def test_a_remote_engine(bed: Bed, faults: tuple[Fault, ...]) -> None:
     bed.up()

@@ -9,7 +9,7 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.errors import UsageError
+from localreg.errors import NotFoundError, UsageError
 from localreg.output.tunnel.close import render
 from localreg.system.command_line import CommandLine
 from localreg.tunnels.close import close_tunnels
@@ -32,6 +32,8 @@ def close(
     found = list_tunnels()
     if destination is not None:
         found = [(files, status) for files, status in found if fits(status, destination)]
+        if not found:
+            raise NotFoundError(f"no tunnel to `{destination}` is open", hint=CommandLine("tunnel", "ls"))
     elif len(found) > 1 and not all_:
         raise UsageError(
             f"{len(found)} tunnels are open; name the host of one, or use --all",

@@ -18,7 +18,7 @@ from localreg.images.build import check_request, plan_build, push_built, run_bui
 from localreg.images.push_check import check_takes_pushes
 from localreg.images.transfer import Transferred
 from localreg.output.push import render
-from localreg.registry.container import get_running_registry
+from localreg.registry.running import get_running_registry
 from localreg.system.command_line import CommandLine
 
 app = command_app()

@@ -17,7 +17,8 @@ from localreg.content.pattern import registry_in_pattern
 from localreg.errors import EngineError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.output.ls import render
-from localreg.registry.container import Registry, get_running_registry
+from localreg.registry.container import Registry
+from localreg.registry.running import get_running_registry
 from localreg.registry.volume import Volume, open_volume
 from localreg.system.command_line import CommandLine
 

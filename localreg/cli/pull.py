@@ -15,7 +15,7 @@ from localreg.errors import UsageError
 from localreg.images.pull import plan_pull, pull_image
 from localreg.images.transfer import Transferred, check_names
 from localreg.output.push import render
-from localreg.registry.container import get_running_registry
+from localreg.registry.running import get_running_registry
 from localreg.system.command_line import CommandLine
 
 app = command_app()

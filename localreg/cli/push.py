@@ -16,7 +16,7 @@ from localreg.images.push import push_image
 from localreg.images.tag import plan_tag, push_as
 from localreg.images.transfer import Transferred, check_names
 from localreg.output.push import render
-from localreg.registry.container import get_running_registry
+from localreg.registry.running import get_running_registry
 from localreg.system.command_line import CommandLine
 
 app = command_app()

@@ -14,7 +14,7 @@ from localreg.cli.session import session_of
 from localreg.content import rm as removal
 from localreg.oci.reference import parse_reference
 from localreg.output.rm import render
-from localreg.registry.container import get_running_registry
+from localreg.registry.running import get_running_registry
 from localreg.system.command_line import CommandLine
 
 app = command_app()

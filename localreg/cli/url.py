@@ -10,7 +10,7 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import NAME_ARGUMENT, session_of
 from localreg.output.url import render
-from localreg.registry.container import get_running_registry
+from localreg.registry.running import get_running_registry
 
 app = command_app()
 

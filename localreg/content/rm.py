@@ -16,6 +16,7 @@ from http import HTTPStatus
 from localreg.engines.port import Engine
 from localreg.errors import (
     ConflictError,
+    DeleteDisabledError,
     InUseError,
     LocalregError,
     RegistryError,
@@ -25,8 +26,10 @@ from localreg.errors import (
 )
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.manifest import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, OCI_MANIFEST, Index, parse_manifest
+from localreg.oci.push_check import find_push_refusal
 from localreg.oci.reference import Reference, parse_reference
 from localreg.registry.container import Registry, host_of
+from localreg.registry.refusals import why
 from localreg.system.command_line import CommandLine
 
 THROWN_AWAY = "localreg.thrown-away"
@@ -90,6 +93,14 @@ def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: 
     try:
         with RegistryClient(registry.get_url()) as client:
             untag(client, reference.repository, str(reference.tag), digest=removal.digest)
+    except DeleteDisabledError as exc:
+        refusal = find_push_refusal(registry.get_url(), reference.repository)
+        if refusal is None:
+            raise
+        raise exc.with_(
+            message=f"registry `{registry.container.name}` deletes nothing: it is {why(refusal, registry)}",
+            hint=CommandLine("--name", "OTHER", "up"),
+        ) from exc
     except RepositoryNotFoundError as exc:
         if keep_local or not _untag_in_engine(engine, reference):
             raise exc.with_(hint=CommandLine("ls", reference.repository)) from exc

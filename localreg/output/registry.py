@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localreg.engines.values import EngineInfo
 from localreg.output.text import ago
 from localreg.registry.container import Registry
+from localreg.registry.refusals import why
+
+if TYPE_CHECKING:
+    from localreg.registry.status import Status
+    from localreg.registry.up import UpResult
 
 _DEFAULT_CONTEXT = "unix:///var/run/docker.sock"
 
@@ -42,6 +47,17 @@ def storage_line(registry: Registry) -> str:
     """Where a registry keeps its images."""
     gone = "when the registry stops" if registry.container.removes_itself else "with the container"
     return registry.storage_phrase or f"an anonymous volume, deleted {gone}"
+
+
+def limits(result: Status | UpResult, engine: EngineInfo) -> list[tuple[str, str]]:
+    """What a registry that localreg did not create demands or refuses, for a block."""
+    facts = []
+    if result.requires_login:
+        use = f"required: pushes and pulls use that of `{engine.name} login`; localreg cannot list images"
+        facts.append(("login", use))
+    if result.registry is not None and result.pushes_refused is not None:
+        facts.append(("pushes", f"refused: it is {why(result.pushes_refused, result.registry)}"))
+    return facts
 
 
 def title(version: str | None) -> str:

@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from localreg.engines.values import ContainerState
 from localreg.output.block import block
-from localreg.output.registry import engine_json, engine_line, reach_line, registry_json, started, storage_line, title
+from localreg.output.registry import (
+    engine_json,
+    engine_line,
+    limits,
+    reach_line,
+    registry_json,
+    started,
+    storage_line,
+    title,
+)
 from localreg.output.streams import Renderings
 from localreg.output.table import columns
 from localreg.output.text import ago
-from localreg.registry.container import start_command
+from localreg.registry.container import seems_none, start_command
 from localreg.registry.defaults import DEFAULT_NAME
-from localreg.registry.refusals import why
 from localreg.registry.status import Health, SeenRegistry, Status
 from localreg.tunnels.spec import TunnelSpec
 
@@ -63,7 +72,8 @@ def _next(result: Status, command: str) -> list[tuple[str, str]]:
     """The next command if the registry cannot be used."""
     if result.registry is not None and result.registry.lost_its_port:
         return [("cure", f"{command} up")]
-    if not result.is_registry or result.health is Health.SPEAKS_TLS:
+    has_no_port = result.health is Health.NOT_ANSWERING and result.registry and result.registry.published is None
+    if not result.is_registry or has_no_port or result.health is Health.SPEAKS_TLS:
         return [("instead", "localreg --name OTHER up")]
     if result.health is Health.NOT_ANSWERING:
         return [("see", f"{command} logs")]
@@ -78,12 +88,13 @@ def _headline(result: Status) -> str:
     if result.registry is None:
         return "No registry is running" if result.name == DEFAULT_NAME else f"Registry `{result.name}` does not exist"
     if not result.is_registry:
-        container = result.registry.container
-        return f"Container `{container.name}` does not seem to be a registry: it runs {container.image}"
+        sentence = seems_none(result.registry)
+        return f"{sentence[0].upper()}{sentence[1:]}"
     place = f" at {result.registry.location}" if result.registry.location else ""
     if result.health is Health.STOPPED:
-        return f"{what}: {result.registry.container.state}, not running"
-    return f"{what}{place}: running, {result.health}{started(result.registry)}"
+        return f"{what}: {result.registry.state}"
+    health = "publishes no port" if result.registry.published is None else result.health
+    return f"{what}{place}: running, {health}{started(result.registry)}"
 
 
 def _facts(result: Status) -> list[tuple[str, str]]:
@@ -91,18 +102,13 @@ def _facts(result: Status) -> list[tuple[str, str]]:
     if result.registry is None:
         return facts
     facts.append(("image", result.registry.container.image))
-    if result.registry.published is not None:
+    if result.registry.published is not None or result.registry.container.state is ContainerState.RUNNING:
         facts.append(("reach", reach_line(result.registry)))
     count = result.repositories
     number = "" if count is None else f", {count} {'repository' if count == 1 else 'repositories'}"
-    facts.append(("storage", f"{storage_line(result.registry)}{number}"))
-    if result.requires_login:
-        program = result.engine.name
-        facts.append(
-            ("login", f"required: pushes and pulls use that of `{program} login`; localreg cannot list images")
-        )
-    if result.pushes_refused is not None:
-        facts.append(("pushes", f"refused: it is {why(result.pushes_refused, result.registry)}"))
+    if result.is_registry:
+        facts.append(("storage", f"{storage_line(result.registry)}{number}"))
+    facts += limits(result, result.engine)
     if not result.registry.is_ours:
         facts.append(("origin", "started by hand, not by localreg"))
     return facts

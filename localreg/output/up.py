@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from localreg.engines.values import EngineInfo, VolumeMount
 from localreg.output.block import block
-from localreg.output.registry import engine_json, engine_line, reach_line, registry_json, started, storage_line, title
+from localreg.output.registry import (
+    engine_json,
+    engine_line,
+    limits,
+    reach_line,
+    registry_json,
+    started,
+    storage_line,
+    title,
+)
 from localreg.output.streams import Renderings
 from localreg.registry.up import UpAction, UpResult
 
@@ -32,7 +41,8 @@ def render(
             ("engine", engine_line(info)),
             ("reach", reach_line(result.registry)),
             ("storage", _storage(result, command)),
-            ("next", f"{command} push IMAGE"),
+            *limits(result, info),
+            ("next", _next(result, info, location, command)),
         ]
         return block(headline, facts, width=width) + below
 
@@ -52,6 +62,14 @@ def _storage(result: UpResult, command: str) -> str:
     registry = result.registry
     is_kept = registry.is_ours and isinstance(registry.data, VolumeMount)
     return f"{storage_line(registry)}{f', kept by `{command} down`' if is_kept else ''}"
+
+
+def _next(result: UpResult, info: EngineInfo, location: str, command: str) -> str:
+    if result.pushes_refused is not None:
+        return "localreg --name OTHER up"
+    if result.requires_login:
+        return f"{info.name} login {'--tls-verify=false ' if info.name == 'podman' else ''}{location}"
+    return f"{command} push IMAGE"
 
 
 def _headline(result: UpResult, what: str, location: str) -> str:

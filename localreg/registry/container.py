@@ -20,7 +20,7 @@ from localreg.engines.values import (
     VolumeMount,
 )
 from localreg.errors import ConflictError, ContainerNotFoundError, RegistryUnreachableError, UsageError
-from localreg.oci.reference import Reference, registry_reference
+from localreg.oci.reference import Reference, find_reference, registry_reference
 from localreg.registry.defaults import DEFAULT_NAME
 from localreg.registry.options import RegistryOptions
 from localreg.system.address import Address
@@ -29,6 +29,13 @@ from localreg.system.command_line import CommandLine
 CONTAINER_PORT = 5000
 DATA_FOLDER = "/var/lib/registry"
 _ROOT_DIRECTORY = "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"
+
+_STATES = {
+    ContainerState.CREATED: "created, but never started",
+    ContainerState.REMOVING: "being removed",
+    ContainerState.EXITED: "stopped",
+}
+"""What a state is called, if that is not the engines' own word."""
 
 SCHEMA = "1"
 SCHEMA_LABEL = "localreg.schema"
@@ -52,6 +59,30 @@ class Registry:
     def is_ours(self) -> bool:
         """It has the label, so localreg created it."""
         return is_ours(self.container.labels)
+
+    @property
+    def seems_one(self) -> bool:
+        """Its container tells that it is a registry: localreg's label, the name of the image, or the place of images.
+
+        The image of Distribution has a volume at that place.
+        """
+        return self.is_ours or self.data is not None or self.has_registrys_image
+
+    @property
+    def has_registrys_image(self) -> bool:
+        """Its image is called `registry`."""
+        image = find_reference(self.container.image)
+        return image is not None and image.basename == "registry"
+
+    @property
+    def state(self) -> str:
+        """The state of its container, such as `stopped`."""
+        return _STATES.get(self.container.state, str(self.container.state))
+
+    @property
+    def state_clause(self) -> str:
+        """The same with a verb, such as `is stopped`."""
+        return f"{'was' if self.container.state is ContainerState.CREATED else 'is'} {self.state}"
 
     @property
     def options(self) -> RegistryOptions:
@@ -241,27 +272,15 @@ def get_registry(engine: ContainerRuntime, name: str) -> Registry:
     return registry
 
 
+def seems_none(registry: Registry) -> str:
+    """The sentence for a container that does not seem to be a registry."""
+    container = registry.container
+    return f"container `{container.name}` does not seem to be a registry: it runs {container.image}"
+
+
 def start_command(registry: Registry, *, engine: str) -> str:
     """The command that starts a stopped registry; localreg starts only its own."""
     container = registry.container
     if container.state is ContainerState.PAUSED:
         return f"{engine} unpause {container.name}"
     return CommandLine("up") if registry.is_ours else f"{engine} start {container.name}"
-
-
-def get_running_registry(engine: ContainerRuntime, name: str) -> Registry:
-    """The running registry of that name, with a published port.
-
-    Raises:
-        ContainerNotFoundError: there is no container of that name.
-        RegistryUnreachableError: it is not running.
-        ConflictError: the container of that name publishes no port.
-    """
-    registry = get_registry(engine, name)
-    if not registry.container.is_running:
-        raise RegistryUnreachableError(
-            f"registry `{name}` is not running: its container is {registry.container.state}",
-            hint=start_command(registry, engine=engine.info().name),
-        )
-    registry.get_location()
-    return registry

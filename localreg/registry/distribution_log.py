@@ -15,6 +15,7 @@ _REQUEST = re.compile(
 _TIME = "%d/%b/%Y:%H:%M:%S %z"
 _CAUSE = re.compile(r'err\.detail="((?:[^"\\]|\\.)*)"')
 _LISTENING = b"listening on"
+_OF_EACH_LINE = b"instance.id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +56,8 @@ def find_last_cause(log: bytes) -> str | None:
 def is_listening(log: bytes) -> bool:
     """The registry has started and accepts connections."""
     return _LISTENING in log
+
+
+def is_distributions(log: bytes) -> bool:
+    """Distribution wrote this log."""
+    return _OF_EACH_LINE in log or _LISTENING in log

@@ -19,6 +19,8 @@ class DownResult:
 
     container: str | None = None
     """The container that was removed."""
+    is_registry: bool = True
+    """False for a container that seems to be something else."""
     volumes: tuple[str, ...] = ()
     """The volumes that were removed with their images."""
     kept: tuple[str, ...] = ()
@@ -57,6 +59,7 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
     place = _place_of_others(registry, ours, volumes=volumes)
     return DownResult(
         container=registry.container.name if registry else None,
+        is_registry=registry is None or registry.seems_one,
         volumes=ours if volumes else (),
         kept=() if volumes else ours,
         kept_elsewhere=(place,) if place else (),

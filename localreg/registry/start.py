@@ -9,8 +9,9 @@ from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
 from localreg.oci.ping import Reply, ask, is_ready
-from localreg.registry.container import Registry
-from localreg.registry.distribution_log import find_last_cause, is_listening
+from localreg.registry.container import Registry, seems_none
+from localreg.registry.defaults import DEFAULT_IMAGE
+from localreg.registry.distribution_log import find_last_cause, is_distributions, is_listening
 from localreg.system.command_line import CommandLine
 from localreg.system.waiting import wait_until
 
@@ -52,7 +53,9 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
 
     if wait_until(answers, seconds=seconds, is_alive=is_alive):
         return
-    raise _not_ready(container, now, seconds, read_last_lines(engine, container.id))
+    log = read_log(engine, container.id)
+    seems_one = registry.has_registrys_image or is_distributions(log)
+    raise _not_ready(container, now, seconds, last_lines(log), seems_one=seems_one)
 
 
 def _is_ready(url: str) -> bool:
@@ -78,9 +81,15 @@ def _runs_since_then(container: Container, now: Container | None) -> bool:
 
 
 def _not_ready(
-    container: Container, now: Container | None, seconds: float, lines: Sequence[str]
+    container: Container, now: Container | None, seconds: float, lines: Sequence[str], *, seems_one: bool
 ) -> RegistryNotReadyError:
     if _runs_since_then(container, now):
+        if not seems_one:
+            return RegistryNotReadyError(
+                f"{seems_none(Registry(container))}, which did not answer within {seconds:g} seconds",
+                hint=CommandLine("up", "--image", DEFAULT_IMAGE),
+                details=lines,
+            )
         return RegistryNotReadyError(
             f"registry `{container.name}` is running but was not ready within {seconds:g} seconds",
             hint=CommandLine("up", "--wait", str(max(60, round(seconds * 2)))),

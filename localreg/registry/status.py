@@ -146,6 +146,4 @@ def find_registry_named_by(engine: Engine, host: str) -> SeenRegistry | None:
 
 
 def _seems_one(registry: Registry, health: Health) -> bool:
-    reference = find_reference(registry.container.image)
-    has_registrys_image = reference is not None and reference.basename == "registry"
-    return registry.is_ours or has_registrys_image or health is Health.HEALTHY
+    return registry.seems_one or health is Health.HEALTHY

@@ -17,11 +17,14 @@ from localreg.errors import (
     PortTakenError,
     RegistryNotReadyError,
 )
-from localreg.registry.container import Registry, find_registry, start_command
+from localreg.oci.ping import Reply, ask
+from localreg.oci.refusal import PushRefusal
+from localreg.registry.container import Registry, find_registry, seems_none, start_command
 from localreg.registry.create import create_registry, ensure_image
 from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_PORT
 from localreg.registry.options import RegistryOptions
 from localreg.registry.port import choose_port
+from localreg.registry.refusals import find_refusal
 from localreg.registry.replace import recover, replace_registry
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry
@@ -53,6 +56,9 @@ class UpResult:
     seconds: float
     ignored: tuple[str, ...] = ()
     """The given options that do not apply to an existing registry."""
+    requires_login: bool = False
+    pushes_refused: PushRefusal | None = None
+    """Why it takes no pushes; None if the container of a registry that localreg did not create does not tell."""
 
 
 def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> UpResult:
@@ -126,8 +132,10 @@ def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
     container = registry.container
     other = CommandLine("--name", "OTHER", "up")
     if not container.is_running:
+        if not registry.seems_one:
+            raise NameTakenError(seems_none(registry), hint=other)
         raise NameTakenError(
-            f"container `{container.name}` exists and is {container.state}; localreg did not create it",
+            f"container `{container.name}` {registry.state_clause}; localreg did not create it",
             hint=start_command(registry, engine=engine.info().name),
         )
     if registry.published is None:
@@ -146,7 +154,14 @@ def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
         raise NameTakenError(f"container `{container.name}` exists and is not a registry", hint=other) from exc
     actual = RegistryOptions(registry.published.bound.port, registry.published.bound.host, container.image)
     ignored = (*request.asked.differing(actual), *request.image_options)
-    return UpResult(registry, UpAction.ADOPTED, 0.0, ignored)
+    return UpResult(
+        registry,
+        UpAction.ADOPTED,
+        0.0,
+        ignored,
+        requires_login=registry.url is not None and ask(registry.url) is Reply.WANTS_LOGIN,
+        pushes_refused=find_refusal(registry),
+    )
 
 
 def _refuse_other_options(registry: Registry, request: UpRequest) -> None:

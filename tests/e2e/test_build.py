@@ -231,7 +231,7 @@ def test_what_is_built_can_be_pushed_when_the_registry_is_back(bed: Bed, site: P
     error, said, hint = err.splitlines()[-3:]
     assert (code, out) == (6, "")
     assert re.match("error: .*`registry`", error)
-    assert "exited" in error
+    assert "is stopped" in error
     enough = f"localreg --engine {bed.engine} push localhost:5000/site:latest"
     assert f"`{enough}`" in said
     assert hint == f"hint: localreg --engine {bed.engine} up"

@@ -299,7 +299,7 @@ def test_a_replacement_that_fails_leaves_the_registry_as_it_was(bed: Bed, folder
     "registry-not-ready",
     "up --image localhost/app:1 --wait 0.5",
     code="registry-not-ready",
-    facts=["`registry`", "0.5 seconds", "said and done", "up --wait 60\n"],
+    facts=["`registry`", "0.5 seconds", "said and done", "localhost/app:1", "up --image registry:2.8.3\n"],
 )
 def test_a_registry_that_never_answers_is_given_up_after_the_time_asked_for(
     bed: Bed, folder: Path, shown: Fault

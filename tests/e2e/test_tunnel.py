@@ -65,7 +65,7 @@ def test_what_is_pushed_on_the_far_side_arrives_here(bed: Bed, far: FarHost, fol
         assert far.listens() == []
         assert tunnels.told() == []
         assert not Path(found["log"]).exists()
-        assert bed.ok("tunnel", "close", ADDRESS) == ""
+        assert f"no tunnel to `{ADDRESS}` is open" in bed.refused(4, "tunnel", "close", ADDRESS)
 
 
 def test_what_scripts_read_fits_the_schemas(on_docker: Tunnels) -> None:
@@ -484,5 +484,5 @@ def test_there_is_no_tunnel_without_a_registry(docker: Bed, far: FarHost) -> Non
     assert "hint: localreg --engine docker up\n" in docker.refused(4, *arguments)
     docker.up()
     docker.engine_ok("stop", "-t", "0", "registry")
-    assert "exited" in docker.refused(6, *arguments)
+    assert "is stopped" in docker.refused(6, *arguments)
     assert list(Path("/run/localreg").glob("tunnel-*.json")) == []

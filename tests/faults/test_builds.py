@@ -57,7 +57,7 @@ def test_a_folder_without_a_dockerfile(bed: Bed, site: Path, shown: Fault) -> No
 
 
 @docker_alone
-@fault("registry-stopped-build", "build site", code="registry-unreachable", facts=["`registry`", "exited"])
+@fault("registry-stopped-build", "build site", code="registry-unreachable", facts=["`registry`", "is stopped"])
 def test_a_build_while_the_registry_is_stopped(bed: Bed, site: Path, shown: Fault) -> None:
     bed.up()
     bed.engine_ok("stop", "registry")

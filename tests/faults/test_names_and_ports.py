@@ -79,12 +79,19 @@ def test_a_port_that_needs_root(bed: Bed, shown: Fault) -> None:
 
 @docker_alone
 @fault("name-used-by-stopped-container", "up", code="name-taken", facts=["`registry`", "start registry"])
+@fault(
+    "name-used-by-something-else", "up", code="name-taken", facts=["`registry`", "localhost/app:1", "--name OTHER up\n"]
+)
 @fault("foreign-container-down", "down --volumes", code="not-ours", facts=["`registry`", "down --force"])
 def test_a_name_that_a_foreign_container_uses(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
-    bed.add_image("localhost/app:1", folder)
-    bed.engine_ok("create", "--name", "registry", "localhost/app:1")
-    for shown in faults:
-        shown.by(bed)
+    stopped, *others = faults
+    for image, showings in (("localhost/registry:1", [stopped]), ("localhost/app:1", others)):
+        bed.add_image(image, folder)
+        bed.engine_ok("create", "--name", "registry", image)
+        for shown in showings:
+            shown.by(bed)
+        if image != "localhost/app:1":
+            bed.engine_ok("rm", "registry")
     assert bed.exists("container", "registry")
 
 

@@ -12,7 +12,7 @@ from localreg.oci.api import REQUEST_SECONDS
 from localreg.oci.ping import ASK_SECONDS
 from localreg.system.waiting import wait_until
 
-STOPPED = ["`registry`", "exited", " up\n"]
+STOPPED = ["`registry`", "is stopped", " up\n"]
 
 
 @docker_alone
@@ -32,7 +32,8 @@ def publish(
     bed: Bed, folder: Path, script: str, *, name: str = "registry", port: int = 5000, at_start: str = "true"
 ) -> None:
     """Run a container that answers each request with the output of a script."""
-    image = f"localhost/{name}:1"
+    # localreg takes a container for a registry by the name of its image.
+    image = f"localhost/{name}/registry:1"
     # Closing a connection with unread data would reset it.
     read = "while read -r line && [ ${#line} -gt 1 ]; do :; done"
     command = f"{at_start}; echo '{read}; {script}' >/answer; exec busybox nc -ll -p 5000 -e /bin/sh /answer"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from support.engines.real import Bed, on_every_engine
 
-from localreg.registry.container import DATA_FOLDER, get_running_registry
+from localreg.registry.container import DATA_FOLDER
+from localreg.registry.running import get_running_registry
 from localreg.registry.volume import open_volume
 from localreg.registry.volume_folder import FolderVolume
 from localreg.registry.volume_shell import ExecVolume

@@ -15,7 +15,8 @@ from localreg.cli.session import Session, session_of
 from localreg.engines.discovery.select import Selection
 from localreg.errors import ConflictError, TunnelError
 from localreg.output.tunnel.open import close_command, render
-from localreg.registry.container import Registry, get_running_registry
+from localreg.registry.container import Registry
+from localreg.registry.running import get_running_registry
 from localreg.tunnels.files import TunnelFiles, files_of
 from localreg.tunnels.keep import process
 from localreg.tunnels.ls import get_status

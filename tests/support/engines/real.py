@@ -27,8 +27,8 @@ from localreg.engines.port import Engine
 from localreg.engines.values import Endpoint, EngineName
 from localreg.images.push import push_image
 from localreg.images.tag import plan_tag
-from localreg.registry.container import get_running_registry
 from localreg.registry.request import UpRequest
+from localreg.registry.running import get_running_registry
 from localreg.registry.up import bring_up
 from localreg.system.waiting import wait_until
 

@@ -30,7 +30,7 @@ class FakeRegistry:
         faults: Path to what happens instead of an answer: a status, `absent`, `busy` (500, once), `html`, `nested`,
             `hang`, `drip`, `slow-headers`, `cut`, `endless`, `loop` (to itself), `gone` (no HTTP at all), `tls` (what a
             server for TLS answers) or `wrong` (other bytes than the digest says).
-        refuses_pushes: The body of the 405 for every push; None if pushes are taken.
+        refuses_pushes: The body of the 405 for every push and removal; None if pushes are taken. It never deletes.
         needs_login: Everything is 401.
         link_base: What stands before the path of the next page's link.
         answers: Path to a body to answer with, and to headers beside it.
@@ -206,6 +206,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(405, self.registry.refuses_pushes)
         else:
             self._error(400, "MANIFEST_BLOB_UNKNOWN")
+
+    def do_DELETE(self) -> None:
+        if self.registry.refuses_pushes is not None:
+            self._answer(405, self.registry.refuses_pushes)
+        else:
+            self._error(405, "UNSUPPORTED")
 
     def _unauthorized(self) -> None:
         body = b'{"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}'

@@ -102,3 +102,35 @@ def test_one_that_does_not_start_is_not_waited_for_long(
     registry.faults["/v2/"] = "absent"
     await_start(started(registry, ago=timedelta()))
     assert registry.requests["/v2/"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("image", "log", "hint"),
+    [
+        ("alpine:3.20", b"said and done\n", "localreg up --image registry:2.8.3"),
+        ("example.com/registry:1", b"said and done\n", "localreg up --wait 60"),
+        ("mine:1", b'msg="redis not configured" go.version=go1.20.8 instance.id=1234\n', "localreg up --wait 60"),
+    ],
+)
+def test_waiting_longer_is_the_hint_for_a_registry_only(
+    registry: FakeRegistry, image: str, log: bytes, hint: str
+) -> None:
+    registry.faults["/v2/"] = "500"
+
+    class Engine(FakeEngine):
+        def read_logs(self, container_id: str, **_options: Any) -> Iterator[LogChunk]:
+            del container_id
+            yield LogChunk("stderr", log)
+
+    engine = Engine()
+    engine.add_image(image)
+    address = Address("127.0.0.1", int(registry.base_url.rpartition(":")[2]))
+    made = engine.create_container(ContainerSpec("registry", image, 5000, address, AnonymousMount("/data")))
+    engine.start_container(made.id)
+    now = engine.find_container(made.id)
+    assert now is not None
+    with pytest.raises(RegistryNotReadyError) as caught:
+        await_registry(engine, Registry(now), seconds=0.05)
+    assert caught.value.hint == hint
+    assert (image in caught.value.message) == ("--image" in hint)
+    assert caught.value.details == (log.decode().rstrip(),)

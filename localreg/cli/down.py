@@ -12,6 +12,7 @@ from localreg.cli.help_page import examples
 from localreg.cli.session import NAME_ARGUMENT, session_of
 from localreg.clients.podman.registries_conf import find_left_entry
 from localreg.output.down import render
+from localreg.output.text import home_shortened
 from localreg.registry.down import bring_down
 from localreg.tunnels.ls import list_tunnels_to
 
@@ -34,6 +35,7 @@ def down(
         result = bring_down(engine, session.name, volumes=volumes, force=force)
     for spec in list_tunnels_to(session.name):
         session.streams.warn(f"a tunnel to {spec.host} stays open; `localreg tunnel close {spec.host}` closes it")
+    session.streams.show(render(result, name=session.name, command=session.command))
     if volumes and (left := find_left_entry(session.name, os.environ)):
-        session.streams.hint(f"`{session.command} podman-fix --remove` removes its entry from {left}")
-    session.streams.show(render(result, command=session.command))
+        entry = home_shortened(f"removes its entry from {left}")
+        session.streams.hint(f"`{session.command} podman-fix --remove` {entry}")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from localreg.output.block import block
 from localreg.output.streams import Renderings
+from localreg.registry.defaults import DEFAULT_NAME
 from localreg.registry.down import DownResult
 
 
-def render(result: DownResult, *, command: str) -> Renderings:
+def render(result: DownResult, *, name: str, command: str) -> Renderings:
     """Lay out the things that were removed.
 
     Args:
         result: Of `down`.
+        name: The registry's.
         command: `localreg`, with the registry's name unless that is the default.
     """
     removed = [
@@ -25,7 +27,7 @@ def render(result: DownResult, *, command: str) -> Renderings:
             facts += [("again", f"{command} up"), ("discard", f"{command} down --volumes")]
         if result.kept_elsewhere:
             facts.append(("kept", ", ".join(result.kept_elsewhere)))
-        return block(_headline(result), facts, width=width)
+        return block(_headline(result, name), facts, width=width)
 
     return Renderings(
         table=table,
@@ -37,12 +39,15 @@ def render(result: DownResult, *, command: str) -> Renderings:
     )
 
 
-def _headline(result: DownResult) -> str:
-    stopped = "Registry stopped" if result.container else "No registry is running"
+def _headline(result: DownResult, name: str) -> str:
+    kind = "Registry" if result.is_registry else "Container"
+    stopped = f"{kind} stopped" if result.container else "No registry is running"
     if result.volumes:
         return f"{stopped}; its images are gone with volume {', '.join(result.volumes)}"
     if result.kept:
         return f"{stopped}; its images stay in volume {', '.join(result.kept)}"
     if result.kept_elsewhere:
         return f"{stopped}; its images stay where they are"
-    return f"{stopped}; nothing is left" if result.container else "No registry to stop"
+    if result.container:
+        return f"{stopped}; nothing is left"
+    return "No registry to stop" if name == DEFAULT_NAME else f"No registry `{name}` to stop"

@@ -263,6 +263,12 @@ def test_down_says_what_it_removed(engine: FakeEngine, capsys: pytest.CaptureFix
     assert run(capsys, "down") == (0, "", "")
 
 
+def test_down_names_the_registry_that_is_not_there(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    del engine
+    assert run(capsys, "down", "--format", "table")[1] == "No registry to stop\n"
+    assert run(capsys, "down", "regsitry", "--format", "table")[1] == "No registry `regsitry` to stop\n"
+
+
 def test_down_leaves_what_is_not_ours(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
     add_registry(engine, ours=False)
     code, out, err = run(capsys, "down", "--volumes")

@@ -131,4 +131,5 @@ def test_an_entry_that_is_left_is_named_when_the_volumes_go(
     assert main(["down", "other", "--volumes"]) == 0
     assert str(drop_in) not in capsys.readouterr().err
     assert main(["down", "--volumes"]) == 0
-    assert f"localreg podman-fix --remove` removes its entry from {drop_in}" in capsys.readouterr().err
+    here = f"~/{drop_in.relative_to(Path.home())}"
+    assert f"localreg podman-fix --remove` removes its entry from {here}" in capsys.readouterr().err

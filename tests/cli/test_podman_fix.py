@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,12 +125,16 @@ def test_nothing_is_written_for_nobody(
 
 
 def test_an_entry_that_is_left_is_named_when_the_volumes_go(
-    podman: PodmanProgram, drop_in: Path, capsys: pytest.CaptureFixture[str]
+    podman: PodmanProgram, drop_in: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     podman.allows(LOCATION)
     fix(capsys)
     assert main(["down", "other", "--volumes"]) == 0
     assert str(drop_in) not in capsys.readouterr().err
-    assert main(["down", "--volumes"]) == 0
+    monkeypatch.setattr(sys, "stderr", sys.stdout)
+    assert main(["down", "--volumes", "--format", "table"]) == 0
     here = f"~/{drop_in.relative_to(Path.home())}"
-    assert f"localreg podman-fix --remove` removes its entry from {here}" in capsys.readouterr().err
+    assert (
+        f"No registry to stop\nhint: `localreg podman-fix --remove` removes its entry from {here}\n"
+        == capsys.readouterr().out
+    )

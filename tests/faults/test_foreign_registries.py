@@ -68,6 +68,8 @@ def test_one_that_requires_a_login(bed: Bed, folder: Path, faults: tuple[Fault, 
     password = re.search(r'password="?([^" ]+)', log.stdout + log.stderr)
     assert password is not None
     insecure = ["--tls-verify=false"] if bed.program == "podman" else []
+    login = " ".join([bed.program, "login", *insecure, "localhost:5000"])
+    assert re.search(rf"next +{login}\n", bed.ok("up", "--format", "table"))
     bed.engine_ok("login", "-u", "docker", "-p", password[1], *insecure, "localhost:5000")
     try:
         assert bed.ok("push", "localhost/app:1").startswith("localhost:5000/app:1")
@@ -88,7 +90,9 @@ def test_a_cache_of_another_registry(bed: Bed, folder: Path, shown: Fault) -> No
     shown.by(bed)
     assert not bed.exists("image", "localhost:5000/app:1")
     assert bed.ok("pull", "cached:1").startswith("localhost:5000/cached:1@sha256:")
+    assert "deletes nothing: it is a cache of 127.0.0.1" in bed.refused(6, "rm", "cached:1")
     assert "cache" in bed.ok("status")
+    assert re.search(r"pushes +refused: it is a cache of 127.0.0.1", bed.ok("up", "--format", "table"))
 
 
 CONFIGURATION = """\
@@ -117,6 +121,7 @@ def test_a_read_only_registry(bed: Bed, folder: Path, shown: Fault) -> None:
     shown.by(bed)
     assert "kept\t1\t" in bed.ok("ls")
     assert bed.ok("pull", "kept:1").startswith("localhost:5000/kept:1")
+    assert "deletes nothing: it is read-only" in bed.refused(6, "rm", "kept:1")
 
 
 @docker_alone

@@ -17,7 +17,9 @@ PORT_TAKEN = re.compile(
 )
 """Messages of engines, their proxies and their virtual machines about a port that cannot be bound."""
 
-PORT_NEEDS_ROOT = re.compile(r"cannot expose privileged port|listen failed for .*: permission denied", re.IGNORECASE)
+PORT_NEEDS_ROOT = re.compile(
+    r"cannot expose privileged port|(?:listen failed for|failed to bind port).*permission denied", re.IGNORECASE
+)
 """The message of rootless engines about a port that only root may use."""
 
 DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)

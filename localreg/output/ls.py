@@ -64,7 +64,8 @@ def render(
         kept = {"DIGEST": full_digests, "PLATFORMS": any(row.error for row in rows)}
         order = ("CREATED", "DIGEST", "PLATFORMS", "PUSHED") if knows_pushes else ("DIGEST", "CREATED", "PLATFORMS")
         spare = [heading for heading in order if not kept.get(heading)]
-        return columns(headings, cells, width=width, right=frozenset({"SIZE"}), spare=spare)
+        whole = frozenset({"DIGEST"} if full_digests else ())
+        return columns(headings, cells, width=width, right=frozenset({"SIZE"}), spare=spare, whole=whole)
 
     return Renderings(
         table=table,

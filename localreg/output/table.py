@@ -24,6 +24,7 @@ def columns(
     width: int,
     right: frozenset[str] = frozenset(),
     spare: Sequence[str] = (),
+    whole: frozenset[str] = frozenset(),
 ) -> str:
     """Lay out rows below headings, without lines or colour.
 
@@ -34,18 +35,26 @@ def columns(
         right: The headings whose column is numbers.
         spare: The headings of columns to leave out if there is no room, in this order. A cell that still does not fit
             continues below itself.
+        whole: The headings of columns with cells to copy: rather than fold one, lines are longer than the terminal.
     """
+    needed = [heading for heading in headings if heading not in spare]
+    if _width(headings, rows, needed, _GAPS[-1], whole=needed) > width:
+        # One long cell must not leave out a column of every row.
+        if whole.isdisjoint(needed):
+            needed = []
+        else:
+            width = _width(headings, rows, needed, _GAPS[0], whole=needed)
     shown = list(headings)
     for heading in spare:
-        if _usual_width(headings, rows, shown, _GAPS[-1]) > width:
+        if _width(headings, rows, shown, _GAPS[-1], whole=needed) > width:
             shown.remove(heading)
     places = [index for index, heading in enumerate(headings) if heading in shown]
     chosen = [[row[index] for index in places] for row in rows]
-    whole = next((gap for gap in _GAPS if _natural_width(shown, chosen, gap) <= width), None)
-    if whole is not None and all(map(_is_narrow, itertools.chain(*chosen))):
-        return _padded(shown, chosen, gap=whole, right=right)
-    fitting = next((gap for gap in _GAPS if _usual_width(shown, chosen, shown, gap) <= width), _GAPS[-1])
-    return _folded(shown, chosen, width=width, gap=whole or fitting, right=right)
+    natural = next((gap for gap in _GAPS if _width(shown, chosen, shown, gap, whole=shown) <= width), None)
+    if natural is not None and all(map(_is_narrow, itertools.chain(*chosen))):
+        return _padded(shown, chosen, gap=natural, right=right)
+    fitting = next((gap for gap in _GAPS if _width(shown, chosen, shown, gap, whole=needed) <= width), _GAPS[-1])
+    return _folded(shown, chosen, width=width, gap=natural or fitting, right=right, whole=needed)
 
 
 def _is_narrow(cell: str) -> bool:
@@ -63,7 +72,13 @@ def _padded(headings: Sequence[str], rows: Sequence[Sequence[str]], *, gap: int,
 
 
 def _folded(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, gap: int, right: frozenset[str]
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int,
+    gap: int,
+    right: frozenset[str],
+    whole: Sequence[str] = (),
 ) -> str:
     from rich.console import Console  # noqa: PLC0415 -- takes longer to load than most tables to lay out
     from rich.table import Table  # noqa: PLC0415
@@ -72,8 +87,12 @@ def _folded(
     # Widths and gaps are given: what rich would make narrower by itself it might cut.
     table = Table(box=None, padding=0, pad_edge=False, show_edge=False)
     columns = [[*column] for column in zip(headings, *rows, strict=True)]
-    whole = [heading in right for heading in headings]
-    widths = _widths(columns, whole, room=width - gap * (len(headings) - 1))
+    widths = _widths(
+        columns,
+        one_word=[heading in right for heading in headings],
+        whole=[heading in whole for heading in headings],
+        room=width - gap * (len(headings) - 1),
+    )
     for heading, given in zip(headings, widths, strict=True):
         justify: Literal["left", "right"] = "right" if heading in right else "left"
         table.add_column(heading, justify=justify, overflow="fold", header_style="", width=given)
@@ -86,22 +105,25 @@ def _folded(
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
-def _widths(columns: Sequence[Sequence[str]], whole: Sequence[bool], *, room: int) -> list[int]:
+def _widths(
+    columns: Sequence[Sequence[str]], *, one_word: Sequence[bool], whole: Sequence[bool], room: int
+) -> list[int]:
     """How wide each column is: a few long cells give first, then the widest columns, and then words are broken.
 
-    A number and its unit are one word.
+    Columns that need not be whole give before the others. A number and its unit are one word.
     """
     from rich.cells import cell_len  # noqa: PLC0415 -- loads rich
 
     lengths = [[cell_len(cell) for cell in column] for column in columns]
     widths = [max(column) for column in lengths]
     words = [
-        max((cell_len(word) for cell in column for word in ([cell] if one_word else cell.split())), default=1)
-        for column, one_word in zip(columns, whole, strict=True)
+        max((cell_len(word) for cell in column for word in ([cell] if is_word else cell.split())), default=1)
+        for column, is_word in zip(columns, one_word, strict=True)
     ]
     characters = [max((cell_len(character) for cell in column for character in cell), default=1) for column in columns]
     usual = [max(_usual(column), widest) for column, widest in zip(lengths, characters, strict=True)]
-    for least in (usual, words, characters):
+    before = [width if kept else least for width, kept, least in zip(widths, whole, usual, strict=True)]
+    for least in (before, usual, words, characters):
         while sum(widths) > room:
             spare, widest = max(
                 (width - floor, index) for index, (width, floor) in enumerate(zip(widths, least, strict=True))
@@ -118,13 +140,10 @@ def _usual(lengths: Sequence[int]) -> int:
     return max(length for length in lengths if length <= max(_SHORT, _MUCH * middle))
 
 
-def _usual_width(headings: Sequence[str], rows: Sequence[Sequence[str]], shown: Sequence[str], gap: int) -> int:
-    """How wide the table is if only cells of unusual length are folded."""
-    cells = zip(headings, *rows, strict=True)
-    widths = [_usual([*map(len, column)]) for column in cells if column[0] in shown]
+def _width(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], shown: Sequence[str], gap: int, *, whole: Sequence[str]
+) -> int:
+    """How wide the table is if only cells of unusual length are folded, and none in some columns."""
+    cells = [column for column in zip(headings, *rows, strict=True) if column[0] in shown]
+    widths = [(max if column[0] in whole else _usual)([*map(len, column)]) for column in cells]
     return sum(widths) + gap * (len(widths) - 1)
-
-
-def _natural_width(headings: Sequence[str], rows: Sequence[Sequence[str]], gap: int) -> int:
-    """How wide the table is when no cell is folded."""
-    return sum(max(map(len, column)) for column in zip(headings, *rows, strict=True)) + gap * (len(headings) - 1)

@@ -11,7 +11,7 @@ from localreg.output.block import aligned
 from localreg.output.streams import Renderings, error_as_json
 from localreg.output.text import printable
 from localreg.registry.defaults import DEFAULT_PORT, default_volume
-from localreg.settings import Value
+from localreg.settings import FLAG, Value
 
 _SPOKEN = {
     "format": "table on a terminal, plain otherwise",
@@ -28,20 +28,20 @@ def render(
 
     Args:
         settings: By name.
-        problems: What is wrong in the environment and the files.
+        problems: The problems in the environment and the files.
         project: The project's file, if there is one.
         user: The path of the user's own file, which may not exist.
     """
     rows = [(name, _shown(name, value), value.source) for name, value in settings.items()]
-
     files = [("project file", str(project))] if project else []
     files += [("your file", f"{user}{_absence(user)}")] if user else []
 
     def table(width: int) -> str:
-        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-        lines = [f"{name:<{widths[0]}}  {shown:<{widths[1]}}  {source}" for name, shown, source in rows]
+        spoken = [(name, shown, "option" if source == FLAG else source) for name, shown, source in rows]
+        widths = [max(len(row[column]) for row in spoken) for column in (0, 1)]
+        lines = [f"{name:<{widths[0]}}  {shown:<{widths[1]}}  {source}" for name, shown, source in spoken]
         if max(map(len, lines)) > width:
-            lines = aligned([(name, f"{shown} ({source})") for name, shown, source in rows], width=width)
+            lines = aligned([(name, f"{shown} ({source})") for name, shown, source in spoken], width=width)
         return "\n".join([*lines, "", *aligned(files, width=width)] if files else lines)
 
     return Renderings(

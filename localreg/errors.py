@@ -57,7 +57,7 @@ class LocalregError(Exception):
 
     Args:
         message: One sentence, lower case, no full stop, literals in backticks.
-        hint: The command that fixes it, a `CommandLine` if that is localreg's, or one sentence if no command does.
+        hint: The command that fixes it, a `CommandLine` if that is localreg's, or a `Sentence` if no command does.
         details: More lines, such as the engine's own message or the end of a log.
     """
 

@@ -18,7 +18,7 @@ from localreg.errors import ConfigError, LocalregError, UsageError, reason_of
 from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_IMAGE, DEFAULT_NAME, DEFAULT_PORT, DEFAULT_WAIT_SECONDS
 from localreg.registry.options import PullPolicy, check_image, check_name, read_host, read_volume
 from localreg.system.address import LAST_PORT
-from localreg.system.command_line import CommandLine
+from localreg.system.command_line import CommandLine, Sentence
 
 FLAG = "flag"
 DEFAULT = "default"
@@ -150,7 +150,7 @@ def resolve(
     Args:
         given: The typed options, by the setting's name.
         environ: The environment; the process's own by default.
-        folder: Where the search for the project's file starts; the current folder by default.
+        folder: The start of the search for the project's file; the current folder by default.
         report: Gets each problem in the environment and the files; what has one is left out. By default, the first
             problem is raised.
 
@@ -277,11 +277,12 @@ def _read_key(path: Path, key: str, value: object, *, is_project: bool) -> Value
     if setting is None:
         near = difflib.get_close_matches(key, _BY_NAME, n=1)
         raise ConfigError(
-            f"{place}: unknown setting `{key}`", hint=f"use `{near[0]}`" if near else CommandLine("config")
+            f"{place}: unknown setting `{key}`", hint=Sentence(f"use `{near[0]}`") if near else CommandLine("config")
         )
     if is_project and not setting.in_project:
         raise ConfigError(
-            f"{place}: a project file cannot set `{key}`", hint=f"set {setting.variable}, or use your own config.toml"
+            f"{place}: a project file cannot set `{key}`",
+            hint=Sentence(f"set {setting.variable}, or use your own config.toml"),
         )
     try:
         return Value(setting.read(value), str(path))

@@ -22,7 +22,7 @@ from localreg.output.streams import Renderings
 from localreg.registry.container import Registry, find_registry
 from localreg.registry.defaults import DEFAULT_PORT
 from localreg.system.address import LAST_PORT
-from localreg.system.command_line import CommandLine
+from localreg.system.command_line import CommandLine, Sentence
 
 _READERS = ("podman", "buildah", "skopeo")
 """The programs that read Podman's `registries.conf`."""
@@ -68,7 +68,7 @@ def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: b
     if locations and not any(map(shutil.which, _READERS)):
         raise EngineUnavailableError(
             "Podman is not installed on this machine, so nothing reads its configuration",
-            hint="install Podman (https://podman.io/docs/installation); Docker needs no such change",
+            hint=Sentence("install Podman (https://podman.io/docs/installation); Docker needs no such change"),
         )
     plan = _plan(session, locations, scope)
     if not dry_run:
@@ -89,7 +89,7 @@ def _plan(session: Session, locations: Sequence[str], scope: Scope) -> Plan:
         try:
             can_read = ask_podman(()) is not None
         except ConfigError as podmans:
-            hint = "fix that file first: every push and pull with podman fails until then"
+            hint = Sentence("fix that file first: every push and pull with podman fails until then")
             raise exc.with_(hint=hint, details=podmans.details) from podmans
         if not can_read:
             raise
@@ -116,7 +116,8 @@ def _check(plan: Plan, locations: Sequence[str]) -> Mapping[str, bool] | None:
         cures = dict.fromkeys(obstacle.cure for place, obstacle in plan.overridden.items() if place in refused)
         raise ConfigError(
             f"podman still {' and '.join(refused.values())}",
-            hint=" and ".join(cures) or "see what podman reads with `podman info --format '{{json .Registries}}'`",
+            hint=" and ".join(cures)
+            or Sentence("see what podman reads with `podman info --format '{{json .Registries}}'`"),
             details=done,
         )
     return said.allows

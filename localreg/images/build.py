@@ -17,7 +17,7 @@ from localreg.images.push import push_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred, check_plain_http
 from localreg.oci.reference import looks_like_image_id, parse_reference
 from localreg.registry.container import Registry
-from localreg.system.command_line import CommandLine
+from localreg.system.command_line import CommandLine, Sentence
 
 _STDIN = "-"
 _URL = re.compile(r"[a-z+]+://|git@|github\.com/")
@@ -122,7 +122,7 @@ def plan_build(
     if request.ssh and not builder.takes_ssh:
         raise UsageError(
             "--ssh does not get to a Podman on another machine, which would look for the agent or the key there",
-            hint="let the build read a key with --secret",
+            hint=Sentence("let the build read a key with --secret"),
         )
     if _is_local(request) and request.file is None:
         _check_recipe(builder, request)

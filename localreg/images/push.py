@@ -15,7 +15,7 @@ from localreg.images.tag import tag_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred, check_plain_http, push_steps
 from localreg.registry.container import Registry
 from localreg.registry.start import await_start, find_cause
-from localreg.system.command_line import CommandLine
+from localreg.system.command_line import CommandLine, Sentence
 
 
 def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress: OnProgress) -> Transferred:
@@ -69,13 +69,13 @@ def _explained(error: LocalregError, transfer: Transfer, registry: Registry, cau
     if DISK_FULL.search(cause):
         return RegistryError(
             f"the disk with the registry's images has no space for `{transfer.reference}`",
-            hint=f"free space in {storage}",
+            hint=Sentence(f"free space in {storage}"),
             details=[cause],
         )
     if NOT_WRITABLE.search(cause):
         return RegistryError(
             f"the registry cannot write `{transfer.reference}` to {storage}",
-            hint=f"let the user of the registry's container write to {storage}",
+            hint=Sentence(f"let the user of the registry's container write to {storage}"),
             details=[cause],
         )
     return RegistryError(

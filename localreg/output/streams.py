@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from localreg.errors import LocalregError, reason_of
 from localreg.output.block import fold
 from localreg.output.text import printable
+from localreg.system.command_line import Sentence
 
 SCHEMA_VERSION = 1
 _DETAIL_INDENT = "    "
@@ -42,7 +43,7 @@ class Renderings:
 
 
 class Streams:
-    """Where a command writes."""
+    """The places that a command writes to."""
 
     def __init__(self, *, format: Format | None, quiet: bool) -> None:  # noqa: A002 -- the name of the option
         self.format = format or (Format.TABLE if sys.stdout.isatty() else Format.PLAIN)
@@ -66,7 +67,7 @@ class Streams:
 
     @property
     def shared_stderr(self) -> int | None:
-        """Where a program that localreg starts may write; None if only localreg's own messages are wanted."""
+        """The stderr that a program of localreg's may write to; None if only localreg's own messages are wanted."""
         return None if self.quiet or self.format is Format.JSON else sys.stderr.fileno()
 
     def show(self, result: Renderings) -> None:
@@ -119,7 +120,9 @@ class Streams:
         ]
         if error.hint:
             # A folded command could not be copied.
-            lines.append(f"{paint('hint:', '36', sys.stderr)} {printable(error.hint)}")
+            folds = isinstance(error.hint, Sentence)
+            hint = printable(error.hint)
+            lines.append(_labelled("hint:", "36", hint) if folds else f"{paint('hint:', '36', sys.stderr)} {hint}")
         _say("\n".join(lines))
 
 
@@ -160,9 +163,9 @@ def paint(text: str, colour: str, stream: TextIO) -> str:
     """Colour a word on a terminal that shows colours.
 
     Args:
-        text: What to colour.
+        text: The text to colour.
         colour: An SGR code.
-        stream: Where it will be written.
+        stream: The stream that it will be written to.
     """
     if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text

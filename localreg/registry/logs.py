@@ -15,6 +15,7 @@ from localreg.engines.values import Container, LogChunk
 from localreg.errors import ContainerNotFoundError, EngineError, UsageError
 from localreg.registry.container import get_registry
 from localreg.registry.followed_log import FollowedLog
+from localreg.system.command_line import Sentence
 
 _POLL_SECONDS = 0.25
 
@@ -73,7 +74,7 @@ def _explained(chunks: Iterable[LogChunk], name: str) -> Iterator[LogChunk]:
             raise
         raise exc.with_(
             message=f"container `{name}` was started with a log driver that the engine cannot read",
-            hint="start it again with --log-driver json-file",
+            hint=Sentence("start it again with --log-driver json-file"),
         ) from exc
 
 
@@ -113,7 +114,8 @@ def parse_since(text: str, *, now: datetime | None = None) -> datetime:
         with contextlib.suppress(ValueError, OverflowError, OSError):
             return read(text)
     raise UsageError(
-        f"`{text}` is not a valid time", hint="use a time such as 2026-01-31T12:00:00, 10m, 1h30m or a Unix time"
+        f"`{text}` is not a valid time",
+        hint=Sentence("use a time such as 2026-01-31T12:00:00, 10m, 1h30m or a Unix time"),
     )
 
 

@@ -1,4 +1,4 @@
-"""A command of localreg as a person types it: most hints are one."""
+"""Hints: a command of localreg as a person types it, or a sentence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class CommandLine(str):
     """A localreg command that works as typed: `CommandLine("up", "--recreate")` is `localreg up --recreate`.
 
     Args:
-        words: What follows `localreg`, each quoted for the shell if it needs to be.
+        words: The words after `localreg`, each quoted for the shell if it needs to be.
     """
 
     __slots__ = ("words",)
@@ -36,3 +36,9 @@ class CommandLine(str):
         options = {"--engine": engine, "--name": name}
         missing = [(option, value) for option, value in options.items() if value is not None and option not in has]
         return CommandLine(*(word for pair in missing for word in pair), *self.words)
+
+
+class Sentence(str):
+    """A hint in words, which a terminal folds. It never folds another hint: that is a command to copy."""
+
+    __slots__ = ()

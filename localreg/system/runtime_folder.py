@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from localreg.errors import LocalregError, reason_of
+from localreg.system.command_line import Sentence
 
 _LONGEST_PATH = 103
 """The longest path of a Unix socket in bytes; on macOS, which allows four less than Linux."""
@@ -35,13 +36,13 @@ def runtime_folder(longest_name: str) -> Path:
     except OSError as exc:
         raise LocalregError(f"cannot create the folder `{folder}`: {reason_of(exc)}") from exc
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        hint = f"rm -r {folder}" if found.st_uid == os.getuid() else "set TMPDIR to a folder of your own"
+        hint = f"rm -r {folder}" if found.st_uid == os.getuid() else Sentence("set TMPDIR to a folder of your own")
         raise LocalregError(f"other users can access the folder `{folder}`, or it belongs to one", hint=hint)
     return folder
 
 
 def possible_folders() -> Iterator[Path]:
-    """Where the folder may already exist; nothing is created."""
+    """The places where the folder may already exist; nothing is created."""
     yield from (parent / "localreg" for parent in filter(_is_ours, _runtime_parents()))
     yield temporary_folder()
 

@@ -13,6 +13,7 @@ from typing import Any
 from localreg.clients.podman import registries_conf as conf
 from localreg.clients.podman.search import OLD
 from localreg.errors import ConfigError
+from localreg.system.command_line import Sentence
 from localreg.system.programs import ProgramError, output_of, run
 
 _PROGRAM_SECONDS = 30.0
@@ -21,7 +22,7 @@ _ABOUT_REGISTRIES = re.compile(r"registries\.conf|registries configuration|\breg
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the `podman` program says."""
+    """The answer of the `podman` program."""
 
     release: int
     """The first number of its version."""
@@ -93,6 +94,6 @@ def _check_reason(said: str) -> None:
     if reason is not None:
         raise ConfigError(
             "podman cannot read its configuration of registries, so every push and pull with it fails",
-            hint="fix the file that podman names",
+            hint=Sentence("fix the file that podman names"),
             details=[reason],
         )

@@ -19,6 +19,7 @@ from tomlkit.items import AoT, String
 
 from localreg.clients.podman.registries_conf import MARK, parse_entries
 from localreg.errors import ConfigError
+from localreg.system.command_line import Sentence
 
 _HEADER = "# Written by `localreg podman-fix`; `localreg podman-fix --remove` removes it.\n"
 
@@ -111,7 +112,7 @@ def add_entries(text: str, name: str, locations: Sequence[str], path: Path) -> s
     if reason is not None:
         raise ConfigError(
             f"cannot add an entry for {' and '.join(locations)} to `{path}`",
-            hint=f"move the entries that localreg did not write from {path} to another file in that folder",
+            hint=Sentence(f"move the entries that localreg did not write from {path} to another file in that folder"),
             details=[reason],
         )
     return added
@@ -153,7 +154,7 @@ def remove_entries(text: str, name: str, path: Path) -> str:
     if not _is_rest(rest, text, ours):
         raise ConfigError(
             f"localreg cannot tell its entries in `{path}` from changes that were made to them",
-            hint=f"remove the entries marked `{MARK}{name}` from {path}",
+            hint=Sentence(f"remove the entries marked `{MARK}{name}` from {path}"),
         )
     return rest if rest.strip() else ""
 

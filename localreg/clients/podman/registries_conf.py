@@ -16,6 +16,7 @@ from typing import Any
 
 from localreg.clients.podman.search import ETC, NEW, OLD, drop_in, list_files, user_folder
 from localreg.errors import ConfigError, reason_of
+from localreg.system.command_line import Sentence
 
 BYTE_ORDER_MARK = "\ufeff"
 _READS_BYTE_ORDER_MARK = 5
@@ -94,7 +95,7 @@ def read_text(path: Path, *, missing: str | None = None) -> str:
     except FileNotFoundError as exc:
         if missing is not None:
             return missing
-        raise ConfigError(f"cannot read `{path}`: no such file", hint="podman also fails without it") from exc
+        raise ConfigError(f"cannot read `{path}`: no such file", hint=Sentence("podman also fails without it")) from exc
     except OSError as exc:
         raise ConfigError(f"cannot read `{path}`: {reason_of(exc)}") from exc
     except UnicodeDecodeError as exc:
@@ -138,7 +139,7 @@ def parse_entries(text: str, path: Path, *, release: int = OLD) -> list[Entry]:
 def _broken(path: Path, reason: str) -> ConfigError:
     return ConfigError(
         f"cannot read `{path}`: {reason[:1].lower()}{reason[1:]}",
-        hint="fix that file first: podman may fail every push and pull until then",
+        hint=Sentence("fix that file first: podman may fail every push and pull until then"),
     )
 
 
@@ -214,7 +215,7 @@ def _check_conflicts(entries: Sequence[Entry]) -> None:
 
 
 def _unique(entries: Iterable[Entry]) -> list[Entry]:
-    """Of several entries with one prefix, the first of a file counts; but of several files, the last one's."""
+    """If several entries have one prefix, the first in a file counts; across files, the last file's."""
     found: dict[str, Entry] = {}
     for entry in entries:
         found.setdefault(entry.prefix, entry)

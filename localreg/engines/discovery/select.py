@@ -22,6 +22,7 @@ from localreg.engines.discovery.endpoints import named_endpoints, usual_docker_e
 from localreg.engines.port import Engine
 from localreg.engines.values import Endpoint, EngineName
 from localreg.errors import AmbiguousEngineError, EngineUnavailableError, LocalregError, Unavailable
+from localreg.system.command_line import Sentence
 
 EngineChoice = Literal["auto", "docker", "podman"]
 
@@ -96,14 +97,14 @@ def none_answered(choice: EngineChoice, survey: Survey) -> EngineUnavailableErro
 
 
 def _installation(unavailable: Sequence[Unavailable]) -> str | None:
-    """What to install if nothing is; None if an engine is there and only does not answer."""
+    """The hint that names engines to install; None if one is installed and only does not answer."""
     if any(silent.reason != NOT_INSTALLED for silent in unavailable):
         return None
     pages = {
         "docker": "Docker (https://docs.docker.com/engine/install)",
         "podman": "Podman (https://podman.io/docs/installation)",
     }
-    return f"install {' or '.join(pages[silent.engine] for silent in unavailable)}"
+    return Sentence(f"install {' or '.join(pages[silent.engine] for silent in unavailable)}")
 
 
 def choose(answers: Sequence[probe.Answer], *, name: str) -> probe.Answer:
@@ -146,7 +147,7 @@ def _left_out(package: str) -> Iterator[None]:
     if package in sys.modules:
         yield
         return
-    # None makes the import fail.
+    # With None, the import fails.
     sys.modules[package] = None  # type: ignore[assignment]
     try:
         yield

@@ -12,6 +12,7 @@ from pathlib import Path
 from localreg.engines.build import ASK_SECONDS, NAMING, Builder, without
 from localreg.engines.values import EngineInfo
 from localreg.errors import BuilderMissingError
+from localreg.system.command_line import Sentence
 from localreg.system.packages import install_command
 from localreg.system.programs import output_of
 
@@ -19,7 +20,7 @@ _FIRST_WITHOUT_BUILDKIT = 23
 """The first release of the `docker` program without its own BuildKit; it needs the plugin buildx."""
 _BUILDX = "docker buildx"
 _DOCKER_PACKAGES = ("docker-ce-cli", "docker-cli", "docker.io")
-_DOCKER_HINT = "install Docker's command line: https://docs.docker.com/engine/install/"
+_DOCKER_HINT = Sentence("install Docker's command line: https://docs.docker.com/engine/install/")
 _BUILDX_PACKAGES = ("docker-buildx-plugin", "docker-buildx")
 _FOR_ADDRESSES = frozenset({"DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"})
 
@@ -89,7 +90,7 @@ def _no_builder(program: str, environ: Mapping[str, str]) -> BuilderMissingError
         f"`{program}` needs its plugin buildx to build, which is not installed",
         hint=install_command(*_BUILDX_PACKAGES)
         or instead
-        or "install one of these packages, or see https://docs.docker.com/go/buildx/",
+        or Sentence("install one of these packages, or see https://docs.docker.com/go/buildx/"),
         details=[
             "docker-buildx in Debian's and Ubuntu's packages",
             "docker-buildx-plugin in Docker's packages",

@@ -15,6 +15,7 @@ from localreg.engines.common.messages import WANTS_TLS
 from localreg.engines.values import Endpoint
 from localreg.errors import LocalregError, RegistryError
 from localreg.system.address import Address
+from localreg.system.command_line import Sentence
 
 _CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -87,7 +88,7 @@ class PlainHttp:
         """The error with the cure as its hint, if Docker expected TLS.
 
         Args:
-            error: Of a push or a pull.
+            error: The error of a push or a pull.
             registry: Its address, `host:port`.
         """
         if not any(map(WANTS_TLS.search, error.details)):
@@ -124,7 +125,7 @@ class PlainHttp:
         return not {registry, f"{registry.replace(':', '_')}_", "_default"}.isdisjoint(folders)
 
     def _cure(self, registry: str) -> str:
-        """What allows plain HTTP, without taking it away from any other registry.
+        """The hint that allows plain HTTP, without taking it away from any other registry.
 
         One entry alone in `insecure-registries` would take away plain HTTP on loopback from Docker 29.10 on, for every
         registry there. See https://github.com/moby/moby/pull/53868.
@@ -137,7 +138,7 @@ class PlainHttp:
         named = () if Address(registry.rpartition(":")[0].strip("[]"), 0).is_loopback else (registry,)
         entries = ", ".join(f'"{entry}"' for entry in (*_LOOPBACK, *named))
         place = "~/.config/docker/daemon.json" if self.rootless else "/etc/docker/daemon.json"
-        return f"add {entries} to `insecure-registries` in {place}, then restart Docker"
+        return Sentence(f"add {entries} to `insecure-registries` in {place}, then restart Docker")
 
 
 def _is_here(info: Mapping[str, Any], endpoint: Endpoint) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from localreg.engines.build import NAMING, Builder, without
 from localreg.engines.values import EngineInfo
 from localreg.errors import BuilderMissingError
+from localreg.system.command_line import Sentence
 from localreg.system.packages import install_command
 
 
@@ -28,7 +29,7 @@ def find_builder(info: EngineInfo, environ: Mapping[str, str], usual_sockets: Se
     if program is None:
         raise BuilderMissingError(
             "building needs the `podman` program, which is not installed",
-            hint=install_command("podman") or "install Podman",
+            hint=install_command("podman") or Sentence("install Podman"),
         )
     address = ("--connection", info.context) if info.context else ("--url", info.endpoint)
     place = () if _is_own(info, usual_sockets) else ("--remote", *address)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from localreg.errors import InvalidArchiveError, LocalregError, reason_of
+from localreg.system.command_line import Sentence
 
 HOW_TO_SAVE = "docker save IMAGE -o FILE"
 
@@ -51,7 +52,7 @@ def writing() -> Iterator[None]:
     except OSError as exc:
         raise LocalregError(
             f"cannot write an image archive in `{tempfile.gettempdir()}`: {reason_of(exc)}",
-            hint="set TMPDIR to a folder with enough space",
+            hint=Sentence("set TMPDIR to a folder with enough space"),
         ) from exc
 
 
@@ -95,7 +96,7 @@ def ends_early(archive: Path) -> InvalidArchiveError:
 
 
 def read_end(tar: tarfile.TarFile, archive: Path) -> bytes | None:
-    """What follows the last member of a tar file that was read to its end, if that is less than a block of zeros.
+    """The rest after the last member of a tar file that was read to its end, if that is less than a block of zeros.
 
     Python reads a file that was cut between two members, or in the header of one, without an error. Engines load the
     first if nothing is missing, but not the second.

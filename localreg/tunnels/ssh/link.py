@@ -20,6 +20,7 @@ from localreg.errors import LocalregError, PortTakenError, TunnelError, reason_o
 from localreg.oci.ping import is_registry
 from localreg.system import processes
 from localreg.system.address import Address
+from localreg.system.command_line import Sentence
 from localreg.system.unix_socket import UnixHTTPConnection
 from localreg.tunnels.files import MARK, TunnelFiles
 from localreg.tunnels.keep.link import Pause, Sight
@@ -181,7 +182,9 @@ class SshLink:
             self.close()
             raise TunnelError(
                 f"anyone who can reach {spec.host} could push: its sshd has `GatewayPorts yes`",
-                hint="set `GatewayPorts clientspecified` in its sshd_config, or allow it with --bind 0.0.0.0 --expose",
+                hint=Sentence(
+                    "set `GatewayPorts clientspecified` in its sshd_config, or allow it with --bind 0.0.0.0 --expose"
+                ),
             )
         self._seen_from = ""
         self._lead_back(LOOPBACK if listens.is_wildcard else spec.bind)
@@ -235,7 +238,7 @@ class SshLink:
             self.close()
             raise TunnelError(
                 f"only {self._spec.host} itself can reach the port: its sshd has `GatewayPorts no`",
-                hint="set `GatewayPorts clientspecified` in its sshd_config, or omit --bind",
+                hint=Sentence("set `GatewayPorts clientspecified` in its sshd_config, or omit --bind"),
             )
 
     def _refusal(self, *, taken: bool | None) -> LocalregError:
@@ -256,7 +259,9 @@ class SshLink:
         self.close()
         return TunnelError(
             f"{spec.host} does not allow forwarding of port {spec.remote_port}",
-            hint="set `AllowTcpForwarding yes` in its sshd_config; `PermitListen` and `restrict` must allow this port",
+            hint=Sentence(
+                "set `AllowTcpForwarding yes` in its sshd_config; `PermitListen` and `restrict` must allow this port"
+            ),
             details=[
                 "its sshd_config, or the key's line in authorized_keys, forbids it"
                 + (", or the port is in use: checking that is also forbidden" if taken is None else "")

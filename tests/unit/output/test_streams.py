@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
+from localreg.errors import LocalregError
 from localreg.output.streams import Format, Streams
+from localreg.system.command_line import CommandLine, Sentence
 
 
 class Terminal(io.StringIO):
@@ -38,6 +40,25 @@ def test_progress_needs_a_terminal_that_moves_its_cursor(
     assert Streams(format=None, quiet=quiet).shows_progress is progress
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert not Streams(format=None, quiet=quiet).shows_progress
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        Sentence("free some space and try again, or " * 4 + "wait"),
+        "sudo mkdir -p /etc/docker/certs.d/localhost:5000 && " * 3 + "true",
+        CommandLine("push", *["a-rather-long-name:1.0"] * 5),
+    ],
+)
+def test_a_hint_is_folded_between_words_unless_it_is_a_command(monkeypatch: pytest.MonkeyPatch, hint: str) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    Streams(format=None, quiet=False).fail(LocalregError("it failed", hint=hint))
+    said = terminal.getvalue().splitlines()[1:]
+    assert " ".join(said) == f"hint: {hint}"
+    assert max(map(len, said)) <= 80 if isinstance(hint, Sentence) else len(said) == 1
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_a_login_that_is_refused(tunnels: Tunnels, shown: Fault) -> None:
     shown_by(tunnels, shown)
 
 
-@fault("sshd-not-running", OPEN, code="tunnel-failed", facts=[HOST, "Connection refused", f"hint: ssh {HOST}\n"])
+@fault("sshd-not-running", OPEN, code="tunnel-failed", facts=[HOST, "connection refused", f"hint: ssh {HOST}\n"])
 def test_no_sshd(tunnels: Tunnels, shown: Fault) -> None:
     tunnels.far.kill_sshd()
     shown_by(tunnels, shown)
@@ -87,7 +87,7 @@ def test_no_sshd(tunnels: Tunnels, shown: Fault) -> None:
     "host-name-unknown",
     "tunnel open nosuch.invalid",
     code="tunnel-failed",
-    facts=["Could not resolve hostname nosuch.invalid"],
+    facts=["could not resolve hostname nosuch.invalid"],
 )
 def test_an_unknown_host_name(tunnels: Tunnels, shown: Fault) -> None:
     shown_by(tunnels, shown)

@@ -15,7 +15,7 @@ _KEEPS_NONE = ("", "none", "/dev/null")
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What to do once."""
+    """The steps to do once."""
 
     command: str
     """Shows the key and asks whether to keep it."""
@@ -32,7 +32,13 @@ def login_command(host: str, *, ssh_options: Sequence[str] = ()) -> str:
     """
     # OpenSSH allows no IPv6 address in a URL.
     place = destination(host) if "[" in host else [host]
-    return shlex.join(["ssh", *(word for option in ssh_options for word in ("-o", option)), *place])
+    return shlex.join(["ssh", *(word for option in ssh_options for word in _as_typed(option)), *place])
+
+
+def _as_typed(option: str) -> tuple[str, str]:
+    """An option as people type it."""
+    key, _, value = option.partition("=")
+    return ("-p", value) if key.lower() == "port" and value else ("-o", option)
 
 
 def how_to_accept(spec: TunnelSpec) -> Acceptance:

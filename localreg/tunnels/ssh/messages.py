@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from localreg.errors import HostKeyError, LocalregError, TunnelError, UsageError
+from localreg.system.command_line import Sentence
 from localreg.tunnels.spec import TunnelSpec
 from localreg.tunnels.ssh.known_hosts import how_to_accept, login_command
 
@@ -77,15 +78,17 @@ def explain(lines: Sequence[str], spec: TunnelSpec) -> LocalregError:
         if any(map(matches, said)):
             return make_error(said, host)
     last = next((line for line in reversed(said) if any(lost in line for lost in _LOST)), said[-1] if said else "")
-    reason = last.removeprefix("ssh: ") or "it ended without a message"
+    reason = last.removeprefix("ssh: ") or "`ssh` ended without a message"
     place = ""
     if found := _CONNECT.match(reason):
         reason = reason[found.end() :]
         # An alias, or a port of `ssh_config`, may be the cause.
-        is_as_given = found["host"] == host.rpartition("@")[2] and found["port"] == _SSH_PORT
-        place = "" if is_as_given else f" ({found['host']} port {found['port']})"
+        if found["host"] != host.rpartition("@")[2]:
+            place = f" ({found['host']} port {found['port']})"
+        elif found["port"] != _SSH_PORT:
+            place = f" port {found['port']}"
     return TunnelError(
-        f"`ssh` cannot connect to {host}{place}: {reason}",
+        f"cannot connect to {host}{place}: {reason[:1].lower()}{reason[1:]}",
         hint=login_command(host, ssh_options=spec.ssh_options),
         details=[line for line in said[-5:] if line != last],
     )
@@ -121,7 +124,9 @@ def _host_key(lines: Sequence[str], spec: TunnelSpec) -> LocalregError:
         offending = [line for line in lines if line.startswith("Offending")]
         return HostKeyError(
             f"the host key of {host} has changed: another machine may have taken its address",
-            hint="ask the machine's administrator; if the new key is right, remove the old one with `ssh-keygen -R`",
+            hint=Sentence(
+                "ask the machine's administrator; if the new key is right, remove the old one with `ssh-keygen -R`"
+            ),
             details=[*details, *offending],
         )
     accept = how_to_accept(spec)
@@ -138,7 +143,7 @@ def _login(said: Sequence[str], host: str) -> LocalregError:
     methods = next((line.partition("(")[2].rstrip(").") for line in said if "Permission denied (" in line), "")
     return TunnelError(
         f"{host} refused the login{': it accepts ' + methods if methods else ''}",
-        hint="ssh-add, or use --identity FILE with a key that it accepts",
+        hint=Sentence("ssh-add, or use --identity FILE with a key that it accepts"),
         details=[*about_keys[:4], "a password is not possible, because the tunnel must reconnect by itself"],
     )
 

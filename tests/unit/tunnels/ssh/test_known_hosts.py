@@ -29,7 +29,7 @@ def _without_this_users_configuration(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_usually_ssh_asks_and_keeps_the_key() -> None:
     assert accept() == Acceptance("ssh ci@far")
     assert accept("Port=2222", "StrictHostKeyChecking=ask") == Acceptance(
-        "ssh -o Port=2222 -o StrictHostKeyChecking=ask ci@far"
+        "ssh -p 2222 -o StrictHostKeyChecking=ask ci@far"
     )
 
 

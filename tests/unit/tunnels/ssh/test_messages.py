@@ -44,13 +44,13 @@ FAR = TunnelSpec("far", 5000, "registry", "localhost:5000", "http://127.0.0.1:50
         (
             ["ssh: connect to host far port 22: Connection refused"],
             TunnelError,
-            "Connection refused",
+            "connection refused",
             "ssh far",
         ),
         (
             ["ssh: Could not resolve hostname far: Name or service not known"],
             TunnelError,
-            "Could not resolve hostname far: Name or service not known",
+            "could not resolve hostname far: Name or service not known",
             "ssh far",
         ),
         (["debug1: nothing else"], TunnelError, "far", "ssh far"),
@@ -73,12 +73,12 @@ def test_what_ssh_says_is_explained(lines: list[str], kind: type[Exception], fac
         ("ssh: connect to host far port 22: Connection refused", "far", ""),
         ("ssh: connect to host far port 22: Connection refused", "ci@far", ""),
         ("ssh: connect to host far.example port 22: Connection refused", "far", " (far.example port 22)"),
-        ("ssh: connect to host far port 2222: Connection refused", "ci@far", " (far port 2222)"),
+        ("ssh: connect to host far port 2222: Connection refused", "ci@far", " port 2222"),
     ],
 )
 def test_a_refused_connection_is_said_once(line: str, host: str, place: str) -> None:
     error = explain(["debug1: x", "a banner", line], replace(FAR, host=host))
-    assert error.message == f"`ssh` cannot connect to {host}{place}: Connection refused"
+    assert error.message == f"cannot connect to {host}{place}: connection refused"
     assert error.details == ("a banner",)
 
 

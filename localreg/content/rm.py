@@ -34,6 +34,8 @@ from localreg.system.command_line import CommandLine
 
 THROWN_AWAY = "localreg.thrown-away"
 """The annotation of a throw-away manifest; its value is the tag to remove."""
+_SHOWN = len("sha256:") + 12
+"""Characters of a digest in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,9 @@ def plan_removal(registry: Registry, name: str) -> Removal:
     """
     named = parse_reference(name)
     if named.digest is not None and named.tag is None:
+        short = name.replace(named.digest, named.digest[:_SHOWN])
         raise UsageError(
-            f"`{name}` has a digest but no tag, and several tags can have that digest",
+            f"`{short}` has a digest but no tag, and several tags can have that digest",
             hint=CommandLine("ls", named.repository),
         )
     return Removal(name, Reference(host_of(registry, named), named.repository, named.tag or "latest"), named.digest)
@@ -103,7 +106,9 @@ def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: 
         ) from exc
     except RepositoryNotFoundError as exc:
         if keep_local or not _untag_in_engine(engine, reference):
-            raise exc.with_(hint=CommandLine("ls", reference.repository)) from exc
+            with RegistryClient(registry.get_url()) as client:
+                shown = [reference.repository] if client.has_tags(reference.repository) else []
+            raise exc.with_(hint=CommandLine("ls", *shown)) from exc
         return Removed(removal.source, str(reference), from_registry=False, from_engine=True)
     if keep_local:
         return Removed(removal.source, str(reference), from_registry=True, from_engine=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from localreg.engines.port import Engine
-from localreg.errors import InvalidReferenceError, RepositoryNotFoundError
+from localreg.errors import InvalidReferenceError
 from localreg.images.transfer import (
     OnProgress,
     Transfer,
@@ -16,7 +16,6 @@ from localreg.images.transfer import (
 )
 from localreg.oci.reference import Reference, parse_reference
 from localreg.registry.container import Registry
-from localreg.system.command_line import CommandLine
 
 
 def plan_pull(registry: Registry, reference: str) -> Transfer:
@@ -46,10 +45,7 @@ def pull_image(
     """
     check_plain_http(engine, registry, transfer.reference)
     extra = None if name is None else _complete(parse_reference(name))
-    try:
-        digest = find_digest(registry, transfer.reference)
-    except RepositoryNotFoundError as exc:
-        raise exc.with_(hint=CommandLine("ls", transfer.reference.repository)) from exc
+    digest = find_digest(registry, transfer.reference)
     for step in pull_steps(engine, registry, transfer.reference):
         digest = digest or step.digest
         on_progress(step)

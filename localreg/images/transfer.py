@@ -1,4 +1,4 @@
-"""What push and pull share: the names of an image, and its transfer, which ends or is tried again if it hangs."""
+"""Shared by push and pull: the names of an image, and its transfer, which ends or is tried again if it hangs."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from localreg.errors import (
     LocalregError,
     RegistryError,
     RegistryUnreachableError,
+    RepositoryNotFoundError,
 )
 from localreg.images.stuck_push import StuckPushDetector
 from localreg.images.watchdog import watched
@@ -29,7 +30,7 @@ from localreg.registry.container import Registry
 from localreg.registry.port import PortClaims
 from localreg.registry.start import find_cause
 from localreg.system import ports
-from localreg.system.command_line import CommandLine
+from localreg.system.command_line import CommandLine, Sentence
 
 _MET_ANOTHER_PUSH = re.compile("digest invalid|blob unknown to registry|invalid checksum digest format", re.IGNORECASE)
 """Distribution's errors if it reads a link in the repository while another push writes it; the last is in its log."""
@@ -81,12 +82,19 @@ def find_digest(registry: Registry, reference: Reference) -> str | None:
 
     Returns:
         None if localreg cannot ask: the registry requires a login, which only the engine has, or is out of reach.
+
+    Raises:
+        RepositoryNotFoundError: the registry does not have it.
     """
     if registry.url is None:
         return None
     try:
         with RegistryClient(registry.url) as client:
-            return client.head_manifest(reference.repository, str(reference.digest or reference.tag)).digest
+            try:
+                return client.head_manifest(reference.repository, str(reference.digest or reference.tag)).digest
+            except RepositoryNotFoundError as exc:
+                shown = [reference.repository] if client.has_tags(reference.repository) else []
+                raise exc.with_(hint=CommandLine("ls", *shown)) from exc
     except RegistryError as exc:
         if exc.status == HTTPStatus.UNAUTHORIZED:
             return None
@@ -226,7 +234,7 @@ def _with_way(error: RegistryError, engine: Engine, registry: Registry) -> Regis
                 hint=CommandLine("up", "--recreate", "--port", str(free)),
             )
         if any(map(THROUGH_PROXY.search, error.details)):
-            return error.with_(hint=f"add {bound.host} to the NO_PROXY of the engine")
+            return error.with_(hint=Sentence(f"add {bound.host} to the NO_PROXY of the engine"))
     if error.hint is None and isinstance(error, RegistryUnreachableError):
         return error.with_(hint=CommandLine("status"))
     return error

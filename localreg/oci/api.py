@@ -14,9 +14,10 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
-from localreg.errors import DeleteDisabledError, RegistryError
+from localreg.errors import DeleteDisabledError, RegistryError, RepositoryNotFoundError
 from localreg.oci.manifest import MANIFEST_TYPES
 from localreg.oci.transport import Answer, Transport
+from localreg.system.command_line import Sentence
 
 REQUEST_SECONDS = 30.0
 """How long one whole request may take."""
@@ -106,6 +107,13 @@ class RegistryClient:
         answer = self._get(f"/v2/{quote(repository)}/tags/list", what, limit=_PAGE_BYTES)
         return self._names(answer, what, "tags")
 
+    def has_tags(self, repository: str) -> bool:
+        """The repository exists and has a tag."""
+        try:
+            return bool(self.list_tags(repository))
+        except RepositoryNotFoundError:
+            return False
+
     def get_manifest(self, repository: str, reference: str) -> StoredManifest:
         """A manifest or an index, checked against its digest.
 
@@ -144,7 +152,7 @@ class RegistryClient:
 
         Args:
             repository: Its name.
-            digest: Of the blob.
+            digest: The digest of the blob.
             part: The bytes, as in a `Range` header, such as `bytes=-4` for the last four.
 
         Returns:
@@ -218,7 +226,7 @@ class RegistryClient:
         if answer.status == _DISABLED:
             raise DeleteDisabledError(
                 "deleting is disabled in the registry",
-                hint="start it with -e REGISTRY_STORAGE_DELETE_ENABLED=true, as `localreg up` does",
+                hint=Sentence("start it with -e REGISTRY_STORAGE_DELETE_ENABLED=true, as `localreg up` does"),
                 status=answer.status,
             )
 

@@ -7,7 +7,7 @@ from support.engines.fake import FakeEngine
 from support.registries.fake import FakeRegistry
 
 from localreg.engines.values import AnonymousMount, ContainerSpec
-from localreg.errors import RegistryError
+from localreg.errors import RegistryError, RepositoryNotFoundError
 from localreg.images.pull import plan_pull, pull_image
 from localreg.images.transfer import Transferred
 from localreg.registry.container import Registry
@@ -24,6 +24,15 @@ def pull_from(fake: FakeRegistry) -> Transferred:
     transfer = plan_pull(registry, "app:1")
     engine.registries[registry.get_location()] = {str(transfer.reference): image}
     return pull_image(engine, registry, transfer, on_progress=lambda _step: None)
+
+
+@pytest.mark.parametrize(("tags", "hint"), [(["app:2"], "localreg ls app"), (["other:1"], "localreg ls")])
+def test_the_hint_lists_what_the_registry_has(registry: FakeRegistry, tags: list[str], hint: str) -> None:
+    for tag in tags:
+        registry.put_image(tag)
+    with pytest.raises(RepositoryNotFoundError) as caught:
+        pull_from(registry)
+    assert caught.value.hint == hint
 
 
 def test_a_registry_that_is_busy_for_a_moment_is_asked_again(registry: FakeRegistry) -> None:

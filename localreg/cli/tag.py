@@ -20,8 +20,8 @@ from localreg.system.command_line import CommandLine
 app = command_app()
 
 
-def _tag_as(image: str, name: str) -> CommandLine:
-    return CommandLine("tag", image, name)
+def _tag_as(image: str, name: str | None) -> CommandLine:
+    return CommandLine("tag", image, *([] if name is None else [name]))
 
 
 @app.command(
@@ -40,9 +40,7 @@ def tag(
 ) -> None:
     """Tag an image for the registry without pushing it."""
     if as_ is not None and reference is not None:
-        raise UsageError(
-            f"`{reference}` and `--as {as_}` are two names; give one", hint=CommandLine("tag", image, "--as", as_)
-        )
+        raise UsageError(f"choose one name: `{reference}` or `--as {as_}`", hint=CommandLine("tag", image, "--as", as_))
     reference = reference if as_ is None else as_
     check_names(image, reference)
     session = session_of(context)

@@ -11,12 +11,12 @@ from localreg.errors import ImageNotFoundError, InvalidReferenceError, UsageErro
 from localreg.images.transfer import Transfer
 from localreg.oci.reference import Reference, find_reference, looks_like_image_id, parse_reference, qualified
 from localreg.registry.container import Registry
-from localreg.system.command_line import CommandLine
+from localreg.system.command_line import CommandLine, Sentence
 
 
-def push_as(image: str, name: str) -> CommandLine:
-    """The command that pushes an image under a name."""
-    return CommandLine("push", image, "--as", name)
+def push_as(image: str, name: str | None) -> CommandLine:
+    """The command that pushes an image, under a name if there is one."""
+    return CommandLine("push", image, *([] if name is None else ["--as", name]))
 
 
 def plan_tag(
@@ -25,7 +25,7 @@ def plan_tag(
     image: str,
     *,
     destination: str | None = None,
-    naming: Callable[[str, str], CommandLine] = push_as,
+    naming: Callable[[str, str | None], CommandLine] = push_as,
 ) -> Transfer:
     """Find the image, and work out its name in the registry.
 
@@ -34,7 +34,7 @@ def plan_tag(
         registry: The registry to tag it for.
         image: A reference, a short name or an ID.
         destination: Its name and tag in the registry; by default those of the image.
-        naming: The command that names an image, for the hint.
+        naming: The command again, for an image and its name in the registry; for the hint.
 
     Raises:
         InvalidReferenceError: a name is not a valid reference.
@@ -48,7 +48,7 @@ def plan_tag(
             raise UsageError(f"`{image}` names a digest, not a tag", hint=naming(image, f"{parsed.repository}:TAG"))
     found = engine.find_image(image)
     if found is None:
-        raise _absent(engine, image)
+        raise _absent(engine, image, lambda other: naming(other, destination))
     if destination is None and _is_id_of(image, found):
         raise UsageError(f"`{image}` is an image ID; choose a name for it", hint=naming(image, "NAME:TAG"))
     named = parse_reference(destination or image)
@@ -66,11 +66,14 @@ def _is_id_of(text: str, image: Image) -> bool:
     return not any(name.basename == text for name in names)
 
 
-def _absent(engine: Engine, image: str) -> ImageNotFoundError:
+def _absent(engine: Engine, image: str, again: Callable[[str], CommandLine]) -> ImageNotFoundError:
     name = engine.info().name
     similar = _list_other_tags(engine, image)
-    # Pulling could fetch a stranger's image of that name.
-    hint = f"{name.capitalize()} has {', '.join(similar)}" if similar else f"{name} pull {image}"
+    hint: str = f"{name} pull {image}"
+    if similar:
+        # Pulling could fetch a stranger's image of that name.
+        only, *others = similar
+        hint = Sentence(f"{name.capitalize()} has {', '.join(similar)}") if others else again(only)
     return ImageNotFoundError(f"{name.capitalize()} does not have image `{image}`", hint=hint)
 
 

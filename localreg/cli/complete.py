@@ -43,7 +43,7 @@ def complete(program: typer.Typer, words: Sequence[str]) -> str:
         words: The words after `localreg`, up to the cursor.
     """
     *before, last = [part for word in words for part in _split(word)] or [""]
-    # What stands before the value of `--option=value` stays before each value.
+    # The text before the value of `--option=value` stays before each value.
     kept = words[-1].removesuffix(last) if words else ""
     found: list[Candidate] = []
     with contextlib.suppress(Exception):
@@ -94,9 +94,13 @@ def _words_of(command: str, typed: dict[str, str], word: str) -> Iterator[Candid
         yield from ((choice, "") for choice in _WORDS[command])
 
 
+def _ignore(_problem: LocalregError) -> None:
+    """Leave a setting out that has a problem: the command will report it."""
+
+
 def _registries(typed: dict[str, str]) -> Iterator[Candidate]:
     """The registries that localreg created on the engine that it would use."""
-    settings = resolve({key: value for key, value in typed.items() if key == "engine"})
+    settings = resolve({key: value for key, value in typed.items() if key == "engine"}, report=_ignore)
     name = settings["name"].value
     answer = quick_look(settings["engine"].value, name=name, volume=default_volume(name))
     for container in answer.containers if answer else ():
@@ -117,7 +121,7 @@ def _open_tunnels() -> Iterator[TunnelSpec]:
 
 
 def _stored(command: str, typed: dict[str, str], word: str) -> Iterator[Candidate]:
-    settings = resolve({key: value for key, value in typed.items() if key in ("engine", "name")})
+    settings = resolve({key: value for key, value in typed.items() if key in ("engine", "name")}, report=_ignore)
     name = settings["name"].value
     answer = quick_look(settings["engine"].value, name=name, volume=default_volume(name))
     if answer is None:

@@ -13,8 +13,14 @@ from localreg.cli.help_page import examples
 app = command_app()
 
 
+class _Completion(Command):
+    """A shell asks for the script when it starts, in any folder."""
+
+    runs_with_broken_settings = True
+
+
 @app.command(
-    cls=Command,
+    cls=_Completion,
     epilog=examples(
         "source <(localreg completion bash)",
         "localreg completion fish > ~/.config/fish/completions/localreg.fish",

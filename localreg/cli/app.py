@@ -19,7 +19,7 @@ from localreg.cli import commands, help_page
 from localreg.cli.session import Session, session_of
 from localreg.errors import INTERRUPTED, TERMINATED, InternalError, LocalregError, UsageError, reason_of
 from localreg.registry.defaults import DEFAULT_NAME
-from localreg.system.command_line import CommandLine
+from localreg.system.command_line import CommandLine, Sentence
 
 _STDERR = 2
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -194,6 +194,8 @@ def _as_ours(error: typer.TyperException) -> str:
 
 
 def _help_for(error: typer.TyperException) -> CommandLine:
+    if getattr(error, "option_name", None) in ("--version", "-V"):
+        return CommandLine("--version")
     context = getattr(error, "ctx", None)
     return CommandLine(*(context.command_path.split()[1:] if context else ()), "--help")
 
@@ -201,6 +203,8 @@ def _help_for(error: typer.TyperException) -> CommandLine:
 def _report_bug(session: Session, error: Exception) -> int:
     if session.debug:
         traceback.print_exception(error)
-    bug = InternalError(f"this is a bug in localreg: {type(error).__name__}: {error}", hint="run it again with --debug")
+    bug = InternalError(
+        f"this is a bug in localreg: {type(error).__name__}: {error}", hint=Sentence("run it again with --debug")
+    )
     session.streams.fail(bug)
     return bug.exit_code

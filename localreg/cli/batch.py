@@ -15,7 +15,7 @@ from localreg.output.streams import Format, Renderings
 _T = TypeVar("_T")
 
 Failures = list[tuple[str, LocalregError]]
-"""What the user typed, and why it failed."""
+"""Names as the user typed them, and why each failed."""
 
 
 def refuse_patterns(session: Session, names: Sequence[str], command: str) -> None:
@@ -29,7 +29,7 @@ def refuse_patterns(session: Session, names: Sequence[str], command: str) -> Non
             found = f"{session.command} ls {shlex.quote(name)} -q"
             raise UsageError(
                 f"`{name}` is a pattern; `{command}` needs whole names",
-                hint=f"{found} | xargs {session.command} {command}",
+                hint=f"{found} | xargs -r {session.command} {command}",
             )
 
 
@@ -51,7 +51,7 @@ def show_all(session: Session, shown: Renderings | None, failures: Failures) -> 
     Args:
         session: This run of the program.
         shown: The result; None if nothing succeeded.
-        failures: What failed.
+        failures: The names that failed.
 
     Raises:
         LocalregError: only one thing was asked for, and it failed.

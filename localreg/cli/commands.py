@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -25,7 +25,7 @@ from localreg.cli.other_names import MEANT, misspelt_variables
 from localreg.cli.session import Session, session_of
 from localreg.errors import UsageError
 from localreg.output.streams import Format
-from localreg.system.command_line import CommandLine
+from localreg.system.command_line import CommandLine, Sentence
 
 _OWN_OPTIONS = frozenset({"help", "version", "install_completion", "show_completion"})
 
@@ -149,11 +149,6 @@ class Commands(TyperGroup):
         """Every command and its summary, in the order of the help."""
         return {name: summary for commands in GROUPS.values() for name, summary in commands.items()}
 
-    @property
-    def meant(self) -> Mapping[str, str]:
-        """The command for a name that other tools have for it."""
-        return {}
-
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- Typer's signature
         """Every command, in the order of the help."""
         return list(self.summaries)
@@ -183,13 +178,17 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that was typed, or suggest the closest."""
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            group = ctx.command_path.split()[1:]
-            near = self.meant.get(args[0], "").split() or difflib.get_close_matches(
-                args[0], self.list_commands(ctx), n=1
-            )
-            hint = CommandLine(*group, *near, *args[1:]) if near else CommandLine(*group, "--help")
-            raise UsageError(f"unknown command `{self.name_in_full(args[0])}`", hint=hint)
+            raise UsageError(f"unknown command `{self.name_in_full(args[0])}`", hint=self._hint(ctx, args))
         return super().resolve_command(ctx, args)
+
+    def _hint(self, ctx: Any, args: list[str]) -> str:
+        """The command that was probably meant, or advice."""
+        group = ctx.command_path.split()[1:]
+        meant = MEANT[" ".join(group)].get(args[0], "")
+        if isinstance(meant, Sentence):
+            return meant
+        near = meant.split() or difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+        return CommandLine(*group, *near, *args[1:]) if near else CommandLine(*group, "--help")
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- Typer's signature
         """Show the examples."""
@@ -199,14 +198,9 @@ class Commands(TyperGroup):
 class Group(Commands):
     """The program: its commands, grouped by purpose."""
 
-    @property
-    def meant(self) -> Mapping[str, str]:
-        """The command for a name that other tools have for it."""
-        return MEANT
-
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Read `help COMMAND` as `COMMAND --help`."""
-        if args == ["help"]:
+        if args in (["help"], ["help", "help"]):
             typer.echo(ctx.get_help())
             raise typer.Exit
         return super().resolve_command(ctx, [*args[1:], "--help"] if args[0] == "help" else args)
@@ -286,7 +280,7 @@ def apply(
     session.given |= {option: value for option, value in typed.items() if value not in (None, False)}
     other = session.given.get("format", Format.JSON)
     if session.given.get("json") and other != Format.JSON:
-        raise UsageError(f"--json and --format {other} exclude each other", hint="leave out one of them")
+        raise UsageError(f"--json and --format {other} cannot be combined", hint=Sentence("leave out one of them"))
     # Errors before the settings are read must already respect these.
     session.take(session.given)
 

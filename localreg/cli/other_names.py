@@ -1,32 +1,46 @@
-"""What people type when they mean something else: other tools' names for commands, and misspelt variables."""
+"""Words that people type when they mean something else: other tools' names for commands, and misspelt variables."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
 
+from localreg.system.command_line import Sentence
+
+_LOGIN = Sentence("registries of localreg have no login; for others, use `docker login` or `podman login`")
+_SPACE = Sentence("`localreg down --volumes` removes all images; docs/how-to/data.md tells how to free less")
 _ALMOST = 0.7
 """How much a variable is like the one that was meant, from 0 to 1."""
 
 MEANT = {
-    "start": "up",
-    "run": "up",
-    "create": "up",
-    "stop": "down",
-    "kill": "down",
-    "destroy": "down",
-    "ps": "status --all",
-    "info": "status",
-    "images": "ls",
-    "list": "ls",
-    "catalog": "ls",
-    "delete": "rm",
-    "remove": "rm",
-    "untag": "rm",
-    "address": "url",
-    "version": "--version",
+    "": {
+        "start": "up",
+        "run": "up",
+        "create": "up",
+        "restart": "up --recreate",
+        "stop": "down",
+        "kill": "down",
+        "destroy": "down",
+        "ps": "status --all",
+        "info": "status",
+        "images": "ls",
+        "list": "ls",
+        "catalog": "ls",
+        "repos": "ls",
+        "tags": "ls",
+        "delete": "rm",
+        "remove": "rm",
+        "untag": "rm",
+        "address": "url",
+        "version": "--version",
+        "login": _LOGIN,
+        "logout": _LOGIN,
+        "gc": _SPACE,
+        "prune": _SPACE,
+    },
+    "tunnel": {"start": "open", "stop": "close", "rm": "close", "status": "ls", "list": "ls"},
 }
-"""Each name, and what to type after `localreg` instead."""
+"""For the program and for a command with commands: each name, and what to type instead, or a sentence."""
 
 
 def misspelt_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:

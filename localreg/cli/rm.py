@@ -25,7 +25,7 @@ app = command_app()
     epilog=examples(
         "localreg rm ansible-playbook:latest",
         "localreg rm team/api:dev --keep-local",
-        "localreg ls 'team/*' -q | xargs localreg rm",
+        "localreg ls 'team/*' -q | xargs -r localreg rm",
     ),
 )
 def rm(

@@ -39,7 +39,7 @@ class Session:
     settings: Mapping[str, Value] = field(default_factory=dict)
     """Every setting; known once the command runs."""
     problems: list[LocalregError] = field(default_factory=list)
-    """What is wrong in the environment and the settings files, for a command that runs all the same."""
+    """The problems in the environment and the settings files, for a command that runs all the same."""
 
     def take(self, found: Mapping[str, Any]) -> None:
         """Apply the global options known so far."""
@@ -62,7 +62,7 @@ class Session:
 
         check_name(name)
         if self.given.get("name", name) != name:
-            raise UsageError(f"`{name}` and `--name {self.given['name']}` are two registries; name one")
+            raise UsageError(f"choose one: `{name}` or `--name {self.given['name']}`")
         self.given["name"] = self.name = name
 
     @property

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, replace
 
 from localreg.errors import InvalidReferenceError
+from localreg.system.command_line import Sentence
 
 _PATH_LENGTH = 255
 _SHORT_LENGTH = _PATH_LENGTH - len("library/")
@@ -61,7 +62,9 @@ def parse_reference(text: str) -> Reference:
     """
     scheme, is_url, rest = text.partition("://")
     if is_url:
-        raise InvalidReferenceError(f"`{text}` is a URL; a reference has no `{scheme}://`", hint=f"use {rest}")
+        raise InvalidReferenceError(
+            f"`{text}` is a URL; a reference has no `{scheme}://`", hint=Sentence(f"use {rest}")
+        )
     if _IMAGE_ID.fullmatch(text):
         raise InvalidReferenceError(f"`{text}` is an image ID, not a repository")
     name, at, digest = text.partition("@")
@@ -70,7 +73,7 @@ def parse_reference(text: str) -> Reference:
     name, tag = (name, None) if colon < 0 else (name[:colon], name[colon + 1 :])
     domain, path = _split_domain(name)
     if not path:
-        raise InvalidReferenceError(f"`{text}` has no repository")
+        raise InvalidReferenceError(f"`{text}` has no repository" if text else "the image name is empty")
     if domain is not None and not _DOMAIN.fullmatch(domain):
         raise InvalidReferenceError(f"`{domain}` in `{text}` is not a valid registry: use HOST or HOST:PORT")
     if not _PATH.fullmatch(path):
@@ -104,7 +107,9 @@ def _bad_path(text: str, path: str) -> InvalidReferenceError:
     if path != path.lower() and _PATH.fullmatch(path.lower()):
         return InvalidReferenceError(
             f"`{path}` in `{text}` is not a valid repository: it must be lower case",
-            hint=f"use {text[: text.index(path)].lower()}{path.lower()}{text[text.index(path) + len(path) :]}",
+            hint=Sentence(
+                f"use {text[: text.index(path)].lower()}{path.lower()}{text[text.index(path) + len(path) :]}"
+            ),
         )
     return InvalidReferenceError(
         f"`{path}` in `{text}` is not a valid repository: use lower-case letters and digits, joined by `.`, `_` or `-`"
@@ -113,7 +118,7 @@ def _bad_path(text: str, path: str) -> InvalidReferenceError:
 
 def _bad_tag(text: str, tag: str) -> InvalidReferenceError:
     if not tag:
-        return InvalidReferenceError(f"`{text}` ends with `:` but has no tag", hint=f"use {text}latest")
+        return InvalidReferenceError(f"`{text}` ends with `:` but has no tag", hint=Sentence(f"use {text}latest"))
     return InvalidReferenceError(
         f"`{tag}` in `{text}` is not a valid tag: use up to 128 letters, digits, `_`, `.`, `-`; `.` and `-` not first"
     )
@@ -157,7 +162,7 @@ def registry_reference(image: Reference, *, registry: str) -> Reference:
         raise InvalidReferenceError(f"`{path}` has 64 hex digits like an image ID, which registries reject as a name")
     if "/" not in path and len(path) > _SHORT_LENGTH:
         raise InvalidReferenceError(
-            f"a repository without `/` must not be longer than {_SHORT_LENGTH} characters, which registries reject"
+            f"registries reject a repository without `/` that is longer than {_SHORT_LENGTH} characters"
         )
     tag = None if image.digest else image.tag or "latest"
     return replace(image, registry=registry, repository=path, tag=tag)

@@ -99,7 +99,7 @@ def read_options(
         UsageError: a value is invalid, or two options exclude each other.
     """
     if ephemeral and volume is not None:
-        raise UsageError("--ephemeral and --volume exclude each other")
+        raise UsageError("--ephemeral and --volume cannot be combined")
     if image is not None:
         check_image(image)
     return RegistryOptions(

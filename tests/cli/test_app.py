@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from support.engines.fake import FakeEngine
 
-from localreg.cli import session
-from localreg.cli.app import main
+from localreg.cli import complete, session
+from localreg.cli.app import app, main
+from localreg.cli.other_names import MEANT
 from localreg.engines.discovery import select
+from localreg.engines.discovery.probe import Answer, SeenContainer
 from localreg.engines.discovery.select import Selection, Survey
-from localreg.engines.values import ContainerSpec, VolumeMount
+from localreg.engines.values import ContainerSpec, Endpoint, VolumeMount
 from localreg.output.streams import Format, Streams
 from localreg.registry.container import labels_of, volume_labels
 from localreg.registry.defaults import default_volume
@@ -82,14 +84,21 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["images"], "`images`", "localreg ls"),
         (["remove", "app:1"], "`remove`", "localreg rm app:1"),
         (["version"], "`version`", "localreg --version"),
-        (["tunnel", "start"], "`tunnel start`", "localreg tunnel --help"),
+        (["restart", "team"], "`restart`", "localreg up --recreate team"),
+        (["login", "localhost:5000"], "`login`", MEANT[""]["login"]),
+        (["prune"], "`prune`", MEANT[""]["gc"]),
+        (["tunnel", "start", "ci@far"], "`tunnel start`", "localreg tunnel open ci@far"),
+        (["tunnel", "rm", "far"], "`tunnel rm`", "localreg tunnel close far"),
+        (["tunnel", "frobnicate"], "`tunnel frobnicate`", "localreg tunnel --help"),
+        (["up", "--version"], "`--version`", "localreg --version"),
+        (["ls", "-V"], "`-V`", "localreg --version"),
         (["help", "frobnicate"], "`frobnicate`", None),
         (["push", "app:1", "--as"], "--as", "localreg push --help"),
         (["up", "--port"], "--port", "localreg up --help"),
         (["ls", "--engine"], "--engine", "localreg ls --help"),
         (["up", "some", "words"], "`words`", "localreg up --help"),
         (["down", "a b"], "`a b`", None),
-        (["down", "team", "--name", "other"], "`team` and `--name other`", None),
+        (["down", "team", "--name", "other"], "`team` or `--name other`", None),
         (["up", "--port", "x"], "`--port`", "localreg up --help"),
         (["up", "--port", "70000"], "`--port`", "localreg up --help"),
         (["up", "--port", "70000"], "`70000` is not between 1 and 65535", "localreg up --help"),
@@ -114,7 +123,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["podman-fix", "--remove", "--location", "x:1"], "--location", None),
         (["podman-fix", "--location", "x"], "`x`", None),
         (["--name", "", "up"], "an empty value", "localreg --name team up"),
-        (["rm", ""], "an empty value", None),
+        (["rm", ""], "the image name is empty", None),
         (["up", "--port", ""], "an empty value is not a whole number", "localreg up --help"),
         (["--name", "a b", "status"], "`a b`", None),
         (["ls", "--name", "../x"], "`../x`", None),
@@ -122,9 +131,13 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["up", "--wait", "nan"], "", "localreg up --wait 30"),
         (["up", "--volume", "~nosuchuser/x"], "~nosuchuser", None),
         (["--engine", "lxc", "ls"], "`--engine`", "localreg --help"),
-        (["rm", "many*"], "`many*`", "localreg ls 'many*' -q | xargs localreg rm"),
-        (["rm", "app", "a/?", "--name", "bb"], "`a/?`", "localreg --name bb ls 'a/?' -q | xargs localreg --name bb rm"),
-        (["pull", "many*"], "`many*`", "localreg ls 'many*' -q | xargs localreg pull"),
+        (["rm", "many*"], "`many*`", "localreg ls 'many*' -q | xargs -r localreg rm"),
+        (
+            ["rm", "app", "a/?", "--name", "bb"],
+            "`a/?`",
+            "localreg --name bb ls 'a/?' -q | xargs -r localreg --name bb rm",
+        ),
+        (["pull", "many*"], "`many*`", "localreg ls 'many*' -q | xargs -r localreg pull"),
         (["tag", "app:1", "a", "--as", "b"], "--as", "localreg tag app:1 --as b"),
     ],
 )
@@ -142,6 +155,7 @@ def test_what_makes_no_sense_is_refused_with_exit_code_2(
 def test_help_is_also_a_word(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     assert run(capsys, "help", *words) == run(capsys, *words, "--help")
     assert run(capsys, "--engine", "docker", "help", *words) == run(capsys, *words, "--help")
+    assert run(capsys, "help", "help") == run(capsys, "help")
     assert run(capsys, "-V") == run(capsys, "--version")
 
 
@@ -163,7 +177,11 @@ def test_an_image_that_has_another_tag_is_not_pulled_from_elsewhere(
     add_registry(engine)
     engine.start_container(engine.list_containers()[0].id)
     assert run(capsys, "push", "my-app")[2].endswith("hint: Docker has my-app:1.0, my-app:2.0\n")
-    assert run(capsys, "push", "ghcr.io/team/my-app")[2].endswith("hint: Docker has ghcr.io/team/my-app:3.0\n")
+    assert run(capsys, "push", "ghcr.io/team/my-app")[2].endswith("hint: localreg push ghcr.io/team/my-app:3.0\n")
+    assert run(capsys, "push", "team/my-app", "--as", "x:1")[2].endswith(
+        "hint: localreg push team/my-app:4.0 --as x:1\n"
+    )
+    assert run(capsys, "tag", "team/my-app", "x:1")[2].endswith("hint: localreg tag team/my-app:4.0 x:1\n")
     assert run(capsys, "push", "my-app2")[2].endswith("hint: docker pull my-app2\n")
 
 
@@ -344,6 +362,9 @@ def test_what_is_set_reaches_the_command_and_config_says_where(
     assert found["settings"]["engine"] == {"value": "docker", "source": "flag"}
     assert found["project_file"] == str(tmp_path / "localreg.toml")
     assert "name\tteam\t" in run(capsys, "config", "--format", "plain")[1]
+    monkeypatch.setenv("COLUMNS", "300")
+    _, out, _ = run(capsys, "--engine", "docker", "config", "--format", "table")
+    assert out.splitlines()[0].split() == ["engine", "docker", "option"]
 
 
 def test_a_broken_file_stops_every_command_but_no_help(
@@ -359,6 +380,21 @@ def test_a_broken_file_stops_every_command_but_no_help(
     assert "TOML" in message
     for arguments in (["--help"], ["up", "--help"], ["--version"], []):
         assert run(capsys, *arguments)[0] == 0
+
+
+def test_a_broken_file_stops_no_completion(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = run(capsys, "completion", "bash")
+    (tmp_path / "localreg.toml").write_text("port = \n")
+    assert run(capsys, "completion", "bash") == script
+    assert (script[0], script[2]) == (0, "")
+    assert engine.list_containers() == []
+    seen = SeenContainer("1", ("team",), labels_of("team", asked=RegistryOptions(), options=RegistryOptions()), ())
+    answer = Answer("docker", Endpoint("unix:///run/docker.sock"), (seen,), has_volume=False)
+    monkeypatch.setattr(complete, "quick_look", lambda *_args, **_kwargs: answer)
+    assert complete.complete(app, ["status", "t"]) == "team\t"
 
 
 @pytest.mark.parametrize("broken", ["port = \n", "port = 0\nname = 'team'\n"])

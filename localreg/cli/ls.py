@@ -68,4 +68,4 @@ def _list_stored(registry: Registry, volume: Volume, patterns: Sequence[str], so
 
 
 def _no_such(pattern: str) -> RepositoryNotFoundError:
-    return RepositoryNotFoundError(f"the registry does not contain `{pattern}`", hint=CommandLine("ls"))
+    return RepositoryNotFoundError(f"the registry does not have `{pattern}`", hint=CommandLine("ls"))

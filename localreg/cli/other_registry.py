@@ -62,7 +62,7 @@ def refuse_other_registries(
         other = _find_other(selection, host)
         if other is None:
             raise UsageError(
-                f"`{text}` is in registry `{host}`, but `{name}` is at `{location}`",
+                f"`{text}` names registry `{host}`, not registry `{name}` (`{location}`)",
                 hint=(instead or again)(text, short),
             )
         other_name, engine = other.registry.container.name, other.engine.name

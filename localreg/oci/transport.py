@@ -17,7 +17,7 @@ from localreg.errors import LocalregError, RegistryError, RegistryUnreachableErr
 from localreg.oci.deadline import with_deadline
 from localreg.oci.manifest import UNREADABLE
 from localreg.oci.ping import Reply, ask
-from localreg.system.command_line import CommandLine
+from localreg.system.command_line import CommandLine, Sentence
 
 _CHUNK = 64 << 10
 _SHOWN = 200
@@ -91,7 +91,7 @@ class Transport:
             limit: The largest accepted response in bytes.
             accept: The accepted media types.
             body: The body to send.
-            media_type: Of the body.
+            media_type: The type of the body.
             part: The bytes to send, as in a `Range` header.
             expected: The status codes that mean success.
 
@@ -170,7 +170,7 @@ class Transport:
         if answer.status == HTTPStatus.UNAUTHORIZED:
             return RegistryError(
                 f"the registry at {self._base} requires a login for {what}",
-                hint="localreg has no login of its own; only push and pull work, with that of the engine",
+                hint=Sentence("localreg cannot log in; only push and pull work, because the engine uses its own login"),
                 status=answer.status,
                 registry_code=code,
             )

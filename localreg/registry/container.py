@@ -233,7 +233,7 @@ def host_of(registry: Registry, reference: Reference) -> str:
     if registry.is_named_by(reference.registry):
         return reference.registry
     raise UsageError(
-        f"`{reference}` is in registry `{reference.registry}`, but `{registry.container.name}` is at `{location}`",
+        f"`{reference}` names registry `{reference.registry}`, not registry `{registry.container.name}` (`{location}`)",
         hint=CommandLine("ls", reference.repository),
     )
 

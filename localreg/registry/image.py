@@ -182,5 +182,5 @@ def _explained(failure: LocalregError, image: str) -> LocalregError:
     explained = failure.with_(message=f"cannot pull `{image}`: {failure.message}")
     if failure.hint is not None:
         return explained
-    how = f"on a machine that has the image, `docker save {image} -o FILE` writes such an archive"
+    how = f"to bring the image as a file, run `docker save {image} -o FILE` on a machine that has it"
     return explained.with_(hint=CommandLine("up", "--image-archive", "FILE"), details=[*failure.details, how])

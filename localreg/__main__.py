@@ -12,7 +12,7 @@ _OBJECTS_BEFORE_A_COLLECTION = 100_000
 
 def run() -> None:
     """Run the command line and exit with its code; answer a shell that completes a word."""
-    # What the modules make stays: to look for garbage in it again and again is a twentieth of a short command's time.
+    # Objects of modules stay: looking for garbage among them takes a twentieth of a short command's time.
     gc.set_threshold(_OBJECTS_BEFORE_A_COLLECTION)
     try:
         from localreg.cli.app import app, main  # noqa: PLC0415 -- Ctrl-C may come while it loads

@@ -38,7 +38,7 @@ def login_of(spec: TunnelSpec) -> str:
     """The user, host and port that `ssh` uses for a tunnel; the host as given if `ssh -G` fails.
 
     Args:
-        spec: Of a tunnel through `ssh`.
+        spec: The spec of a tunnel through `ssh`.
     """
     options = [word for option in spec.ssh_options for word in ("-o", option)]
     found = read_configuration(*options, *destination(spec.host))

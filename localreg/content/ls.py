@@ -48,7 +48,7 @@ class ListedImage:
     created: datetime | None = None
     """Aware; the creation time of its newest image."""
     artifact: Artifact | None = None
-    """None for an image."""
+    """The kind of artifact; None for an image."""
     pushed: datetime | None = None
     """Aware; the last push to the tag; None if only the volume would tell it."""
     error: str | None = None
@@ -85,7 +85,7 @@ def list_images(
     """List the tags of a registry.
 
     Args:
-        client: Of the registry.
+        client: A client of the registry.
         patterns: `repository` or `repository:tag`, with `*`, `?` and `[...]` as wildcards; none lists everything. A
             registry before the repository is ignored.
         names_only: Read no manifest: each row has its names alone. This also lists a tag whose removal was killed.

@@ -16,7 +16,7 @@ class Pattern:
 
     repository: str
     tag: str | None
-    """None for every tag."""
+    """The pattern of tags; None for every tag."""
     is_glob: bool
 
     def __str__(self) -> str:

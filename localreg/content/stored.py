@@ -22,8 +22,8 @@ class StoredContent:
 
     Args:
         volume: The registry's.
-        links: What it has.
-        registry: Where to read what the volume does not have; None if this machine cannot reach the registry.
+        links: The links in it.
+        registry: The source of all else; None if this machine cannot reach the registry.
     """
 
     def __init__(self, volume: Volume, links: Links, registry: Content | None) -> None:

@@ -26,7 +26,7 @@ _CREATED = "org.opencontainers.image.created"
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a manifest holds, or an index with all its children."""
+    """The content of a manifest, or of an index with all its children."""
 
     platforms: tuple[Platform, ...] = ()
     blobs: frozenset[tuple[str, int]] = frozenset()
@@ -34,7 +34,7 @@ class Summary:
     created: datetime | None = None
     """Aware; of the newest image."""
     artifact: Artifact | None = None
-    """None for an image."""
+    """The kind of artifact; None for an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class _Config:
 
 
 class Content(Protocol):
-    """Where manifests and configs are read."""
+    """The source of manifests and configs."""
 
     def get_manifest(self, repository: str, reference: str) -> StoredManifest:
         """A manifest or an index.
@@ -136,7 +136,7 @@ def _annotated(found: Manifest | Index) -> datetime | None:
 
 
 def _joined(artifacts: Sequence[Artifact | None]) -> Artifact | None:
-    """What an index of artifacts is, such as the one that a signature is found by; None if it has an image."""
+    """The kind of an index of artifacts, such as the one that a signature is found by; None if it has an image."""
     if not artifacts or None in artifacts:
         return None
     found = dict.fromkeys(artifact for artifact in artifacts if artifact)

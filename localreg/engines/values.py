@@ -193,7 +193,7 @@ class Container:
     finished_at: datetime | None
     """Aware; when it last ended, even if it is running again; None if it never ended, as far as the engine knows."""
     exit_code: int | None
-    """None if it is running or never ran."""
+    """The exit code; None if it is running or never ran."""
     removes_itself: bool = False
     """The engine removes it and its anonymous volumes when it stops."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -38,7 +38,7 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """What something is that is not a container image."""
+    """The kind of something that is not a container image."""
 
     kind: str
     """A few words for people, such as `Helm chart`; `artifact` for an unknown type."""
@@ -51,7 +51,7 @@ class Artifact:
 
 
 def artifact_of(found: Manifest | Index | Descriptor) -> Artifact | None:
-    """What a manifest, an index or a descriptor says that it is; None for an image and for an index of images.
+    """The kind that a manifest, an index or a descriptor names; None for an image and for an index of images.
 
     Cosign, BuildKit and others store artifacts with the config of an image: their layers tell.
     """

@@ -24,12 +24,12 @@ def find_damage(client: RegistryClient, repository: str, blob: Descriptor) -> st
     """Find out what is wrong with a blob; one small request, and a whole read only if it looks cut.
 
     Args:
-        client: Of the registry.
+        client: A client of the registry.
         repository: Its name.
         blob: As a manifest describes it.
 
     Returns:
-        What is wrong, to follow `it`; None if nothing is, or the registry does not tell.
+        The damage, as words to follow `it`; None if there is none, or the registry does not tell.
     """
     try:
         end = client.get_blob_part(repository, blob.digest, f"bytes=-{_LENGTH_BYTES}")

@@ -47,7 +47,7 @@ class Platform:
     architecture: str
     variant: str | None = None
     os_version: str | None = None
-    """Of Windows images, which run on one release of Windows only: `10.0.20348.1006`."""
+    """For Windows images, which run on one release of Windows only: `10.0.20348.1006`."""
 
     def __str__(self) -> str:
         # As `docker buildx imagetools inspect` spells it: `windows(10.0.20348.1006)/amd64`.

@@ -16,7 +16,7 @@ ASK_SECONDS = 2.0
 
 _SHOWN = 1000
 _TLS = re.compile(rb"HTTP request (?:to an HTTPS server|was sent to HTTPS port)", re.IGNORECASE)
-"""What Go and nginx answer to plain HTTP on a port for TLS."""
+"""The answer of Go and nginx to plain HTTP on a port for TLS."""
 
 
 class Reply(StrEnum):

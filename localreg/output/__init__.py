@@ -1,1 +1,1 @@
-"""What people and programs see: pure functions of results, and the streams they go to."""
+"""The output for people and programs: pure functions of results, and the streams they go to."""

@@ -44,7 +44,7 @@ def reach_line(registry: Registry) -> str:
 
 
 def storage_line(registry: Registry) -> str:
-    """Where a registry keeps its images."""
+    """The place of a registry's images."""
     gone = "when the registry stops" if registry.container.removes_itself else "with the container"
     return registry.storage_phrase or f"an anonymous volume, deleted {gone}"
 

@@ -84,7 +84,7 @@ def create_registry(
 
 @contextlib.contextmanager
 def _storage(engine: Engine, request: UpRequest, notify: Notify) -> Iterator[Mount]:
-    """Where the images go; a volume that is created here is removed again after a failure."""
+    """Create the storage of the images; a volume that is created here is removed again after a failure."""
     storage = request.asked.volume or default_volume(request.name)
     if request.asked.ephemeral:
         yield AnonymousMount(DATA_FOLDER)

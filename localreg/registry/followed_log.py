@@ -58,10 +58,10 @@ class FollowedLog:
     def _new(
         self, stream: _Stream, line: bytes, came: Counter[tuple[_Stream, bytes]], last: dict[_Stream, datetime]
     ) -> bytes:
-        """What to show of a line; nothing if it was shown before.
+        """The part of a line to show; nothing if it was shown before.
 
         Args:
-            stream: Of the line.
+            stream: The stream of the line.
             line: With its time.
             came: How often each line has come since this log began, or began again.
             last: The time of the last line of each stream.

@@ -1,4 +1,4 @@
-"""What a registry stores, read past its HTTP API: the links of tags with the time of their push, and small blobs."""
+"""The content of a registry, read past its HTTP API: the links of tags with the time of their push, and small blobs."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def _read(path: str, name: str) -> StoredFile | None:
     if "/_manifests/revisions/" in name:
         return StoredFile(name) if os.path.exists(path) else None  # noqa: PTH110 -- as above
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        # What is not a file, such as a pipe, must not block.
+        # A pipe or another non-file must not block.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
             found = os.fstat(descriptor)

@@ -29,14 +29,14 @@ class TagLink:
     repository: str
     tag: str
     digest: str | None
-    """Of its manifest; None if the link is empty."""
+    """The digest of its manifest; None if the link is empty."""
     pushed: datetime | None
     """Aware, in whole seconds; the time of the last push to this tag. None beyond the year 9999."""
 
 
 @dataclass(frozen=True)
 class Links:
-    """What repositories have."""
+    """The content of repositories."""
 
     tags: tuple[TagLink, ...]
     """In no order; also tags that the registry cannot read."""

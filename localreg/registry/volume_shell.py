@@ -9,7 +9,7 @@ from localreg.registry.volume_layout import DIGEST, LARGEST, ROOT, Links, Stored
 _BATCH = 5000
 """Blobs that one command reads. Their paths are arguments, of which Linux allows 2 MB."""
 
-# No part of a repository's name begins with `_`. What vanishes meanwhile makes `find` fail, which is no error here.
+# No part of a repository's name begins with `_`. A file that vanishes makes `find` fail, which is no error here.
 # A line of output is `TIME PATH`, `PATH:CONTENT` or `PATH`.
 _READ_LINKS = r"""
 cd "$1/repositories" 2>/dev/null || exit 0

@@ -16,14 +16,14 @@ _PLACE = re.compile(r"(?:\[(?P<address>[^]]+)\]|(?P<name>[^]:[]+))(?::(?P<port>[
 
 @dataclass(frozen=True, slots=True)
 class SshAddress:
-    """An `ssh://` URL in the parts that `ssh` takes. What the URL leaves out, `ssh_config` decides."""
+    """An `ssh://` URL in the parts that `ssh` takes. `ssh_config` decides everything that the URL leaves out."""
 
     host: str
     """A name or an alias from `ssh_config`, case as given, or an IP address without brackets."""
     user: str | None = None
     port: str | None = None
     path: str = ""
-    """Of a socket there; empty if the URL has none."""
+    """The path of a socket there; empty if the URL has none."""
 
     @classmethod
     def parse(cls, url: str) -> Self:

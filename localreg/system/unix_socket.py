@@ -30,7 +30,7 @@ def find_listener(path: str, *, seconds: float) -> int:
     """The ID of the process that listens on a Unix socket; Linux only.
 
     Args:
-        path: Of the socket.
+        path: The path of the socket.
         seconds: How long it may take to be connected.
 
     Raises:

@@ -63,7 +63,7 @@ class TunnelSpec:
     resumes: bool = False
     """Its previous process was killed, so the other machine may still hold the port."""
     log: LogSource | None = None
-    """None if reading the registry's log needs the engine's SDK."""
+    """The source of the registry's log; None if reading it needs the engine's SDK."""
 
     @property
     def remote(self) -> str:

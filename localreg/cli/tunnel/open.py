@@ -104,7 +104,7 @@ def open_(
 
 
 def _log_source(selection: Selection, registry: Registry) -> LogSource | None:
-    """Where to read the registry's log, unless the engine is behind ssh."""
+    """The source of the registry's log, unless the engine is behind ssh."""
     info = selection.engine.info()
     endpoint = next(
         (answer.endpoint for answer in selection.survey.answers if answer.endpoint.url == info.endpoint), None

@@ -1,4 +1,4 @@
-"""What a command in a container writes, as both engines send it."""
+"""The output of a command in a container, as both engines send it."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class SshAdapter(requests.adapters.HTTPAdapter):
     """Sends every request of one or more clients through ssh; each connection is one login.
 
     Args:
-        command: Of `dial_command`.
+        command: The result of `dial_command`.
     """
 
     def __init__(self, command: list[str]) -> None:

@@ -57,7 +57,7 @@ class Answer:
     has_volume: bool
     """It has the requested volume."""
     api_version: str | None = None
-    """Of Docker's API; None if unknown."""
+    """The version of Docker's API; None if unknown."""
 
     def find(self, name: str) -> SeenContainer | None:
         """Find a container by its exact name."""

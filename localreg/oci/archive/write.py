@@ -69,7 +69,7 @@ def written_archive(
     """Write a docker-archive of one layer that lasts as long as the context; equal files give an equal image.
 
     Args:
-        files: What is in the image.
+        files: The content of the image.
         config: The `config` object of the image's configuration.
         name: A complete reference.
         created: RFC 3339.

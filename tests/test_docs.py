@@ -178,3 +178,12 @@ def test_the_cells_of_tables_are_short(page: Path) -> None:
     rows = [line for line in page.read_text().splitlines() if line.startswith("|")]
     cells = [cell for row in rows for cell in row.strip("|").split(" | ")]
     assert [cell for cell in cells if len(cell.split()) > 25] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_sentence_begins_with_what_it_is_about(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    blocks = (" ".join(block.split()) for block in prose.split("\n\n"))
+    assert [
+        found for block in blocks for found in re.findall(r"(?:^|[.:!] |\| |- )(?:What|Where|Of|None) .{20}", block)
+    ] == []

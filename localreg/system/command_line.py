@@ -27,8 +27,8 @@ class CommandLine(str):
         """The same command for this engine and this registry, unless it names others itself.
 
         Args:
-            engine: None for the engine that localreg chooses.
-            name: None for the registry of the usual name.
+            engine: The engine; None for the one that localreg chooses.
+            name: The registry; None for the one of the usual name.
         """
         if self.words[-1:] == ("--help",):
             return self

@@ -246,7 +246,6 @@ def _parse(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as exc:
         raise ConfigError(f"`{path}` is not UTF-8") from exc
     except (ValueError, RecursionError) as exc:
-        # The reader has limits of its own.
         raise ConfigError(f"`{path}` is not valid TOML: {str(exc)[:1].lower()}{str(exc)[1:]}") from exc
 
 

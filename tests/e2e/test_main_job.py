@@ -150,7 +150,8 @@ def test_an_image_is_renamed_on_its_way(bed: Bed, folder: Path) -> None:
 
 def test_a_push_that_fails_leaves_the_names_in_the_engine_as_they_were(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
-    bed.engine_ok("run", "-d", "-p", "127.0.0.1:5000:5000", "--name", "registry", "localhost/app:1")
+    bed.engine_ok("tag", "localhost/app:1", "localhost/registry:1")
+    bed.engine_ok("run", "-d", "-p", "127.0.0.1:5000:5000", "--name", "registry", "localhost/registry:1")
     before = bed.images()
     result = bed.localreg("push", "localhost/app:1")
     assert result.returncode in (1, 6)

@@ -31,7 +31,7 @@ _LITTLE_ENDIAN = 1
 _PT_INTERP = 3
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _CONFIG = "etc/docker/registry/config.yml"
-_APPLETS = ("sh", "cat", "du", "find", "ls", "rm", "rmdir", "stat", "wget")
+_APPLETS = ("sh", "cat", "dirname", "du", "find", "ls", "mkdir", "mv", "rm", "rmdir", "stat", "touch", "wget")
 
 _CONFIGURATION = f"""\
 version: 0.1

@@ -1,4 +1,7 @@
-"""The content of a registry, read past its HTTP API: the links of tags with the time of their push, and small blobs."""
+"""The content of a registry, read and changed past its HTTP API.
+
+It holds what HTTP does not tell: when each tag was pushed, manifests without a tag, and what nothing refers to.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import HostPathMount, VolumeMount
 from localreg.registry.container import DATA_FOLDER, Registry
 from localreg.registry.volume_folder import FolderVolume
-from localreg.registry.volume_layout import Links
+from localreg.registry.volume_layout import Links, VolumeFile
 from localreg.registry.volume_shell import ExecVolume
 
 
@@ -33,7 +36,81 @@ class Volume(Protocol):
         """
 
 
-def open_volume(engine: ContainerRuntime, registry: Registry) -> Volume | None:
+class WritableVolume(Volume, Protocol):
+    """The stored data of a registry, with the files that its content is made of."""
+
+    def list_repositories(self) -> list[str]:
+        """Every repository that has or had content, as the registry's catalog lists them.
+
+        Raises:
+            EngineError: they cannot be read.
+        """
+
+    def list_files(self, *paths: str, skip: Collection[str] = ()) -> Iterator[VolumeFile]:
+        """The files in folders, and those named themselves; the ones that do not exist are left out.
+
+        Args:
+            paths: Below the registry's root directory.
+            skip: The names of folders that are not looked into.
+
+        Raises:
+            EngineError: they cannot be read.
+        """
+
+    def read_files(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The path and the content of small files; those that do not exist are left out.
+
+        Raises:
+            EngineError: they cannot be read.
+        """
+
+    def disk_usage(self) -> int:
+        """Bytes that the registry's data occupies on the disk, with its folders.
+
+        Raises:
+            EngineError: it cannot be read.
+        """
+
+    def make_file(self, path: str) -> None:
+        """Create an empty file, with its folder, or set its time to now.
+
+        Raises:
+            EngineError: it cannot be written.
+        """
+
+    def move_into(self, folder: str, paths: Collection[str]) -> None:
+        """Rename files and folders into a folder, which is created; those that do not exist are left out.
+
+        Args:
+            folder: It has nothing of the same names.
+            paths: Their last parts are distinct.
+
+        Raises:
+            EngineError: some cannot be moved; others may be.
+        """
+
+    def put_back(self, files: Collection[tuple[str, str]]) -> None:
+        """Rename files, and create their folders; a file that has the new name is replaced.
+
+        Args:
+            files: The path and the new path of each; those that do not exist are left out.
+
+        Raises:
+            EngineError: some cannot be moved; others may be.
+        """
+
+    def remove(self, paths: Collection[str]) -> None:
+        """Remove files and folders with all that they hold, then the folders around them that are empty.
+
+        Args:
+            paths: Those that do not exist are left out.
+
+        Raises:
+            EngineError: some cannot be removed; others may be.
+        """
+
+
+def open_volume(engine: ContainerRuntime, registry: Registry) -> WritableVolume | None:
     """The stored data of a registry, read directly if this process may, else by a shell in its container.
 
     The registry may store its data elsewhere, such as in S3: compare a tag with what it answers.

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from localreg.errors import EngineError, reason_of
-from localreg.registry.volume_layout import DIGEST, LARGEST, ROOT, Links, StoredFile, is_whole, links_of, place_of
+from localreg.registry.volume_layout import (
+    DIGEST,
+    LARGEST,
+    REPOSITORIES,
+    ROOT,
+    Links,
+    StoredFile,
+    VolumeFile,
+    is_whole,
+    links_of,
+    place_of,
+)
+
+_BLOCK = 512
+"""Bytes of a block in `st_blocks`; see stat(2)."""
+
+_VANISHED = (FileNotFoundError, NotADirectoryError)
 
 
 class FolderVolume:
@@ -20,6 +37,7 @@ class FolderVolume:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._root = folder / ROOT
 
     @property
@@ -46,6 +64,122 @@ class FolderVolume:
             with contextlib.suppress(OSError), open(f"{self._root}/blobs/{place_of(digest)}", "rb") as file:  # noqa: PTH123 -- as below
                 if os.fstat(file.fileno()).st_size <= LARGEST and is_whole(digest, data := file.read()):
                     yield digest, data
+
+    def list_repositories(self) -> list[str]:
+        """Every repository that has or had content."""
+        with _reported("read"):
+            return sorted(_iter_repositories(str(self._folder / REPOSITORIES), ""))
+
+    def list_files(self, *paths: str, skip: Collection[str] = ()) -> Iterator[VolumeFile]:
+        """The files in folders, and those named themselves."""
+        start = len(f"{self._folder}/")
+        with _reported("read"):
+            for path in paths:
+                for name, found in _iter_files(f"{self._folder}/{path}", frozenset(skip)):
+                    if stat.S_ISREG(found.st_mode):
+                        yield VolumeFile(name[start:], found.st_size, int(found.st_mtime))
+
+    def read_files(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The path and the content of small files."""
+        with _reported("read"):
+            for path in paths:
+                with contextlib.suppress(*_VANISHED):
+                    yield path, (self._folder / path).read_bytes()
+
+    def disk_usage(self) -> int:
+        """Bytes that the registry's data occupies on the disk, with its folders."""
+        with _reported("read"):
+            # A file with two names occupies its bytes once.
+            blocks = {(found.st_dev, found.st_ino): found.st_blocks for found in _iter_all(str(self._folder))}
+            return sum(blocks.values()) * _BLOCK
+
+    def make_file(self, path: str) -> None:
+        """Create an empty file, with its folder."""
+        with _reported("write"):
+            self._make_folder(os.path.dirname(path))  # noqa: PTH120 -- as below
+            (self._folder / path).touch()
+
+    def move_into(self, folder: str, paths: Collection[str]) -> None:
+        """Rename files and folders into a folder."""
+        with _reported("write"):
+            self._make_folder(folder)
+            for path in paths:
+                with contextlib.suppress(*_VANISHED):
+                    os.rename(f"{self._folder}/{path}", f"{self._folder}/{folder}/{path.rpartition('/')[2]}")  # noqa: PTH104 -- as below
+
+    def put_back(self, files: Collection[tuple[str, str]]) -> None:
+        """Rename files, and create their folders."""
+        with _reported("write"):
+            for path, target in files:
+                if (self._folder / path).exists():
+                    self._make_folder(os.path.dirname(target))  # noqa: PTH120 -- as below
+                    with contextlib.suppress(*_VANISHED):
+                        os.rename(f"{self._folder}/{path}", f"{self._folder}/{target}")  # noqa: PTH104 -- as below
+
+    def remove(self, paths: Collection[str]) -> None:
+        """Remove files and folders, then the folders around them that are empty."""
+        with _reported("write"):
+            for path in map(self._folder.joinpath, paths):
+                with contextlib.suppress(*_VANISHED):
+                    if path.is_dir() and not path.is_symlink():
+                        shutil.rmtree(path)
+                    else:
+                        path.unlink()
+            for path in map(self._folder.joinpath, paths):
+                for above in path.relative_to(self._folder).parents[:-1]:
+                    try:
+                        (self._folder / above).rmdir()
+                    except OSError:
+                        break
+
+    def _make_folder(self, path: str) -> None:
+        (self._folder / path).mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _reported(action: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise EngineError(f"cannot {action} the registry's volume: {reason_of(exc)}") from exc
+
+
+def _iter_repositories(top: str, name: str) -> Iterator[str]:
+    for entry in _names(f"{top}/{name}"):
+        if entry == "_layers":
+            yield name
+        elif not entry.startswith("_"):
+            yield from _iter_repositories(top, f"{name}/{entry}" if name else entry)
+
+
+def _iter_files(path: str, skip: frozenset[str]) -> Iterator[tuple[str, os.stat_result]]:
+    """The path and status of a file, or of all below a folder that are no folders."""
+    try:
+        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+    except NotADirectoryError:
+        yield path, os.stat(path, follow_symlinks=False)  # noqa: PTH116 -- as below
+        return
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name not in skip:
+                yield from _iter_files(entry.path, skip)
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            yield entry.path, entry.stat(follow_symlinks=False)
+
+
+def _iter_all(path: str) -> Iterator[os.stat_result]:
+    """The status of a folder and of all in it."""
+    with contextlib.suppress(*_VANISHED):
+        yield os.lstat(path)
+        for entry in os.scandir(path):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _iter_all(entry.path)
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    yield entry.stat(follow_symlinks=False)
 
 
 def _iter_links(folder: str) -> Iterator[str]:

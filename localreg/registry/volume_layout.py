@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 ROOT = "docker/registry/v2"
+BLOBS = f"{ROOT}/blobs/sha256"
+REPOSITORIES = f"{ROOT}/repositories"
 LARGEST = 4 << 20
 """Bytes of the largest blob that is read. No manifest is larger, and configs are small."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
@@ -56,6 +58,24 @@ class StoredFile:
     path: str
     time: int | None = None
     content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeFile:
+    """A file of the volume."""
+
+    path: str
+    """Below the registry's root directory."""
+    size: int
+    """Bytes."""
+    modified: int
+    """Seconds since 1970, by the clock of the engine's machine."""
+
+
+def folder_of(digest: str) -> str:
+    """The path of a blob's folder, below the registry's root directory."""
+    encoded = digest.removeprefix("sha256:")
+    return f"{BLOBS}/{encoded[:2]}/{encoded}"
 
 
 def place_of(digest: str) -> str:

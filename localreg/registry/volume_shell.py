@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import TypeVar
 
-from localreg.registry.volume_layout import DIGEST, LARGEST, ROOT, Links, StoredFile, is_whole, links_of, place_of
+from localreg.registry.volume_layout import (
+    DIGEST,
+    LARGEST,
+    REPOSITORIES,
+    ROOT,
+    Links,
+    StoredFile,
+    VolumeFile,
+    is_whole,
+    links_of,
+    place_of,
+)
+
+_T = TypeVar("_T")
 
 _BATCH = 5000
 """Blobs that one command reads. Their paths are arguments, of which Linux allows 2 MB."""
 
-# No part of a repository's name begins with `_`. A file that vanishes makes `find` fail, which is no error here.
-# A line of output is `TIME PATH`, `PATH:CONTENT` or `PATH`.
-_READ_LINKS = r"""
+# A file that vanishes makes a command fail, which is no error here; any other failure is one.
+_CHECKED = r"""
+exec 3>&1
+checked() {
+    { "$@" 2>&1 >&3; } | {
+        while read -r line; do case $line in *[Nn]"o such file"*) ;; *) echo "$line" >&2; failed=1 ;; esac; done
+        exit ${failed:-0}
+    }
+}
+"""
+# No part of a repository's name begins with `_`. A line of output is `TIME PATH`, `PATH:CONTENT` or `PATH`.
+_READ_LINKS = rf"""
+{_CHECKED}
 cd "$1/repositories" 2>/dev/null || exit 0
 shift
-find -L "$@" '(' -path '*/_layers' -o -path '*/_uploads' -o -path '*/_manifests/tags/*/index' ')' -prune \
-    -o -path '*/_manifests/tags/*/current/link' -type f -exec stat -c '%Y %n' {} + \
-        -exec sh -c 'for file; do content=; read -r content <"$file"; echo "$file:$content"; done' sh {} + \
-    -o -path '*/_manifests/revisions/sha256/*/link' -type f -exec sh -c 'for file; do echo "$file"; done' sh {} +
-exit 0
+checked find -L "$@" '(' -path '*/_layers' -o -path '*/_uploads' -o -path '*/_manifests/tags/*/index' ')' -prune \
+    -o -path '*/_manifests/tags/*/current/link' -type f -exec stat -c '%Y %n' {{}} + \
+        -exec sh -c 'for file; do content=; read -r content <"$file"; echo "$file:$content"; done' sh {{}} + \
+    -o -path '*/_manifests/revisions/sha256/*/link' -type f -exec sh -c 'for file; do echo "$file"; done' sh {{}} +
 """
 _READ_BLOBS = f"""
 cd "$1/blobs" 2>/dev/null || exit 0
@@ -27,6 +51,64 @@ find "$@" -type f -size -{LARGEST + 1}c -exec stat -c '%s %n' {{}} +
 echo
 find "$@" -type f -size -{LARGEST + 1}c -exec cat {{}} +
 exit 0
+"""
+_LIST_REPOSITORIES = rf"""
+{_CHECKED}
+cd "$1" 2>/dev/null || exit 0
+checked find . '(' -name _manifests -o -name _uploads ')' -prune -o -name _layers -type d -prune -print
+"""
+# The names to skip come first, then `--`, then the paths.
+_LIST_FILES = rf"""
+{_CHECKED}
+cd "$1" || exit
+shift
+skip=
+while [ "$1" != -- ]; do skip="$skip -name $1 -prune -o"; shift; done
+shift
+set -f
+checked find "$@" $skip -type f -exec stat -c '%Y %s %n' {{}} +
+"""
+_READ_FILES = r"""
+cd "$1" || exit
+shift
+for file; do
+    [ -f "$file" ] || continue
+    stat -c '%s %n' "$file"
+    cat "$file"
+    echo
+done
+"""
+_MAKE_FILE = r"""
+cd "$1" && mkdir -p "$(dirname "$2")" && touch "$2"
+"""
+# One `mv` renames them all. If one has vanished, it goes on and fails; anything else that fails is still there.
+_MOVE_INTO = r"""
+cd "$1" && mkdir -p "$2" || exit
+folder=$2
+shift 2
+mv "$@" "$folder/" 2>/dev/null && exit
+for path; do
+    [ ! -e "$path" ] || mv "$path" "$folder/" || failed=1
+done
+exit ${failed:-0}
+"""
+_PUT_BACK = r"""
+cd "$1" || exit
+shift
+while [ $# -gt 0 ]; do
+    if [ -e "$1" ]; then mkdir -p "$(dirname "$2")" && mv -f "$1" "$2" || failed=1; fi
+    shift 2
+done
+exit ${failed:-0}
+"""
+_REMOVE = r"""
+cd "$1" || exit
+shift
+rm -rf "$@" || failed=1
+for path; do
+    while path=$(dirname "$path"); [ "$path" != . ]; do rmdir "$path" 2>/dev/null || break; done
+done
+exit ${failed:-0}
 """
 
 
@@ -40,7 +122,7 @@ class ExecVolume:
 
     def __init__(self, run: Callable[[Sequence[str]], Iterator[bytes]], folder: str) -> None:
         self._run = run
-        self._root = f"{folder}/{ROOT}"
+        self._folder = folder
 
     def read_links(self, repositories: Collection[str] | None = None) -> Links:
         """The links of some repositories.
@@ -49,7 +131,7 @@ class ExecVolume:
             EngineError: the container has no shell.
         """
         within = ["."] if repositories is None else [f"./{name}/_manifests" for name in sorted(repositories)]
-        found = b"".join(self._run(["sh", "-c", _READ_LINKS, "sh", self._root, *within])).decode(errors="replace")
+        found = b"".join(self._sh(_READ_LINKS, ROOT, *within)).decode(errors="replace")
         times: dict[str, int] = {}
         contents: dict[str, str] = {}
         for line in found.splitlines():
@@ -70,9 +152,77 @@ class ExecVolume:
             EngineError: the container has no shell.
         """
         places = [place_of(digest) for digest in digests if DIGEST.fullmatch(digest)]
-        for start in range(0, len(places), _BATCH):
-            command = ["sh", "-c", _READ_BLOBS, "sh", self._root, *places[start : start + _BATCH]]
-            yield from _split(self._run(command))
+        for batch in _batches(places):
+            yield from _split(self._sh(_READ_BLOBS, ROOT, *batch))
+
+    def list_repositories(self) -> list[str]:
+        """Every repository that has or had content."""
+        found = b"".join(self._sh(_LIST_REPOSITORIES, REPOSITORIES)).decode(errors="replace")
+        return sorted(line.removeprefix("./").removesuffix("/_layers") for line in found.splitlines())
+
+    def list_files(self, *paths: str, skip: Collection[str] = ()) -> Iterator[VolumeFile]:
+        """The files in folders, and those named themselves."""
+        for batch in _batches(paths):
+            for line in _lines(self._sh(_LIST_FILES, "", *skip, "--", *batch)):
+                modified, _, rest = line.partition(" ")
+                size, _, path = rest.partition(" ")
+                yield VolumeFile(path, int(size), int(modified))
+
+    def read_files(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The path and the content of small files."""
+        for batch in _batches(list(paths)):
+            data = b"".join(self._sh(_READ_FILES, "", *batch))
+            while data:
+                head, _, data = data.partition(b"\n")
+                size, _, path = head.decode().partition(" ")
+                yield path, data[: int(size)]
+                data = data[int(size) + 1 :]
+
+    def disk_usage(self) -> int:
+        """Bytes that the registry's data occupies on the disk, with its folders."""
+        found = b"".join(self._run(["du", "-sk", self._folder]))
+        return int(found.split()[0]) * 1024
+
+    def make_file(self, path: str) -> None:
+        """Create an empty file, with its folder."""
+        self._do(_MAKE_FILE, path)
+
+    def move_into(self, folder: str, paths: Collection[str]) -> None:
+        """Rename files and folders into a folder."""
+        for batch in _batches(list(paths)):
+            self._do(_MOVE_INTO, folder, *batch)
+
+    def put_back(self, files: Collection[tuple[str, str]]) -> None:
+        """Rename files, and create their folders."""
+        for batch in _batches(list(files), _BATCH // 2):
+            self._do(_PUT_BACK, *chain.from_iterable(batch))
+
+    def remove(self, paths: Collection[str]) -> None:
+        """Remove files and folders, then the folders around them that are empty."""
+        for batch in _batches(list(paths)):
+            self._do(_REMOVE, *batch)
+
+    def _do(self, script: str, *arguments: str) -> None:
+        for _ in self._sh(script, "", *arguments):
+            pass
+
+    def _sh(self, script: str, folder: str, *arguments: str) -> Iterator[bytes]:
+        """Run a script with a folder below the registry's root directory, and arguments."""
+        return self._run(["sh", "-c", script, "sh", f"{self._folder}/{folder}", *arguments])
+
+
+def _batches(items: Sequence[_T], size: int = _BATCH) -> Iterator[Sequence[_T]]:
+    """Parts of a list that fit a command line."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _lines(received: Iterable[bytes]) -> Iterator[str]:
+    """The lines of a stream."""
+    rest = b""
+    for data in received:
+        *whole, rest = (rest + data).split(b"\n")
+        for line in whole:
+            yield line.decode(errors="replace")
 
 
 def _split(received: Iterator[bytes]) -> Iterator[tuple[str, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -13,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from localreg.errors import EngineError
-from localreg.registry.volume import Volume
+from localreg.registry.volume import Volume, WritableVolume
 from localreg.registry.volume_folder import FolderVolume
-from localreg.registry.volume_layout import Links, TagLink
+from localreg.registry.volume_layout import BLOBS, REPOSITORIES, ROOT, Links, TagLink, folder_of
 from localreg.registry.volume_shell import ExecVolume
 
 PUSHED = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
@@ -61,13 +62,15 @@ def tree(tmp_path: Path) -> Tree:
 
 def run_here(command: Sequence[str]) -> Iterator[bytes]:
     """Run a command of a container on this machine, and return its output in small pieces."""
-    done = subprocess.run(command, capture_output=True, check=True)
+    done = subprocess.run(command, capture_output=True, check=False)
     for start in range(0, len(done.stdout), 7):
         yield done.stdout[start : start + 7]
+    if done.returncode:
+        raise EngineError(f"exit code {done.returncode}", details=done.stderr.decode().splitlines())
 
 
 @pytest.fixture(params=["folder", "exec"])
-def volume(request: pytest.FixtureRequest, tree: Tree) -> Volume:
+def volume(request: pytest.FixtureRequest, tree: Tree) -> WritableVolume:
     return FolderVolume(tree.folder) if request.param == "folder" else ExecVolume(run_here, str(tree.folder))
 
 
@@ -171,4 +174,104 @@ def test_a_container_without_a_shell_is_an_error() -> None:
         lambda: list(ExecVolume(run, "/").read_blobs([f"sha256:{'0' * 64}"])),
     ):
         with pytest.raises(EngineError):
+            read()
+
+
+def files_of(volume: WritableVolume, *paths: str, skip: Sequence[str] = ()) -> list[str]:
+    return sorted(file.path for file in volume.list_files(*paths, skip=skip))
+
+
+def test_files_are_listed_with_their_size_and_time(tree: Tree, volume: WritableVolume) -> None:
+    digest = tree.blob(b"12345")
+    (data,) = volume.list_files(BLOBS)
+    assert (data.path, data.size) == (f"{folder_of(digest)}/data", 5)
+    os.utime(tree.folder / data.path, (PUSHED.timestamp(),) * 2)
+    assert [file.modified for file in volume.list_files(data.path, "missing")] == [int(PUSHED.timestamp())]
+    assert not list(volume.list_files())
+
+
+def test_folders_are_skipped_by_name(tree: Tree, volume: WritableVolume) -> None:
+    tree.tag("a b", "1", tree.blob(b"{}"))
+    upload = tree.root / "repositories/a b/_uploads/1/data"
+    upload.parent.mkdir(parents=True)
+    upload.touch()
+    assert files_of(volume, REPOSITORIES, skip=["_manifests", "_layers"]) == [f"{REPOSITORIES}/a b/_uploads/1/data"]
+
+
+def test_emptied_repositories_are_listed(tree: Tree, volume: WritableVolume) -> None:
+    for name in ("a", "a/b", "c/d"):
+        (tree.root / "repositories" / name / "_layers/sha256/00").mkdir(parents=True)
+    (tree.root / "repositories/upload/_uploads/1").mkdir(parents=True)
+    (tree.root / "repositories/.DS_Store").touch()
+    assert volume.list_repositories() == ["a", "a/b", "c/d"]
+
+
+def test_small_files_are_read(tree: Tree, volume: WritableVolume) -> None:
+    contents = {"a": b"", "b c": b"\n\n1 b\n", "d": b"sha512:1\n"}
+    for name, content in contents.items():
+        (tree.folder / name).write_bytes(content)
+    assert dict(volume.read_files([*contents, "missing"])) == contents
+
+
+def test_the_disk_usage_counts_blocks_and_not_bytes(tree: Tree, volume: WritableVolume) -> None:
+    before = volume.disk_usage()
+    tree.blob(b"1")
+    grown = volume.disk_usage() - before
+    assert grown >= 4096
+    assert grown % 512 == 0
+
+
+def test_files_and_folders_are_moved_and_put_back(tree: Tree, volume: WritableVolume) -> None:
+    digests = [tree.blob(data) for data in (b"1", b"2", b"3")]
+    volume.move_into("localreg/trash/1 2", [folder_of(digest) for digest in [*digests[:2], f"sha256:{'0' * 64}"]])
+    moved = [f"localreg/trash/1 2/{digest[7:]}/data" for digest in digests[:2]]
+    assert files_of(volume, BLOBS, "localreg") == sorted([f"{folder_of(digests[2])}/data", *moved])
+    # The registry received one of them again.
+    tree.blob(b"2")
+    places = [f"{folder_of(digest)}/data" for digest in digests]
+    volume.put_back([*zip(moved, places, strict=False), ("missing", "other/missing")])
+    assert files_of(volume, BLOBS, "localreg", "other") == sorted(places)
+    assert dict(volume.read_blobs(digests)) == dict(zip(digests, (b"1", b"2", b"3"), strict=True))
+
+
+def test_what_cannot_be_moved_is_an_error(tree: Tree, volume: WritableVolume) -> None:
+    digest = tree.blob(b"1")
+    taken = tree.folder / "trash" / digest[7:]
+    taken.mkdir(parents=True)
+    (taken / "data").touch()
+    with pytest.raises(EngineError):
+        volume.move_into("trash", [folder_of(digest)])
+    assert f"{folder_of(digest)}/data" in files_of(volume, BLOBS)
+
+
+def test_removing_takes_the_empty_folders_around_it(tree: Tree, volume: WritableVolume) -> None:
+    digest = tree.blob(b"1")
+    volume.make_file("localreg/trash/1/2")
+    volume.make_file("localreg/other")
+    volume.remove(["localreg/trash/1/2", folder_of(digest), "missing/folder"])
+    assert files_of(volume, "localreg", ROOT) == ["localreg/other"]
+    assert not (tree.folder / "localreg/trash").exists()
+
+
+def test_a_file_is_made_or_touched(tree: Tree, volume: WritableVolume) -> None:
+    volume.make_file("a/b")
+    os.utime(tree.folder / "a/b", (1, 1))
+    volume.make_file("a/b")
+    (found,) = volume.list_files("a")
+    assert found.size == 0
+    assert found.modified > 1
+
+
+@pytest.mark.parametrize(("said", "is_error"), [("No such file or directory", False), ("Permission denied", True)])
+def test_only_a_file_that_vanished_is_no_error_in_the_container(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, *, is_error: bool
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "find").write_text(f"#!/bin/sh\necho 'find: ./a: {said}' >&2\nexit 1\n")
+    (programs / "find").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    volume = ExecVolume(run_here, str(tree.folder))
+    for read in (volume.read_links, volume.list_repositories, lambda: list(volume.list_files(BLOBS))):
+        with pytest.raises(EngineError) if is_error else contextlib.nullcontext():
             read()

@@ -100,6 +100,8 @@ class Manifest:
     layers: tuple[Descriptor, ...]
     annotations: Mapping[str, str] = field(default_factory=dict)
     artifact_type: str | None = None
+    subject: str | None = None
+    """The digest of the manifest that it is about."""
 
     @property
     def is_image(self) -> bool:
@@ -115,6 +117,8 @@ class Index:
     manifests: tuple[Descriptor, ...]
     annotations: Mapping[str, str] = field(default_factory=dict)
     artifact_type: str | None = None
+    subject: str | None = None
+    """The digest of the manifest that it is about."""
 
 
 def parse_manifest(data: bytes, media_type: str | None = None) -> Manifest | Index:
@@ -135,10 +139,11 @@ def parse_manifest(data: bytes, media_type: str | None = None) -> Manifest | Ind
         if found.get("schemaVersion") == 1:
             raise RegistryError("its manifest has schema version 1, which is not supported")
         annotations, artifact_type = dict(found.get("annotations") or {}), _text(found.get("artifactType"))
+        subject = _text((found.get("subject") or {}).get("digest"))
         if kind in _INDEXES:
-            return Index(kind, tuple(map(_descriptor, found["manifests"] or ())), annotations, artifact_type)
+            return Index(kind, tuple(map(_descriptor, found["manifests"] or ())), annotations, artifact_type, subject)
         layers = tuple(map(_descriptor, found.get("layers") or ()))
-        return Manifest(kind, _descriptor(found["config"]), layers, annotations, artifact_type)
+        return Manifest(kind, _descriptor(found["config"]), layers, annotations, artifact_type, subject)
     except UNREADABLE as exc:
         raise RegistryError("its manifest is invalid", details=[f"{type(exc).__name__}: {exc}"]) from exc
 

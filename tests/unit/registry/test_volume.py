@@ -4,55 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from support.registries.tree import PUSHED, Tree
 
 from localreg.errors import EngineError
 from localreg.registry.volume import Volume, WritableVolume
 from localreg.registry.volume_folder import FolderVolume
 from localreg.registry.volume_layout import BLOBS, REPOSITORIES, ROOT, Links, TagLink, folder_of
 from localreg.registry.volume_shell import ExecVolume
-
-PUSHED = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
-
-
-class Tree:
-    """A registry's root directory."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.root = folder / "docker/registry/v2"
-        for part in ("blobs", "repositories"):
-            (self.root / part).mkdir(parents=True)
-
-    def blob(self, data: bytes) -> str:
-        encoded = hashlib.sha256(data).hexdigest()
-        place = self.root / f"blobs/sha256/{encoded[:2]}/{encoded}/data"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
-        return f"sha256:{encoded}"
-
-    def tag(self, repository: str, tag: str, content: str) -> TagLink:
-        manifests = self.root / "repositories" / repository / "_manifests"
-        for folder in (f"tags/{tag}/current", f"tags/{tag}/index/sha256/{'0' * 64}"):
-            (manifests / folder).mkdir(parents=True, exist_ok=True)
-            (manifests / folder / "link").write_text(content)
-        (manifests.with_name("_layers") / "sha256").mkdir(parents=True, exist_ok=True)
-        os.utime(manifests / "tags" / tag / "current/link", (PUSHED.timestamp(),) * 2)
-        return TagLink(repository, tag, content or None, PUSHED)
-
-    def revision(self, repository: str, digest: str) -> tuple[str, str]:
-        algorithm, _, encoded = digest.partition(":")
-        folder = self.root / "repositories" / repository / "_manifests/revisions" / algorithm / encoded
-        folder.mkdir(parents=True)
-        (folder / "link").write_text(digest)
-        return repository, digest
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ A tag keeps its manifest. A manifest keeps its config and layers, an index its c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -15,7 +15,7 @@ from localreg.errors import RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import Descriptor, Index, parse_manifest
 from localreg.registry.volume import WritableVolume
-from localreg.registry.volume_layout import BLOBS, REPOSITORIES, Links, TagLink
+from localreg.registry.volume_layout import BLOBS, REPOSITORIES, Links, TagLink, is_whole
 
 _WORKERS = 16
 _DIGEST = re.compile(rb"sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})")
@@ -113,6 +113,16 @@ class GraphReader:
         self._volume = volume
         self._nodes: dict[str, Node] = {}
         self._aliases: dict[tuple[str, str], str] = {}
+
+    @property
+    def known(self) -> Collection[str]:
+        """The digests of the manifests that were read."""
+        return self._nodes.keys()
+
+    def learn(self, digest: str, data: bytes) -> None:
+        """Take a manifest that is not at its place in the volume; ignored if its bytes were changed."""
+        if is_whole(digest, data):
+            self._nodes[digest] = node_of(digest, data)
 
     def read(self, *, links: Links | None = None, sizes: Mapping[str, int] | None = None) -> Graph:
         """Read the graph.

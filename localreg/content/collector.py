@@ -1,0 +1,274 @@
+"""Garbage collection of a volume, while its registry runs.
+
+What seems to be waste is renamed into a quarantine in the volume, not deleted. Then the registry is looked at again:
+what a manifest needs that was pushed meanwhile is put back. Only later the rest is deleted, after one more look.
+Three properties of Distribution 2.8 make this safe. It checks that each layer is there when a manifest is pushed, if it
+runs without a cache of blobs. It stores a blob again that is missing. And a rename does not disturb a running download.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from localreg.content.graph import Graph, GraphReader, read_sizes
+from localreg.content.in_use import InUse
+from localreg.content.quarantine import Batch, Quarantine
+from localreg.content.uploads import Upload, find_abandoned, find_uploading
+from localreg.registry.volume import WritableVolume
+from localreg.registry.volume_layout import REPOSITORIES, Links
+
+_AT_ONCE = 2000
+"""Blobs that are moved before the registry is looked at again."""
+_YOUNG_SECONDS = 5
+"""The registry links a manifest first, and its tag a moment later."""
+_SETTLES = (0.02, 0.05, 0.1, 0.2)
+"""Seconds between looks at the link of a tag that the registry is writing."""
+_DEAD_SECONDS = 60
+"""A collection that did nothing for this long was killed."""
+
+Manifests = Collection[tuple[str, str]]
+"""The repository and the digest of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waste:
+    """What no tag leads to."""
+
+    manifests: frozenset[tuple[str, str]] = frozenset()
+    """The repository and the digest of each."""
+    repositories: frozenset[str] = frozenset()
+    """Those that have no manifest without these."""
+    blobs: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of each blob, by its digest; manifests included."""
+    left: int = 0
+    """Blobs and manifests that were left alone because a push under way may need them."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(self.blobs.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The outcome of a collection."""
+
+    waste: Waste
+    """What was moved, or would be."""
+    uploads: tuple[Upload, ...] = ()
+    """The uploads that were removed, or would be."""
+    put_back: int = 0
+    """Blobs and links that were needed again."""
+    freed: int = 0
+    """Bytes that were deleted."""
+    waiting: int = 0
+    """Bytes in the quarantine."""
+    deletable_at: datetime | None = None
+    """Aware; when the last of them may be deleted; None if there are none."""
+
+
+class Collector:
+    """Collects the garbage of a registry.
+
+    Args:
+        volume: The registry's.
+        in_use: Finds what pushes under way may need.
+        keep_untagged: Manifests without a tag are not waste.
+    """
+
+    def __init__(
+        self, volume: WritableVolume, *, in_use: Callable[[], InUse] = InUse, keep_untagged: bool = False
+    ) -> None:
+        self._volume = volume
+        self._in_use = in_use
+        self._keep_untagged = keep_untagged
+        self._reader = GraphReader(volume)
+        self._quarantine = Quarantine(volume)
+
+    def look(self) -> Collected:
+        """Find what a collection would do; changes nothing.
+
+        Raises:
+            EngineError: the volume cannot be read.
+        """
+        sizes = read_sizes(self._volume)
+        waiting = sum(batch.size for batch in self._quarantine.list())
+        return Collected(self._find_waste(sizes), tuple(find_abandoned(self._volume)), waiting=waiting)
+
+    def collect(self, *, grace: timedelta) -> Collected:
+        """Move waste into the quarantine, and delete what was there for the grace period.
+
+        If it is killed, `finish` does the rest.
+
+        Raises:
+            EngineError: the volume cannot be read or changed.
+        """
+        self.finish()
+        # The blobs are listed first: those that come later are not waste.
+        sizes = read_sizes(self._volume)
+        batch = self._quarantine.begin()
+        waste, put_back = self._move(batch, sizes)
+        self._quarantine.close(batch)
+        uploads = tuple(find_abandoned(self._volume))
+        self._volume.remove([upload.folder for upload in uploads])
+        freed, more = self._delete(until=datetime.now(UTC) - grace)
+        waiting = self._quarantine.list()
+        moments = [moment for left in waiting if (moment := left.began_at)]
+        return Collected(
+            waste,
+            uploads,
+            put_back + more,
+            freed + sum(upload.size for upload in uploads),
+            sum(left.size for left in waiting),
+            max(moments) + grace if moments else None,
+        )
+
+    def finish(self) -> int:
+        """Put back what is needed of a collection that was killed; returns how much.
+
+        Another one may be running. It makes a look of its own, and this one does no harm.
+
+        Raises:
+            EngineError: the volume cannot be read or changed.
+        """
+        batches = self._quarantine.list()
+        if not any(batch.is_open for batch in batches):
+            return 0
+        count = self._put_back_needed(batches)
+        for batch in batches:
+            if batch.is_open and time.time() - self._quarantine.last_alive(batch) > _DEAD_SECONDS:
+                self._quarantine.close(batch)
+        return count
+
+    def undo(self) -> int:
+        """Put back all that is in the quarantine; returns its bytes.
+
+        Raises:
+            EngineError: the volume cannot be read or changed.
+        """
+        batches = self._quarantine.list()
+        size = sum(batch.size for batch in batches)
+        for batch in batches:
+            # Blobs first: a manifest must not be served without its layers.
+            self._quarantine.put_back(batch, blobs=list(batch.blobs))
+            self._quarantine.put_back(batch, links=list(batch.links))
+        self._quarantine.delete(batches)
+        return size
+
+    def _move(self, batch: Batch, sizes: Mapping[str, int]) -> tuple[Waste, int]:
+        """Move all waste, a part at a time; after each part, put back what is needed again."""
+        left, repositories, put_back = dict(sizes), set[str](), 0
+        while True:
+            waste = self._find_waste(left)
+            if young := self._find_young(waste.manifests, self._quarantine.last_alive(batch)):
+                waste = self._find_waste(left, spared=young)
+            part = dict(islice(waste.blobs.items(), _AT_ONCE))
+            # Links go first: a manifest must not be served while its layers leave.
+            self._quarantine.take_repositories(batch, waste.repositories)
+            self._quarantine.take_manifests(
+                batch, {manifest for manifest in waste.manifests if manifest[0] not in waste.repositories}
+            )
+            self._quarantine.take_blobs(batch, part)
+            put_back += self._put_back_needed([batch])
+            repositories |= waste.repositories
+            left = {digest: size for digest, size in left.items() if digest not in part}
+            if len(part) == len(waste.blobs):
+                moved = Waste(frozenset(batch.revisions), frozenset(repositories), dict(batch.blobs), waste.left)
+                return moved, put_back
+            self._quarantine.confirm(batch)
+
+    def _delete(self, *, until: datetime) -> tuple[int, int]:
+        """Delete what was moved until a moment; returns its bytes, and how much was put back instead."""
+        # They are listed before the look: what is moved after it must not be deleted.
+        old = [batch for batch in self._quarantine.list() if not batch.is_open and (batch.began_at or until) <= until]
+        put_back = self._put_back_needed(old)
+        self._quarantine.delete(old)
+        return sum(batch.size for batch in old), put_back
+
+    def _put_back_needed(self, batches: list[Batch]) -> int:
+        """Put back what a manifest needs; returns how many blobs and links."""
+        count = 0
+        moved = frozenset[tuple[str, str]]().union(*(batch.revisions for batch in batches))
+        for digest, data in self._quarantine.read_manifests(batches, self._reader.known).items():
+            self._reader.learn(digest, data)
+        while any(batch.blobs or batch.links for batch in batches):
+            graph = self._read_graph(moved)
+            kept = self._kept(graph, moved)
+            needed = _blobs_of(graph, kept)
+            back = 0
+            for batch in batches:
+                blobs = needed & batch.blobs.keys()
+                links = {link for link in batch.links if _is_needed(link, kept)}
+                # Blobs first, as in `undo`.
+                self._quarantine.put_back(batch, blobs=blobs)
+                self._quarantine.put_back(batch, links=links)
+                back += len(blobs) + len(links)
+            if not back:
+                break
+            count += back
+        return count
+
+    def _find_waste(self, sizes: Mapping[str, int], *, spared: Manifests = ()) -> Waste:
+        in_use = self._in_use()
+        graph = self._read_graph()
+        kept = self._kept(graph)
+        needed = _blobs_of(graph, kept)
+        asked_for = {manifest for manifest in graph.revisions if manifest[1] in in_use.digests}
+        for repository, digest in {*asked_for, *spared}:
+            kept.setdefault(repository, set()).update(graph.manifests_of(repository, [digest]))
+        protected = (_blobs_of(graph, kept) | in_use.digests) & sizes.keys()
+        emptied = {name for name in self._volume.list_repositories() if not kept.get(name)} - in_use.repositories
+        return Waste(
+            frozenset(manifest for manifest in graph.revisions if manifest[1] not in kept.get(manifest[0], ())),
+            frozenset(emptied - find_uploading(self._volume) if emptied else ()),
+            {digest: size for digest, size in sizes.items() if digest not in needed and digest not in protected},
+            len(protected - needed),
+        )
+
+    def _kept(self, graph: Graph, moved: Manifests = ()) -> dict[str, set[str]]:
+        """By repository, the digests of the manifests that are not waste."""
+        kept = graph.tagged()
+        unreadable = {link.repository for link in graph.tags.values() if link.digest is None}
+        for repository, digest in graph.revisions if self._keep_untagged or unreadable else ():
+            # A tag whose link is empty may have led to any manifest.
+            if repository in unreadable or (self._keep_untagged and (repository, digest) not in moved):
+                kept.setdefault(repository, set()).update(graph.manifests_of(repository, [digest]))
+        return kept
+
+    def _read_graph(self, moved: frozenset[tuple[str, str]] = frozenset()) -> Graph:
+        """Read the graph, with manifests that were moved."""
+        links = self._volume.read_links()
+        for pause in _SETTLES:
+            written = {link.repository for link in links.tags if link.digest is None}
+            if not written:
+                break
+            time.sleep(pause)
+            again = self._volume.read_links(written)
+            tags = tuple(link for link in links.tags if link.repository not in written) + again.tags
+            links = Links(tags, links.revisions | again.revisions)
+        return self._reader.read(links=Links(links.tags, links.revisions | moved), sizes={})
+
+    def _find_young(self, manifests: Manifests, now: int) -> set[tuple[str, str]]:
+        """The manifests that were pushed a moment ago: their tag may be about to follow."""
+        paths = {
+            f"{REPOSITORIES}/{repository}/_manifests/revisions/{digest.replace(':', '/')}/link": (repository, digest)
+            for repository, digest in manifests
+        }
+        return {paths[file.path] for file in self._volume.list_files(*paths) if file.modified > now - _YOUNG_SECONDS}
+
+
+def _blobs_of(graph: Graph, kept: Mapping[str, Iterable[str]]) -> set[str]:
+    """The digests of all blobs of manifests."""
+    return set[str]().union(*(graph.blobs_of(repository, digests) for repository, digests in kept.items()))
+
+
+def _is_needed(link: str, kept: Mapping[str, Collection[str]]) -> bool:
+    """A moved link is needed again: its manifest is, or its repository has a manifest again."""
+    repository, _, rest = link.partition("/_")
+    if rest.startswith("manifests/revisions/"):
+        return f"sha256:{rest.split('/')[-2]}" in kept.get(repository, ())
+    return bool(kept.get(repository))

@@ -16,13 +16,14 @@ from localreg.registry.volume_layout import (
     REPOSITORIES,
     ROOT,
     Links,
-    StoredFile,
+    TagLink,
     VolumeFile,
     is_whole,
-    links_of,
     place_of,
+    read_link,
 )
 
+_LARGEST_LINK = 128
 _BLOCK = 512
 """Bytes of a block in `st_blocks`; see stat(2)."""
 
@@ -52,23 +53,27 @@ class FolderVolume:
             EngineError: this process may not read all of them.
         """
         top = str(self._root / "repositories")
-        within = [top] if repositories is None else [f"{top}/{name}/_manifests" for name in sorted(repositories)]
-        try:
-            return links_of(_read(path, path[len(top) + 1 :]) for start in within for path in _iter_links(start))
-        except OSError as exc:
-            raise EngineError(f"cannot read the registry's volume: {reason_of(exc)}") from exc
+        tags: list[TagLink] = []
+        revisions: set[tuple[str, str]] = set()
+        with _reported("read"):
+            for name in _iter_repositories(top, having="_manifests") if repositories is None else sorted(repositories):
+                manifests, repository = f"{top}/{name}/_manifests", _text(name)
+                tags += filter(None, (_read_tag(manifests, repository, tag) for tag in _names(f"{manifests}/tags")))
+                revisions.update((repository, digest) for digest in _iter_revisions(f"{manifests}/revisions/sha256"))
+        return Links(tuple(tags), frozenset(revisions))
 
     def read_blobs(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The digest and the bytes of each blob."""
         for digest in filter(DIGEST.fullmatch, digests):
-            with contextlib.suppress(OSError), open(f"{self._root}/blobs/{place_of(digest)}", "rb") as file:  # noqa: PTH123 -- as below
-                if os.fstat(file.fileno()).st_size <= LARGEST and is_whole(digest, data := file.read()):
+            with contextlib.suppress(OSError):
+                data, _ = _read(f"{self._root}/blobs/{place_of(digest)}", LARGEST)
+                if is_whole(digest, data):
                     yield digest, data
 
     def list_repositories(self) -> list[str]:
         """Every repository that has or had content."""
         with _reported("read"):
-            return sorted(_iter_repositories(str(self._folder / REPOSITORIES), ""))
+            return sorted(_iter_repositories(str(self._folder / REPOSITORIES), having="_layers"))
 
     def list_files(self, *paths: str, skip: Collection[str] = ()) -> Iterator[VolumeFile]:
         """The files in folders, and those named themselves."""
@@ -144,12 +149,13 @@ def _reported(action: str) -> Iterator[None]:
         raise EngineError(f"cannot {action} the registry's volume: {reason_of(exc)}") from exc
 
 
-def _iter_repositories(top: str, name: str) -> Iterator[str]:
-    for entry in _names(f"{top}/{name}"):
-        if entry == "_layers":
+def _iter_repositories(top: str, name: str = "", *, having: str) -> Iterator[str]:
+    """The names of the repositories that have a folder of this name; a repository may be in another."""
+    for part in _names(f"{top}/{name}"):
+        if part == having:
             yield name
-        elif not entry.startswith("_"):
-            yield from _iter_repositories(top, f"{name}/{entry}" if name else entry)
+        elif not part.startswith("_"):
+            yield from _iter_repositories(top, f"{name}/{part}" if name else part, having=having)
 
 
 def _iter_files(path: str, skip: frozenset[str]) -> Iterator[tuple[str, os.stat_result]]:
@@ -182,17 +188,6 @@ def _iter_all(path: str) -> Iterator[os.stat_result]:
                     yield entry.stat(follow_symlinks=False)
 
 
-def _iter_links(folder: str) -> Iterator[str]:
-    """The paths of the links to manifests: those of tags, and those of revisions."""
-    if folder.endswith("/_manifests"):
-        yield from (f"{folder}/tags/{tag}/current/link" for tag in _names(f"{folder}/tags"))
-        yield from (f"{folder}/revisions/sha256/{encoded}/link" for encoded in _names(f"{folder}/revisions/sha256"))
-        return
-    for name in _names(folder):
-        if name == "_manifests" or not name.startswith("_"):
-            yield from _iter_links(f"{folder}/{name}")
-
-
 def _names(folder: str) -> list[str]:
     try:
         return os.listdir(folder)  # noqa: PTH208 -- a `Path` takes longer than the reading
@@ -201,18 +196,33 @@ def _names(folder: str) -> list[str]:
         return []
 
 
-def _read(path: str, name: str) -> StoredFile | None:
-    # As the registry answers a name that is not UTF-8.
-    name = os.fsencode(name).decode(errors="replace")
-    if "/_manifests/revisions/" in name:
-        return StoredFile(name) if os.path.exists(path) else None  # noqa: PTH110 -- as above
+def _iter_revisions(folder: str) -> Iterator[str]:
+    for encoded in _names(folder):
+        digest = f"sha256:{encoded}"
+        # A manifest that was deleted leaves its folder.
+        if DIGEST.fullmatch(digest) and os.access(f"{folder}/{encoded}/link", os.F_OK):
+            yield digest
+
+
+def _read_tag(manifests: str, repository: str, tag: str) -> TagLink | None:
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        # A pipe or another non-file must not block.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            found = os.fstat(descriptor)
-            content = os.read(descriptor, 128) if stat.S_ISREG(found.st_mode) else b""
-        finally:
-            os.close(descriptor)
-        return StoredFile(name, int(found.st_mtime), content.decode("ascii", errors="replace"))
+        content, time = _read(f"{manifests}/tags/{tag}/current/link", _LARGEST_LINK)
+        return read_link(repository, _text(tag), content.decode("ascii", errors="replace"), int(time))
     return None
+
+
+def _read(path: str, most: int) -> tuple[bytes, float]:
+    """The bytes of a file and its time; no bytes if it is larger, or not a file."""
+    # Not `open`, which takes longer than the reading; and a pipe must not block.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        found = os.fstat(descriptor)
+        is_read = stat.S_ISREG(found.st_mode) and found.st_size <= most
+        return os.read(descriptor, found.st_size) if is_read else b"", found.st_mtime
+    finally:
+        os.close(descriptor)
+
+
+def _text(name: str) -> str:
+    """A name as the registry answers it if it is not UTF-8."""
+    return name if name.isascii() else os.fsencode(name).decode(errors="replace")

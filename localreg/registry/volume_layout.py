@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,9 +18,6 @@ REPOSITORIES = f"{ROOT}/repositories"
 LARGEST = 4 << 20
 """Bytes of the largest blob that is read. No manifest is larger, and configs are small."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
-_LINK = re.compile(
-    r"(?P<repository>.+)/_manifests/(?:tags/(?P<tag>[^/]+)/current|revisions/sha256/(?P<digest>[0-9a-f]{64}))/link"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +45,6 @@ class Links:
     def by_tag(self) -> dict[tuple[str, str], TagLink]:
         """The tags by repository and tag."""
         return {(link.repository, link.tag): link for link in self.tags}
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file below `repositories`; a revision's has a path alone."""
-
-    path: str
-    time: int | None = None
-    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +76,9 @@ def is_whole(digest: str, data: bytes) -> bool:
     return f"sha256:{hashlib.sha256(data).hexdigest()}" == digest
 
 
-def links_of(found: Iterable[StoredFile | None]) -> Links:
-    """The links in files below `repositories`, without stray files."""
-    tags, revisions = [], set()
-    for file in found:
-        if file is None or (parts := _LINK.fullmatch(file.path)) is None:
-            continue
-        if parts["digest"]:
-            revisions.add((parts["repository"], f"sha256:{parts['digest']}"))
-        elif file.time is not None:
-            digest = file.content if DIGEST.fullmatch(file.content) else None
-            tags.append(TagLink(parts["repository"], parts["tag"], digest, _moment(file.time)))
-    return Links(tuple(tags), frozenset(revisions))
+def read_link(repository: str, tag: str, content: str, seconds: int) -> TagLink:
+    """A tag from the content and the time of its link."""
+    return TagLink(repository, tag, content if DIGEST.fullmatch(content) else None, _moment(seconds))
 
 
 def _moment(seconds: int) -> datetime | None:

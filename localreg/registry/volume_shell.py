@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypeVar
@@ -12,11 +13,10 @@ from localreg.registry.volume_layout import (
     REPOSITORIES,
     ROOT,
     Links,
-    StoredFile,
     VolumeFile,
     is_whole,
-    links_of,
     place_of,
+    read_link,
 )
 
 _T = TypeVar("_T")
@@ -35,15 +35,26 @@ checked() {
 }
 """
 # No part of a repository's name begins with `_`. A line of output is `TIME PATH`, `PATH:CONTENT` or `PATH`.
+# `find` does not walk into the folders of tags, and has no parentheses around `-exec`: busybox's would run nothing. An
+# image that localreg made has `grep` and `xargs` only as parts of `busybox`.
 _READ_LINKS = rf"""
 {_CHECKED}
+read_links() {{
+    find -L "$@" '(' -name _layers -o -name _uploads ')' -prune \
+        -o -path '*/_manifests/tags/*' -prune -type d -exec sh -c 'printf "%s/current/link\0" "$@"' sh {{}} + \
+        -o -path '*/_manifests/revisions/sha256/*' -prune -type d -exec sh -c 'printf "%s/link\0" "$@"' sh {{}} + |
+    $busybox xargs -0 -r sh -c '
+        find -L "$@" -path "*/_manifests/revisions/*" -type f -exec stat -c %n {{}} + \
+            -o -type f -exec stat -c "%Y %n" {{}} + -exec $busybox grep -H "" {{}} +' sh
+}}
 cd "$1/repositories" 2>/dev/null || exit 0
 shift
-checked find -L "$@" '(' -path '*/_layers' -o -path '*/_uploads' -o -path '*/_manifests/tags/*/index' ')' -prune \
-    -o -path '*/_manifests/tags/*/current/link' -type f -exec stat -c '%Y %n' {{}} + \
-        -exec sh -c 'for file; do content=; read -r content <"$file"; echo "$file:$content"; done' sh {{}} + \
-    -o -path '*/_manifests/revisions/sha256/*/link' -type f -exec sh -c 'for file; do echo "$file"; done' sh {{}} +
+command -v grep >/dev/null && command -v xargs >/dev/null || export busybox=busybox
+checked read_links "$@"
 """
+_TIME = re.compile(r"^(\d+) \./(.+)/_manifests/tags/([^/\n]+)/current/link$", re.MULTILINE | re.ASCII)
+_CONTENT = re.compile(r"^\./(.+)/_manifests/tags/([^/\n]+)/current/link:(.*)$", re.MULTILINE)
+_REVISION = re.compile(r"^\./(.+)/_manifests/revisions/sha256/([0-9a-f]{64})/link$", re.MULTILINE)
 _READ_BLOBS = f"""
 cd "$1/blobs" 2>/dev/null || exit 0
 shift
@@ -132,18 +143,13 @@ class ExecVolume:
         """
         within = ["."] if repositories is None else [f"./{name}/_manifests" for name in sorted(repositories)]
         found = b"".join(self._sh(_READ_LINKS, ROOT, *within)).decode(errors="replace")
-        times: dict[str, int] = {}
-        contents: dict[str, str] = {}
-        for line in found.splitlines():
-            time, _, path = line.rpartition(" ")
-            if time.isdecimal():
-                times[path] = int(time)
-                continue
-            path, _, content = line.partition(":")
-            contents[path] = content
-        return links_of(
-            StoredFile(path.removeprefix("./"), times.get(path), contents.get(path, "")) for path in times | contents
+        contents = {(repository, tag): content for repository, tag, content in _CONTENT.findall(found)}
+        tags = (
+            read_link(repository, tag, contents.get((repository, tag), ""), int(seconds))
+            for seconds, repository, tag in _TIME.findall(found)
         )
+        revisions = ((repository, f"sha256:{encoded}") for repository, encoded in _REVISION.findall(found))
+        return Links(tuple(tags), frozenset(revisions))
 
     def read_blobs(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The digest and the bytes of each blob.

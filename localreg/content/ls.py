@@ -14,7 +14,7 @@ from functools import partial
 from localreg.content.pattern import Pattern, choose, read_pattern
 from localreg.content.rm import is_thrown_away
 from localreg.content.stored import StoredContent
-from localreg.content.summary import Content, Summarizer
+from localreg.content.summary import Content, RegistryContent, Summarizer
 from localreg.errors import (
     EngineError,
     LocalregError,
@@ -25,12 +25,12 @@ from localreg.errors import (
 from localreg.oci.api import RegistryClient
 from localreg.oci.artifact import Artifact
 from localreg.registry.volume import Volume
-from localreg.registry.volume_layout import Links
+from localreg.registry.volume_layout import Links, TagLink
 
 _WORKERS = 16
 _FEW = 100
 """Tags that the registry answers for as fast as their manifests are read from its volume."""
-_BATCH = 2000
+_BATCH = 5000
 """Tags whose manifests and configs are in memory at the same time."""
 
 
@@ -112,10 +112,10 @@ def list_images(
         return Listing(tuple(ListedImage(*tag) for tag in tags), missing)
     links = _believed(client, reading.result()) if len(tags) > _FEW else None
     if volume is None or links is None:
-        rows = list(_rows(client, tags))
+        rows = _dated(list(_rows(client, tags)), reading.result())
     else:
-        rows = list(_stored_rows(client, volume, links, tags))
-    return Listing(tuple(_sorted(_dated(rows, reading.result()), sort)), missing)
+        rows = _stored_rows(client, volume, links, tags)
+    return Listing(tuple(_sorted(rows, sort)), missing)
 
 
 def list_stored(volume: Volume, patterns: Sequence[str], *, sort: SortKey = SortKey.NAME) -> Listing:
@@ -132,7 +132,7 @@ def list_stored(volume: Volume, patterns: Sequence[str], *, sort: SortKey = Sort
     """
     links = volume.read_links()
     tags, missing = choose(links.by_tag, [read_pattern(pattern) for pattern in patterns])
-    return Listing(tuple(_sorted(_dated(_stored_rows(None, volume, links, tags), links), sort)), missing)
+    return Listing(tuple(_sorted(_stored_rows(None, volume, links, tags), sort)), missing)
 
 
 def _dated(rows: Iterable[ListedImage], links: Links | None) -> Iterator[ListedImage]:
@@ -170,9 +170,10 @@ def _list_tags(client: RegistryClient, repositories: Iterable[str]) -> list[tupl
 
 def _rows(client: RegistryClient, tags: Sequence[tuple[str, str]]) -> Iterator[ListedImage]:
     """Ask the registry for each tag."""
-    summarizer = Summarizer(client)
+    content = RegistryContent(client)
+    summarizer = Summarizer(content)
     with ThreadPoolExecutor(_WORKERS) as pool:
-        yield from filter(None, pool.map(lambda tag: _read_row(client, summarizer, *tag), tags))
+        yield from filter(None, pool.map(lambda tag: _read_row(content, summarizer, *tag), tags))
 
 
 def _begin(read: Callable[[], Links | None]) -> Future[Links | None]:
@@ -215,13 +216,13 @@ def _stored_rows(
     client: RegistryClient | None, volume: Volume, links: Links, tags: Sequence[tuple[str, str]]
 ) -> Iterator[ListedImage]:
     """Read tags from a volume, many at a time; the registry is asked for those that are broken there, if it can be."""
-    content = StoredContent(volume, links, client)
+    content = StoredContent(volume, links, None if client is None else RegistryContent(client))
     for start in range(0, len(tags), _BATCH):
-        batch = {tag: links.by_tag[tag].digest if tag in links.by_tag else None for tag in tags[start : start + _BATCH]}
-        content.read(filter(None, batch.values()))
+        batch = [(tag, links.by_tag.get(tag)) for tag in tags[start : start + _BATCH]]
+        content.read(link.digest for _, link in batch if link is not None and link.digest is not None)
         summarizer = Summarizer(content)
-        for tag, digest in batch.items():
-            row = _read_row(content, summarizer, *tag, digest=digest)
+        for tag, link in batch:
+            row = _read_row(content, summarizer, *tag, link=link)
             if row is not None:
                 yield row
 
@@ -231,24 +232,27 @@ def _crawl(client: RegistryClient, wanted: Sequence[Pattern]) -> set[str]:
 
 
 def _read_row(
-    content: Content, summarizer: Summarizer, repository: str, tag: str, *, digest: str | None = None
+    content: Content, summarizer: Summarizer, repository: str, tag: str, *, link: TagLink | None = None
 ) -> ListedImage | None:
     """Read one tag. A problem with it goes into its row, but a registry that is gone ends the listing.
 
     Returns:
         None for a tag whose removal was killed; the same `rm` again finishes it.
     """
-    media_type = None
+    digest, media_type, pushed = link.digest if link else None, None, None
     try:
         stored = content.get_manifest(repository, digest or tag)
-        digest, media_type = stored.digest, stored.media_type
+        # The time of an empty link is that of a push that has not ended.
+        pushed = link.pushed if link and link.digest else None
+        digest, media_type = stored.digest, stored.media_type or None
         if is_thrown_away(stored):
             return None
+        media_type = media_type or stored.content.media_type
         found = summarizer.summarize(repository, stored)
     except RegistryUnreachableError:
         raise
     except LocalregError as exc:
-        return ListedImage(repository, tag, digest, media_type, error=exc.message)
+        return ListedImage(repository, tag, digest, media_type, error=exc.message, pushed=pushed)
     return ListedImage(
         repository,
         tag,
@@ -258,4 +262,5 @@ def _read_row(
         sum(size for _, size in found.blobs),
         found.created,
         found.artifact,
+        pushed,
     )

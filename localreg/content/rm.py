@@ -25,7 +25,7 @@ from localreg.errors import (
     UsageError,
 )
 from localreg.oci.api import RegistryClient, StoredManifest
-from localreg.oci.manifest import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, OCI_MANIFEST, Index, parse_manifest
+from localreg.oci.manifest import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, OCI_MANIFEST, Index
 from localreg.oci.push_check import find_push_refusal
 from localreg.oci.reference import Reference, parse_reference
 from localreg.registry.container import Registry, host_of
@@ -212,14 +212,10 @@ def _throw_away_manifest(tag: str, config: str) -> bytes:
 
 def is_thrown_away(stored: StoredManifest) -> bool:
     """It is a throw-away manifest: an `rm` was killed before it deleted it."""
-    # `ls` asks this of every manifest: most need no parsing here.
-    if THROWN_AWAY.encode() not in stored.data:
-        return False
     try:
-        parsed = parse_manifest(stored.data, stored.media_type)
+        return not isinstance(stored.content, Index) and THROWN_AWAY in stored.content.annotations
     except RegistryError:
         return False
-    return not isinstance(parsed, Index) and THROWN_AWAY in parsed.annotations
 
 
 def _finish(client: RegistryClient, repository: str, digest: str) -> None:

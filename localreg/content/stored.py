@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
 
-from localreg.content.summary import Content
-from localreg.errors import RepositoryNotFoundError
+from localreg.content.summary import Config, Content, read_config
+from localreg.errors import RegistryError, RepositoryNotFoundError
 from localreg.oci.api import StoredManifest
-from localreg.oci.manifest import IMAGE_CONFIGS, MANIFEST_TYPES, OCI_INDEX, OCI_MANIFEST, UNREADABLE
+from localreg.oci.manifest import MANIFEST_TYPES, Descriptor, Index
 from localreg.registry.volume import Volume
 from localreg.registry.volume_layout import Links
 
@@ -31,7 +29,7 @@ class StoredContent:
         self._links = links
         self._registry = registry
         self._manifests: dict[str, StoredManifest] = {}
-        self._configs: dict[str, bytes] = {}
+        self._configs: dict[str, Config] = {}
 
     def read(self, digests: Iterable[str]) -> None:
         """Read manifests with their children and configs, instead of those that were read before."""
@@ -39,13 +37,18 @@ class StoredContent:
         self._configs.clear()
         manifests, configs = set(digests), set[str]()
         for _ in range(_DEEPEST):
-            found = dict(self._volume.read_blobs(manifests | configs))
-            self._configs |= {digest: found[digest] for digest in configs & found.keys()}
-            stored = {digest: _stored(digest, found[digest]) for digest in manifests & found.keys()}
-            self._manifests |= {digest: manifest for digest, (manifest, _) in stored.items()}
-            parts = {part for _, parsed in stored.values() for part in _parts(parsed)}
-            manifests = {digest for digest, is_config in parts if not is_config} - self._manifests.keys()
-            configs = {digest for digest, is_config in parts if is_config} - self._configs.keys()
+            found: list[StoredManifest] = []
+            for digest, data in self._volume.read_blobs(manifests | configs):
+                if digest in manifests:
+                    found.append(StoredManifest(data, "", digest))
+                if digest in configs:
+                    self._configs[digest] = read_config(data)
+            self._manifests |= {manifest.digest: manifest for manifest in found}
+            manifests, configs = set(), set()
+            for manifest in found:
+                _add_parts(manifest, manifests, configs)
+            manifests -= self._manifests.keys()
+            configs -= self._configs.keys()
             if not manifests and not configs:
                 break
 
@@ -58,38 +61,28 @@ class StoredContent:
             raise RepositoryNotFoundError(f"the registry's volume does not have `{repository}@{reference}`")
         return self._registry.get_manifest(repository, reference)
 
-    def get_blob(self, repository: str, digest: str) -> bytes:
+    def get_config(self, repository: str, digest: str) -> Config:
         """A config."""
         config = self._configs.get(digest)
         if config is not None:
             return config
         if self._registry is None:
             raise RepositoryNotFoundError(f"the registry's volume does not have blob {digest}")
-        return self._registry.get_blob(repository, digest)
+        return self._registry.get_config(repository, digest)
 
 
-def _stored(digest: str, data: bytes) -> tuple[StoredManifest, dict[str, Any]]:
-    """A manifest and its parsed JSON, with the media type that the registry would send."""
+def _add_parts(stored: StoredManifest, manifests: set[str], configs: set[str]) -> None:
+    """Add the digests of an index's children, or of an image's config."""
     try:
-        parsed = json.loads(data)
-        kind = parsed.get("mediaType") or (OCI_INDEX if "manifests" in parsed else OCI_MANIFEST)
-        return StoredManifest(data, str(kind), digest), parsed
-    except UNREADABLE:
-        return StoredManifest(data, "", digest), {}
-
-
-def _parts(parsed: dict[str, Any]) -> Iterator[tuple[str, bool]]:
-    """The digests of an index's children and of an image's config, and whether it is a config."""
-    try:
-        children = [(str(child["digest"]), False) for child in parsed.get("manifests") or () if _is_manifest(child)]
-        config = parsed.get("config") or {}
-        yield from children
-        if config.get("mediaType") in IMAGE_CONFIGS:
-            yield str(config["digest"]), True
-    except UNREADABLE:
-        # `parse_manifest` tells later what is wrong.
+        content = stored.content
+    except RegistryError:
+        # It is the error of its tag later.
         return
+    if isinstance(content, Index):
+        manifests.update(child.digest for child in content.manifests if _is_listed(child))
+    elif content.is_image:
+        configs.add(content.config.digest)
 
 
-def _is_manifest(child: dict[str, Any]) -> bool:
-    return child.get("mediaType") in MANIFEST_TYPES
+def _is_listed(child: Descriptor) -> bool:
+    return child.media_type in MANIFEST_TYPES and not child.is_attestation

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,9 +12,9 @@ from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 from localreg.errors import RegistryError, RepositoryNotFoundError
-from localreg.oci.api import StoredManifest
+from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.artifact import Artifact, artifact_of
-from localreg.oci.manifest import UNREADABLE, Descriptor, Index, Manifest, Platform, parse_manifest, read_platform
+from localreg.oci.manifest import UNREADABLE, Descriptor, Index, Manifest, Platform, read_platform
 
 _T = TypeVar("_T")
 
@@ -38,9 +37,12 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class _Config:
+class Config:
+    """What a summary needs of an image's config."""
+
     platform: Platform | None
     created: datetime | None
+    """Aware."""
 
 
 class Content(Protocol):
@@ -53,12 +55,27 @@ class Content(Protocol):
             RepositoryNotFoundError: the repository does not have it.
         """
 
-    def get_blob(self, repository: str, digest: str) -> bytes:
+    def get_config(self, repository: str, digest: str) -> Config:
         """A config.
 
         Raises:
             RepositoryNotFoundError: the repository does not have it.
         """
+
+
+class RegistryContent:
+    """Asks a registry."""
+
+    def __init__(self, client: RegistryClient) -> None:
+        self._client = client
+
+    def get_manifest(self, repository: str, reference: str) -> StoredManifest:
+        """A manifest or an index."""
+        return self._client.get_manifest(repository, reference)
+
+    def get_config(self, repository: str, digest: str) -> Config:
+        """A config."""
+        return read_config(self._client.get_blob(repository, digest))
 
 
 class Summarizer:
@@ -67,7 +84,7 @@ class Summarizer:
     def __init__(self, content: Content) -> None:
         self._content = content
         self._summaries = _Once[Summary]()
-        self._configs = _Once[_Config]()
+        self._configs = _Once[Config]()
 
     def summarize(self, repository: str, stored: StoredManifest) -> Summary:
         """Read a manifest, and the children of an index.
@@ -79,7 +96,7 @@ class Summarizer:
         return self._summaries.get(f"{repository}@{stored.digest}", lambda: self._read(repository, stored, depth=0))
 
     def _read(self, repository: str, stored: StoredManifest, *, depth: int) -> Summary:
-        parsed = parse_manifest(stored.data, stored.media_type)
+        parsed = stored.content
         return (
             self._manifest(repository, parsed)
             if isinstance(parsed, Manifest)
@@ -94,7 +111,7 @@ class Summarizer:
         if artifact:
             return Summary((), blobs, _annotated(manifest), artifact)
         config = self._configs.get(
-            manifest.config.digest, lambda: _read_config(self._content.get_blob(repository, manifest.config.digest))
+            manifest.config.digest, lambda: self._content.get_config(repository, manifest.config.digest)
         )
         return Summary(
             (config.platform,) if config.platform else (), blobs, config.created or _annotated(manifest), None
@@ -144,13 +161,13 @@ def _joined(artifacts: Sequence[Artifact | None]) -> Artifact | None:
     return next(iter(found)) if len(found) == 1 else Artifact(", ".join(kinds), None)
 
 
-def _read_config(data: bytes) -> _Config:
+def read_config(data: bytes) -> Config:
     """Read an image's config; empty if it is not valid JSON."""
     try:
         found = json.loads(data)
-        return _Config(read_platform(found), _read_time(found.get("created")))
+        return Config(read_platform(found), _read_time(found.get("created")))
     except UNREADABLE:
-        return _Config(None, None)
+        return Config(None, None)
 
 
 def _read_time(text: object) -> datetime | None:
@@ -166,29 +183,15 @@ class _Once(Generic[_T]):
     """Values by key, each made once even if several threads need it at the same time."""
 
     def __init__(self) -> None:
-        self._futures: dict[str, Future[_T]] = {}
-        self._lock = threading.Lock()
+        self._values: dict[str, _T] = {}
+        self._locks: dict[str, threading.Lock] = {}
 
     def get(self, key: str, make: Callable[[], _T]) -> _T:
-        """The value; the first thread makes it and the others wait for it."""
-        while True:
-            with self._lock:
-                known = self._futures.get(key)
-                future = self._futures.setdefault(key, Future())
-            if known is None:
-                self._fill(key, future, make)
-                return future.result()
-            try:
-                return known.result()
-            except RepositoryNotFoundError:
-                # The first thread used another repository; this one may have it.
-                continue
-
-    def _fill(self, key: str, future: Future[_T], make: Callable[[], _T]) -> None:
-        try:
-            future.set_result(make())
-        except BaseException as exc:  # noqa: BLE001 -- handed to every thread that waits
-            with self._lock:
-                # A later attempt may succeed.
-                del self._futures[key]
-            future.set_exception(exc)
+        """The value; the first thread makes it and the others wait for it. If that fails, the next one tries."""
+        value = self._values.get(key)
+        if value is None:
+            with self._locks.setdefault(key, threading.Lock()):
+                value = self._values.get(key)
+                if value is None:
+                    value = self._values[key] = make()
+        return value

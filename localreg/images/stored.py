@@ -10,7 +10,7 @@ from localreg.errors import RegistryError, RepositoryNotFoundError
 from localreg.images.transfer import Transfer
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.damage import find_damage
-from localreg.oci.manifest import Descriptor, Manifest, parse_manifest
+from localreg.oci.manifest import Descriptor, Manifest
 from localreg.registry.container import Registry
 from localreg.registry.defaults import DEFAULT_NAME
 from localreg.system.command_line import CommandLine
@@ -57,7 +57,7 @@ def check_stored(engine: Engine, registry: Registry, transfer: Transfer, *, said
 
 def _blobs(client: RegistryClient, repository: str, stored: StoredManifest) -> Iterator[Descriptor]:
     """The config and the layers of an image, or of all images of an index."""
-    parsed = parse_manifest(stored.data, stored.media_type)
+    parsed = stored.content
     if isinstance(parsed, Manifest):
         yield from (blob for blob in (parsed.config, *parsed.layers) if not blob.is_foreign)
         return

@@ -10,12 +10,13 @@ import re
 import time
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
 from localreg.errors import DeleteDisabledError, RegistryError, RepositoryNotFoundError
-from localreg.oci.manifest import MANIFEST_TYPES
+from localreg.oci.manifest import MANIFEST_TYPES, Index, Manifest, parse_manifest
 from localreg.oci.transport import Answer, Transport
 from localreg.system.command_line import Sentence
 
@@ -43,13 +44,23 @@ _NOT_BY_TAG = HTTPStatus.BAD_REQUEST
 _DISABLED = HTTPStatus.METHOD_NOT_ALLOWED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredManifest:
     """A manifest or an index as the registry stores it."""
 
     data: bytes
     media_type: str
+    """As the registry sent it; empty if it was not the registry that was asked."""
     digest: str
+
+    @cached_property
+    def content(self) -> Manifest | Index:
+        """It is parsed once.
+
+        Raises:
+            RegistryError: it is neither a manifest nor an index.
+        """
+        return parse_manifest(self.data, self.media_type)
 
 
 @dataclass(frozen=True, slots=True)

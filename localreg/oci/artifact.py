@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from localreg.oci.manifest import EMPTY_CONFIG_TYPE, Descriptor, Index, Manifest
 
@@ -66,6 +67,7 @@ def artifact_of(found: Manifest | Index | Descriptor) -> Artifact | None:
     return known or _known(config) or Artifact(UNKNOWN, found.artifact_type or config or None)
 
 
+@lru_cache(maxsize=256)
 def _known(media_type: str | None) -> Artifact | None:
     lowered = (media_type or "").lower()
     kind = next((kind for part, kind in _KINDS if part in lowered), None)

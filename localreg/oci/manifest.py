@@ -9,6 +9,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import intern
+from types import MappingProxyType
 from typing import Any
 
 from localreg.errors import RegistryError
@@ -36,6 +38,7 @@ EMPTY_CONFIG = b"{}"
 _INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
 _FOREIGN = (".foreign.", ".nondistributable.")
 _ATTESTATION = "vnd.docker.reference.type"
+_NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
 
 
@@ -149,16 +152,17 @@ def parse_manifest(data: bytes, media_type: str | None = None) -> Manifest | Ind
 
 
 def _descriptor(found: Mapping[str, Any]) -> Descriptor:
-    platform = found.get("platform")
-    digest = str(found["digest"])
+    platform, annotations = found.get("platform"), found.get("annotations")
+    # One object for all descriptors that say the same: `ls` has those of thousands of images.
+    digest = intern(str(found["digest"]))
     if not _DIGEST.fullmatch(digest):
         raise ValueError(f"`{digest}` is not a digest")
     return Descriptor(
-        media_type=str(found.get("mediaType") or ""),
+        media_type=intern(str(found.get("mediaType") or "")),
         digest=digest,
         size=max(int(found.get("size") or 0), 0),
         platform=None if not platform else read_platform(platform),
-        annotations=dict(found.get("annotations") or {}),
+        annotations=dict(annotations) if annotations else _NO_ANNOTATIONS,
         artifact_type=_text(found.get("artifactType")),
         urls=tuple(map(str, found.get("urls") or ())),
     )

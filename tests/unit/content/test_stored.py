@@ -162,4 +162,4 @@ def test_without_a_registry_what_is_missing_is_an_error(volume: MemoryVolume) ->
         with pytest.raises(RepositoryNotFoundError):
             content.get_manifest(repository, missing)
     with pytest.raises(RepositoryNotFoundError):
-        content.get_blob("app", f"sha256:{'0' * 64}")
+        content.get_config("app", f"sha256:{'0' * 64}")

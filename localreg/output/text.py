@@ -37,6 +37,8 @@ def home_shortened(text: str) -> str:
 
 def printable(text: str) -> str:
     """Foreign text on one line, without control characters."""
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )

@@ -38,22 +38,31 @@ def columns(
         whole: The headings of columns with cells to copy: rather than fold one, lines are longer than the terminal.
     """
     needed = [heading for heading in headings if heading not in spare]
-    if _width(headings, rows, needed, _GAPS[-1], whole=needed) > width:
+    lengths = {column[0]: [*map(len, column)] for column in zip(headings, *rows, strict=True)}
+    longest = {heading: max(column) for heading, column in lengths.items()}
+    usual = {heading: _usual(column) for heading, column in lengths.items()}
+
+    def width_of(shown: Sequence[str], gap: int, *, whole: Sequence[str]) -> int:
+        """How wide the table is if only cells of unusual length are folded, and none in some columns."""
+        widths = [longest[heading] if heading in whole else usual[heading] for heading in shown]
+        return sum(widths) + gap * (len(widths) - 1)
+
+    if width_of(needed, _GAPS[-1], whole=needed) > width:
         # One long cell must not leave out a column of every row.
         if whole.isdisjoint(needed):
             needed = []
         else:
-            width = _width(headings, rows, needed, _GAPS[0], whole=needed)
+            width = width_of(needed, _GAPS[0], whole=needed)
     shown = list(headings)
     for heading in spare:
-        if _width(headings, rows, shown, _GAPS[-1], whole=needed) > width:
+        if width_of(shown, _GAPS[-1], whole=needed) > width:
             shown.remove(heading)
     places = [index for index, heading in enumerate(headings) if heading in shown]
     chosen = [[row[index] for index in places] for row in rows]
-    natural = next((gap for gap in _GAPS if _width(shown, chosen, shown, gap, whole=shown) <= width), None)
+    natural = next((gap for gap in _GAPS if width_of(shown, gap, whole=shown) <= width), None)
     if natural is not None and all(map(_is_narrow, itertools.chain(*chosen))):
         return _padded(shown, chosen, gap=natural, right=right)
-    fitting = next((gap for gap in _GAPS if _width(shown, chosen, shown, gap, whole=needed) <= width), _GAPS[-1])
+    fitting = next((gap for gap in _GAPS if width_of(shown, gap, whole=needed) <= width), _GAPS[-1])
     return _folded(shown, chosen, width=width, gap=natural or fitting, right=right, whole=needed)
 
 
@@ -138,12 +147,3 @@ def _usual(lengths: Sequence[int]) -> int:
     """The width of a column without the few cells that are much longer than the others: those may be folded."""
     middle = sorted(lengths)[len(lengths) // 2]
     return max(length for length in lengths if length <= max(_SHORT, _MUCH * middle))
-
-
-def _width(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], shown: Sequence[str], gap: int, *, whole: Sequence[str]
-) -> int:
-    """How wide the table is if only cells of unusual length are folded, and none in some columns."""
-    cells = [column for column in zip(headings, *rows, strict=True) if column[0] in shown]
-    widths = [(max if column[0] in whole else _usual)([*map(len, column)]) for column in cells]
-    return sum(widths) + gap * (len(widths) - 1)

@@ -41,8 +41,11 @@ SECTIONS = {
     "ls": Section(
         "List",
         f"""\
-`ls` shows a table with all columns for {REPOSITORIES * TAGS:,} distinct images. `skopeo inspect` runs for {SAMPLE} of
-the tags, spread over the repositories, and its time is scaled up to all of them. Memory is the peak resident size.
+`ls` shows a table with all columns for {REPOSITORIES * TAGS:,} distinct images on Docker. `folder` is root, who can
+read the registry's volume; `exec` is a user who can only use Docker, for whom a shell in the container reads it. The
+earlier build asked the registry over HTTP alone, and did not show when a tag was pushed. `skopeo inspect` runs for
+{SAMPLE} of the tags, spread over the repositories, and its time is scaled up to all of them. Memory is the peak
+resident size.
 """,
     ),
     "push": Section(

@@ -196,6 +196,25 @@ make_venv() {
     echo "$stamp" >"$venv/stamp"
 }
 
+# make_earlier COMMIT: an earlier build of localreg, from the history of this checkout, with the packages that $venv has.
+make_earlier() {
+    local target=$cache/earlier-$1 stamp
+    git -C "$root" cat-file -e "$1^{commit}" 2>/dev/null || {
+        echo "error: this checkout's history does not have commit $1; \`git fetch --unshallow\` brings it" >&2
+        exit 1
+    }
+    stamp=$(cat "$venv/stamp")
+    [ "$(cat "$target/stamp" 2>/dev/null)" != "$stamp" ] || return 0
+    say "making localreg of commit $1"
+    rm -rf "$target"
+    "$(find_python)" -m venv "$target"
+    mkdir "$target/source"
+    git -C "$root" archive "$1" | tar -x -C "$target/source"
+    "$venv/bin/pip" freeze --exclude-editable >"$target/constraints"
+    "$target/bin/pip" install --quiet --disable-pip-version-check --constraint "$target/constraints" "$target/source"
+    echo "$stamp" >"$target/stamp"
+}
+
 reports_2_8_3() { "$1" --version 2>/dev/null | grep -q ' v\?2\.8\.3'; }
 
 # Distribution 2.8.3's program in $cache/distribution/registry: the machine's own, else Debian's build. Only the program

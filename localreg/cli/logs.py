@@ -13,7 +13,8 @@ from localreg.cli.help_page import examples
 from localreg.cli.session import NAME_ARGUMENT, session_of
 from localreg.engines.values import LogChunk
 from localreg.output.streams import Format
-from localreg.registry.logs import iter_log, parse_since
+from localreg.registry.logs import iter_log
+from localreg.system.moment import parse_moment
 
 app = command_app()
 
@@ -40,7 +41,7 @@ def logs(
     """
     session = session_of(context)
     session.take_name(registry_name)
-    moment = None if since is None else parse_since(since)
+    moment = None if since is None else parse_moment(since)
     show = _show_as_json if session.streams.format is Format.JSON else _show
     with session.opened() as engine:
         show(

@@ -17,11 +17,9 @@ from localreg.errors import (
     OptionsDifferError,
     PortTakenError,
     RegistryNotReadyError,
-    UsageError,
 )
 from localreg.registry.container import find_registry, replaced_name
 from localreg.registry.down import bring_down
-from localreg.registry.logs import parse_since
 from localreg.registry.options import PullPolicy, RegistryOptions
 from localreg.registry.port import PortClaims
 from localreg.registry.request import UpRequest
@@ -295,12 +293,3 @@ def test_an_engine_that_fails_in_the_middle_of_a_replacement_says_its_own_error(
     with pytest.raises(EngineError, match="no more containers today"):
         up(engine, recreate=True)
     assert container(engine) == before
-
-
-@pytest.mark.parametrize(
-    "text", ["yesterday", "", "nan", "inf", "nand", "9999999999d", "-5m", "0001-01-01", "1h 5m", "1e99", "\u0663m"]
-)
-def test_what_is_no_moment_is_said_to_be_none_and_never_a_bug(text: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        parse_since(text)
-    assert (f"`{text}`" if text else "an empty value") in caught.value.message

@@ -4,8 +4,8 @@
 # Expected: a push fails while the disk is full, and the same push works when there is space again.
 # Observed: the first push is answered with 500, but the manifest's file stays, with 0 bytes. When there is space again,
 # the same push is answered with 201, the file stays empty, and GET of the tag is 500. A restart, and DELETE of the
-# manifest, do not help: the registry takes the file's name for its content and never writes it again.
-# `garbage-collect` ends with exit code 1 at the empty manifest, for all repositories.
+# manifest, do not help: the registry takes the file's name for its content and never writes it again. `garbage-collect`
+# ends with exit code 1 at the empty manifest, for all repositories.
 #
 # It matters because "free some space and push again" looks like a success to every client that does not read the image
 # back. The command that frees space is the one that fails.
@@ -13,8 +13,8 @@
 # Advice: delete the manifest by its digest, run `garbage-collect`, restart the registry, and push again. To find such
 # files: `find blobs -name data -empty`. Only manifests below 4 KB are affected, which most are.
 #
-# Needs: python3, unshare, apt-get with a Debian mirror set up (or DEBIAN_MIRROR=URL). Runs as root, or as a user who may
-# create namespaces, on Debian 12 or 13.
+# Needs: python3, unshare, apt-get with a Debian mirror set up (or DEBIAN_MIRROR=URL). Runs as root, or as a user who
+# may create namespaces, on Debian 12 or 13.
 set -euo pipefail
 
 work=$(mktemp -d)

@@ -45,6 +45,9 @@ GROUPS = {
         "ls": "List the images in the registry",
         "rm": "Remove tags from the registry",
     },
+    "Storage": {
+        "gc": "Free the disk space of what no tag leads to",
+    },
     "Clients": {
         "podman-fix": "Let the podman program use the registry over plain HTTP",
     },

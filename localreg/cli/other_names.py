@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from localreg.system.command_line import Sentence
 
 _LOGIN = Sentence("registries of localreg have no login; for others, use `docker login` or `podman login`")
-_SPACE = Sentence("`localreg down --volumes` removes all images; docs/how-to/data.md tells how to free less")
 _ALMOST = 0.7
 """How much a variable is like the one that was meant, from 0 to 1."""
 
@@ -35,8 +34,8 @@ MEANT = {
         "version": "--version",
         "login": _LOGIN,
         "logout": _LOGIN,
-        "gc": _SPACE,
-        "prune": _SPACE,
+        "garbage-collect": "gc",
+        "prune": "gc",
     },
     "tunnel": {"start": "open", "stop": "close", "rm": "close", "status": "ls", "list": "ls"},
 }

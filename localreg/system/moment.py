@@ -10,8 +10,8 @@ from functools import partial
 from localreg.errors import UsageError
 from localreg.system.command_line import Sentence
 
-_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
-_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([dhms])", re.ASCII)
+_UNITS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([wdhms])", re.ASCII)
 _DURATION = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 
 
@@ -43,6 +43,21 @@ def _read_unix_time(text: str) -> datetime:
 
 
 def _read_duration(text: str, *, now: datetime) -> datetime:
+    return now - _span(text)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a duration, such as `14d`, `1h30m` or `0`.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    with contextlib.suppress(ValueError, OverflowError):
+        return timedelta() if text == "0" else _span(text)
+    raise UsageError(f"`{text}` is not a valid duration", hint=Sentence("use a duration such as 30m, 12h, 14d or 0"))
+
+
+def _span(text: str) -> timedelta:
     if not _DURATION.fullmatch(text):
         raise ValueError(text)
-    return now - timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))

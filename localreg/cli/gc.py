@@ -1,0 +1,74 @@
+"""`localreg gc`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from localreg.cli.commands import Command, command_app
+from localreg.cli.confirm import confirm
+from localreg.cli.help_page import examples
+from localreg.cli.session import NAME_ARGUMENT, Session, session_of
+from localreg.content import gc as collection
+from localreg.content.collector import Collected
+from localreg.engines.port import Engine
+from localreg.errors import UsageError
+from localreg.output import gc as output
+from localreg.registry.container import Registry
+from localreg.registry.running import get_running_registry
+from localreg.system.moment import parse_duration
+
+app = command_app()
+
+
+@app.command(cls=Command, epilog=examples("localreg gc --dry-run", "localreg gc", "localreg gc --grace 0 --yes"))
+def gc(
+    context: typer.Context,
+    registry_name: Annotated[str | None, NAME_ARGUMENT] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; change nothing")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Put back what is in quarantine")] = False,
+    grace: Annotated[
+        str, typer.Option(metavar="DURATION", help="Time in quarantine before it is deleted, such as 0 or 2d")
+    ] = "1h",
+    keep_untagged: Annotated[
+        bool, typer.Option("--keep-untagged", help="Keep manifests without a tag, and their layers")
+    ] = False,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask")] = False,
+) -> None:
+    """Free the disk space of what no tag leads to, while the registry runs.
+
+    It first moves that into a quarantine in the volume. The next `gc` deletes what is there for longer than the grace
+    period; until then, `--undo` puts it back.
+    """
+    session = session_of(context)
+    session.take_name(registry_name)
+    if undo and (dry_run or keep_untagged):
+        raise UsageError(f"choose one: `--undo` or `--{'dry-run' if dry_run else 'keep-untagged'}`")
+    options = collection.GcOptions(parse_duration(grace), keep_untagged=keep_untagged)
+    with session.opened() as engine:
+        registry = get_running_registry(engine, session.name)
+        if undo:
+            session.streams.show(output.render_undo(collection.undo(engine, registry)))
+            return
+        found = collection.look(engine, registry, options)
+        if not dry_run:
+            found = _collect(session, engine, registry, options, found, yes=yes)
+    session.streams.show(output.render(found, dry_run=dry_run, command=session.command))
+
+
+def _collect(
+    session: Session,
+    engine: Engine,
+    registry: Registry,
+    options: collection.GcOptions,
+    found: Collected,
+    *,
+    yes: bool,
+) -> Collected:
+    """Collect; a manifest goes only if the user agrees."""
+    count = len(found.waste.manifests)
+    if count:
+        what = f"{count} manifest{'s' if count > 1 else ''} without a tag"
+        confirm(session, f"Remove {what} and {output.rest_of(found)}?", yes=yes, command="gc")
+    return collection.collect(engine, registry, options)

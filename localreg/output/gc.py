@@ -1,0 +1,106 @@
+"""The result of `gc`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from localreg.content.collector import Collected, Waste
+from localreg.output.block import block
+from localreg.output.registry import time_json
+from localreg.output.streams import Renderings
+from localreg.output.text import duration, printable, size
+
+
+def render(found: Collected, *, dry_run: bool, command: str) -> Renderings:
+    """Lay out a collection.
+
+    Args:
+        found: Its outcome.
+        dry_run: Nothing was changed.
+        command: `localreg`, with the registry's name unless that is the default.
+    """
+    waste = found.waste
+
+    def table(width: int) -> str:
+        return block(_headline(found, dry_run=dry_run), _facts(found, command), width=width)
+
+    return Renderings(
+        table=table,
+        plain=lambda: "\n".join(
+            [
+                *(f"manifest\t{printable(name)}@{digest}" for name, digest in sorted(waste.manifests)),
+                *(f"repository\t{printable(name)}" for name in sorted(waste.repositories)),
+                *(f"blob\t{digest}\t{count}" for digest, count in sorted(waste.blobs.items())),
+                *(f"upload\t{printable(upload.repository)}\t{upload.size}" for upload in found.uploads),
+            ]
+        ),
+        quiet=lambda: "\n".join(sorted(waste.blobs)),
+        json=lambda: _json(found, dry_run=dry_run),
+    )
+
+
+def render_undo(count: int) -> Renderings:
+    """Lay out what `gc --undo` put back.
+
+    Args:
+        count: Bytes.
+    """
+    return Renderings(
+        table=lambda width: block(f"Put back {size(count)}" if count else "The quarantine is empty", width=width),
+        plain=lambda: f"put back\t{count}",
+        json=lambda: _json(Collected(Waste()), undone=count),
+    )
+
+
+def rest_of(found: Collected) -> str:
+    """The blobs that go, for a sentence."""
+    count = len(found.waste.blobs)
+    return f"{count} blob{'' if count == 1 else 's'} ({size(found.waste.size)})"
+
+
+def _json(found: Collected, *, dry_run: bool = False, undone: int = 0) -> dict[str, Any]:
+    waste = found.waste
+    return {
+        "dry_run": dry_run,
+        "manifests": [{"repository": name, "digest": digest} for name, digest in sorted(waste.manifests)],
+        "repositories": sorted(waste.repositories),
+        "blobs": [{"digest": digest, "size": count} for digest, count in sorted(waste.blobs.items())],
+        "uploads": [{"repository": upload.repository, "size": upload.size} for upload in found.uploads],
+        "size": waste.size,
+        "left_alone": waste.left,
+        "put_back": found.put_back,
+        "undone": undone,
+        "freed": found.freed,
+        "quarantine": {"size": found.waiting, "deletable_at": time_json(found.deletable_at)},
+    }
+
+
+def _headline(found: Collected, *, dry_run: bool) -> str:
+    freed = f"; freed {size(found.freed)}" if found.freed else ""
+    if not found.waste.blobs:
+        return f"Nothing to collect{freed}"
+    if dry_run:
+        return f"Would collect {rest_of(found)}"
+    return f"Collected {rest_of(found)}{freed}"
+
+
+def _facts(found: Collected, command: str) -> list[tuple[str, str]]:
+    waste, uploads = found.waste, found.uploads
+    abandoned = f"{len(uploads)} abandoned ({size(sum(upload.size for upload in uploads))})"
+    facts = [
+        ("untagged", f"{len(waste.manifests)} manifests" if waste.manifests else ""),
+        ("emptied", ", ".join(map(printable, sorted(waste.repositories)))),
+        ("uploads", abandoned if uploads else ""),
+        ("left alone", f"{waste.left} blobs that a push may need" if waste.left else ""),
+        ("put back", f"{found.put_back} files that a push needed meanwhile" if found.put_back else ""),
+        ("quarantine", size(found.waiting) if found.waiting else ""),
+    ]
+    if found.deletable_at:
+        wait = max(found.deletable_at - datetime.now(UTC), timedelta())
+        facts += [
+            ("delete", f"{command} gc{f', in {duration(wait)}' if wait else ''}"),
+            ("delete now", f"{command} gc --grace 0"),
+            ("undo", f"{command} gc --undo"),
+        ]
+    return [(name, text) for name, text in facts if text]

@@ -86,7 +86,6 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["version"], "`version`", "localreg --version"),
         (["restart", "team"], "`restart`", "localreg up --recreate team"),
         (["login", "localhost:5000"], "`login`", MEANT[""]["login"]),
-        (["prune"], "`prune`", MEANT[""]["gc"]),
         (["tunnel", "start", "ci@far"], "`tunnel start`", "localreg tunnel open ci@far"),
         (["tunnel", "rm", "far"], "`tunnel rm`", "localreg tunnel close far"),
         (["tunnel", "frobnicate"], "`tunnel frobnicate`", "localreg tunnel --help"),

@@ -13,6 +13,7 @@ from localreg.errors import LocalregError, UsageError
 from localreg.output.streams import Format, Renderings
 
 _T = TypeVar("_T")
+_N = TypeVar("_N")
 
 Failures = list[tuple[str, LocalregError]]
 """Names as the user typed them, and why each failed."""
@@ -33,15 +34,24 @@ def refuse_patterns(session: Session, names: Sequence[str], command: str) -> Non
             )
 
 
-def do_each(session: Session, names: Sequence[str], do: Callable[[str], _T]) -> tuple[list[_T], Failures]:
-    """Do something for each name, also after a failure."""
+def do_each(
+    session: Session, names: Sequence[_N], do: Callable[[_N], _T], *, named: Callable[[_N], str] = str
+) -> tuple[list[_T], Failures]:
+    """Do something for each name, also after a failure.
+
+    Args:
+        session: This run of the program.
+        names: As the user typed them, or things that have a name.
+        do: What to do.
+        named: The name of a thing.
+    """
     results: list[_T] = []
     failures: Failures = []
     for name in names:
         try:
             results.append(do(name))
         except LocalregError as exc:
-            failures.append((name, session.completed(exc)))
+            failures.append((named(name), session.completed(exc)))
     return results, failures
 
 

@@ -9,19 +9,20 @@ import typer
 from localreg.cli.session import Session
 from localreg.errors import UsageError
 from localreg.output.streams import Format
+from localreg.system.command_line import CommandLine
 
 _DECLINED = 1
 """The exit code after a no, as that of other programs that ask."""
 
 
-def confirm(session: Session, question: str, *, yes: bool, command: str) -> None:
+def confirm(session: Session, question: str, *, yes: bool, command: CommandLine) -> None:
     """Go on if the user agrees.
 
     Args:
         session: This run of the program.
         question: Such as `Remove 3 tags?`.
         yes: `--yes` was given: go on without a question.
-        command: The words that the user typed, for the hint, such as `rm 'team/*'`.
+        command: What the user typed; the hint is the same with `--yes`.
 
     Raises:
         UsageError: this is no terminal, so no one can answer.
@@ -33,7 +34,7 @@ def confirm(session: Session, question: str, *, yes: bool, command: str) -> None
         what = question.rstrip("?")
         raise UsageError(
             f"cannot ask here: {what[0].lower()}{what[1:]}?",
-            hint=f"{session.command} {command} --yes",
+            hint=CommandLine(*command.words, "--yes"),
         )
     if not typer.confirm(question, err=True):
         session.streams.note("Nothing was changed")

@@ -17,6 +17,7 @@ from localreg.errors import UsageError
 from localreg.output import gc as output
 from localreg.registry.container import Registry
 from localreg.registry.running import get_running_registry
+from localreg.system.command_line import CommandLine
 from localreg.system.moment import parse_duration
 
 app = command_app()
@@ -70,5 +71,5 @@ def _collect(
     count = len(found.waste.manifests)
     if count:
         what = f"{count} manifest{'s' if count > 1 else ''} without a tag"
-        confirm(session, f"Remove {what} and {output.rest_of(found)}?", yes=yes, command="gc")
+        confirm(session, f"Remove {what} and {output.rest_of(found)}?", yes=yes, command=CommandLine("gc"))
     return collection.collect(engine, registry, options)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from localreg.cli.batch import do_each, refuse_patterns, show_all
+from localreg.cli.batch import do_each, show_all
 from localreg.cli.commands import Command, command_app
+from localreg.cli.confirm import confirm
 from localreg.cli.help_page import examples
-from localreg.cli.other_registry import refuse_other_registries, registry_in
-from localreg.cli.session import session_of
+from localreg.cli.other_registry import refuse_other_registries
+from localreg.cli.session import Session, session_of
 from localreg.content import rm as removal
-from localreg.oci.reference import parse_reference
-from localreg.output.rm import render
+from localreg.content.pattern import registry_in_pattern
+from localreg.content.removals import Planner, check_name, distinct
+from localreg.content.rm import Removal, Removed
+from localreg.oci.api import RegistryClient
+from localreg.oci.reference import find_reference
+from localreg.output.rm import question, render, things
 from localreg.registry.running import get_running_registry
+from localreg.registry.volume import open_volume
 from localreg.system.command_line import CommandLine
 
 app = command_app()
@@ -24,40 +32,76 @@ app = command_app()
     cls=Command,
     epilog=examples(
         "localreg rm ansible-playbook:latest",
-        "localreg rm team/api:dev --keep-local",
-        "localreg ls 'team/*' -q | xargs -r localreg rm",
+        "localreg rm 'team/*:dev-*' --dry-run",
+        "localreg rm --repository team/api --yes",
     ),
 )
 def rm(
     context: typer.Context,
-    reference: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="Tags to remove")],
+    reference: Annotated[
+        list[str],
+        typer.Argument(metavar="REFERENCE...", help="Tags, digests or patterns to remove; * and ? are wildcards"),
+    ],
+    repository: Annotated[
+        bool, typer.Option("-r", "--repository", help="Remove whole repositories, not those below them")
+    ] = False,
     keep_local: Annotated[bool, typer.Option("--keep-local", help="Keep the engine's tag of that name")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; change nothing")] = False,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask")] = False,
 ) -> None:
     """Remove tags from the registry; keep other tags of the same image.
 
-    The engine's tag of the same name also goes, but not the image's other names there.
+    A digest goes with all its tags. The engine's tag of the same name also goes, but not the image's other names there.
+    localreg asks before more than one thing goes. `localreg gc` frees the disk space.
     """
     session = session_of(context)
-    refuse_patterns(session, reference, "rm")
     for name in reference:
-        parse_reference(name)
+        check_name(name)
     with session.selection() as selection:
         engine = selection.engine
         registry = get_running_registry(engine, session.name)
         refuse_other_registries(
             selection,
             registry,
-            {name: registry_in(name) for name in reference},
+            {name: registry_in_pattern(name) for name in reference},
             lambda _, short: CommandLine("rm", short),
-            lambda _, short: CommandLine("ls", parse_reference(short).repository),
+            lambda _, short: CommandLine("ls", *_repository_of(short)),
         )
-        removed, failures = do_each(
-            session,
-            reference,
-            lambda name: removal.remove(engine, registry, removal.plan_removal(registry, name), keep_local=keep_local),
-        )
+        volume = open_volume(engine, registry) if repository or any("@" in name for name in reference) else None
+        with RegistryClient(registry.get_url()) as client:
+            planner = Planner(registry, client, volume)
+            planned, failures = do_each(session, reference, planner.plan_repository if repository else planner.plan)
+        removals = distinct(part for found in planned for part in found)
+        results: list[Removed] = []
+        if dry_run:
+            results = [done for part in removals for done in removal.look(engine, part, keep_local=keep_local)]
+        elif removals:
+            _ask(session, removals, reference, yes=yes, repository=repository)
+            done, failed = do_each(
+                session,
+                list(range(len(removals))),
+                lambda number: removal.remove(engine, registry, removals[number], keep_local=keep_local),
+                named=lambda number: removals[number].source,
+            )
+            results, failures = [part for found in done for part in found], [*failures, *failed]
         info = engine.info()
-    for done in removed:
-        if done.kept_by:
-            session.streams.note(f"{info.name.capitalize()} keeps {done.reference}: {done.kept_by}")
-    show_all(session, render(removed, failures, engine=info.name) if removed else None, failures)
+    for part in results:
+        if part.kept_by:
+            session.streams.note(f"{info.name.capitalize()} keeps {part.reference}: {part.kept_by}")
+    show_all(session, render(results, failures, engine=info.name, dry_run=dry_run) if results else None, failures)
+
+
+def _repository_of(name: str) -> list[str]:
+    named = find_reference(name)
+    return [named.repository] if named else []
+
+
+def _ask(session: Session, removals: Sequence[Removal], names: Sequence[str], *, yes: bool, repository: bool) -> None:
+    """Ask before more than one thing goes."""
+    if removal.count(removals) == 1:
+        return
+    if not yes and sys.stderr.isatty():
+        for line in things(removals):
+            session.streams.note(line)
+    words = ["rm", *(["--repository"] if repository else []), *names]
+    confirm(session, question(removals), yes=yes, command=CommandLine(*words))

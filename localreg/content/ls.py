@@ -12,9 +12,9 @@ from enum import StrEnum
 from functools import partial
 
 from localreg.content.pattern import Pattern, choose, read_pattern
-from localreg.content.rm import is_thrown_away
 from localreg.content.stored import StoredContent
 from localreg.content.summary import Content, RegistryContent, Summarizer
+from localreg.content.untag import is_thrown_away
 from localreg.errors import (
     EngineError,
     LocalregError,

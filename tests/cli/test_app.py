@@ -130,12 +130,6 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["up", "--wait", "nan"], "", "localreg up --wait 30"),
         (["up", "--volume", "~nosuchuser/x"], "~nosuchuser", None),
         (["--engine", "lxc", "ls"], "`--engine`", "localreg --help"),
-        (["rm", "many*"], "`many*`", "localreg ls 'many*' -q | xargs -r localreg rm"),
-        (
-            ["rm", "app", "a/?", "--name", "bb"],
-            "`a/?`",
-            "localreg --name bb ls 'a/?' -q | xargs -r localreg --name bb rm",
-        ),
         (["pull", "many*"], "`many*`", "localreg ls 'many*' -q | xargs -r localreg pull"),
         (["tag", "app:1", "a", "--as", "b"], "--as", "localreg tag app:1 --as b"),
     ],

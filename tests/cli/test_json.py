@@ -123,13 +123,13 @@ def test_tag(up: FakeEngine, location: str, capsys: pytest.CaptureFixture[str]) 
 def test_rm(up: FakeEngine, location: str, registry: FakeRegistry, capsys: pytest.CaptureFixture[str]) -> None:
     del registry.answers["/v2/app/manifests/1"]
     up.tag_image("app:1", f"{location}/app:1")
-    out, _ = result(capsys, "rm", "app:1", "nosuch:1", code=4)
+    out, _ = result(capsys, "rm", "app:1", "nosuch:1", "--yes", code=4)
     assert schemas.check("rm", out)["results"][0]["removed_from"] == ["docker"]
     registry.put_image("app:2")
     hints = [json.loads(result(capsys, "rm", name, code=4)[1])["error"]["hint"] for name in ("app:1", "nosuch:1")]
     assert hints == ["localreg ls app", "localreg ls"]
-    _, err = result(capsys, "rm", f"app@sha256:{'a' * 64}", code=2)
-    assert f"`app@sha256:{'a' * 12}` has a digest" in json.loads(err)["error"]["message"]
+    _, err = result(capsys, "rm", f"app@sha256:{'a' * 64}", code=4)
+    assert f"`app@sha256:{'a' * 12}`" in json.loads(err)["error"]["message"]
 
 
 def test_ls(up: FakeEngine, registry: FakeRegistry, capsys: pytest.CaptureFixture[str]) -> None:

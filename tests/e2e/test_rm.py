@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 from support.engines.real import REGISTRY_IMAGE, Bed, docker_alone, free_port, rootless_podman_alone
+from support.registries.writer import Writer
 
+from localreg.errors import RepositoryNotFoundError
+from localreg.oci.api import RegistryClient
+from localreg.oci.manifest import OCI_INDEX
 from localreg.oci.ping import is_ready
 from localreg.system.waiting import wait_until
 
@@ -44,7 +48,7 @@ def test_the_engines_name_can_stay(filled: Bed) -> None:
 
 @rootless_podman_alone
 def test_several_go_although_one_is_not_there(filled: Bed) -> None:
-    result = filled.localreg("rm", "app:1", "nosuch:1", "app:2", "--json")
+    result = filled.localreg("rm", "app:1", "nosuch:1", "app:2", "--json", "--yes")
     assert result.returncode == 4
     found = json.loads(result.stdout)
     assert [entry["reference"] for entry in found["results"]] == ["localhost:5000/app:1", "localhost:5000/app:2"]
@@ -59,7 +63,7 @@ def test_a_pinned_reference_is_removed_only_if_it_still_is_that(filled: Bed) -> 
     assert pinned.rpartition("@")[2] in filled.refused(5, "rm", other)
     assert filled.ok("ls", "-q", "app:1") == "localhost:5000/app:1\n"
     filled.ok("rm", pinned)
-    assert f"`app@sha256:{'0' * 12}`" in filled.refused(2, "rm", f"app@sha256:{'0' * 64}")
+    assert f"`app@sha256:{'0' * 12}`" in filled.refused(4, "rm", f"app@sha256:{'0' * 64}")
 
 
 @docker_alone
@@ -109,3 +113,48 @@ def test_where_deleting_is_off_nothing_is_touched(bed: Bed, folder: Path) -> Non
     assert json.loads(bed.refused(6, "rm", "app:1", "--json"))["error"]["code"] == "delete-disabled"
     assert bed.ok("ls") == before
     assert "localhost:5000/app:1" in bed.images()
+
+
+@docker_alone
+def test_a_pattern_removes_what_it_matches_after_a_question(filled: Bed) -> None:
+    filled.push("localhost/app:1", name="team/app:dev-1")
+    filled.push("localhost/app:1", name="team/app:dev-2")
+    filled.push("localhost/app:1", name="team/app:main")
+    before = filled.ok("ls"), filled.images()
+    error = filled.refused(2, "rm", "team/*:dev-*")
+    assert f"hint: localreg --engine {filled.engine} rm 'team/*:dev-*' --yes\n" in error
+    found = json.loads(filled.ok("rm", "team/*:dev-*", "--dry-run", "--json"))
+    assert found["dry_run"] is True
+    assert [result["removed_from"] for result in found["results"]] == [["registry", filled.engine]] * 2
+    assert (filled.ok("ls"), filled.images()) == before
+    filled.ok("rm", "team/*:dev-*", "--yes")
+    assert filled.ok("ls", "-q", "team/app") == "localhost:5000/team/app:main\n"
+    assert "localhost:5000/team/app:dev-1" not in filled.images()
+    assert "`team/*:dev-*`" in filled.refused(4, "rm", "team/*:dev-*")
+    # A single match needs no consent.
+    filled.ok("rm", "team/*")
+    assert filled.ok("ls", "team/*") == ""
+
+
+@rootless_podman_alone
+def test_a_digest_goes_with_its_tags_and_a_repository_with_everything(filled: Bed) -> None:
+    filled.push("localhost/app:1", name="app/inner:1")
+    writer = Writer("http://127.0.0.1:5000")
+    part = writer.image("app")
+    index = writer.manifest("app", "all", {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [part]})
+    digest = json.loads(filled.ok("ls", "app:1", "--json"))["images"][0]["digest"]
+
+    error = filled.refused(5, "rm", f"app@{part['digest'][:19]}")
+    assert f"rm app@{index['digest'][:19]}" in error
+    assert "`nosuch`" in filled.refused(4, "rm", f"nosuch@{digest[:19]}", "--yes")
+    found = json.loads(filled.ok("rm", f"app@{digest[7:19]}", "--yes", "--json"))["results"]
+    references = [result["reference"] for result in found]
+    assert references == ["localhost:5000/app:1", "localhost:5000/app:2", f"localhost:5000/app@{digest}"]
+    assert filled.ok("ls", "-q", "app") == "localhost:5000/app:all\n"
+
+    assert "`app:all`" in filled.refused(2, "rm", "--repository", "app:all")
+    filled.ok("rm", "--repository", "app", "--yes")
+    assert filled.ok("ls", "-q") == "localhost:5000/app/inner:1\n"
+    with RegistryClient("http://127.0.0.1:5000") as client, pytest.raises(RepositoryNotFoundError):
+        client.get_manifest("app", str(part["digest"]))
+    assert "`app`" in filled.refused(4, "rm", "--repository", "app")

@@ -11,7 +11,7 @@ from support.engines.real import Distribution
 from support.registries.writer import Writer
 
 from localreg.content.ls import list_images
-from localreg.content.rm import THROWN_AWAY, untag
+from localreg.content.untag import THROWN_AWAY, untag
 from localreg.errors import ConflictError, RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import OCI_INDEX

@@ -13,6 +13,7 @@ from typing import Protocol
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import HostPathMount, VolumeMount
 from localreg.registry.container import DATA_FOLDER, Registry
+from localreg.registry.patience import run_patiently
 from localreg.registry.volume_folder import FolderVolume
 from localreg.registry.volume_layout import Links, VolumeFile
 from localreg.registry.volume_shell import ExecVolume
@@ -110,10 +111,17 @@ class WritableVolume(Volume, Protocol):
         """
 
 
-def open_volume(engine: ContainerRuntime, registry: Registry) -> WritableVolume | None:
+def open_volume(
+    engine: ContainerRuntime, registry: Registry, *, patience: float | None = None
+) -> WritableVolume | None:
     """The stored data of a registry, read directly if this process may, else by a shell in its container.
 
     The registry may store its data elsewhere, such as in S3: compare a tag with what it answers.
+
+    Args:
+        engine: The registry's engine.
+        registry: The registry.
+        patience: Seconds without output after which a command in the container has failed; None for the engine's.
 
     Returns:
         None if there is no way but HTTP.
@@ -122,7 +130,10 @@ def open_volume(engine: ContainerRuntime, registry: Registry) -> WritableVolume 
     here = _find_folder(engine, registry) if there == DATA_FOLDER else None
     if here is not None and (volume := FolderVolume(here)).is_readable:
         return volume
-    return ExecVolume(partial(engine.run_in_container, container.id), there) if container.is_running else None
+    if not container.is_running:
+        return None
+    run = partial(engine.run_in_container, container.id)
+    return ExecVolume(run if patience is None else partial(run_patiently, run, seconds=patience), there)
 
 
 def _find_folder(engine: ContainerRuntime, registry: Registry) -> Path | None:

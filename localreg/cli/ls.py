@@ -12,20 +12,29 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.other_registry import refuse_other_registries
 from localreg.cli.session import session_of
-from localreg.content.ls import Listing, SortKey, list_images, list_stored
+from localreg.content.listed import NO_FILTERS, Filters, Listing, SortKey
+from localreg.content.ls import list_images, list_stored
 from localreg.content.pattern import registry_in_pattern
 from localreg.errors import EngineError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.output.ls import render
 from localreg.registry.container import Registry
 from localreg.registry.running import get_running_registry
-from localreg.registry.volume import Volume, open_volume
+from localreg.registry.volume import WritableVolume, open_volume
 from localreg.system.command_line import CommandLine
 
 app = command_app()
 
+_PATIENCE = 10.0
+"""Seconds without a word from a command in the registry's container; then the registry is asked over HTTP."""
 
-@app.command(cls=Command, epilog=examples("localreg ls", "localreg ls 'team/*' -q"))
+
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "localreg ls", "localreg ls 'team/*' -q", "localreg ls --sort pushed --filter since=14d --filter kind=image"
+    ),
+)
 def ls(
     context: typer.Context,
     pattern: Annotated[
@@ -38,33 +47,86 @@ def ls(
         SortKey, typer.Option(metavar="name|pushed|size", help="Order; the last push or the largest size first")
     ] = SortKey.NAME,
     digests: Annotated[bool, typer.Option("--digests", help="Show whole digests")] = False,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            "-f",
+            metavar="KEY=VALUE",
+            help="Show only these; keys: kind, platform, digest, since, until (last push: 14d or a date)",
+        ),
+    ] = None,
+    untagged: Annotated[
+        bool, typer.Option("--untagged", help="List the manifests that no tag leads to, such as overwritten images")
+    ] = False,
 ) -> None:
     """List the images in the registry."""
     session = session_of(context)
+    chosen = _read_filters(filters or ())
     with session.selection() as selection:
         registry = get_running_registry(selection.engine, session.name)
         named = {text: registry_in_pattern(text) for text in pattern or ()}
         refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("ls", short))
-        volume = open_volume(selection.engine, registry)
-        # Another's may store its images elsewhere than in its volume.
-        if registry.url is None and volume is not None and registry.is_ours:
-            listing = _list_stored(registry, volume, pattern or (), sort)
+        volume = open_volume(selection.engine, registry, patience=_PATIENCE)
+        if untagged:
+            listing = _list_untagged(registry, volume, pattern or (), sort=sort, filters=chosen)
         else:
-            with RegistryClient(registry.get_url()) as client:
-                names_only = session.streams.shows_names_only
-                listing = list_images(client, pattern or (), names_only=names_only, volume=volume, sort=sort)
+            names_only = session.streams.shows_names_only
+            listing = _list(registry, volume, pattern or (), sort=sort, filters=chosen, names_only=names_only)
+    if sort is SortKey.PUSHED and listing.rows and not any(row.pushed for row in listing.rows):
+        session.streams.note(
+            "sorted by name: only the registry's volume tells when tags were pushed, and localreg cannot read it"
+        )
     failures: Failures = [(missing, session.completed(_no_such(missing))) for missing in listing.missing]
-    shown = render(listing, failures, location=registry.get_location(), chosen=bool(pattern), full_digests=digests)
+    shown = render(
+        listing,
+        failures,
+        location=registry.get_location(),
+        chosen=bool(pattern or chosen),
+        untagged=untagged,
+        full_digests=digests,
+    )
     show_all(session, shown if listing.rows or not failures else None, failures)
 
 
-def _list_stored(registry: Registry, volume: Volume, patterns: Sequence[str], sort: SortKey) -> Listing:
-    try:
-        return list_stored(volume, patterns, sort=sort)
-    except EngineError:
-        # Its error has a hint.
-        registry.get_url()
-        raise
+def _read_filters(texts: Sequence[str]) -> Filters:
+    if not texts:
+        return NO_FILTERS
+    from localreg.content.filter import read_filters  # noqa: PLC0415 -- most listings have no filter
+
+    return read_filters(texts)
+
+
+def _list(
+    registry: Registry,
+    volume: WritableVolume | None,
+    patterns: Sequence[str],
+    *,
+    sort: SortKey,
+    filters: Filters,
+    names_only: bool,
+) -> Listing:
+    # Another's may store its images elsewhere than in its volume.
+    if registry.url is None and volume is not None and registry.is_ours:
+        try:
+            return list_stored(volume, patterns, sort=sort, filters=filters)
+        except EngineError:
+            # Its error has a hint.
+            registry.get_url()
+            raise
+    with RegistryClient(registry.get_url()) as client:
+        return list_images(client, patterns, names_only=names_only, volume=volume, sort=sort, filters=filters)
+
+
+def _list_untagged(
+    registry: Registry, volume: WritableVolume | None, patterns: Sequence[str], *, sort: SortKey, filters: Filters
+) -> Listing:
+    from localreg.content.untagged import list_untagged  # noqa: PLC0415 -- tags need less
+
+    if registry.url is None and registry.is_ours:
+        return list_untagged(None, volume, patterns, sort=sort, filters=filters)
+    with RegistryClient(registry.get_url()) as client:
+        return list_untagged(client, volume, patterns, sort=sort, filters=filters)
 
 
 def _no_such(pattern: str) -> RepositoryNotFoundError:

@@ -36,6 +36,9 @@ _KINDS = (
 )
 """A part of a media type, and the kind of artifact that has it."""
 
+KINDS = ("image", *dict.fromkeys(kind for _, kind in _KINDS), UNKNOWN)
+"""Every kind of what a registry stores."""
+
 
 @dataclass(frozen=True, slots=True)
 class Artifact:

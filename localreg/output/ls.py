@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from localreg.content.ls import ListedImage, Listing
+from localreg.content.listed import ListedImage, Listing
 from localreg.errors import LocalregError
 from localreg.output.registry import time_json
 from localreg.output.streams import Renderings, error_as_json
 from localreg.output.table import columns
 from localreg.output.text import ago, printable, short_digest, size
+
+_NO_TAG = "<none>"
+"""As engines show it."""
 
 
 def render(
@@ -19,6 +22,7 @@ def render(
     *,
     location: str,
     chosen: bool = False,
+    untagged: bool = False,
     full_digests: bool = False,
 ) -> Renderings:
     """Lay out the content of a registry.
@@ -27,7 +31,8 @@ def render(
         listing: The tags that were found.
         errors: Each name that was not found, and its error.
         location: The registry's part of a reference.
-        chosen: Patterns were given.
+        chosen: Patterns or filters were given.
+        untagged: The listing is of manifests without a tag.
         full_digests: Do not shorten digests in the table.
     """
     rows = listing.rows
@@ -35,14 +40,12 @@ def render(
 
     def table(width: int) -> str:
         if not rows:
-            return (
-                f"Nothing in the registry at {location} matches" if chosen else f"The registry at {location} is empty"
-            )
+            return _nothing(location, chosen=chosen, untagged=untagged)
         now = datetime.now(UTC)
         cells = [
             (
                 printable(row.repository),
-                printable(row.tag),
+                _NO_TAG if row.tag is None else printable(row.tag),
                 "" if row.digest is None else row.digest if full_digests else short_digest(row.digest),
                 printable(row.error or str(row.artifact or _platforms(row.platforms))),
                 "" if row.size is None else size(row.size),
@@ -70,14 +73,14 @@ def render(
     return Renderings(
         table=table,
         plain=lambda: "\n".join("\t".join(_plain(row)) for row in rows),
-        quiet=lambda: "\n".join(printable(f"{location}/{row.repository}:{row.tag}") for row in rows),
+        quiet=lambda: "\n".join(printable(f"{location}/{row.name}") for row in rows),
         json=lambda: {
             "registry": location,
             "images": [
                 {
                     "repository": row.repository,
                     "tag": row.tag,
-                    "reference": f"{location}/{row.repository}:{row.tag}",
+                    "reference": f"{location}/{row.name}",
                     "digest": row.digest,
                     "media_type": row.media_type,
                     "kind": row.artifact.kind if row.artifact else None if row.error else "image",
@@ -95,10 +98,16 @@ def render(
     )
 
 
+def _nothing(location: str, *, chosen: bool, untagged: bool) -> str:
+    if chosen:
+        return f"Nothing in the registry at {location} matches"
+    return f"The registry at {location} {'has no manifests without a tag' if untagged else 'is empty'}"
+
+
 def _plain(row: ListedImage) -> tuple[str, ...]:
     return (
         printable(row.repository),
-        printable(row.tag),
+        printable(row.tag or ""),
         row.digest or "",
         printable(row.error or str(row.artifact or ",".join(row.platforms))),
         "" if row.size is None else str(row.size),

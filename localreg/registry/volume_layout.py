@@ -78,10 +78,11 @@ def is_whole(digest: str, data: bytes) -> bool:
 
 def read_link(repository: str, tag: str, content: str, seconds: int) -> TagLink:
     """A tag from the content and the time of its link."""
-    return TagLink(repository, tag, content if DIGEST.fullmatch(content) else None, _moment(seconds))
+    return TagLink(repository, tag, content if DIGEST.fullmatch(content) else None, moment_of(seconds))
 
 
-def _moment(seconds: int) -> datetime | None:
+def moment_of(seconds: int) -> datetime | None:
+    """The time of a file, aware; None beyond the year 9999."""
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):

@@ -6,16 +6,19 @@ import json
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.engines.real import Distribution
 from support.registries.writer import LAYER, OCI_CONFIG, Writer
 
-from localreg.content.ls import ListedImage, list_images
+from localreg.content.listed import ListedImage
+from localreg.content.ls import list_images
+from localreg.content.untagged import list_untagged
 from localreg.errors import LocalregError, RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import DOCKER_INDEX, EMPTY_CONFIG_TYPE, OCI_INDEX, OCI_MANIFEST
+from localreg.registry.volume import WritableVolume
 from localreg.registry.volume_folder import FolderVolume
 from localreg.registry.volume_shell import ExecVolume
 
@@ -33,12 +36,16 @@ def run_here(command: Sequence[str]) -> Iterator[bytes]:
     yield subprocess.run(command, capture_output=True, check=True).stdout
 
 
+def volumes(distribution: Distribution) -> tuple[WritableVolume, ...]:
+    """The two ways to read its data."""
+    return FolderVolume(distribution.root), ExecVolume(run_here, str(distribution.root))
+
+
 def rows(distribution: Distribution, *patterns: str) -> tuple[ListedImage, ...]:
     """What the registry answers, which is what its volume says."""
-    folder = distribution.root
     with RegistryClient(distribution.base_url) as client:
         found = list_images(client, patterns).rows
-        for volume in (FolderVolume(folder), ExecVolume(run_here, str(folder))):
+        for volume in volumes(distribution):
             stored = list_images(client, patterns, volume=volume).rows
             assert tuple(replace(row, pushed=None) for row in stored) == found
     return found
@@ -178,3 +185,24 @@ def test_a_tag_whose_config_is_lost_is_marked_and_the_rest_shows(
     with RegistryClient(distribution.base_url) as client, pytest.raises(LocalregError) as caught:
         client.get_blob("app", digest)
     assert type(caught.value) is (RegistryError if cached else RepositoryNotFoundError)
+
+
+def test_a_manifest_without_a_tag_is_listed_and_the_children_of_an_index_are_not(
+    distribution: Distribution, writer: Writer
+) -> None:
+    writer.image("app", "1")
+    overwritten = list_one(distribution, "app:1")
+    children = [{**writer.image("app", architecture=name), "platform": linux(name)} for name in ("arm64", "s390x")]
+    writer.manifest("app", "1", {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children})
+    began = datetime.now(UTC) - timedelta(minutes=1)
+    for volume in volumes(distribution):
+        with RegistryClient(distribution.base_url) as client:
+            (row,) = list_untagged(client, volume, ()).rows
+        assert replace(row, pushed=None) == replace(overwritten, tag=None)
+        assert row.pushed is not None
+        assert row.pushed > began
+
+
+def list_one(distribution: Distribution, pattern: str) -> ListedImage:
+    (row,) = rows(distribution, pattern)
+    return row

@@ -76,7 +76,7 @@ def test_an_index_goes_and_what_it_names_stays(client: RegistryClient, writer: W
     writer.manifest("app", "again", {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children})
     untag(client, "app", "all")
     rows = {row.tag: row for row in list_images(client, ()).rows}
-    assert sorted(rows) == ["again", "amd64"]
+    assert rows.keys() == {"again", "amd64"}
     assert rows["again"].error is None
 
 

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from support.registries.fake import FakeRegistry
+
 from localreg.oci.manifest import OCI_INDEX, OCI_MANIFEST
 from localreg.registry.volume_layout import TagLink
 
@@ -87,3 +89,13 @@ class Tree:
         """An index of manifests."""
         entries = [{"mediaType": OCI_MANIFEST, "digest": child, "size": 1} for child in children]
         return self.manifest(repository, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
+
+    def take_over(self, registry: FakeRegistry) -> None:
+        """The content of a registry in this process: each of its repositories has all of its manifests."""
+        for data in (*registry.blobs.values(), *(data for _, data in registry.manifests.values())):
+            self.blob(data)
+        for repository, tags in registry.tags.items():
+            for digest in registry.manifests:
+                self.revision(repository, digest)
+            for tag, digest in (tags or {}).items():
+                self.tag(repository, tag, digest)

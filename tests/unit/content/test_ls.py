@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from support.registries.fake import CONFIG, LAYER, FakeRegistry, child
 
-from localreg.content.ls import ListedImage, Listing, list_images
+from localreg.content.listed import ListedImage, Listing
+from localreg.content.ls import list_images
 from localreg.errors import InvalidReferenceError, RegistryError, RegistryUnreachableError
 from localreg.oci.api import RegistryClient
 from localreg.oci.artifact import Artifact

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,9 +12,11 @@ import pytest
 from support.registries.fake import FakeRegistry, child
 
 from localreg.content import ls
-from localreg.content.ls import Listing, SortKey, list_images, list_stored
+from localreg.content.filter import read_filters
+from localreg.content.listed import Listing, SortKey
+from localreg.content.ls import list_images, list_stored
 from localreg.content.stored import StoredContent
-from localreg.errors import EngineError, RegistryError, RepositoryNotFoundError
+from localreg.errors import EngineError, EngineLostError, RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.registry.volume_layout import Links, TagLink
 
@@ -57,9 +59,17 @@ def volume(registry: FakeRegistry) -> MemoryVolume:
     return MemoryVolume(registry)
 
 
-def listing(registry: FakeRegistry, volume: MemoryVolume | None, *, sort: SortKey = SortKey.NAME) -> Listing:
+def listing(
+    registry: FakeRegistry,
+    volume: MemoryVolume | None,
+    *,
+    sort: SortKey = SortKey.NAME,
+    filters: Sequence[str] = (),
+    names_only: bool = False,
+) -> Listing:
     with RegistryClient(registry.base_url) as client:
-        return list_images(client, (), volume=volume, sort=sort)
+        wanted = read_filters(filters)
+        return list_images(client, (), volume=volume, sort=sort, filters=wanted, names_only=names_only)
 
 
 def names(found: Listing) -> list[str]:
@@ -123,6 +133,18 @@ def test_a_volume_that_cannot_be_read_is_no_error(
     assert listing(registry, volume) == listing(registry, None)
 
 
+def test_an_engine_that_fails_between_links_and_manifests_is_no_error(
+    registry: FakeRegistry, volume: MemoryVolume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = listing(registry, volume)
+
+    def fail(_: object) -> Iterator[tuple[str, bytes]]:
+        raise EngineLostError("the engine is gone")
+
+    monkeypatch.setattr(volume, "read_blobs", fail)
+    assert listing(registry, volume) == wanted
+
+
 def test_what_the_volume_lacks_is_asked_of_the_registry(registry: FakeRegistry, volume: MemoryVolume) -> None:
     by_http = listing(registry, None).rows
     one, two, many = volume.links.tags
@@ -139,6 +161,39 @@ def test_rows_are_sorted_as_asked_for(registry: FakeRegistry, volume: MemoryVolu
     assert names(listing(registry, volume, sort=SortKey.PUSHED)) == ["team/many:1", "app:2", "app:1"]
     assert names(listing(registry, volume, sort=SortKey.SIZE)) == ["team/many:1", "app:2", "app:1"]
     assert names(listing(registry, None, sort=SortKey.PUSHED)) == ["app:1", "app:2", "team/many:1"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "wanted"),
+    [
+        (["kind=image"], ["app:1", "app:2", "team/many:1"]),
+        (["kind=helm-chart"], []),
+        (["platform=linux/arm64"], ["app:2", "team/many:1"]),
+        ([f"since={(FIRST + timedelta(hours=1)).isoformat()}"], ["app:2", "team/many:1"]),
+        ([f"until={(FIRST + timedelta(hours=1)).isoformat()}", "platform=linux/arm64"], ["app:2"]),
+    ],
+)
+def test_rows_are_chosen_by_filters(
+    registry: FakeRegistry, volume: MemoryVolume, filters: list[str], wanted: list[str]
+) -> None:
+    for names_only in (False, True):
+        assert names(listing(registry, volume, filters=filters, names_only=names_only)) == wanted
+    assert names(list_stored(volume, (), filters=read_filters(filters))) == wanted
+
+
+def test_times_of_pushes_that_only_an_unreadable_volume_has_are_an_error(
+    registry: FakeRegistry, volume: MemoryVolume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object = None) -> Links:
+        raise EngineError("there is no shell")
+
+    monkeypatch.setattr(volume, "read_links", fail)
+    for unreadable, reasons in ((volume, ("there is no shell",)), (None, ())):
+        with pytest.raises(EngineError, match="times of pushes") as caught:
+            listing(registry, unreadable, filters=["since=1d"])
+        assert (caught.value.details, caught.value.hint is None) == (reasons, False)
+    registry.tags.clear()
+    assert listing(registry, None, filters=["since=1d"]) == Listing(())
 
 
 def test_a_registry_out_of_reach_is_listed_from_its_volume(registry: FakeRegistry, volume: MemoryVolume) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from localreg.content.ls import ListedImage, Listing
+from localreg.content.listed import ListedImage, Listing
 from localreg.oci.artifact import Artifact
 from localreg.output import table as table_module
 from localreg.output.ls import render

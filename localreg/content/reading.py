@@ -1,0 +1,81 @@
+"""The links of a registry's volume, as `ls` reads them beside its requests to the registry."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future
+
+from localreg.errors import EngineError, RegistryError, RepositoryNotFoundError
+from localreg.oci.api import RegistryClient
+from localreg.registry.volume import Volume
+from localreg.registry.volume_layout import Links, TagLink
+from localreg.system.command_line import Sentence
+
+
+class LinkReading:
+    """Reads a volume's links in a thread that neither Ctrl-C nor an error waits for: an engine may hang.
+
+    Args:
+        volume: The registry's; None if it cannot be read, or is not needed.
+        repositories: Those to read; by default all.
+    """
+
+    def __init__(self, volume: Volume | None, repositories: Collection[str] | None) -> None:
+        self._future: Future[Links | EngineError | None] = Future()
+        if volume is None:
+            self._future.set_result(None)
+        else:
+            threading.Thread(target=self._read, args=(volume, repositories), daemon=True).start()
+
+    def _read(self, volume: Volume, repositories: Collection[str] | None) -> None:
+        try:
+            self._future.set_result(volume.read_links(repositories))
+        except EngineError as exc:
+            self._future.set_result(exc)
+        except BaseException as exc:  # noqa: BLE001 -- handed to the thread that waits
+            self._future.set_exception(exc)
+
+    @property
+    def links(self) -> Links | None:
+        """The links, as soon as they are read; None if they cannot be read."""
+        found = self._future.result()
+        return found if isinstance(found, Links) else None
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """Why the links cannot be read, if that is known."""
+        found = self._future.result()
+        return [found.message, *found.details] if isinstance(found, EngineError) else []
+
+
+def is_believed(client: RegistryClient, links: Links) -> bool:
+    """The registry has the same digest for a tag as a volume has: its data is not elsewhere.
+
+    Of a volume without tags it has a manifest.
+    """
+    whole = ((link.repository, link.tag, link.digest) for link in links.tags if _is_whole(link, links))
+    untagged = ((repository, digest, digest) for repository, digest in links.revisions)
+    with contextlib.suppress(RegistryError, RepositoryNotFoundError, StopIteration):
+        repository, reference, digest = next(whole if links.tags else untagged)
+        return client.head_manifest(repository, reference).digest == digest
+    return False
+
+
+def _is_whole(link: TagLink, links: Links) -> bool:
+    return (link.repository, link.digest) in links.revisions
+
+
+def unread_error(what: str, reasons: Sequence[str]) -> EngineError:
+    """The error for something that only a volume tells, which cannot be read.
+
+    Args:
+        what: A plural, such as `manifests without a tag`.
+        reasons: Why it cannot be read, if that is known.
+    """
+    return EngineError(
+        f"{what} are known only from the registry's volume, which localreg cannot read",
+        details=reasons,
+        hint=Sentence("use an image with a shell, such as registry:2.8.3, that stores its data in its volume"),
+    )

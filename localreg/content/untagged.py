@@ -1,0 +1,103 @@
+"""`ls --untagged`: the manifests of a registry that no tag leads to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from localreg.content.graph import Graph, GraphReader
+from localreg.content.listed import NO_FILTERS, Filters, Listing, SortKey, sort_rows
+from localreg.content.pattern import read_pattern
+from localreg.content.reading import is_believed, unread_error
+from localreg.content.rows import untagged_rows
+from localreg.errors import EngineError, UsageError
+from localreg.oci.api import RegistryClient
+from localreg.registry.volume import WritableVolume
+from localreg.registry.volume_layout import REPOSITORIES, Links, moment_of
+from localreg.system.command_line import CommandLine
+
+_REVISION = re.compile(rf"{REPOSITORIES}/(.+)/_manifests/revisions/sha256/([0-9a-f]{{64}})/link", re.ASCII)
+
+
+def list_untagged(
+    client: RegistryClient | None,
+    volume: WritableVolume | None,
+    patterns: Sequence[str],
+    *,
+    sort: SortKey = SortKey.NAME,
+    filters: Filters = NO_FILTERS,
+) -> Listing:
+    """List the manifests without a tag, but not those that another one keeps: children of an index, and referrers.
+
+    Args:
+        client: A client of the registry; None if this machine cannot reach it.
+        volume: The registry's; None if there is no way to read it.
+        patterns: Of repositories, as for `list_images`.
+        sort: The order of the rows.
+        filters: The rows to list.
+
+    Raises:
+        InvalidReferenceError: a pattern without wildcards is not a valid reference, or has a digest.
+        UsageError: a pattern has a tag.
+        EngineError: the volume cannot be read, or the registry's data is not in it.
+    """
+    wanted = [read_pattern(pattern) for pattern in patterns]
+    if tagged := next((pattern for pattern in wanted if pattern.tag is not None), None):
+        raise UsageError(
+            f"`{tagged}` has a tag; `--untagged` lists manifests without one",
+            hint=CommandLine("ls", "--untagged", tagged.repository),
+        )
+    if volume is None:
+        raise _unread()
+    links = _read_links(client, volume)
+    graph = GraphReader(volume).read(links=links, sizes={})
+    found = sorted(
+        (repository, digest)
+        for repository, untagged in _untagged(graph).items()
+        if not wanted or any(pattern.fits(repository) for pattern in wanted)
+        for digest in untagged
+    )
+    rows = untagged_rows(client, volume, links, found, pushed=_pushed(volume, {repository for repository, _ in found}))
+    known = {repository for repository, _ in (*links.revisions, *links.by_tag)}
+    missing = [str(pattern) for pattern in wanted if not pattern.is_glob and pattern.repository not in known]
+    return Listing(tuple(sort_rows(filter(filters.fits, rows), sort)), tuple(missing))
+
+
+def _read_links(client: RegistryClient | None, volume: WritableVolume) -> Links:
+    try:
+        links = volume.read_links()
+    except EngineError as exc:
+        raise _unread(exc.message, *exc.details) from exc
+    if client is None or is_believed(client, links):
+        return links
+    # An empty volume is that of an empty registry, or of one that stores its data elsewhere.
+    if links.revisions or any(map(client.has_tags, client.iter_repositories())):
+        raise _unread("its volume does not have what the registry answers")
+    return links
+
+
+def _unread(*reasons: str) -> EngineError:
+    return unread_error("manifests without a tag", reasons)
+
+
+def _untagged(graph: Graph) -> Mapping[str, set[str]]:
+    """By repository, the digests that no tag leads to, and no other manifest."""
+    tagged = graph.tagged()
+    found: dict[str, set[str]] = {}
+    for repository, digest in graph.revisions:
+        if digest not in tagged.get(repository, ()):
+            found.setdefault(repository, set()).add(digest)
+    return {repository: digests - _kept(graph, repository, digests) for repository, digests in found.items()}
+
+
+def _kept(graph: Graph, repository: str, digests: set[str]) -> set[str]:
+    """Those that another one keeps."""
+    return {kept for digest in digests for kept in graph.manifests_of(repository, [digest]) if kept != digest}
+
+
+def _pushed(volume: WritableVolume, repositories: set[str]) -> Mapping[tuple[str, str], datetime | None]:
+    """When each manifest of some repositories was pushed last."""
+    folders = [f"{REPOSITORIES}/{repository}/_manifests/revisions/sha256" for repository in sorted(repositories)]
+    files = ((_REVISION.fullmatch(file.path), file.modified) for file in volume.list_files(*folders))
+    return {(match[1], f"sha256:{match[2]}"): moment_of(modified) for match, modified in files if match}

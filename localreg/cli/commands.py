@@ -46,6 +46,7 @@ GROUPS = {
         "rm": "Remove tags from the registry",
     },
     "Storage": {
+        "du": "Show what the images occupy on the disk",
         "gc": "Free the disk space of what no tag leads to",
     },
     "Clients": {

@@ -27,6 +27,8 @@ MEANT = {
         "catalog": "ls",
         "repos": "ls",
         "tags": "ls",
+        "df": "du",
+        "usage": "du",
         "delete": "rm",
         "remove": "rm",
         "untag": "rm",

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from localreg.content.agreement import agrees
 from localreg.content.listed import NO_FILTERS, Filters, ListedImage, Listing, SortKey, sort_rows
 from localreg.content.pattern import Pattern, choose, read_pattern
-from localreg.content.reading import LinkReading, is_believed, unread_error
+from localreg.content.reading import LinkReading, unread_error
 from localreg.content.rows import WORKERS, asked_rows, stored_rows
 from localreg.errors import EngineError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
@@ -123,7 +124,7 @@ def _list_tags(client: RegistryClient, repositories: Iterable[str]) -> list[tupl
 
 
 def _believed(client: RegistryClient, links: Links | None) -> Links | None:
-    return links if links is not None and is_believed(client, links) else None
+    return links if links is not None and agrees(client, links) else None
 
 
 def _crawl(client: RegistryClient, wanted: Sequence[Pattern]) -> set[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 
-from localreg.errors import EngineError, RegistryError, RepositoryNotFoundError
-from localreg.oci.api import RegistryClient
+from localreg.errors import EngineError
 from localreg.registry.volume import Volume
-from localreg.registry.volume_layout import Links, TagLink
+from localreg.registry.volume_layout import Links
 from localreg.system.command_line import Sentence
 
 
@@ -48,23 +46,6 @@ class LinkReading:
         """Why the links cannot be read, if that is known."""
         found = self._future.result()
         return [found.message, *found.details] if isinstance(found, EngineError) else []
-
-
-def is_believed(client: RegistryClient, links: Links) -> bool:
-    """The registry has the same digest for a tag as a volume has: its data is not elsewhere.
-
-    Of a volume without tags it has a manifest.
-    """
-    whole = ((link.repository, link.tag, link.digest) for link in links.tags if _is_whole(link, links))
-    untagged = ((repository, digest, digest) for repository, digest in links.revisions)
-    with contextlib.suppress(RegistryError, RepositoryNotFoundError, StopIteration):
-        repository, reference, digest = next(whole if links.tags else untagged)
-        return client.head_manifest(repository, reference).digest == digest
-    return False
-
-
-def _is_whole(link: TagLink, links: Links) -> bool:
-    return (link.repository, link.digest) in links.revisions
 
 
 def unread_error(what: str, reasons: Sequence[str]) -> EngineError:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from localreg.content.agreement import agrees
 from localreg.content.graph import Graph, GraphReader
 from localreg.content.listed import NO_FILTERS, Filters, Listing, SortKey, sort_rows
 from localreg.content.pattern import read_pattern
-from localreg.content.reading import is_believed, unread_error
+from localreg.content.reading import unread_error
 from localreg.content.rows import untagged_rows
 from localreg.errors import EngineError, UsageError
 from localreg.oci.api import RegistryClient
@@ -69,7 +70,7 @@ def _read_links(client: RegistryClient | None, volume: WritableVolume) -> Links:
         links = volume.read_links()
     except EngineError as exc:
         raise _unread(exc.message, *exc.details) from exc
-    if client is None or is_believed(client, links):
+    if client is None or agrees(client, links):
         return links
     # An empty volume is that of an empty registry, or of one that stores its data elsewhere.
     if links.revisions or any(map(client.has_tags, client.iter_repositories())):

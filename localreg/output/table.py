@@ -13,6 +13,8 @@ _SHORT = 20
 """Columns of a cell that is never unusually long."""
 _MUCH = 1.5
 """How many times as wide as the middle one of its column a cell is, at most, that is usual."""
+BAR_PARTS = "█░"
+"""The characters of a bar: the first part, and the rest."""
 _ANY = 1 << 20
 """A width at which nothing needs folding."""
 
@@ -68,7 +70,8 @@ def columns(
 
 def _is_narrow(cell: str) -> bool:
     """Each of its characters takes one column."""
-    return cell.isascii() and cell.isprintable()
+    rest = cell.strip(BAR_PARTS)
+    return rest.isascii() and rest.isprintable()
 
 
 def _padded(headings: Sequence[str], rows: Sequence[Sequence[str]], *, gap: int, right: frozenset[str]) -> str:

@@ -89,6 +89,10 @@ for file; do
     echo
 done
 """
+_DISK_USAGE = rf"""
+{_CHECKED}
+checked du -sk "$1"
+"""
 _MAKE_FILE = r"""
 cd "$1" && mkdir -p "$(dirname "$2")" && touch "$2"
 """
@@ -186,8 +190,8 @@ class ExecVolume:
 
     def disk_usage(self) -> int:
         """Bytes that the registry's data occupies on the disk, with its folders."""
-        found = b"".join(self._run(["du", "-sk", self._folder]))
-        return int(found.split()[0]) * 1024
+        found = b"".join(self._sh(_DISK_USAGE, "")).split()
+        return int(found[0]) * 1024 if found else 0
 
     def make_file(self, path: str) -> None:
         """Create an empty file, with its folder."""

@@ -108,7 +108,14 @@ def build(
 
         def move(name: str) -> Transferred:
             with session.transfer_display() as on_progress:
-                return push_built(engine, registry, planned[name], image_id, on_progress=on_progress)
+                return push_built(
+                    engine,
+                    registry,
+                    planned[name],
+                    image_id,
+                    on_progress=on_progress,
+                    notify=session.streams.note,
+                )
 
         moved, failures = do_each(session, list(planned), move)
     show_all(session, render(moved, failures) if moved else None, failures)

@@ -57,7 +57,7 @@ def push(
             transfer = plan_tag(engine, registry, name, destination=as_)
             session.streams.note(f"{name} -> {transfer.reference}")
             with session.transfer_display() as on_progress:
-                pushed = push_image(engine, registry, transfer, on_progress=on_progress)
+                pushed = push_image(engine, registry, transfer, on_progress=on_progress, notify=session.streams.note)
             if pushed.index:
                 store = engine.info().name.capitalize()
                 session.streams.warn(

@@ -17,6 +17,7 @@ from localreg.images.push import push_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred, check_plain_http
 from localreg.oci.reference import looks_like_image_id, parse_reference
 from localreg.registry.container import Registry
+from localreg.registry.request import Notify
 from localreg.system.command_line import CommandLine, Sentence
 
 _STDIN = "-"
@@ -196,7 +197,13 @@ def told_that_it_is_built(plan: Sequence[Transfer], *, command: str) -> Iterator
 
 
 def push_built(
-    engine: Engine, registry: Registry, transfer: Transfer, image_id: str | None, *, on_progress: OnProgress
+    engine: Engine,
+    registry: Registry,
+    transfer: Transfer,
+    image_id: str | None,
+    *,
+    on_progress: OnProgress,
+    notify: Notify = lambda _: None,
 ) -> Transferred:
     """Push a built image to the present address of the registry.
 
@@ -206,6 +213,7 @@ def push_built(
         transfer: Its name.
         image_id: The ID that the builder reported, if it did.
         on_progress: Gets each step.
+        notify: Told why a push is tried again.
 
     Raises:
         EngineError: this engine does not have it, or another image has the name.
@@ -214,7 +222,7 @@ def push_built(
     built = str(transfer.reference)
     _check_built(engine, transfer, image_id)
     reference = registry.reference_of(transfer.reference)
-    pushed = push_image(engine, registry, Transfer(built, reference), on_progress=on_progress)
+    pushed = push_image(engine, registry, Transfer(built, reference), on_progress=on_progress, notify=notify)
     return replace(pushed, source=transfer.source)
 
 

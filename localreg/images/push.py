@@ -14,12 +14,27 @@ from localreg.images.stored import check_stored
 from localreg.images.tag import tag_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred, check_plain_http, push_steps
 from localreg.registry.container import Registry
+from localreg.registry.request import Notify
 from localreg.registry.start import await_start, find_cause
 from localreg.system.command_line import CommandLine, Sentence
 
 
-def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_progress: OnProgress) -> Transferred:
+def push_image(
+    engine: Engine,
+    registry: Registry,
+    transfer: Transfer,
+    *,
+    on_progress: OnProgress,
+    notify: Notify = lambda _: None,
+) -> Transferred:
     """Tag and push an image, then check what the registry has of it.
+
+    Args:
+        engine: The engine that has the image.
+        registry: The registry to push to.
+        transfer: The image, and its name in the registry.
+        on_progress: Gets each step.
+        notify: Told why a push is tried again.
 
     Raises:
         RegistryError: the engine expects TLS, the push failed, or the registry has another digest afterwards, or a
@@ -34,7 +49,7 @@ def push_image(engine: Engine, registry: Registry, transfer: Transfer, *, on_pro
     said: str | None = None
     index: str | None = None
     try:
-        for step in push_steps(engine, registry, transfer.reference):
+        for step in push_steps(engine, registry, transfer.reference, notify=notify):
             said, index = step.digest or said, step.index or index
             on_progress(step)
             if step.state is TransferState.RETRYING and DISK_FULL.search(

@@ -28,12 +28,15 @@ from localreg.oci.ping import is_ready
 from localreg.oci.reference import Reference, looks_like_image_id, parse_reference
 from localreg.registry.container import Registry
 from localreg.registry.port import PortClaims
+from localreg.registry.request import Notify
 from localreg.registry.start import find_cause
 from localreg.system import ports
 from localreg.system.command_line import CommandLine, Sentence
 
-_MET_ANOTHER_PUSH = re.compile("digest invalid|blob unknown to registry|invalid checksum digest format", re.IGNORECASE)
-"""Distribution's errors if it reads a link in the repository while another push writes it; the last is in its log."""
+_MET_ANOTHER = re.compile("digest invalid|blob unknown to registry|invalid checksum digest format", re.IGNORECASE)
+"""Distribution's errors if it reads a link in the repository while another push writes it (the last is in its log), or
+if garbage collection moved a layer that the client did not push again because the registry had it."""
+_ATTEMPTS = 3
 
 OnProgress = Callable[[Progress], None]
 
@@ -117,42 +120,52 @@ class _StuckPushError(EngineError):
     """The push is stuck, although the engine responds."""
 
 
-def push_steps(engine: Engine, registry: Registry, reference: Reference) -> Iterator[Progress]:
-    """Push an image; a push that is stuck, or that met another one, is tried once more.
+def push_steps(
+    engine: Engine, registry: Registry, reference: Reference, *, notify: Notify = lambda _: None
+) -> Iterator[Progress]:
+    """Push an image. A push that is stuck is tried once more, one that met another push or a garbage collection twice.
 
     Args:
         engine: The engine that has the image.
         registry: The registry to push to.
         reference: The complete name.
+        notify: Told why a push is tried again, unless it was stuck.
 
     Raises:
         EngineLostError: the engine stopped responding.
         RegistryUnreachableError: the registry stopped responding.
         LocalregError: the engine reported an error.
     """
-    began = datetime.now(UTC)
     push = partial(engine.push_image, str(reference), plain_http=registry.speaks_plain_http)
-    is_stuck = _stuck_check(engine, registry, reference, began) if engine.info().pushes_may_stick else None
-    under_way: set[str] = set()
-    try:
-        for step in _watched(engine, registry, push(), is_stuck=is_stuck):
-            if step.layer is not None:
-                (under_way.add if step.state is TransferState.RUNNING else under_way.discard)(step.layer)
-            yield step
-    except LocalregError as exc:
-        if not (isinstance(exc, _StuckPushError) or _met_another_push(exc, engine, registry, began)):
-            raise
+    can_stick = engine.info().pushes_may_stick
+    for attempt in range(1, _ATTEMPTS + 1):
+        began = datetime.now(UTC)
+        is_watched = can_stick and attempt < _ATTEMPTS
+        is_stuck = _stuck_check(engine, registry, reference, began) if is_watched else None
+        under_way: set[str] = set()
+        try:
+            for step in _watched(engine, registry, push(), is_stuck=is_stuck):
+                if step.layer is not None:
+                    (under_way.add if step.state is TransferState.RUNNING else under_way.discard)(step.layer)
+                yield step
+        except _StuckPushError:
+            can_stick = False
+        except LocalregError as exc:
+            if attempt == _ATTEMPTS or (met := _find_meeting(exc, engine, registry, began)) is None:
+                raise
+            notify(f"the registry refused `{reference}`: {met}; pushing it again")
+        else:
+            return
         for layer in sorted(under_way):
             yield Progress(layer, TransferState.RETRYING)
-        yield from _watched(engine, registry, push())
 
 
-def _met_another_push(error: LocalregError, engine: Engine, registry: Registry, began: datetime) -> bool:
-    """The same push can succeed at the next attempt."""
+def _find_meeting(error: LocalregError, engine: Engine, registry: Registry, began: datetime) -> str | None:
+    """The registry's words for a push that can succeed at the next attempt; None for any other failure."""
     if isinstance(error, EngineLostError | RegistryUnreachableError):
-        return False
+        return None
     said = [*error.details, find_cause(engine, registry, since=began) or ""]
-    return any(map(_MET_ANOTHER_PUSH.search, said))
+    return next((found.group() for found in map(_MET_ANOTHER.search, said) if found), None)
 
 
 def _stuck_check(engine: Engine, registry: Registry, reference: Reference, began: datetime) -> Callable[[float], bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
@@ -92,7 +92,9 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "PATIENCE_SECONDS", 0.1)
 
 
-def steps_of(engine: FakeEngine, fake: FakeRegistry) -> Iterator[Progress]:
+def steps_of(
+    engine: FakeEngine, fake: FakeRegistry, *, notify: Callable[[str], None] = lambda _: None
+) -> Iterator[Progress]:
     """The steps of a push of `app:1` to a registry that answers."""
     address = Address("127.0.0.1", int(fake.base_url.rpartition(":")[2]))
     engine.add_image("registry:2.8.3")
@@ -103,7 +105,7 @@ def steps_of(engine: FakeEngine, fake: FakeRegistry) -> Iterator[Progress]:
     reference = registry.reference_of(parse_reference("app:1"))
     engine.add_image(str(reference))
     engine.registries[registry.get_location()] = {}
-    return push_steps(engine, registry, reference)
+    return push_steps(engine, registry, reference, notify=notify)
 
 
 def test_one_that_stands_still_is_made_once_more(registry: FakeRegistry) -> None:
@@ -176,11 +178,11 @@ HALF_WRITTEN = b'level=error err.code=unknown err.detail="invalid checksum diges
 
 
 class MeetingEngine(LoggedEngine):
-    """An engine whose first push fails with what the registry told the engine, or wrote into its log."""
+    """An engine whose first pushes fail with what the registry told the engine, or wrote into its log."""
 
-    def __init__(self, said: str, log: bytes = b"") -> None:
+    def __init__(self, said: str, log: bytes = b"", *, times: int = 1) -> None:
         super().__init__(log=log)
-        self._said = [said]
+        self._said = [said] * times
         self.pushes = 0
 
     def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
@@ -205,6 +207,24 @@ def test_a_push_that_met_another_one_is_tried_once_more(registry: FakeRegistry, 
     assert engine.pushes == 2
     assert Progress(LAYER, TransferState.RETRYING) in steps
     assert steps[-1].digest
+
+
+REFUSED = "manifest blob unknown: blob unknown to registry"
+
+
+def test_a_push_that_met_a_collection_is_tried_three_times_and_that_is_said(registry: FakeRegistry) -> None:
+    engine, notes = MeetingEngine(REFUSED, times=2), list[str]()
+    steps = list(steps_of(engine, registry, notify=notes.append))
+    assert (engine.pushes, len(notes)) == (3, 2)
+    assert notes[0].endswith("/app:1`: blob unknown to registry; pushing it again")
+    assert steps[-1].digest
+
+
+def test_a_push_that_is_refused_each_time_fails_as_the_last_one(registry: FakeRegistry) -> None:
+    engine, notes = MeetingEngine(REFUSED, times=4), list[str]()
+    with pytest.raises(EngineError) as failed:
+        list(steps_of(engine, registry, notify=notes.append))
+    assert (engine.pushes, len(notes), failed.value.details) == (3, 2, ("errors:", REFUSED))
 
 
 def test_a_push_that_failed_otherwise_is_not_tried_again(registry: FakeRegistry) -> None:

@@ -146,10 +146,11 @@ class ContainerSpec:
     name: str
     image: str
     """A reference or an ID that the engine has; creating a container never pulls."""
-    container_port: int
-    publish: Address
-    """The address on the engine's machine to publish on; a numeric IP and a port above 0."""
-    mount: VolumeMount | HostPathMount | AnonymousMount
+    container_port: int = 0
+    publish: Address | None = None
+    """The address on the engine's machine to publish on: a numeric IP and a port above 0. None publishes nothing."""
+    mount: VolumeMount | HostPathMount | AnonymousMount | None = None
+    """None for no other mounts than those of `volumes_from`, and those that the image declares."""
     labels: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Can contain secrets, so it is not in the `repr`."""
@@ -157,6 +158,10 @@ class ContainerSpec:
     """Restart it with the engine and after a crash, until you stop it (`unless-stopped`)."""
     remove_when_stopped: bool = False
     """The engine removes it and its anonymous volumes when it stops. Excludes `restart`."""
+    volumes_from: str | None = None
+    """The ID of a container, running or not, whose mounts this one also has, at the same places."""
+    command: tuple[str, ...] = ()
+    """A program of the image and its arguments, instead of the image's own."""
 
 
 _START_TAKES = timedelta(seconds=30)
@@ -198,6 +203,10 @@ class Container:
     """The engine removes it and its anonymous volumes when it stops."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Includes the variables of its image. Can contain secrets, so it is not in the `repr`."""
+    image_id: str = ""
+    """`sha256:` and 64 hexadecimal digits; its image, even if the reference has moved."""
+    command: tuple[str, ...] = field(default=(), repr=False)
+    """Its program and arguments, with the image's. Can contain secrets, as the environment."""
     networks: tuple[str, ...] = ()
     """The names of the networks that it is in, as far as the engine knows while it is stopped."""
 

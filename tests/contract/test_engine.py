@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -346,6 +347,37 @@ def test_a_command_needs_a_running_container(loaded: Bench) -> None:
         next(loaded.engine.run_in_container(created.id, ["cat", "/content"]))
     with pytest.raises(ContainerNotFoundError):
         next(loaded.engine.run_in_container("nothing", ["cat", "/content"]))
+
+
+@pytest.mark.parametrize("throw_away", [False, True], ids=["volume", "anonymous"])
+def test_a_container_with_the_mounts_of_another_and_its_own_command(loaded: Bench, *, throw_away: bool) -> None:
+    first = loaded.engine.create_container(replace(spec(throw_away=throw_away), remove_when_stopped=False))
+    loaded.engine.start_container(first.id)
+    command = ("sh", "-c", "exec sleep 1000")
+    wanted = ContainerSpec("helper", first.image_id, volumes_from=first.id, command=command, labels={"a": "b"})
+    for is_stopped in (False, True):
+        if is_stopped:
+            loaded.engine.stop_container(first.id, grace_seconds=0)
+        second = loaded.engine.create_container(wanted)
+        assert (second.mounts, second.ports, second.command) == (first.mounts, (), command)
+        assert (second.image_id, second.labels["a"]) == (first.image_id, "b")
+        loaded.engine.start_container(second.id)
+        assert b"".join(loaded.engine.run_in_container(second.id, ["echo", "it", "runs"])) == b"it runs\n"
+        loaded.engine.remove_container(second.id)
+    # The helper did not take the anonymous volume with it.
+    start_again(loaded, first)
+    again = loaded.engine.find_container(first.id)
+    assert again is not None
+    assert (again.is_running, again.mounts) == (True, first.mounts)
+
+
+def test_a_container_tells_its_command(loaded: Bench) -> None:
+    created = loaded.engine.create_container(spec())
+    found = loaded.engine.find_container("speaker")
+    assert found is not None
+    assert created.command == found.command
+    assert found.command[0]
+    assert "command=" not in repr(found)
 
 
 def test_a_volume_is_created_once_and_keeps_its_labels(bench: Bench) -> None:

@@ -47,6 +47,8 @@ def read_container(found: Mapping[str, Any], endpoint: Endpoint) -> Container:
         exit_code=state.get("ExitCode") if is_over else None,
         removes_itself=bool(found["HostConfig"].get("AutoRemove")),
         environment=dict(_variable(entry) for entry in found["Config"].get("Env") or ()),
+        image_id=with_algorithm(found.get("Image") or ""),
+        command=(found.get("Path") or "", *(found.get("Args") or ())),
         networks=tuple((found.get("NetworkSettings") or {}).get("Networks") or ()),
     )
 
@@ -90,13 +92,18 @@ def read_image(found: Mapping[str, Any]) -> Image:
     platform = "/".join(filter(None, (found.get("Os"), found.get("Architecture"), found.get("Variant"))))
     image_id = found["Id"]
     return Image(
-        id=image_id if image_id.startswith("sha256:") else f"sha256:{image_id}",
+        id=with_algorithm(image_id),
         references=tuple(found.get("RepoTags") or ()),
         size=found.get("Size") or 0,
         created=read_time(found.get("Created")),
         platform=platform,
         labels=(found.get("Config") or {}).get("Labels") or {},
     )
+
+
+def with_algorithm(image_id: str) -> str:
+    """An image's ID as Docker spells it; releases of Podman differ."""
+    return image_id if image_id.startswith("sha256:") else f"sha256:{image_id}"
 
 
 def list_image(entry: Mapping[str, Any], *, size: int) -> Image:

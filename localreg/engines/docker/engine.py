@@ -121,8 +121,11 @@ class DockerEngine(DockerImages, DockerVolumes, DockerExec):
     def create_container(self, spec: ContainerSpec) -> Container:
         """Create a container without starting it."""
         host_config = self._client.create_host_config(
-            port_bindings={f"{spec.container_port}/tcp": (spec.publish.host, spec.publish.port)},
+            port_bindings={f"{spec.container_port}/tcp": (spec.publish.host, spec.publish.port)}
+            if spec.publish
+            else {},
             binds=self._binds(spec),
+            volumes_from=[spec.volumes_from] if spec.volumes_from else None,
             restart_policy={"Name": "unless-stopped"} if spec.restart else None,
             auto_remove=spec.remove_when_stopped,
             # The default driver never rotates its files, and changes bytes that are not UTF-8.
@@ -133,10 +136,12 @@ class DockerEngine(DockerImages, DockerVolumes, DockerExec):
                 created = self._client.create_container(
                     spec.image,
                     name=spec.name,
+                    entrypoint=list(spec.command[:1]) or None,
+                    command=list(spec.command[1:]) or None,
                     environment=dict(spec.environment),
                     labels=dict(spec.labels),
-                    ports=[spec.container_port],
-                    volumes=[spec.mount.target],
+                    ports=[spec.container_port] if spec.publish else None,
+                    volumes=[spec.mount.target] if spec.mount else None,
                     host_config=host_config,
                 )
             except docker.errors.ImageNotFound as exc:
@@ -156,7 +161,7 @@ class DockerEngine(DockerImages, DockerVolumes, DockerExec):
                 return {source: {"bind": target, "mode": "rw"}}
             case HostPathMount(path=source, target=target):
                 return {source: {"bind": target, "mode": "Z" if self._selinux else "rw"}}
-            case AnonymousMount():
+            case AnonymousMount() | None:
                 return None
 
     def rename_container(self, container_id: str, name: str) -> None:

@@ -137,7 +137,9 @@ class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec):
         """Create a container without starting it."""
         with podman_errors(f"create container `{spec.name}`"):
             try:
-                created = self._connection.client.containers.create(spec.image, None, **self._options(spec))
+                created = self._connection.client.containers.create(
+                    spec.image, list(spec.command[1:]) or None, **self._options(spec)
+                )
             except podman.errors.APIError as exc:
                 message = " ".join(said(exc))
                 if isinstance(exc, podman.errors.ImageNotFound) or "image not known" in message:
@@ -157,12 +159,14 @@ class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec):
             "name": spec.name,
             "environment": dict(spec.environment),
             "labels": dict(spec.labels),
-            "ports": {f"{spec.container_port}/tcp": (spec.publish.host, spec.publish.port)},
+            "ports": {f"{spec.container_port}/tcp": (spec.publish.host, spec.publish.port)} if spec.publish else {},
             "volumes": self._volumes(spec),
             "auto_remove": spec.remove_when_stopped,
             # Journald, the default on some systems, changes bytes.
             "log_config": {"Type": "k8s-file", "Config": {"size": _LOG_BYTES}},
             **restart,
+            **({"entrypoint": list(spec.command[:1])} if spec.command else {}),
+            **({"volumes_from": [spec.volumes_from]} if spec.volumes_from else {}),
         }
 
     def _volumes(self, spec: ContainerSpec) -> dict[str, dict[str, str]]:
@@ -171,7 +175,7 @@ class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec):
                 return {source: {"bind": target, "mode": "rw"}}
             case HostPathMount(path=source, target=target):
                 return {source: {"bind": target, "mode": "Z" if self._has_selinux() else "rw"}}
-            case AnonymousMount():
+            case AnonymousMount() | None:
                 # The registry's image declares the folder as a volume.
                 return {}
 

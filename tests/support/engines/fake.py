@@ -27,6 +27,7 @@ from localreg.engines.values import (
     EngineInfo,
     Image,
     LogChunk,
+    Mount,
     Progress,
     TransferState,
     Volume,
@@ -69,6 +70,7 @@ class FakeEngine:
         registries: What each reachable registry has: location to reference to image.
         exits: An image that is in here ends at once with this code.
         files: What containers have at a path: a file or a folder of this machine, whose programs they run.
+        shell_less: Images without a shell.
         forgets_ports: A container whose port was taken once starts without it, as with Docker 29.
         lost: Every stream breaks, and every call fails, as when the engine is killed.
     """
@@ -84,6 +86,7 @@ class FakeEngine:
         self.expecting_tls: set[str] = set()
         self.exits: dict[str, int] = {}
         self.files: dict[str, Path] = {}
+        self.shell_less: set[str] = set()
         self.forgets_ports = False
         self.lost = threading.Event()
 
@@ -132,26 +135,34 @@ class FakeEngine:
         self._check()
         if self.find_container(spec.name) is not None:
             raise NameTakenError(f"there is a container `{spec.name}` already")
-        if self.find_image(spec.image) is None:
+        image = self.find_image(spec.image)
+        if image is None:
             raise ImageNotFoundError(f"the engine has no image `{spec.image}`")
         if isinstance(spec.mount, VolumeMount):
             self.create_volume(spec.mount.volume, {})
         if isinstance(spec.mount, AnonymousMount):
             name = f"{next(self._ids):064x}"
             self._volumes[name] = Volume(name, {})
+        mounts: list[Mount] = [spec.mount] if spec.mount else []
+        if spec.volumes_from:
+            mounts += self._get(spec.volumes_from).container.mounts
         container = Container(
             id=f"{next(self._ids):064x}",
             name=spec.name,
             image=spec.image,
             state=ContainerState.CREATED,
             labels=dict(spec.labels),
-            ports=(published_port(spec.container_port, spec.publish.host, spec.publish.port, Endpoint("unix://fake")),),
-            mounts=(spec.mount,),
+            ports=(published_port(spec.container_port, spec.publish.host, spec.publish.port, Endpoint("unix://fake")),)
+            if spec.publish
+            else (),
+            mounts=tuple(mounts),
             started_at=None,
             finished_at=None,
             exit_code=None,
             removes_itself=spec.remove_when_stopped,
             environment=dict(spec.environment),
+            image_id=image.id,
+            command=spec.command or ("/image's own",),
         )
         self._containers[container.id] = _Running(spec, container)
         return container
@@ -171,9 +182,9 @@ class FakeEngine:
         running = self._get(container_id)
         if running.container.is_running:
             return
-        port = running.spec.publish.port
-        others = {other.spec.publish.port for other in self._containers.values() if other.container.is_running}
-        if port in self.taken_ports | others:
+        running_ones = (other.spec for other in self._containers.values() if other.container.is_running)
+        taken = self.taken_ports | {spec.publish.port for spec in running_ones if spec.publish}
+        if running.spec.publish and running.spec.publish.port in taken:
             if self.forgets_ports:
                 running.container = replace(running.container, ports=())
             raise PortTakenError("the port is taken")
@@ -231,6 +242,8 @@ class FakeEngine:
         running = self._get(container_id)
         if not running.container.is_running:
             raise EngineError("the container is not running")
+        if running.spec.image in self.shell_less and command[0] == "sh":
+            raise EngineError("exec: sh: executable file not found in $PATH")
         pipe = subprocess.PIPE
         try:
             process = subprocess.Popen([self._on_host(word) for word in command], stdout=pipe, stderr=pipe)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -12,6 +13,7 @@ from cli_reference import names_in_full
 from support import schemas
 from support.engines.fake import FakeEngine
 from support.registries.fake import FakeRegistry
+from support.registries.tree import Tree
 
 from localreg.cli import status as status_command
 from localreg.cli.app import main
@@ -19,6 +21,7 @@ from localreg.engines.discovery import select
 from localreg.engines.discovery.probe import Answer
 from localreg.engines.discovery.select import Survey
 from localreg.engines.values import Endpoint, LogChunk
+from localreg.registry.container import DATA_FOLDER
 
 WITHOUT_JSON = {"completion", "ci"}
 """Commands whose result is what somebody else reads or wrote."""
@@ -154,6 +157,27 @@ def test_ls_reads_manifests_only_if_their_content_is_shown(
     assert capsys.readouterr().out == f"{location}/app:1\n"
     assert registry.requests["/v2/app/manifests/1"] == 0
     assert schemas.check("ls", result(capsys, "ls", "-q")[0])["images"][0]["kind"] == "image"
+
+
+def test_du(up: FakeEngine, registry: FakeRegistry, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "volume")
+    tree.tag("app", "1", tree.image("app", layers=[b"layer" * 100]))
+    up.files[DATA_FOLDER] = tree.folder
+    # The registry has other content, as if it stored its images elsewhere.
+    registry.put_image("other:1")
+    found = schemas.check("du", result(capsys, "du", "other", "nosuch", code=4)[0])
+    assert ([row["tag"] for row in found["rows"]], found["storage"]) == ([None], None)
+    assert [error["source"] for error in found["errors"]] == ["nosuch"]
+    assert main(["du", "--tags", "--format", "table"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("REPOSITORY   TAG")
+    assert "it stores its images elsewhere than in its container's volume" in err
+    registry.tags.clear()
+    for path in (tree.root / "repositories/app/_manifests/tags").glob("*"):
+        shutil.rmtree(path)
+    registry.tags["app"] = None
+    found = schemas.check("du", result(capsys, "du", "--tags")[0])
+    assert (found["rows"], found["storage"]["untagged"]["count"], found["storage_unknown"]) == ([], 1, None)
 
 
 def test_config(capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,7 +60,9 @@ def storage(tree: Tree) -> Storage:
 
 def rows(found: Usage) -> dict[str, tuple[int, int, int]]:
     """Total, unique and shared bytes of each row."""
-    return {":".join(filter(None, (row.repository, row.tag))): (row.total, row.unique, row.shared) for row in found.rows}
+    return {
+        ":".join(filter(None, (row.repository, row.tag))): (row.total, row.unique, row.shared) for row in found.rows
+    }
 
 
 def size_of(tree: Tree, digest: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -12,8 +14,11 @@ from localreg.cli.help_page import examples
 from localreg.cli.session import NAME_ARGUMENT, Session, session_of
 from localreg.content import gc as collection
 from localreg.content.collector import Collected
+from localreg.engines.discovery import select
+from localreg.engines.discovery.select import Selection
 from localreg.engines.port import Engine
-from localreg.errors import UsageError
+from localreg.engines.values import HostPathMount
+from localreg.errors import LocalregError, UsageError
 from localreg.output import gc as output
 from localreg.registry.container import Registry
 from localreg.registry.running import get_running_registry
@@ -35,9 +40,12 @@ def gc(
     keep_untagged: Annotated[
         bool, typer.Option("--keep-untagged", help="Keep manifests without a tag, and their layers")
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if localreg did not create the registry")] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask")] = False,
 ) -> None:
     """Free the disk space of what no tag leads to, while the registry runs.
+
+    A registry with a cache of layers, such as one that localreg did not create, is stopped meanwhile.
 
     It first moves that into a quarantine in the volume. The next `gc` deletes what is there for longer than the grace
     period; until then, `--undo` puts it back.
@@ -46,11 +54,13 @@ def gc(
     session.take_name(registry_name)
     if undo and (dry_run or keep_untagged):
         raise UsageError(f"choose one: `--undo` or `--{'dry-run' if dry_run else 'keep-untagged'}`")
-    options = collection.GcOptions(parse_duration(grace), keep_untagged=keep_untagged)
-    with session.opened() as engine:
+    options = collection.GcOptions(parse_duration(grace), keep_untagged=keep_untagged, force=force)
+    with session.selection() as selection, contextlib.ExitStack() as stack:
+        engine = selection.engine
         registry = get_running_registry(engine, session.name)
+        options = replace(options, others=_open_others(selection, registry, stack))
         if undo:
-            session.streams.show(output.render_undo(collection.undo(engine, registry)))
+            session.streams.show(output.render_undo(collection.undo(engine, registry, options)))
             return
         found = collection.look(engine, registry, options)
         if not dry_run:
@@ -70,6 +80,24 @@ def _collect(
     """Collect; a manifest goes only if the user agrees."""
     count = len(found.waste.manifests)
     if count:
+        stop = "Stop the registry for a moment, and r" if found.stops else "R"
         what = f"{count} manifest{'s' if count > 1 else ''} without a tag"
-        confirm(session, f"Remove {what} and {output.rest_of(found)}?", yes=yes, command=CommandLine("gc"))
-    return collection.collect(engine, registry, options)
+        confirm(session, f"{stop}emove {what} and {output.rest_of(found)}?", yes=yes, command=_typed(options))
+    return collection.collect(engine, registry, options, notify=session.streams.note)
+
+
+def _typed(options: collection.GcOptions) -> CommandLine:
+    return CommandLine("gc", *(["--force"] if options.force else []))
+
+
+def _open_others(selection: Selection, registry: Registry, stack: contextlib.ExitStack) -> list[Engine]:
+    """The other engines of this machine that answered, if their containers may use the registry's folder."""
+    info, others = selection.engine.info(), list[Engine]()
+    if info.remote or not isinstance(registry.data, HostPathMount):
+        return others
+    for answer in selection.survey.answers:
+        if answer.endpoint.url != info.endpoint and not answer.endpoint.is_remote:
+            # One that fails now does not answer either.
+            with contextlib.suppress(LocalregError):
+                others.append(stack.enter_context(select.open_engine(answer)))
+    return others

@@ -69,6 +69,10 @@ class Collected:
     """Bytes in the quarantine."""
     deletable_at: datetime | None = None
     """Aware; when the last of them may be deleted; None if there are none."""
+    stops: bool = False
+    """The registry was stopped meanwhile, or would be, because it has a cache."""
+    outage: float = 0
+    """Seconds without the registry."""
 
 
 class Collector:

@@ -1,18 +1,22 @@
-"""`gc`: frees the bytes of what no tag leads to, while the registry runs."""
+"""`gc`: frees the bytes of what no tag leads to, while the registry runs, or while it is stopped if it has a cache."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+from localreg.content.collectable import check_collectable, check_stores_here, must_stop
 from localreg.content.collector import Collected, Collector
 from localreg.content.in_use import find_in_use
-from localreg.engines.port import ContainerRuntime
-from localreg.errors import EngineError
+from localreg.engines.port import ContainerRuntime, Engine
 from localreg.registry.container import Registry
-from localreg.registry.volume import WritableVolume, open_volume
-from localreg.system.command_line import CommandLine
+from localreg.registry.distribution_settings import DistributionSettings, read_settings
+from localreg.registry.helper import has_shell, helper, remove_helper, volume_in
+from localreg.registry.stop import stopped
+from localreg.registry.volume import WritableVolume, open_folder
 
 GRACE = timedelta(hours=1)
 """How long waste stays in the quarantine."""
@@ -26,45 +30,95 @@ class GcOptions:
     """How long waste stays in the quarantine before the next collection deletes it."""
     keep_untagged: bool = False
     """Manifests without a tag are not waste."""
+    force: bool = False
+    """The registry need not be localreg's."""
+    others: Sequence[ContainerRuntime] = ()
+    """Other engines of the same machine, whose containers may use the same folder."""
 
 
-def look(engine: ContainerRuntime, registry: Registry, options: GcOptions) -> Collected:
+def look(engine: Engine, registry: Registry, options: GcOptions) -> Collected:
     """Find what a collection would do; changes nothing.
 
     Raises:
+        ConflictError: the registry must not be collected.
         EngineError: the registry's volume cannot be read.
     """
-    return _collector(engine, registry, options).look()
+    settings, stops = _checked(engine, registry, options)
+    with _volume(engine, registry, settings) as volume:
+        return replace(_collector(engine, registry, options, volume).look(), stops=stops)
 
 
-def collect(engine: ContainerRuntime, registry: Registry, options: GcOptions) -> Collected:
+def collect(
+    engine: Engine, registry: Registry, options: GcOptions, *, notify: Callable[[str], None] = lambda _: None
+) -> Collected:
     """Move waste into the quarantine, and delete what was there for the grace period.
 
+    Args:
+        engine: The registry's engine.
+        registry: Running.
+        options: Of the collection.
+        notify: Told that the registry is stopped.
+
     Raises:
+        ConflictError: the registry must not be collected.
         EngineError: the registry's volume cannot be read or changed.
+        RegistryNotReadyError: the registry was stopped, and was not ready again in time.
     """
-    return _collector(engine, registry, options).collect(grace=options.grace)
+    settings, stops = _checked(engine, registry, options)
+    if not stops:
+        with _volume(engine, registry, settings) as volume:
+            return _collector(engine, registry, options, volume).collect(grace=options.grace)
+    folder = open_folder(engine, registry, settings.root_directory)
+    notify(f"stopping registry `{registry.container.name}` meanwhile: it has a cache")
+    with stopped(engine, registry, with_shell=folder is None) as outage:
+        there = folder or volume_in(engine, outage.helper, settings.root_directory)
+        done = _collector(engine, registry, options, there).collect(grace=options.grace)
+    return replace(done, stops=True, outage=outage.seconds)
 
 
-def undo(engine: ContainerRuntime, registry: Registry) -> int:
+def undo(engine: Engine, registry: Registry, options: GcOptions | None = None) -> int:
     """Put back all that is in the quarantine; returns its bytes.
 
     Raises:
+        ConflictError: the registry must not be collected.
         EngineError: the registry's volume cannot be read or changed.
     """
-    return Collector(_volume_of(engine, registry)).undo()
+    settings = read_settings(engine, registry)
+    _check(engine, registry, settings, options or GcOptions())
+    with _volume(engine, registry, settings) as volume:
+        return Collector(volume).undo()
 
 
-def _collector(engine: ContainerRuntime, registry: Registry, options: GcOptions) -> Collector:
+def _checked(engine: Engine, registry: Registry, options: GcOptions) -> tuple[DistributionSettings, bool]:
+    """The settings of a registry that may be collected, and whether it must be stopped for it."""
+    settings = read_settings(engine, registry)
+    _check(engine, registry, settings, options)
+    return settings, must_stop(registry, settings)
+
+
+def _check(engine: Engine, registry: Registry, settings: DistributionSettings, options: GcOptions) -> None:
+    check_collectable(engine, registry, settings, force=options.force, others=options.others)
+    remove_helper(engine, registry.container.name)
+    with _volume(engine, registry, settings) as volume:
+        check_stores_here(registry, volume)
+
+
+@contextlib.contextmanager
+def _volume(engine: Engine, registry: Registry, settings: DistributionSettings) -> Iterator[WritableVolume]:
+    """The storage of a running registry: its folder, or read by a shell in its container or in a helper."""
+    there = settings.root_directory
+    if folder := open_folder(engine, registry, there):
+        yield folder
+    elif has_shell(engine, registry.container):
+        yield volume_in(engine, registry.container, there)
+    else:
+        with helper(engine, registry, with_shell=True) as made:
+            yield volume_in(engine, made, there)
+
+
+def _collector(engine: Engine, registry: Registry, options: GcOptions, volume: WritableVolume) -> Collector:
     return Collector(
-        _volume_of(engine, registry),
+        volume,
         in_use=partial(find_in_use, engine, registry.container.id),
         keep_untagged=options.keep_untagged,
     )
-
-
-def _volume_of(engine: ContainerRuntime, registry: Registry) -> WritableVolume:
-    volume = open_volume(engine, registry)
-    if volume is None:
-        raise EngineError(f"registry `{registry.container.name}` {registry.state_clause}", hint=CommandLine("up"))
-    return volume

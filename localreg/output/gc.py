@@ -72,6 +72,8 @@ def _json(found: Collected, *, dry_run: bool = False, undone: int = 0) -> dict[s
         "put_back": found.put_back,
         "undone": undone,
         "freed": found.freed,
+        "stops": found.stops,
+        "outage": round(found.outage, 3),
         "quarantine": {"size": found.waiting, "deletable_at": time_json(found.deletable_at)},
     }
 
@@ -92,8 +94,10 @@ def _facts(found: Collected, command: str) -> list[tuple[str, str]]:
         ("untagged", f"{len(waste.manifests)} manifests" if waste.manifests else ""),
         ("emptied", ", ".join(map(printable, sorted(waste.repositories)))),
         ("uploads", abandoned if uploads else ""),
+        ("stops", "the registry, for a moment: it has a cache" if found.stops and not found.outage else ""),
         ("left alone", f"{waste.left} blobs that a push may need" if waste.left else ""),
         ("put back", f"{found.put_back} files that a push needed meanwhile" if found.put_back else ""),
+        ("outage", f"{found.outage:.1f} s: the registry was stopped meanwhile" if found.outage else ""),
         ("quarantine", size(found.waiting) if found.waiting else ""),
     ]
     if found.deletable_at:

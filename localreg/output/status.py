@@ -63,6 +63,7 @@ def render(result: Status, *, plain_http: str | None, tunnels: Sequence[TunnelSp
             "repositories": result.repositories,
             "requires_login": result.requires_login,
             "pushes_refused": result.pushes_refused and str(result.pushes_refused),
+            "stopped_by_gc": result.stopped_by_gc,
             "tunnels": [{"host": spec.host, "remote": spec.remote} for spec in tunnels],
         },
     )
@@ -92,7 +93,7 @@ def _headline(result: Status) -> str:
         return f"{sentence[0].upper()}{sentence[1:]}"
     place = f" at {result.registry.location}" if result.registry.location else ""
     if result.health is Health.STOPPED:
-        return f"{what}: {result.registry.state}"
+        return f"{what}: {result.registry.state}{' by `localreg gc`' if result.stopped_by_gc else ''}"
     health = "publishes no port" if result.registry.published is None else result.health
     return f"{what}{place}: running, {health}{started(result.registry)}"
 

@@ -42,6 +42,8 @@ SCHEMA_LABEL = "localreg.schema"
 NAME_LABEL = "localreg.name"
 ASKED_LABEL = "localreg.asked"
 OPTIONS_LABEL = "localreg.options"
+HELPER_LABEL = "localreg.helper"
+"""Its value is the name of the registry that it helps."""
 
 
 def replaced_name(name: str) -> str:
@@ -66,7 +68,8 @@ class Registry:
 
         The image of Distribution has a volume at that place.
         """
-        return self.is_ours or self.data is not None or self.has_registrys_image
+        is_helper = HELPER_LABEL in self.container.labels
+        return not is_helper and (self.is_ours or self.data is not None or self.has_registrys_image)
 
     @property
     def has_registrys_image(self) -> bool:

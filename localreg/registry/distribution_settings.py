@@ -20,7 +20,7 @@ FILESYSTEM = "filesystem"
 _PATHS = ("/etc/docker/registry/config.yml", "/etc/distribution/config.yml")
 """Where the images of Distribution 2 and 3 have it."""
 _PATH_VARIABLE = "REGISTRY_CONFIGURATION_PATH"
-_CACHE_VARIABLE = "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR"
+CACHE_VARIABLE = "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR"
 _SECTIONS = ("REGISTRY_STORAGE", "REGISTRY_PROXY")
 _CACHES = frozenset({"inmemory", "redis"})
 """Distribution ignores any other word."""
@@ -74,7 +74,7 @@ def settings_of(environment: Mapping[str, str], file: str | None) -> Distributio
         file: Its text; None if it cannot be read.
     """
     text = "\n".join([_COMMENT.sub("", file or ""), *_as_lines(environment)])
-    cache = environment.get(_CACHE_VARIABLE)
+    cache = environment.get(CACHE_VARIABLE)
     drivers = [driver for driver in _DRIVER.findall(text) if driver != FILESYSTEM]
     upstream = _last(_UPSTREAM, text)
     return DistributionSettings(

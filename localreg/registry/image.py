@@ -85,6 +85,11 @@ def ensure_registry_image(
         raise _explained(exc, image) from exc
 
 
+def find_usual_image(engine: Engine) -> str | None:
+    """The image that `up` uses by default, if the engine has it or one that localreg built."""
+    return _find_present(engine, DEFAULT_IMAGE) or _find_made(engine, lambda _: None)
+
+
 def _load(engine: Engine, path: Path) -> str:
     archive = describe_archive(path)
     with as_plain_archive(path) as plain:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from localreg.engines.port import ContainerRuntime
 from localreg.errors import ConflictError, RegistryUnreachableError
 from localreg.registry.container import Registry, get_registry, seems_none, start_command
+from localreg.registry.helper import find_helper
 from localreg.system.command_line import CommandLine
 
 
@@ -20,8 +21,9 @@ def get_running_registry(engine: ContainerRuntime, name: str) -> Registry:
     if not registry.seems_one and not _answers(registry):
         raise ConflictError(seems_none(registry), hint=CommandLine("--name", "OTHER", "up"))
     if not registry.container.is_running:
+        why = " for garbage collection" if find_helper(engine, name) else ""
         raise RegistryUnreachableError(
-            f"registry `{name}` {registry.state_clause}",
+            f"registry `{name}` {registry.state_clause}{why}",
             hint=start_command(registry, engine=engine.info().name),
         )
     registry.get_location()

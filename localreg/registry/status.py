@@ -15,6 +15,7 @@ from localreg.oci.ping import Reply, ask
 from localreg.oci.reference import find_reference
 from localreg.oci.refusal import PushRefusal
 from localreg.registry.container import Registry, find_registry
+from localreg.registry.helper import find_helper
 from localreg.registry.refusals import find_refusal
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Status:
     requires_login: bool = False
     pushes_refused: PushRefusal | None = None
     """Why it takes no pushes; None if the container of a registry that localreg did not create does not tell."""
+    stopped_by_gc: bool = False
+    """`gc` stopped it, and has not started it again: it is at work, or was killed."""
 
 
 def get_status(engine: Engine, name: str) -> Status:
@@ -72,6 +75,7 @@ def get_status(engine: Engine, name: str) -> Status:
         repositories=_count_repositories(registry) if reply is Reply.READY else None,
         requires_login=reply is Reply.WANTS_LOGIN,
         pushes_refused=None if registry.is_ours else find_refusal(registry),
+        stopped_by_gc=health is Health.STOPPED and find_helper(engine, name) is not None,
     )
 
 

@@ -127,13 +127,18 @@ def open_volume(
         None if there is no way but HTTP.
     """
     container, there = registry.container, registry.root_directory
-    here = _find_folder(engine, registry) if there == DATA_FOLDER else None
-    if here is not None and (volume := FolderVolume(here)).is_readable:
+    if volume := open_folder(engine, registry, there):
         return volume
     if not container.is_running:
         return None
     run = partial(engine.run_in_container, container.id)
     return ExecVolume(run if patience is None else partial(run_patiently, run, seconds=patience), there)
+
+
+def open_folder(engine: ContainerRuntime, registry: Registry, root_directory: str) -> FolderVolume | None:
+    """The stored data of a registry, running or not, if this process may read its folder."""
+    here = _find_folder(engine, registry) if root_directory == DATA_FOLDER else None
+    return volume if here is not None and (volume := FolderVolume(here)).is_readable else None
 
 
 def _find_folder(engine: ContainerRuntime, registry: Registry) -> Path | None:

@@ -5,24 +5,32 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support import schemas
 from support.engines.fake import FakeEngine
+from support.registries.fake import FakeRegistry
 from support.registries.tree import Tree
 
 from localreg.cli.app import main
+from localreg.errors import EngineLostError
+from localreg.oci.manifest import OCI_MANIFEST
 from localreg.registry.container import DATA_FOLDER
 
 
 @pytest.fixture
-def tree(up: FakeEngine, tmp_path: Path) -> Tree:
+def tree(up: FakeEngine, registry: FakeRegistry, tmp_path: Path) -> Tree:
     """The volume of the registry: a tag that was overwritten, and a layer that nothing names."""
     tree = Tree(tmp_path / "data")
     up.files[DATA_FOLDER] = tree.folder
     tree.image("app", layers=[b"old"])
-    tree.tag("app", "1", tree.image("app", layers=[b"new"]))
+    digest = tree.image("app", layers=[b"new"])
+    tree.tag("app", "1", digest)
+    registry.tags["app"] = {"1": digest}
+    registry.manifests[digest] = (OCI_MANIFEST, b"{}")
+    del registry.answers["/v2/app/manifests/1"]
     tree.blob(b"nothing names it")
     before = time.time() - 3600
     for path in tree.folder.rglob("*"):
@@ -72,3 +80,68 @@ def test_wrong_options_are_refused(tree: Tree, capsys: pytest.CaptureFixture[str
     assert main(["gc", *options, "--json"]) == 2
     assert json.loads(capsys.readouterr().err)["error"]["code"] == "usage"
     assert blobs(tree)
+
+
+@pytest.fixture
+def cached(tree: Tree, up: FakeEngine) -> Tree:
+    """The same volume, of a registry with a cache."""
+    container = up.find_container("registry")
+    assert container is not None
+    up.change(container.id, environment={**container.environment, "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR": "inmemory"})
+    return tree
+
+
+def test_a_registry_with_a_cache_is_stopped_meanwhile(
+    cached: Tree, up: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = blobs(cached)
+    assert main(["gc", "--dry-run", "--json"]) == 0
+    assert schemas.check("gc", capsys.readouterr().out)["stops"] is True
+    assert main(["gc", "--yes", "--json"]) == 0
+    found = schemas.check("gc", capsys.readouterr().out)
+    assert (blobs(cached), found["stops"], found["outage"] > 0) == (before - 3, True, True)
+    assert main(["gc", "--grace", "0", "--format", "table"]) == 0
+    shown = capsys.readouterr()
+    assert "stopping registry `registry` meanwhile" in shown.err
+    assert " s: the registry was stopped meanwhile" in shown.out
+    assert [(each.name, each.is_running) for each in up.list_containers()] == [("registry", True)]
+
+
+def test_one_that_was_killed_while_it_was_stopped_is_told_and_started(
+    cached: Tree, up: FakeEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = blobs(cached)
+    with monkeypatch.context() as patched:
+        # As if it were killed: nothing is started or removed after the move.
+        patched.setattr(up, "start_container", lost := Lost(up.start_container))
+        patched.setattr(up, "remove_container", lambda *_args, **_kwargs: lost.lose())
+        assert main(["gc", "--yes"]) != 0
+    assert main(["status", "--json"]) == 6
+    assert schemas.check("status", capsys.readouterr().out)["stopped_by_gc"] is True
+    assert main(["status", "--format", "table"]) == 6
+    assert "stopped by `localreg gc`" in capsys.readouterr().out
+    assert main(["ls"]) == 6
+    shown = capsys.readouterr().err
+    assert "is stopped for garbage collection" in shown
+    assert "localreg up" in shown
+    assert main(["up"]) == 0
+    assert [(each.name, each.is_running) for each in up.list_containers()] == [("registry", True)]
+    assert main(["gc", "--undo"]) == 0
+    assert blobs(cached) == before
+
+
+class Lost:
+    """The helper can be started, and nothing after that."""
+
+    def __init__(self, start: Callable[[str], None]) -> None:
+        self._start = start
+        self._left = 1
+
+    def __call__(self, container_id: str) -> None:
+        if not self._left:
+            self.lose()
+        self._left -= 1
+        self._start(container_id)
+
+    def lose(self) -> None:
+        raise EngineLostError("the engine was lost")

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from localreg.engines.common.messages import transfer_error
 from localreg.engines.common.ports import published_port
@@ -177,6 +177,11 @@ class FakeEngine:
         """Put a container into these networks alone, as a user does by hand."""
         running = self._get(container_id)
         running.container = replace(running.container, networks=networks)
+
+    def change(self, container_id: str, **values: Any) -> None:
+        """Change what a container tells, such as its `environment`."""
+        running = self._get(container_id)
+        running.container = replace(running.container, **values)
 
     def start_container(self, container_id: str) -> None:
         running = self._get(container_id)

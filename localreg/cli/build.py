@@ -18,7 +18,6 @@ from localreg.images.build import check_request, plan_build, push_built, run_bui
 from localreg.images.push_check import check_takes_pushes
 from localreg.images.transfer import Transferred
 from localreg.output.push import render
-from localreg.registry.running import get_running_registry
 from localreg.system.command_line import CommandLine
 
 app = command_app()
@@ -88,7 +87,7 @@ def build(
     session = session_of(context)
     with session.selection() as selection:
         engine = selection.engine
-        registry = get_running_registry(engine, session.name)
+        registry = session.running_registry(engine)
 
         def again(name: str, short: str) -> CommandLine:
             chosen = tuple(short if each == name else each for each in names)
@@ -103,7 +102,7 @@ def build(
     image_id = run_build(builder, request, plan, output=session.streams.shared_stderr)
     # A private Podman service may have stopped during a long build, so connect again.
     with told_that_it_is_built(plan, command=session.command), session.opened() as engine:
-        registry = get_running_registry(engine, session.name)
+        registry = session.running_registry(engine)
         planned = {transfer.source: transfer for transfer in plan}
 
         def move(name: str) -> Transferred:

@@ -19,7 +19,6 @@ from localreg.errors import EngineError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.output.ls import render
 from localreg.registry.container import Registry
-from localreg.registry.running import get_running_registry
 from localreg.registry.volume import WritableVolume, open_volume
 from localreg.system.command_line import CommandLine
 
@@ -64,7 +63,7 @@ def ls(
     session = session_of(context)
     chosen = _read_filters(filters or ())
     with session.selection() as selection:
-        registry = get_running_registry(selection.engine, session.name)
+        registry = session.running_registry(selection.engine)
         named = {text: registry_in_pattern(text) for text in pattern or ()}
         refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("ls", short))
         volume = open_volume(selection.engine, registry, patience=_PATIENCE)

@@ -15,7 +15,6 @@ from localreg.errors import UsageError
 from localreg.images.pull import plan_pull, pull_image
 from localreg.images.transfer import Transferred, check_names
 from localreg.output.push import render
-from localreg.registry.running import get_running_registry
 from localreg.system.command_line import CommandLine
 
 app = command_app()
@@ -39,7 +38,7 @@ def pull(
     check_names(*reference, as_)
     with session.selection() as selection:
         engine = selection.engine
-        registry = get_running_registry(engine, session.name)
+        registry = session.running_registry(engine)
         named = {name: registry_in(name) for name in reference}
         again = ["--as", as_] if as_ else []
         refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("pull", short, *again))

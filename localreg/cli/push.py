@@ -16,7 +16,6 @@ from localreg.images.push import push_image
 from localreg.images.tag import plan_tag, push_as
 from localreg.images.transfer import Transferred, check_names
 from localreg.output.push import render
-from localreg.registry.running import get_running_registry
 from localreg.system.command_line import CommandLine
 
 app = command_app()
@@ -44,7 +43,7 @@ def push(
     session = session_of(context)
     with session.selection() as selection:
         engine = selection.engine
-        registry = get_running_registry(engine, session.name)
+        registry = session.running_registry(engine)
         if as_ is None:
             named = {name: local_registry_in(name) for name in image}
             refuse_other_registries(selection, registry, named, push_as)

@@ -21,7 +21,6 @@ from localreg.content.rm import Removal, Removed
 from localreg.oci.api import RegistryClient
 from localreg.oci.reference import find_reference
 from localreg.output.rm import question, render, things
-from localreg.registry.running import get_running_registry
 from localreg.registry.volume import open_volume
 from localreg.system.command_line import CommandLine
 
@@ -59,7 +58,7 @@ def rm(
         check_name(name)
     with session.selection() as selection:
         engine = selection.engine
-        registry = get_running_registry(engine, session.name)
+        registry = session.running_registry(engine)
         refuse_other_registries(
             selection,
             registry,

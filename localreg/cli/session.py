@@ -16,9 +16,11 @@ from localreg.system.command_line import CommandLine
 
 if TYPE_CHECKING:
     # Loading the engines takes as long as all the rest, and --help and --version do not need them.
+    from localreg.content.finish import Finishing
     from localreg.engines.discovery.select import EngineChoice, Selection, Survey
     from localreg.engines.port import Engine
     from localreg.engines.values import Progress
+    from localreg.registry.container import Registry
     from localreg.settings import Value
 
 
@@ -40,6 +42,7 @@ class Session:
     """Every setting; known once the command runs."""
     problems: list[LocalregError] = field(default_factory=list)
     """The problems in the environment and the settings files, for a command that runs all the same."""
+    _finishing: Finishing | None = None
 
     def take(self, found: Mapping[str, Any]) -> None:
         """Apply the global options known so far."""
@@ -104,7 +107,32 @@ class Session:
         if not selection.holds_registry:
             self.tell_silent(selection.survey)
         with selection.engine:
-            yield selection
+            try:
+                yield selection
+            finally:
+                if self._finishing is not None:
+                    self._finishing.wait()
+
+    def running_registry(self, engine: Engine) -> Registry:
+        """The registry that the command works on; a garbage collection that was killed is finished meanwhile.
+
+        Raises:
+            ContainerNotFoundError: there is no container of that name.
+            RegistryUnreachableError: it is not running.
+            ConflictError: the container of that name publishes no port, or does not seem to be a registry.
+        """
+        from localreg.registry.running import get_running_registry  # noqa: PLC0415 -- some commands need no engine
+
+        registry = get_running_registry(engine, self.name)
+        self.finish_collection(engine, registry)
+        return registry
+
+    def finish_collection(self, engine: Engine, registry: Registry) -> None:
+        """Finish a garbage collection that was killed, beside the command's own work."""
+        from localreg.content.finish import Finishing  # noqa: PLC0415 -- some commands need no engine
+
+        if registry.is_ours:
+            self._finishing = Finishing(engine, registry)
 
     def tell_silent(self, survey: Survey) -> None:
         """Name the engines that did not answer: the registry may be on one of them."""

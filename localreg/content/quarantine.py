@@ -85,6 +85,11 @@ class Quarantine:
                 _add(batch, file, part)
         return [found[name] for name in sorted(found)]
 
+    def has_open(self) -> bool:
+        """A collection is at work, or was killed; costs one look at the folder."""
+        files = self._volume.list_files(TRASH, skip=("blobs", "repositories"))
+        return any(file.path.endswith(f"/{_OPEN}") for file in files)
+
     def begin(self) -> Batch:
         """Begin a batch."""
         batch = Batch(datetime.now(UTC).strftime(_NAME), is_open=True)

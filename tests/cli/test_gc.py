@@ -15,9 +15,12 @@ from support.registries.fake import FakeRegistry
 from support.registries.tree import Tree
 
 from localreg.cli.app import main
+from localreg.content.quarantine import Quarantine
 from localreg.errors import EngineLostError
 from localreg.oci.manifest import OCI_MANIFEST
 from localreg.registry.container import DATA_FOLDER
+from localreg.registry.volume_folder import FolderVolume
+from localreg.system.waiting import wait_until
 
 
 @pytest.fixture
@@ -145,3 +148,21 @@ class Lost:
 
     def lose(self) -> None:
         raise EngineLostError("the engine was lost")
+
+
+@pytest.mark.parametrize("command", [["ls", "-q"], ["push", "app:1"], ["rm", "app:2"], ["up"]])
+def test_the_next_command_finishes_a_collection_that_was_killed(tree: Tree, command: list[str]) -> None:
+    def needed() -> bool:
+        return len(list(tree.root.glob("blobs/sha256/*/*/data"))) == before
+
+    before = blobs(tree)
+    quarantine = Quarantine(FolderVolume(tree.folder))
+    batch = quarantine.begin()
+    # The tag needs this one: the collection was killed between the move and the second look.
+    digest = tree.digest(b"new")
+    quarantine.take_blobs(batch, {digest: 3})
+    assert blobs(tree) == before - 1
+    # A look by a shell may take longer than the command: nothing waits for it, and the one after that finds it.
+    assert wait_until(lambda: main([*command, "-q"]) >= 0 and wait_until(needed, seconds=1), seconds=20)
+    assert quarantine.list()[0].is_open
+    assert not quarantine.list()[0].blobs

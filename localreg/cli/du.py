@@ -17,7 +17,6 @@ from localreg.content.pattern import registry_in_pattern
 from localreg.errors import RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.output.du import render
-from localreg.registry.running import get_running_registry
 from localreg.registry.volume import open_volume
 from localreg.system.command_line import CommandLine
 
@@ -46,7 +45,7 @@ def du(
     """
     session = session_of(context)
     with session.selection() as selection, contextlib.ExitStack() as opened:
-        registry = get_running_registry(selection.engine, session.name)
+        registry = session.running_registry(selection.engine)
         named = {text: registry_in_pattern(text) for text in pattern or ()}
         refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("du", short))
         volume = open_volume(selection.engine, registry)

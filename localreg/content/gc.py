@@ -18,6 +18,7 @@ from localreg.registry.helper import has_shell, helper, remove_helper, volume_in
 from localreg.registry.stop import stopped
 from localreg.registry.volume import WritableVolume, open_folder
 
+NOW = timedelta(0)
 GRACE = timedelta(hours=1)
 """How long waste stays in the quarantine."""
 

@@ -79,7 +79,9 @@ def _next(result: Status, command: str) -> list[tuple[str, str]]:
     if result.health is Health.NOT_ANSWERING:
         return [("see", f"{command} logs")]
     if result.health is Health.STOPPED and result.registry is not None:
-        start = start_command(result.registry, engine=result.engine.name)
+        start = "localreg up"
+        if not result.stopped_by_gc:
+            start = start_command(result.registry, engine=result.engine.name)
         return [("start", start.replace("localreg", command, 1) if start.startswith("localreg") else start)]
     return [("start", f"{command} up")] if result.health is Health.ABSENT else []
 

@@ -9,6 +9,7 @@ from localreg.engines.port import Engine
 from localreg.engines.values import AnonymousMount, ContainerState, HostPathMount, Volume, VolumeMount
 from localreg.errors import ContainerNotFoundError, NotOursError
 from localreg.registry.container import NAME_LABEL, Registry, find_registry, is_ours
+from localreg.registry.helper import remove_helper
 from localreg.registry.replace import recover
 from localreg.system.command_line import CommandLine
 
@@ -41,6 +42,7 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
     Raises:
         NotOursError: localreg did not create it.
     """
+    remove_helper(engine, name)
     recover(engine, name)
     registry = find_registry(engine, name)
     if registry is not None:

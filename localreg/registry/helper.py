@@ -28,11 +28,12 @@ def find_helper(engine: ContainerRuntime, name: str) -> Container | None:
     return found if found is not None and HELPER_LABEL in found.labels else None
 
 
-def remove_helper(engine: ContainerRuntime, name: str) -> None:
-    """Remove the helper that a killed localreg left."""
+def remove_helper(engine: ContainerRuntime, name: str) -> bool:
+    """Remove the helper that a killed localreg left; returns whether there was one."""
     found = find_helper(engine, name)
     if found is not None:
         engine.remove_container(found.id)
+    return found is not None
 
 
 @contextlib.contextmanager

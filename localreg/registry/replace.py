@@ -13,7 +13,6 @@ from localreg.engines.port import ContainerRuntime, Engine
 from localreg.errors import LocalregError
 from localreg.registry.container import Registry, find_registry, replaced_name
 from localreg.registry.create import create_registry, ensure_image
-from localreg.registry.helper import remove_helper
 from localreg.registry.port import choose_port
 from localreg.registry.request import Notify, OnProgress, UpRequest
 
@@ -75,11 +74,7 @@ def _aside(engine: Engine, registry: Registry, notify: Notify) -> Iterator[None]
 
 
 def recover(engine: ContainerRuntime, name: str) -> None:
-    """Finish what was killed: a replacement's old container is restored, or removed if there is a new one.
-
-    A helper of garbage collection is removed.
-    """
-    remove_helper(engine, name)
+    """Finish a replacement that was killed: restore the old container, or remove it if there is a new one."""
     left = find_registry(engine, replaced_name(name))
     if left is None or not left.is_ours:
         return

@@ -21,9 +21,12 @@ def get_running_registry(engine: ContainerRuntime, name: str) -> Registry:
     if not registry.seems_one and not _answers(registry):
         raise ConflictError(seems_none(registry), hint=CommandLine("--name", "OTHER", "up"))
     if not registry.container.is_running:
-        why = " for garbage collection" if find_helper(engine, name) else ""
+        if find_helper(engine, name) is not None:
+            raise RegistryUnreachableError(
+                f"registry `{name}` {registry.state_clause} for garbage collection", hint=CommandLine("up")
+            )
         raise RegistryUnreachableError(
-            f"registry `{name}` {registry.state_clause}{why}",
+            f"registry `{name}` {registry.state_clause}",
             hint=start_command(registry, engine=engine.info().name),
         )
     registry.get_location()

@@ -15,7 +15,6 @@ from localreg.registry.defaults import DEFAULT_WAIT_SECONDS
 from localreg.registry.helper import helper
 from localreg.registry.port import PortClaims
 from localreg.registry.start import await_registry
-from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
 
 
@@ -46,7 +45,7 @@ def stopped(engine: Engine, registry: Registry, *, with_shell: bool) -> Iterator
         PortTakenError: another program took the port meanwhile.
         RegistryNotReadyError: it was not ready in time.
     """
-    container, published = registry.container, registry.published
+    container = registry.container
     with helper(engine, registry, with_shell=with_shell) as made:
         outage = Outage(made)
         began = time.monotonic()
@@ -55,22 +54,15 @@ def stopped(engine: Engine, registry: Registry, *, with_shell: bool) -> Iterator
             yield outage
         finally:
             # The helper goes last: until then it tells that the registry must be started.
-            start_again(engine, registry, published.bound if published else None)
+            start_again(engine, registry)
             outage.seconds = time.monotonic() - began
 
 
-def start_again(engine: Engine, registry: Registry, address: Address | None) -> None:
-    """Start a registry that was stopped, and wait until it is ready.
-
-    Args:
-        engine: The registry's engine.
-        registry: As it was when it ran.
-        address: Where its port was published.
-    """
+def start_again(engine: Engine, registry: Registry) -> Registry:
+    """Start a registry that garbage collection stopped, and wait until it is ready."""
     container = registry.container
-    claims = PortClaims(remote=engine.info().remote)
-    if address is not None:
-        claims.await_forwarder(address)
+    if registry.published is not None:
+        PortClaims(remote=engine.info().remote).await_forwarder(registry.published.bound)
     try:
         engine.start_container(container.id)
     except PortTakenError as exc:
@@ -81,3 +73,4 @@ def start_again(engine: Engine, registry: Registry, address: Address | None) -> 
         ) from exc
     started = find_registry(engine, container.id) or registry
     await_registry(engine, started, seconds=DEFAULT_WAIT_SECONDS)
+    return started

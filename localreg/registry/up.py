@@ -22,12 +22,14 @@ from localreg.oci.refusal import PushRefusal
 from localreg.registry.container import Registry, find_registry, seems_none, start_command
 from localreg.registry.create import create_registry, ensure_image
 from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_PORT
+from localreg.registry.helper import remove_helper
 from localreg.registry.options import RegistryOptions
 from localreg.registry.port import choose_port
 from localreg.registry.refusals import find_refusal
 from localreg.registry.replace import recover, replace_registry
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry
+from localreg.registry.stop import start_again
 from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
 from localreg.system.waiting import wait_until
@@ -86,6 +88,7 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
 
 def _bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> UpResult:
     began = time.monotonic()
+    was_stopped_by_gc = remove_helper(engine, request.name)
     recover(engine, request.name)
     registry = find_registry(engine, request.name)
     if registry is None:
@@ -99,6 +102,9 @@ def _bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress
         else:
             return UpResult(created, UpAction.CREATED, time.monotonic() - began)
     if not registry.is_ours:
+        if was_stopped_by_gc and not registry.container.is_running:
+            # localreg stopped it, so it also starts it.
+            registry = start_again(engine, registry)
         return _adopt(engine, registry, request)
     action = UpAction.ALREADY if registry.container.is_running else UpAction.STARTED
     if request.recreate:

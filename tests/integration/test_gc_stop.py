@@ -1,0 +1,120 @@
+"""Garbage collection of registries that must be stopped, or that have no shell, on real engines."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import urllib3
+from support.engines.real import REGISTRY_IMAGE, REQUIRED, Bed, docker_alone, free_port, rootless_podman_alone
+from support.registries.writer import Writer
+
+from localreg.content import collector, gc
+from localreg.content.gc import NOW, GcOptions, collect, look
+from localreg.errors import ConflictError, NotOursError
+from localreg.oci.ping import is_ready
+from localreg.registry.helper import find_helper
+from localreg.registry.running import get_running_registry
+from localreg.system.waiting import wait_until
+
+both = pytest.mark.parametrize("bed", [REQUIRED[0], REQUIRED[2]], indirect=True)
+KILLED = """
+import os, signal, sys
+from localreg.cli.app import main
+from localreg.content.collector import Collector
+Collector.collect = lambda *_args, **_options: os.kill(os.getpid(), signal.SIGKILL)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def start(bed: Bed, *options: str, name: str = "registry") -> str:
+    """Start a registry with a cache by hand, and put an image into it whose tag is then moved; returns its URL."""
+    port = free_port()
+    bed.engine_ok("run", "-d", "-p", f"127.0.0.1:{port}:5000", "--name", name, *options, REGISTRY_IMAGE)
+    url = f"http://127.0.0.1:{port}"
+    assert wait_until(lambda: is_ready(url), seconds=20)
+    return url
+
+
+def overwrite(url: str) -> str:
+    """Push two images to a tag; returns the digest of the first one's manifest."""
+    writer = Writer(url)
+    old = writer.image("app", "1", architecture="arm64")
+    writer.image("app", "1")
+    return str(old["digest"])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_young(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was pushed a moment ago may be waste."""
+    monkeypatch.setattr(collector, "_YOUNG_SECONDS", -60)
+
+
+def status_of(url: str, path: str) -> int:
+    return urllib3.request("HEAD", f"{url}/v2/{path}", headers={"Accept": "application/*"}).status
+
+
+@both
+@pytest.mark.parametrize("way", ["folder", "helper"])
+def test_one_with_a_cache_is_stopped_collected_and_started(bed: Bed, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = start(bed)
+    old = overwrite(url)
+    if way == "helper":
+        monkeypatch.setattr(gc, "open_folder", lambda *_: None)
+    options = GcOptions(NOW, force=True)
+    with bed.opened() as engine:
+        registry = get_running_registry(engine, "registry")
+        with pytest.raises(NotOursError):
+            collect(engine, registry, GcOptions())
+        assert look(engine, registry, options).stops
+        done = collect(engine, registry, options)
+        assert find_helper(engine, "registry") is None
+        assert [container.name for container in engine.list_containers()] == ["registry"]
+    assert {digest for _, digest in done.waste.manifests} == {old}
+    assert 0 < done.outage < 20
+    assert done.freed > 0
+    # It no longer offers what it had in its cache, and takes it again.
+    assert all(status_of(url, f"app/blobs/{digest}") == 404 for digest in done.waste.blobs)
+    assert overwrite(url) == old
+
+
+@docker_alone
+def test_a_killed_collection_leaves_a_stopped_registry_that_up_starts(bed: Bed) -> None:
+    url = start(bed)
+    old = overwrite(url)
+    killed = bed.run(sys.executable, "-c", KILLED, "--engine", bed.engine, "gc", "--force", "--yes")
+    assert killed.returncode < 0
+    assert not is_ready(url)
+    found = json.loads(bed.localreg("status", "--json").stdout)
+    assert (found["health"], found["stopped_by_gc"]) == ("stopped", True)
+    assert "is stopped for garbage collection" in bed.refused(6, "ls")
+    bed.ok("up")
+    assert is_ready(url)
+    assert not bed.exists("container", "registry.gc")
+    with bed.opened() as engine:
+        done = collect(engine, get_running_registry(engine, "registry"), GcOptions(force=True))
+    assert {digest for _, digest in done.waste.manifests} == {old}
+
+
+@rootless_podman_alone
+def test_one_without_a_shell_is_collected_by_a_helper_beside_it(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    bed.up()
+    monkeypatch.setattr(gc, "open_folder", lambda *_: None)
+    with bed.opened() as engine:
+        registry = get_running_registry(engine, "registry")
+        old = overwrite(registry.get_url())
+        for _ in engine.run_in_container(registry.container.id, ["rm", "/bin/sh"]):
+            pass
+        done = collect(engine, registry, GcOptions(NOW))
+        assert [container.name for container in engine.list_containers()] == ["registry"]
+    assert {digest for _, digest in done.waste.manifests} == {old}
+    assert (done.outage, done.stops, done.freed > 0) == (0, False, True)
+
+
+@docker_alone
+def test_storage_that_another_registry_uses_is_left_alone(bed: Bed) -> None:
+    bed.up()
+    start(bed, "-v", "localreg-registry:/var/lib/registry", name="other")
+    with bed.opened() as engine, pytest.raises(ConflictError, match="container `other`"):
+        look(engine, get_running_registry(engine, "registry"), GcOptions())

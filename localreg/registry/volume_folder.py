@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -110,7 +111,7 @@ class FolderVolume:
             self._make_folder(folder)
             for path in paths:
                 with contextlib.suppress(*_VANISHED):
-                    os.rename(f"{self._folder}/{path}", f"{self._folder}/{folder}/{path.rpartition('/')[2]}")  # noqa: PTH104 -- as below
+                    _rename(f"{self._folder}/{path}", f"{self._folder}/{folder}/{path.rpartition('/')[2]}")
 
     def put_back(self, files: Collection[tuple[str, str]]) -> None:
         """Rename files, and create their folders."""
@@ -139,6 +140,20 @@ class FolderVolume:
 
     def _make_folder(self, path: str) -> None:
         (self._folder / path).mkdir(parents=True, exist_ok=True)
+
+
+def _rename(path: str, target: str) -> None:
+    """Rename a file or a folder; file by file where an overlay cannot rename a folder of an image's layer."""
+    try:
+        os.rename(path, target)  # noqa: PTH104 -- a `Path` takes longer than the renaming
+    except OSError as exc:
+        if exc.errno != errno.EXDEV or not os.path.isdir(path):  # noqa: PTH112 -- as above
+            raise
+        for name, _ in list(_iter_files(path, frozenset())):
+            new = f"{target}{name[len(path) :]}"
+            Path(new).parent.mkdir(parents=True, exist_ok=True)
+            os.rename(name, new)  # noqa: PTH104 -- as above
+        shutil.rmtree(path)
 
 
 @contextlib.contextmanager

@@ -97,10 +97,23 @@ _MAKE_FILE = r"""
 cd "$1" && mkdir -p "$(dirname "$2")" && touch "$2"
 """
 # One `mv` renames them all. If one has vanished, it goes on and fails; anything else that fails is still there.
+# An overlay cannot rename a folder of an image's layer, and `mv` would copy it; a file there it can.
 _MOVE_INTO = r"""
 cd "$1" && mkdir -p "$2" || exit
 folder=$2
 shift 2
+case $(stat -f -c %t . 2>/dev/null) in
+    794c7630 | 65735546)
+        for path; do
+            [ -e "$path" ] || continue
+            find "$path" -type f | while read -r file; do
+                new=$folder/${path##*/}${file#"$path"}
+                mkdir -p "$(dirname "$new")" && mv "$file" "$new" || exit
+            done && rm -rf "$path" || failed=1
+        done
+        exit ${failed:-0}
+        ;;
+esac
 mv "$@" "$folder/" 2>/dev/null && exit
 for path; do
     [ ! -e "$path" ] || mv "$path" "$folder/" || failed=1

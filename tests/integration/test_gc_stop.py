@@ -28,10 +28,10 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def start(bed: Bed, *options: str, name: str = "registry") -> str:
+def start(bed: Bed, *options: str, name: str = "registry", image: str = REGISTRY_IMAGE) -> str:
     """Start a registry with a cache by hand, and put an image into it whose tag is then moved; returns its URL."""
     port = free_port()
-    bed.engine_ok("run", "-d", "-p", f"127.0.0.1:{port}:5000", "--name", name, *options, REGISTRY_IMAGE)
+    bed.engine_ok("run", "-d", "-p", f"127.0.0.1:{port}:5000", "--name", name, *options, image)
     url = f"http://127.0.0.1:{port}"
     assert wait_until(lambda: is_ready(url), seconds=20)
     return url
@@ -118,3 +118,20 @@ def test_storage_that_another_registry_uses_is_left_alone(bed: Bed) -> None:
     start(bed, "-v", "localreg-registry:/var/lib/registry", name="other")
     with bed.opened() as engine, pytest.raises(ConflictError, match="container `other`"):
         look(engine, get_running_registry(engine, "registry"), GcOptions())
+
+
+@docker_alone
+def test_images_that_are_baked_into_the_registrys_image_are_collected_while_it_runs(bed: Bed) -> None:
+    options = [
+        f"--env=REGISTRY_STORAGE_{name}" for name in ("CACHE_BLOBDESCRIPTOR=none", "FILESYSTEM_ROOTDIRECTORY=/d")
+    ]
+    old = overwrite(start(bed, *options))
+    bed.engine_ok("commit", "registry", "localhost/baked:1")
+    bed.engine_ok("rm", "-f", "registry")
+    url = start(bed, *options, image="localhost/baked:1")
+    with bed.opened() as engine:
+        registry = get_running_registry(engine, "registry")
+        done = collect(engine, registry, GcOptions(NOW, force=True))
+    assert ({digest for _, digest in done.waste.manifests}, done.outage) == ({old}, 0)
+    assert all(status_of(url, f"app/blobs/{digest}") == 404 for digest in done.waste.blobs)
+    assert overwrite(url) == old

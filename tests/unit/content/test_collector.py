@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -339,3 +341,31 @@ def test_strange_files_in_the_quarantine_are_no_error(tree: Tree, volume: Writab
     Collector(volume).collect(grace=NOW)
     assert not waste & blobs(tree)
     assert (tree.folder / TRASH / "by-hand/blobs/notes.txt").exists()
+
+
+@pytest.mark.parametrize("way", ["folder", "exec"])
+def test_an_overlay_that_cannot_rename_folders_renames_files(
+    tree: Tree, waste: set[str], way: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rename = os.rename
+
+    def rename_files(path: str, target: str) -> None:
+        if Path(path).is_dir():
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(path, target)
+
+    monkeypatch.setattr(os, "rename", rename_files)
+    programs = tmp_path_factory.mktemp("bin")
+    real = {name: shutil.which(name) for name in ("stat", "mv")}
+    (programs / "stat").write_text(f'#!/bin/sh\n[ "$1" = -f ] && echo 794c7630 || exec {real["stat"]} "$@"\n')
+    (programs / "mv").write_text(f'#!/bin/sh\nfor each; do [ ! -d "$each" ] || exit 1; done; exec {real["mv"]} "$@"\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    before = files(tree)
+    volume = FolderVolume(tree.folder) if way == "folder" else ExecVolume(run_here, str(tree.folder))
+    done = Collector(volume).collect(grace=HOUR)
+    assert set(done.waste.blobs) == waste
+    assert not waste & blobs(tree)
+    Collector(volume).undo()
+    assert files(tree) == before

@@ -14,17 +14,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from localreg.content.graph import Graph, GraphReader, read_sizes
+from localreg.content.graph import Graph, GraphReader, list_blobs
 from localreg.content.in_use import InUse
 from localreg.content.quarantine import Batch, Quarantine
 from localreg.content.uploads import Upload, find_abandoned, find_uploading
 from localreg.registry.volume import WritableVolume
-from localreg.registry.volume_layout import REPOSITORIES, Links
+from localreg.registry.volume_layout import REPOSITORIES, Links, VolumeFile
 
 _AT_ONCE = 2000
 """Blobs that are moved before the registry is looked at again."""
 _YOUNG_SECONDS = 5
-"""The registry links a manifest first, and its tag a moment later."""
+"""The registry writes a manifest first, then its link, and its tag a moment later: so long is what it writes no waste,
+and so long does nothing that was moved get deleted."""
 _SETTLES = (0.02, 0.05, 0.1, 0.2)
 """Seconds between looks at the link of a tag that the registry is writing."""
 _DEAD_SECONDS = 60
@@ -82,14 +83,21 @@ class Collector:
         volume: The registry's.
         in_use: Finds what pushes under way may need.
         keep_untagged: Manifests without a tag are not waste.
+        runs: The registry runs, so that a push may be under way.
     """
 
     def __init__(
-        self, volume: WritableVolume, *, in_use: Callable[[], InUse] = InUse, keep_untagged: bool = False
+        self,
+        volume: WritableVolume,
+        *,
+        in_use: Callable[[], InUse] = InUse,
+        keep_untagged: bool = False,
+        runs: bool = True,
     ) -> None:
         self._volume = volume
         self._in_use = in_use
         self._keep_untagged = keep_untagged
+        self._settles = timedelta(seconds=_YOUNG_SECONDS if runs else 0)
         self._reader = GraphReader(volume)
         self._quarantine = Quarantine(volume)
 
@@ -99,9 +107,11 @@ class Collector:
         Raises:
             EngineError: the volume cannot be read.
         """
-        sizes = read_sizes(self._volume)
+        blobs = list_blobs(self._volume)
         waiting = sum(batch.size for batch in self._quarantine.list())
-        return Collected(self._find_waste(sizes), tuple(find_abandoned(self._volume)), waiting=waiting)
+        return Collected(
+            self._find_waste(blobs, int(time.time())), tuple(find_abandoned(self._volume)), waiting=waiting
+        )
 
     def collect(self, *, grace: timedelta) -> Collected:
         """Move waste into the quarantine, and delete what was there for the grace period.
@@ -112,13 +122,14 @@ class Collector:
             EngineError: the volume cannot be read or changed.
         """
         self.finish()
-        # The blobs are listed first: those that come later are not waste.
-        sizes = read_sizes(self._volume)
         batch = self._quarantine.begin()
-        waste, put_back = self._move(batch, sizes)
+        # The blobs are listed first: those that come later are not waste.
+        waste, put_back = self._move(batch, list_blobs(self._volume))
         self._quarantine.close(batch)
         uploads = tuple(find_abandoned(self._volume))
         self._volume.remove([upload.folder for upload in uploads])
+        if batch.blobs and grace < self._settles:
+            time.sleep((self._settles - grace).total_seconds())
         freed, more = self._delete(until=datetime.now(UTC) - grace)
         waiting = self._quarantine.list()
         moments = [moment for left in waiting if (moment := left.began_at)]
@@ -163,13 +174,11 @@ class Collector:
         self._quarantine.delete(batches)
         return size
 
-    def _move(self, batch: Batch, sizes: Mapping[str, int]) -> tuple[Waste, int]:
+    def _move(self, batch: Batch, blobs: Mapping[str, VolumeFile]) -> tuple[Waste, int]:
         """Move all waste, a part at a time; after each part, put back what is needed again."""
-        left, repositories, put_back = dict(sizes), set[str](), 0
+        left, repositories, put_back = dict(blobs), set[str](), 0
         while True:
-            waste = self._find_waste(left)
-            if young := self._find_young(waste.manifests, self._quarantine.last_alive(batch)):
-                waste = self._find_waste(left, spared=young)
+            waste = self._find_waste(left, self._quarantine.last_alive(batch))
             part = dict(islice(waste.blobs.items(), _AT_ONCE))
             # Links go first: a manifest must not be served while its layers leave.
             self._quarantine.take_repositories(batch, waste.repositories)
@@ -179,7 +188,7 @@ class Collector:
             self._quarantine.take_blobs(batch, part)
             put_back += self._put_back_needed([batch])
             repositories |= waste.repositories
-            left = {digest: size for digest, size in left.items() if digest not in part}
+            left = {digest: file for digest, file in left.items() if digest not in part}
             if len(part) == len(waste.blobs):
                 moved = Waste(frozenset(batch.revisions), frozenset(repositories), dict(batch.blobs), waste.left)
                 return moved, put_back
@@ -216,20 +225,30 @@ class Collector:
             count += back
         return count
 
-    def _find_waste(self, sizes: Mapping[str, int], *, spared: Manifests = ()) -> Waste:
+    def _find_waste(self, blobs: Mapping[str, VolumeFile], now: int) -> Waste:
+        """Find what no tag leads to.
+
+        Args:
+            blobs: Those that may be waste.
+            now: Seconds since 1970, by the clock of the engine's machine.
+        """
         in_use = self._in_use()
         graph = self._read_graph()
         kept = self._kept(graph)
         needed = _blobs_of(graph, kept)
-        asked_for = {manifest for manifest in graph.revisions if manifest[1] in in_use.digests}
-        for repository, digest in {*asked_for, *spared}:
+        spared = {manifest for manifest in graph.revisions if manifest[1] in in_use.digests}
+        spared |= self._find_young(
+            {(name, digest) for name, digest in graph.revisions if digest not in kept.get(name, ())}, now
+        )
+        for repository, digest in spared:
             kept.setdefault(repository, set()).update(graph.manifests_of(repository, [digest]))
-        protected = (_blobs_of(graph, kept) | in_use.digests) & sizes.keys()
+        young = {digest for digest, file in blobs.items() if _is_young(file, now)}
+        protected = (_blobs_of(graph, kept) | in_use.digests | young) & blobs.keys()
         emptied = {name for name in self._volume.list_repositories() if not kept.get(name)} - in_use.repositories
         return Waste(
             frozenset(manifest for manifest in graph.revisions if manifest[1] not in kept.get(manifest[0], ())),
             frozenset(emptied - find_uploading(self._volume) if emptied else ()),
-            {digest: size for digest, size in sizes.items() if digest not in needed and digest not in protected},
+            {digest: file.size for digest, file in blobs.items() if digest not in needed and digest not in protected},
             len(protected - needed),
         )
 
@@ -262,7 +281,7 @@ class Collector:
             f"{REPOSITORIES}/{repository}/_manifests/revisions/{digest.replace(':', '/')}/link": (repository, digest)
             for repository, digest in manifests
         }
-        return {paths[file.path] for file in self._volume.list_files(*paths) if file.modified > now - _YOUNG_SECONDS}
+        return {paths[file.path] for file in self._volume.list_files(*paths) if _is_young(file, now)}
 
 
 def _blobs_of(graph: Graph, kept: Mapping[str, Iterable[str]]) -> set[str]:
@@ -276,3 +295,8 @@ def _is_needed(link: str, kept: Mapping[str, Collection[str]]) -> bool:
     if rest.startswith("manifests/revisions/"):
         return f"sha256:{rest.split('/')[-2]}" in kept.get(repository, ())
     return bool(kept.get(repository))
+
+
+def _is_young(file: VolumeFile, now: int) -> bool:
+    """The registry may have written it for a push that has not ended."""
+    return file.modified >= now - _YOUNG_SECONDS

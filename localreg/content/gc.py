@@ -73,7 +73,7 @@ def collect(
     notify(f"stopping registry `{registry.container.name}` meanwhile: it has a cache")
     with stopped(engine, registry, with_shell=folder is None) as outage:
         there = folder or volume_in(engine, outage.helper, settings.root_directory)
-        done = _collector(engine, registry, options, there).collect(grace=options.grace)
+        done = _collector(engine, registry, options, there, runs=False).collect(grace=options.grace)
     return replace(done, stops=True, outage=outage.seconds)
 
 
@@ -117,9 +117,12 @@ def _volume(engine: Engine, registry: Registry, settings: DistributionSettings) 
             yield volume_in(engine, made, there)
 
 
-def _collector(engine: Engine, registry: Registry, options: GcOptions, volume: WritableVolume) -> Collector:
+def _collector(
+    engine: Engine, registry: Registry, options: GcOptions, volume: WritableVolume, *, runs: bool = True
+) -> Collector:
     return Collector(
         volume,
+        runs=runs,
         in_use=partial(find_in_use, engine, registry.container.id),
         keep_untagged=options.keep_untagged,
     )

@@ -15,7 +15,7 @@ from localreg.errors import RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import Descriptor, Index, parse_manifest
 from localreg.registry.volume import WritableVolume
-from localreg.registry.volume_layout import BLOBS, REPOSITORIES, Links, TagLink, is_whole
+from localreg.registry.volume_layout import BLOBS, REPOSITORIES, Links, TagLink, VolumeFile, is_whole
 
 _WORKERS = 16
 _DIGEST = re.compile(rb"sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})")
@@ -170,8 +170,17 @@ def read_sizes(volume: WritableVolume) -> dict[str, int]:
     Raises:
         EngineError: the volume cannot be read.
     """
-    found = ((_DATA.fullmatch(file.path), file.size) for file in volume.list_files(BLOBS))
-    return {f"sha256:{match.group(1)}": size for match, size in found if match}
+    return {digest: file.size for digest, file in list_blobs(volume).items()}
+
+
+def list_blobs(volume: WritableVolume) -> dict[str, VolumeFile]:
+    """The file of each stored blob, by its digest.
+
+    Raises:
+        EngineError: the volume cannot be read.
+    """
+    found = ((_DATA.fullmatch(file.path), file) for file in volume.list_files(BLOBS))
+    return {f"sha256:{match.group(1)}": file for match, file in found if match}
 
 
 def read_graph_by_http(client: RegistryClient) -> Graph:

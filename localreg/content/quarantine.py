@@ -127,7 +127,8 @@ class Quarantine:
             start = len(f"{REPOSITORIES}/")
             batch.links |= {file.path[start:] for file in self._volume.list_files(*parts)}
             self._volume.move_into(f"{batch.folder}/repositories/{repository}", parts)
-            self._volume.remove([f"{REPOSITORIES}/{repository}/_uploads"])
+            # No upload is removed: only the folders that are empty now.
+            self._volume.remove([f"{REPOSITORIES}/{repository}/_uploads/none"])
 
     def put_back(self, batch: Batch, *, blobs: Collection[str] = (), links: Collection[str] = ()) -> None:
         """Move blobs and links back to where they were; newer ones of the same digest are equal."""

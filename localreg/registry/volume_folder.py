@@ -135,6 +135,8 @@ class FolderVolume:
                 for above in path.relative_to(self._folder).parents[:-1]:
                     try:
                         (self._folder / above).rmdir()
+                    except FileNotFoundError:
+                        continue
                     except OSError:
                         break
 

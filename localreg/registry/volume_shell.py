@@ -134,7 +134,7 @@ cd "$1" || exit
 shift
 rm -rf "$@" || failed=1
 for path; do
-    while path=$(dirname "$path"); [ "$path" != . ]; do rmdir "$path" 2>/dev/null || break; done
+    while path=$(dirname "$path"); [ "$path" != . ]; do rmdir "$path" 2>/dev/null || [ ! -e "$path" ] || break; done
 done
 exit ${failed:-0}
 """

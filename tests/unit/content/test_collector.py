@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from support.registries.tree import Tree
 
+from localreg.content import collector
 from localreg.content.collector import Collector
 from localreg.content.in_use import InUse
 from localreg.content.quarantine import TRASH, Quarantine
@@ -25,6 +26,13 @@ from localreg.registry.volume_layout import BLOBS
 from localreg.registry.volume_shell import ExecVolume
 
 NOW, HOUR = timedelta(0), timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was moved is deleted at once if the grace period allows it."""
+    monkeypatch.setattr(collector.time, "sleep", lambda _: None)
+    monkeypatch.setattr(collector, "_SETTLES", ())
 
 
 @pytest.fixture

@@ -98,7 +98,6 @@ def up(
             claims=PortClaims.of(selection.survey.answers, name=session.name, remote=engine.info().remote),
         )
         result = bring_up(engine, request, notify=streams.note, on_progress=on_progress)
-        session.finish_collection(engine, result.registry)
         version = registry_version(engine, result.registry)
     _warn(session, result)
     fixed: Renderings | None = None

@@ -150,7 +150,7 @@ class Lost:
         raise EngineLostError("the engine was lost")
 
 
-@pytest.mark.parametrize("command", [["ls", "-q"], ["push", "app:1"], ["rm", "app:2"], ["up"]])
+@pytest.mark.parametrize("command", [["ls", "-q"], ["push", "app:1"], ["rm", "app:2"]])
 def test_the_next_command_finishes_a_collection_that_was_killed(tree: Tree, command: list[str]) -> None:
     def needed() -> bool:
         return len(list(tree.root.glob("blobs/sha256/*/*/data"))) == before

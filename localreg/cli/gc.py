@@ -13,7 +13,7 @@ from localreg.cli.confirm import confirm
 from localreg.cli.help_page import examples
 from localreg.cli.session import NAME_ARGUMENT, Session, session_of
 from localreg.content import gc as collection
-from localreg.content.collector import Collected
+from localreg.content.collected import Collected
 from localreg.engines.discovery import select
 from localreg.engines.discovery.select import Selection
 from localreg.engines.port import Engine

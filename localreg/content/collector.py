@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+from localreg.content.collected import Collected, Waste
 from localreg.content.graph import Graph, GraphReader, list_blobs
 from localreg.content.in_use import InUse
 from localreg.content.quarantine import Batch, Quarantine
-from localreg.content.uploads import Upload, find_abandoned, find_uploading
+from localreg.content.uploads import find_abandoned, find_uploading
 from localreg.registry.volume import WritableVolume
 from localreg.registry.volume_layout import REPOSITORIES, Links, VolumeFile
 
@@ -33,47 +33,6 @@ _DEAD_SECONDS = 60
 
 Manifests = Collection[tuple[str, str]]
 """The repository and the digest of each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waste:
-    """What no tag leads to."""
-
-    manifests: frozenset[tuple[str, str]] = frozenset()
-    """The repository and the digest of each."""
-    repositories: frozenset[str] = frozenset()
-    """Those that have no manifest without these."""
-    blobs: Mapping[str, int] = field(default_factory=dict)
-    """Bytes of each blob, by its digest; manifests included."""
-    left: int = 0
-    """Blobs and manifests that were left alone because a push under way may need them."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return sum(self.blobs.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """The outcome of a collection."""
-
-    waste: Waste
-    """What was moved, or would be."""
-    uploads: tuple[Upload, ...] = ()
-    """The uploads that were removed, or would be."""
-    put_back: int = 0
-    """Blobs and links that were needed again."""
-    freed: int = 0
-    """Bytes that were deleted."""
-    waiting: int = 0
-    """Bytes in the quarantine."""
-    deletable_at: datetime | None = None
-    """Aware; when the last of them may be deleted; None if there are none."""
-    stops: bool = False
-    """The registry was stopped meanwhile, or would be, because it has a cache."""
-    outage: float = 0
-    """Seconds without the registry."""
 
 
 class Collector:

@@ -9,7 +9,8 @@ from datetime import timedelta
 from functools import partial
 
 from localreg.content.collectable import check_collectable, check_stores_here, must_stop
-from localreg.content.collector import Collected, Collector
+from localreg.content.collected import Collected
+from localreg.content.collector import Collector
 from localreg.content.in_use import find_in_use
 from localreg.engines.port import ContainerRuntime, Engine
 from localreg.registry.container import Registry

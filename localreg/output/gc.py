@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from localreg.content.collector import Collected, Waste
+from localreg.content.collected import Collected, Waste
 from localreg.output.block import block
 from localreg.output.registry import time_json
 from localreg.output.streams import Renderings

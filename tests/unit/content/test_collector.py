@@ -31,7 +31,7 @@ NOW, HOUR = timedelta(0), timedelta(hours=1)
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was moved is deleted at once if the grace period allows it."""
-    monkeypatch.setattr(collector.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     monkeypatch.setattr(collector, "_SETTLES", ())
 
 

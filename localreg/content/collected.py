@@ -1,0 +1,50 @@
+"""The outcome of a garbage collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from localreg.content.uploads import Upload
+
+
+@dataclass(frozen=True, slots=True)
+class Waste:
+    """What no tag leads to."""
+
+    manifests: frozenset[tuple[str, str]] = frozenset()
+    """The repository and the digest of each."""
+    repositories: frozenset[str] = frozenset()
+    """Those that have no manifest without these."""
+    blobs: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of each blob, by its digest; manifests included."""
+    left: int = 0
+    """Blobs and manifests that were left alone because a push under way may need them."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(self.blobs.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The outcome of a collection."""
+
+    waste: Waste
+    """What was moved, or would be."""
+    uploads: tuple[Upload, ...] = ()
+    """The uploads that were removed, or would be."""
+    put_back: int = 0
+    """Blobs and links that were needed again."""
+    freed: int = 0
+    """Bytes that were deleted."""
+    waiting: int = 0
+    """Bytes in the quarantine."""
+    deletable_at: datetime | None = None
+    """Aware; when the last of them may be deleted; None if there are none."""
+    stops: bool = False
+    """The registry was stopped meanwhile, or would be, because it has a cache."""
+    outage: float = 0
+    """Seconds without the registry."""

@@ -26,6 +26,12 @@ from localreg.registry.volume_folder import FolderVolume
 from localreg.registry.volume_shell import ExecVolume
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_young(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was pushed a moment ago may be waste."""
+    monkeypatch.setattr("localreg.content.collector._YOUNG_SECONDS", -60)
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path / "volume")

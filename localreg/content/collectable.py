@@ -180,12 +180,5 @@ def _is_same(client: RegistryClient, links: Links) -> bool:
             if exc.status != HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
     # Without a tag that can be read there must be none that only the registry has.
-    return not whole and all(tag in links.by_tag for tag in _iter_tags(client))
-
-
-def _iter_tags(client: RegistryClient) -> Iterator[tuple[str, str]]:
-    for repository in client.iter_repositories():
-        try:
-            yield from ((repository, tag) for tag in client.list_tags(repository))
-        except RepositoryNotFoundError:
-            continue
+    tags = ((name, tag) for name in client.iter_repositories() for tag in client.find_tags(name))
+    return not whole and all(tag in links.by_tag for tag in tags)

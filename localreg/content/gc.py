@@ -15,9 +15,9 @@ from localreg.content.in_use import find_in_use
 from localreg.engines.port import ContainerRuntime, Engine
 from localreg.registry.container import Registry
 from localreg.registry.distribution_settings import DistributionSettings, read_settings
-from localreg.registry.helper import has_shell, helper, remove_helper, volume_in
+from localreg.registry.helper import has_shell, helper, remove_helper
 from localreg.registry.stop import stopped
-from localreg.registry.volume import WritableVolume, open_folder
+from localreg.registry.volume import WritableVolume, open_folder, volume_in
 
 NOW = timedelta(0)
 GRACE = timedelta(hours=1)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 
 from localreg.errors import RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
@@ -202,7 +202,7 @@ def read_graph_by_http(client: RegistryClient) -> Graph:
 
     with ThreadPoolExecutor(_WORKERS) as pool:
         repositories = list(client.iter_repositories())
-        listed = zip(repositories, pool.map(partial(_tags_of, client), repositories), strict=True)
+        listed = zip(repositories, pool.map(client.find_tags, repositories), strict=True)
         names = [(repository, tag) for repository, found in listed for tag in found]
         for (repository, tag), node in zip(names, pool.map(lambda name: read(*name), names), strict=True):
             tags[repository, tag] = TagLink(repository, tag, node.digest if node else None, None)
@@ -214,14 +214,6 @@ def read_graph_by_http(client: RegistryClient) -> Graph:
                 left = [found for found in pool.map(read, [repository] * len(children), children) if found]
     sizes = {blob.digest: blob.size for node in nodes.values() for blob in node.blobs}
     return Graph(tags, frozenset(revisions), nodes, sizes | {node.digest: node.size for node in nodes.values()})
-
-
-def _tags_of(client: RegistryClient, repository: str) -> list[str]:
-    try:
-        return client.list_tags(repository)
-    except RepositoryNotFoundError:
-        # It was removed after the catalog was read.
-        return []
 
 
 def node_of(digest: str, data: bytes) -> Node:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import unquote
@@ -30,10 +30,8 @@ class InUse:
 
     digests: frozenset[str] = frozenset()
     """Blobs, and manifests that were pushed by digest, as the parts of an index are."""
-    repositories: frozenset[str] = field(default=frozenset())
+    repositories: frozenset[str] = frozenset()
     """The repositories that they push to."""
-    is_known: bool = True
-    """False if the log cannot be read."""
 
 
 def find_in_use(engine: ContainerRuntime, container_id: str) -> InUse:
@@ -46,7 +44,8 @@ def find_in_use(engine: ContainerRuntime, container_id: str) -> InUse:
         chunks = engine.read_logs(container_id, since=datetime.now(UTC) - _LOOKS_BACK)
         log = b"".join(chunk.data for chunk in chunks if chunk.stream == "stdout")
     except EngineError:
-        return InUse(is_known=False)
+        # Its log driver keeps nothing that the engine can read.
+        return InUse()
     return in_use_by(iter_requests(log))
 
 

@@ -11,7 +11,7 @@ from localreg.content.listed import NO_FILTERS, Filters, ListedImage, Listing, S
 from localreg.content.pattern import Pattern, choose, read_pattern
 from localreg.content.reading import LinkReading, unread_error
 from localreg.content.rows import WORKERS, asked_rows, stored_rows
-from localreg.errors import EngineError, RepositoryNotFoundError
+from localreg.errors import EngineError
 from localreg.oci.api import RegistryClient
 from localreg.registry.volume import Volume
 from localreg.registry.volume_layout import Links
@@ -111,16 +111,10 @@ def _dated(rows: Sequence[ListedImage], links: Links | None) -> list[ListedImage
 def _list_tags(client: RegistryClient, repositories: Iterable[str]) -> list[tuple[str, str]]:
     """Ask the registry for the tags of repositories."""
     names = sorted(repositories)
-
-    def tags_of(repository: str) -> list[str]:
-        try:
-            return client.list_tags(repository)
-        except RepositoryNotFoundError:
-            # It never existed, or was removed after the catalog was read.
-            return []
-
     with ThreadPoolExecutor(WORKERS) as pool:
-        return [(name, tag) for name, tags in zip(names, pool.map(tags_of, names), strict=True) for tag in tags]
+        return [
+            (name, tag) for name, tags in zip(names, pool.map(client.find_tags, names), strict=True) for tag in tags
+        ]
 
 
 def _believed(client: RegistryClient, links: Links | None) -> Links | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from localreg.registry.volume import WritableVolume
-from localreg.registry.volume_layout import REPOSITORIES, VolumeFile, folder_of
+from localreg.registry.volume_layout import REPOSITORIES, VolumeFile, data_of, folder_of
 
 TRASH = "localreg/trash"
 _OPEN = "open"
@@ -132,7 +132,7 @@ class Quarantine:
 
     def put_back(self, batch: Batch, *, blobs: Collection[str] = (), links: Collection[str] = ()) -> None:
         """Move blobs and links back to where they were; newer ones of the same digest are equal."""
-        moves = [(batch.blob_path(digest), f"{folder_of(digest)}/data") for digest in blobs]
+        moves = [(batch.blob_path(digest), data_of(digest)) for digest in blobs]
         moves += [(f"{batch.folder}/repositories/{link}", f"{REPOSITORIES}/{link}") for link in links]
         if not moves:
             return

@@ -127,7 +127,7 @@ class Planner:
     def _matching(self, name: str, pattern: Pattern) -> Iterator[Removal]:
         """The removals for the tags that a pattern matches, each with its digest: one that moves meanwhile stays."""
         names = [found for found in self._client.iter_repositories() if pattern.fits(found)]
-        tags, _ = choose([(found, tag) for found in names for tag in self._list_tags(found)], [pattern])
+        tags, _ = choose([(found, tag) for found in names for tag in self._client.find_tags(found)], [pattern])
         if not tags:
             raise RepositoryNotFoundError(f"nothing in the registry matches `{name}`", hint=CommandLine("ls"))
         location = self._registry.get_location()
@@ -184,13 +184,6 @@ class Planner:
         except (RegistryError, RepositoryNotFoundError):
             return ()
         return tuple(child.digest for child in parsed.manifests) if isinstance(parsed, Index) else ()
-
-    def _list_tags(self, repository: str) -> list[str]:
-        try:
-            return self._client.list_tags(repository)
-        except RepositoryNotFoundError:
-            # It was removed after the catalog was read.
-            return []
 
     @staticmethod
     def _complete(found: _Repository, name: str, prefix: str) -> str:

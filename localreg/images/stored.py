@@ -13,6 +13,7 @@ from localreg.oci.damage import find_damage
 from localreg.oci.manifest import Descriptor, Manifest
 from localreg.registry.container import Registry
 from localreg.registry.defaults import DEFAULT_NAME
+from localreg.registry.volume_layout import ROOT
 from localreg.system.command_line import CommandLine
 
 
@@ -79,7 +80,7 @@ def _broken(
 ) -> RegistryError:
     """The error, with the commands: only without the file does the registry store the content again."""
     program, name = engine.info().name, registry.container.name
-    root = f"{registry.root_directory}/docker/registry/v2/blobs"
+    root = f"{registry.root_directory}/{ROOT}/blobs"
     known = [digest for digest in digests if digest]
     files = " ".join(_file_of(root, digest) for digest in known)
     remove = f"rm {files}" if known else f"find {root} -name data -size 0 -exec rm {{}} +"

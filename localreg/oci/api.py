@@ -118,12 +118,16 @@ class RegistryClient:
         answer = self._get(f"/v2/{quote(repository)}/tags/list", what, limit=_PAGE_BYTES)
         return self._names(answer, what, "tags")
 
+    def find_tags(self, repository: str) -> list[str]:
+        """The tags of a repository; none if it does not exist, or was removed after the catalog was read."""
+        try:
+            return self.list_tags(repository)
+        except RepositoryNotFoundError:
+            return []
+
     def has_tags(self, repository: str) -> bool:
         """The repository exists and has a tag."""
-        try:
-            return bool(self.list_tags(repository))
-        except RepositoryNotFoundError:
-            return False
+        return bool(self.find_tags(repository))
 
     def get_manifest(self, repository: str, reference: str) -> StoredManifest:
         """A manifest or an index, checked against its digest.

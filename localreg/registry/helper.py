@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from functools import partial
 
 from localreg.engines.port import ContainerRuntime, Engine
 from localreg.engines.values import Container, ContainerSpec
 from localreg.errors import EngineError, EngineLostError, LocalregError
 from localreg.registry.container import HELPER_LABEL, Registry
 from localreg.registry.defaults import DEFAULT_IMAGE
-from localreg.registry.image import find_usual_image
-from localreg.registry.volume_shell import ExecVolume
 
 _HOURS = 6
 """How long a helper of a localreg that was killed may run; then it removes itself."""
@@ -59,17 +56,6 @@ def helper(engine: Engine, registry: Registry, *, with_shell: bool) -> Iterator[
             engine.remove_container(created.id)
 
 
-def volume_in(engine: ContainerRuntime, container: Container, root_directory: str) -> ExecVolume:
-    """The data of a registry, read by a shell in a container.
-
-    Args:
-        engine: The container's engine.
-        container: The registry's own or a helper; running.
-        root_directory: The folder with the data there.
-    """
-    return ExecVolume(partial(engine.run_in_container, container.id), root_directory)
-
-
 def has_shell(engine: ContainerRuntime, container: Container) -> bool:
     """There is a shell in a running container.
 
@@ -91,6 +77,8 @@ def _name_of(name: str) -> str:
 
 
 def _create(engine: Engine, registry: Registry, *, with_shell: bool) -> Container:
+    from localreg.registry.image import find_usual_image  # noqa: PLC0415 -- most commands only look for a helper
+
     container = registry.container
     usual = find_usual_image(engine) if with_shell else None
     for image in filter(None, (container.image_id, usual)):

@@ -5,21 +5,16 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
-from typing import TYPE_CHECKING
 
 from localreg.engines.port import Engine
 from localreg.engines.values import ContainerState, EngineInfo, Image
-from localreg.errors import LocalregError, RepositoryNotFoundError
+from localreg.errors import LocalregError
 from localreg.oci.ping import Reply, ask
 from localreg.oci.reference import find_reference
 from localreg.oci.refusal import PushRefusal
 from localreg.registry.container import Registry, find_registry
 from localreg.registry.helper import find_helper
 from localreg.registry.refusals import find_refusal
-
-if TYPE_CHECKING:
-    from localreg.oci.api import RegistryClient
 
 _WORKERS = 16
 
@@ -111,17 +106,10 @@ def _count_repositories(registry: Registry) -> int | None:
 
     try:
         with RegistryClient(registry.get_url()) as client, ThreadPoolExecutor(_WORKERS) as pool:
-            return sum(pool.map(partial(_has_tags, client), client.iter_repositories()))
+            # The registry goes on listing a repository whose last tag was removed.
+            return sum(pool.map(client.has_tags, client.iter_repositories()))
     except LocalregError:
         return None
-
-
-def _has_tags(client: RegistryClient, repository: str) -> bool:
-    """It has a tag. The registry goes on listing a repository whose last tag was removed."""
-    try:
-        return bool(client.list_tags(repository))
-    except RepositoryNotFoundError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from localreg.engines.port import ContainerRuntime
-from localreg.engines.values import HostPathMount, VolumeMount
+from localreg.engines.values import Container, HostPathMount, VolumeMount
 from localreg.registry.container import DATA_FOLDER, Registry
 from localreg.registry.patience import run_patiently
 from localreg.registry.volume_folder import FolderVolume
@@ -129,10 +129,22 @@ def open_volume(
     container, there = registry.container, registry.root_directory
     if volume := open_folder(engine, registry, there):
         return volume
-    if not container.is_running:
-        return None
+    return volume_in(engine, container, there, patience=patience) if container.is_running else None
+
+
+def volume_in(
+    engine: ContainerRuntime, container: Container, root_directory: str, *, patience: float | None = None
+) -> ExecVolume:
+    """The stored data of a registry, read by a shell in a container.
+
+    Args:
+        engine: The container's engine.
+        container: The registry's own or another with its mounts; running.
+        root_directory: The folder with the data there.
+        patience: As for `open_volume`.
+    """
     run = partial(engine.run_in_container, container.id)
-    return ExecVolume(run if patience is None else partial(run_patiently, run, seconds=patience), there)
+    return ExecVolume(run if patience is None else partial(run_patiently, run, seconds=patience), root_directory)
 
 
 def open_folder(engine: ContainerRuntime, registry: Registry, root_directory: str) -> FolderVolume | None:

@@ -19,8 +19,8 @@ from localreg.registry.volume_layout import (
     Links,
     TagLink,
     VolumeFile,
+    data_of,
     is_whole,
-    place_of,
     read_link,
 )
 
@@ -67,7 +67,7 @@ class FolderVolume:
         """The digest and the bytes of each blob."""
         for digest in filter(DIGEST.fullmatch, digests):
             with contextlib.suppress(OSError):
-                data, _ = _read(f"{self._root}/blobs/{place_of(digest)}", LARGEST)
+                data, _ = _read(f"{self._folder}/{data_of(digest)}", LARGEST)
                 if is_whole(digest, data):
                     yield digest, data
 

@@ -65,10 +65,9 @@ def folder_of(digest: str) -> str:
     return f"{BLOBS}/{encoded[:2]}/{encoded}"
 
 
-def place_of(digest: str) -> str:
-    """The path of a blob below `blobs`."""
-    encoded = digest.removeprefix("sha256:")
-    return f"sha256/{encoded[:2]}/{encoded}/data"
+def data_of(digest: str) -> str:
+    """The path of a blob's bytes, below the registry's root directory."""
+    return f"{folder_of(digest)}/data"
 
 
 def is_whole(digest: str, data: bytes) -> bool:

@@ -14,8 +14,8 @@ from localreg.registry.volume_layout import (
     ROOT,
     Links,
     VolumeFile,
+    data_of,
     is_whole,
-    place_of,
     read_link,
 )
 
@@ -56,7 +56,7 @@ _TIME = re.compile(r"^(\d+) \./(.+)/_manifests/tags/([^/\n]+)/current/link$", re
 _CONTENT = re.compile(r"^\./(.+)/_manifests/tags/([^/\n]+)/current/link:(.*)$", re.MULTILINE)
 _REVISION = re.compile(r"^\./(.+)/_manifests/revisions/sha256/([0-9a-f]{64})/link$", re.MULTILINE)
 _READ_BLOBS = f"""
-cd "$1/blobs" 2>/dev/null || exit 0
+cd "$1" 2>/dev/null || exit 0
 shift
 find "$@" -type f -size -{LARGEST + 1}c -exec stat -c '%s %n' {{}} +
 echo
@@ -174,9 +174,9 @@ class ExecVolume:
         Raises:
             EngineError: the container has no shell.
         """
-        places = [place_of(digest) for digest in digests if DIGEST.fullmatch(digest)]
+        places = [data_of(digest) for digest in digests if DIGEST.fullmatch(digest)]
         for batch in _batches(places):
-            yield from _split(self._sh(_READ_BLOBS, ROOT, *batch))
+            yield from _split(self._sh(_READ_BLOBS, "", *batch))
 
     def list_repositories(self) -> list[str]:
         """Every repository that has or had content."""

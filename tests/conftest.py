@@ -220,6 +220,12 @@ def registry() -> Iterator[FakeRegistry]:
 
 
 @pytest.fixture
+def nothing_is_young(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was pushed a moment ago may be waste."""
+    monkeypatch.setattr("localreg.content.collector._YOUNG_SECONDS", -60)
+
+
+@pytest.fixture
 def distribution(request: pytest.FixtureRequest, registry_program: Path, tmp_path: Path) -> Iterator[Distribution]:
     """A real Distribution 2.8.3 on loopback, deleting enabled."""
     request.node.user_properties.append(("engine", "distribution"))

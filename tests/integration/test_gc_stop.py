@@ -10,7 +10,7 @@ import urllib3
 from support.engines.real import REGISTRY_IMAGE, REQUIRED, Bed, docker_alone, free_port, rootless_podman_alone
 from support.registries.writer import Writer
 
-from localreg.content import collector, gc
+from localreg.content import gc
 from localreg.content.gc import NOW, GcOptions, collect, look
 from localreg.errors import ConflictError, NotOursError
 from localreg.oci.ping import is_ready
@@ -18,6 +18,7 @@ from localreg.registry.helper import find_helper
 from localreg.registry.running import get_running_registry
 from localreg.system.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("nothing_is_young")
 both = pytest.mark.parametrize("bed", [REQUIRED[0], REQUIRED[2]], indirect=True)
 KILLED = """
 import os, signal, sys
@@ -43,12 +44,6 @@ def overwrite(url: str) -> str:
     old = writer.image("app", "1", architecture="arm64")
     writer.image("app", "1")
     return str(old["digest"])
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_young(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was pushed a moment ago may be waste."""
-    monkeypatch.setattr(collector, "_YOUNG_SECONDS", -60)
 
 
 def status_of(url: str, path: str) -> int:

@@ -5,19 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from support.registries.fake import FakeRegistry
 
+from localreg.errors import EngineError
 from localreg.oci.manifest import OCI_INDEX, OCI_MANIFEST
 from localreg.registry.volume_layout import TagLink
 
 PUSHED = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+
+def run_here(command: Sequence[str]) -> Iterator[bytes]:
+    """Run a command of a container on this machine, and return its output in small pieces, as an engine does."""
+    done = subprocess.run(command, capture_output=True, check=False)
+    for start in range(0, len(done.stdout), 7):
+        yield done.stdout[start : start + 7]
+    if done.returncode:
+        raise EngineError(f"exit code {done.returncode}", details=done.stderr.decode().splitlines())
 
 
 class Tree:

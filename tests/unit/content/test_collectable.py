@@ -194,6 +194,7 @@ def test_a_registry_that_serves_something_else_is_left_alone(registry: FakeRegis
     check_stores_here(found, FolderVolume(tree.folder))
 
 
+@pytest.mark.usefixtures("nothing_is_young")
 def test_an_image_without_a_shell_gets_help_from_the_usual_one(registry: FakeRegistry, tmp_path: Path) -> None:
     tree = Tree(tmp_path)
     tree.blob(b"nothing names it")

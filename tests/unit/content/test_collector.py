@@ -5,21 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.registries.tree import Tree
+from support.registries.tree import Tree, run_here
 
 from localreg.content import collector
 from localreg.content.collector import Collector
 from localreg.content.in_use import InUse
 from localreg.content.quarantine import TRASH, Quarantine
-from localreg.errors import EngineError
 from localreg.registry.volume import WritableVolume
 from localreg.registry.volume_folder import FolderVolume
 from localreg.registry.volume_layout import BLOBS
@@ -38,13 +36,6 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path)
-
-
-def run_here(command: Sequence[str]) -> Iterator[bytes]:
-    done = subprocess.run(command, capture_output=True, check=False)
-    yield done.stdout
-    if done.returncode:
-        raise EngineError(f"exit code {done.returncode}", details=done.stderr.decode().splitlines())
 
 
 @pytest.fixture(params=["folder", "exec"])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.registries.fake import FakeRegistry
-from support.registries.tree import Tree
+from support.registries.tree import Tree, run_here
 
 from localreg.content.collector import Collector
 from localreg.content.du import Part, Row, SortKey, Storage, Usage, find_usage
@@ -25,11 +25,7 @@ from localreg.registry.volume import WritableVolume
 from localreg.registry.volume_folder import FolderVolume
 from localreg.registry.volume_shell import ExecVolume
 
-
-@pytest.fixture(autouse=True)
-def _nothing_is_young(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was pushed a moment ago may be waste."""
-    monkeypatch.setattr("localreg.content.collector._YOUNG_SECONDS", -60)
+pytestmark = pytest.mark.usefixtures("nothing_is_young")
 
 
 @pytest.fixture
@@ -39,10 +35,6 @@ def tree(tmp_path: Path) -> Tree:
 
 def volume_of(tree: Tree) -> FolderVolume:
     return FolderVolume(tree.folder)
-
-
-def run_here(command: Sequence[str]) -> Iterator[bytes]:
-    yield subprocess.run(command, capture_output=True, check=True).stdout
 
 
 def usage(tree: Tree, *patterns: str, by_tag: bool = False, sort: SortKey = SortKey.SIZE) -> Usage:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from support.registries.tree import PUSHED, Tree
+from support.registries.tree import PUSHED, Tree, run_here
 
 from localreg.errors import EngineError
 from localreg.registry.volume import Volume, WritableVolume
@@ -22,15 +21,6 @@ from localreg.registry.volume_shell import ExecVolume
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path)
-
-
-def run_here(command: Sequence[str]) -> Iterator[bytes]:
-    """Run a command of a container on this machine, and return its output in small pieces."""
-    done = subprocess.run(command, capture_output=True, check=False)
-    for start in range(0, len(done.stdout), 7):
-        yield done.stdout[start : start + 7]
-    if done.returncode:
-        raise EngineError(f"exit code {done.returncode}", details=done.stderr.decode().splitlines())
 
 
 @pytest.fixture(params=["folder", "exec"])

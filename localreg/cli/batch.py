@@ -9,8 +9,9 @@ from typing import TypeVar
 import typer
 
 from localreg.cli.session import Session
-from localreg.errors import LocalregError, UsageError
+from localreg.errors import LocalregError, RepositoryNotFoundError, UsageError
 from localreg.output.streams import Format, Renderings
+from localreg.system.command_line import CommandLine
 
 _T = TypeVar("_T")
 _N = TypeVar("_N")
@@ -53,6 +54,15 @@ def do_each(
         except LocalregError as exc:
             failures.append((named(name), session.completed(exc)))
     return results, failures
+
+
+def not_found(session: Session, patterns: Sequence[str]) -> Failures:
+    """The failures for patterns that nothing in the registry matches."""
+
+    def error_of(pattern: str) -> LocalregError:
+        return RepositoryNotFoundError(f"the registry does not have `{pattern}`", hint=CommandLine("ls"))
+
+    return [(pattern, session.completed(error_of(pattern))) for pattern in patterns]
 
 
 def show_all(session: Session, shown: Renderings | None, failures: Failures) -> None:

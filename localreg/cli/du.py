@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from localreg.cli.batch import Failures, show_all
+from localreg.cli.batch import not_found, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.other_registry import refuse_other_registries
 from localreg.cli.session import session_of
 from localreg.content.du import SortKey, find_usage
 from localreg.content.pattern import registry_in_pattern
-from localreg.errors import RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.output.du import render
 from localreg.registry.volume import open_volume
@@ -60,14 +59,10 @@ def du(
         session.streams.note(
             f"the sizes are those that manifests tell; the registry's volume was not read: {usage.unknown}"
         )
-    failures: Failures = [(missing, session.completed(_no_such(missing))) for missing in usage.missing]
+    failures = not_found(session, usage.missing)
     shown = render(usage, failures, location=registry.get_location(), chosen=bool(pattern), whole=whole)
     show_all(session, shown if usage.rows or not failures else None, failures)
 
 
 def _unreadable(count: int) -> str:
     return f"{count} {'tag' if count == 1 else 'tags'} cannot be read; `localreg ls` shows the reason"
-
-
-def _no_such(pattern: str) -> RepositoryNotFoundError:
-    return RepositoryNotFoundError(f"the registry does not have `{pattern}`", hint=CommandLine("ls"))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from localreg.cli.batch import Failures, show_all
+from localreg.cli.batch import not_found, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.other_registry import refuse_other_registries
@@ -15,7 +15,7 @@ from localreg.cli.session import session_of
 from localreg.content.listed import NO_FILTERS, Filters, Listing, SortKey
 from localreg.content.ls import list_images, list_stored
 from localreg.content.pattern import registry_in_pattern
-from localreg.errors import EngineError, RepositoryNotFoundError
+from localreg.errors import EngineError
 from localreg.oci.api import RegistryClient
 from localreg.output.ls import render
 from localreg.registry.container import Registry
@@ -76,7 +76,7 @@ def ls(
         session.streams.note(
             "sorted by name: only the registry's volume tells when tags were pushed, and localreg cannot read it"
         )
-    failures: Failures = [(missing, session.completed(_no_such(missing))) for missing in listing.missing]
+    failures = not_found(session, listing.missing)
     shown = render(
         listing,
         failures,
@@ -126,7 +126,3 @@ def _list_untagged(
         return list_untagged(None, volume, patterns, sort=sort, filters=filters)
     with RegistryClient(registry.get_url()) as client:
         return list_untagged(client, volume, patterns, sort=sort, filters=filters)
-
-
-def _no_such(pattern: str) -> RepositoryNotFoundError:
-    return RepositoryNotFoundError(f"the registry does not have `{pattern}`", hint=CommandLine("ls"))

@@ -78,9 +78,9 @@ def rm(
             _ask(session, removals, reference, yes=yes, repository=repository)
             done, failed = do_each(
                 session,
-                list(range(len(removals))),
-                lambda number: removal.remove(engine, registry, removals[number], keep_local=keep_local),
-                named=lambda number: removals[number].source,
+                removals,
+                lambda part: removal.remove(engine, registry, part, keep_local=keep_local),
+                named=lambda part: part.source,
             )
             results, failures = [part for found in done for part in found], [*failures, *failed]
         info = engine.info()

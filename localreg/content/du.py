@@ -228,10 +228,7 @@ def _find_storage(volume: WritableVolume, graph: Graph, manifests: Mapping[tuple
     kept: dict[str, set[str]] = {}
     for (repository, _), digests in manifests.items():
         kept.setdefault(repository, set()).update(digests)
-    without_tag: dict[str, set[str]] = {}
-    for repository, digest in graph.revisions:
-        if digest not in kept.get(repository, ()):
-            without_tag.setdefault(repository, set()).add(digest)
+    without_tag = graph.others(kept)
     tagged = set[str]().union(*(_stored(graph, *of) for of in kept.items()))
     untagged = {
         blob

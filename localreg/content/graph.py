@@ -101,6 +101,14 @@ class Graph:
             roots.setdefault(link.repository, set()).update(filter(None, [link.digest]))
         return {repository: self.manifests_of(repository, digests) for repository, digests in roots.items()}
 
+    def others(self, kept: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
+        """By repository, the digests of the manifests that are not among some."""
+        found: dict[str, set[str]] = {}
+        for repository, digest in self.revisions:
+            if digest not in kept.get(repository, ()):
+                found.setdefault(repository, set()).add(digest)
+        return found
+
 
 class GraphReader:
     """Reads the graph from a volume. A second time it reads only the manifests that are new.

@@ -33,17 +33,10 @@ def stored_rows(
     client: RegistryClient | None, volume: Volume, links: Links, tags: Sequence[tuple[str, str]]
 ) -> Iterator[ListedImage]:
     """Read tags from a volume, many at a time; the registry is asked for those that are broken there, if it can be."""
-    content = StoredContent(volume, links, None if client is None else RegistryContent(client))
-    for start in range(0, len(tags), _BATCH):
-        batch = [(tag, links.by_tag.get(tag, TagLink(*tag, None, None))) for tag in tags[start : start + _BATCH]]
-        content.read(link.digest for _, link in batch if link.digest is not None)
-        summarizer = Summarizer(content)
-        for tag, link in batch:
-            # The time of an empty link is that of a push that has not ended.
-            pushed = link.pushed if link.digest else None
-            row = _read_row(content, summarizer, *tag, digest=link.digest, pushed=pushed)
-            if row is not None:
-                yield row
+    found = (links.by_tag.get(tag, TagLink(*tag, None, None)) for tag in tags)
+    # The time of an empty link is that of a push that has not ended.
+    wanted = [(link.repository, link.tag, link.digest, link.pushed if link.digest else None) for link in found]
+    return _volume_rows(client, volume, links, wanted)
 
 
 def untagged_rows(
@@ -55,14 +48,24 @@ def untagged_rows(
     pushed: Mapping[tuple[str, str], datetime | None],
 ) -> Iterator[ListedImage]:
     """Read manifests without a tag from a volume, each by its repository and digest."""
+    wanted = [(repository, None, digest, pushed.get((repository, digest))) for repository, digest in manifests]
+    return _volume_rows(client, volume, links, wanted)
+
+
+def _volume_rows(
+    client: RegistryClient | None,
+    volume: Volume,
+    links: Links,
+    wanted: Sequence[tuple[str, str | None, str | None, datetime | None]],
+) -> Iterator[ListedImage]:
+    """The rows for repositories, tags, digests and push times."""
     content = StoredContent(volume, links, None if client is None else RegistryContent(client))
-    for start in range(0, len(manifests), _BATCH):
-        batch = manifests[start : start + _BATCH]
-        content.read(digest for _, digest in batch)
+    for start in range(0, len(wanted), _BATCH):
+        batch = wanted[start : start + _BATCH]
+        content.read(digest for _, _, digest, _ in batch if digest is not None)
         summarizer = Summarizer(content)
-        for repository, digest in batch:
-            at = pushed.get((repository, digest))
-            row = _read_row(content, summarizer, repository, None, digest=digest, pushed=at)
+        for repository, tag, digest, pushed in batch:
+            row = _read_row(content, summarizer, repository, tag, digest=digest, pushed=pushed)
             if row is not None:
                 yield row
 

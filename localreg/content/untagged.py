@@ -84,11 +84,7 @@ def _unread(*reasons: str) -> EngineError:
 
 def _untagged(graph: Graph) -> Mapping[str, set[str]]:
     """By repository, the digests that no tag leads to, and no other manifest."""
-    tagged = graph.tagged()
-    found: dict[str, set[str]] = {}
-    for repository, digest in graph.revisions:
-        if digest not in tagged.get(repository, ()):
-            found.setdefault(repository, set()).add(digest)
+    found = graph.others(graph.tagged())
     return {repository: digests - _kept(graph, repository, digests) for repository, digests in found.items()}
 
 

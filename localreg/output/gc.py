@@ -9,7 +9,7 @@ from localreg.content.collected import Collected, Waste
 from localreg.output.block import block
 from localreg.output.registry import time_json
 from localreg.output.streams import Renderings
-from localreg.output.text import duration, printable, size
+from localreg.output.text import counted, duration, printable, size
 
 
 def render(found: Collected, *, dry_run: bool, command: str) -> Renderings:
@@ -55,8 +55,7 @@ def render_undo(count: int) -> Renderings:
 
 def rest_of(found: Collected) -> str:
     """The blobs that go, for a sentence."""
-    count = len(found.waste.blobs)
-    return f"{count} blob{'' if count == 1 else 's'} ({size(found.waste.size)})"
+    return f"{counted(len(found.waste.blobs), 'blob')} ({size(found.waste.size)})"
 
 
 def _json(found: Collected, *, dry_run: bool = False, undone: int = 0) -> dict[str, Any]:

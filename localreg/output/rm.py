@@ -8,7 +8,7 @@ from localreg.content.rm import Removal, Removed
 from localreg.errors import LocalregError
 from localreg.output.block import block
 from localreg.output.streams import Renderings, error_as_json
-from localreg.output.text import printable
+from localreg.output.text import counted, printable
 
 _SHOWN = 20
 """Lines before a question."""
@@ -64,8 +64,7 @@ def question(removals: Sequence[Removal]) -> str:
     """Ask for consent."""
     tags = sum(len(removal.tags) or (removal.reference.tag is not None) for removal in removals)
     manifests = sum(removal.reference.tag is None for removal in removals)
-    counts = ((tags, "tag"), (manifests, "manifest"))
-    parts = [f"{number} {noun}{'s' if number > 1 else ''}" for number, noun in counts if number]
+    parts = [counted(number, noun) for number, noun in ((tags, "tag"), (manifests, "manifest")) if number]
     return f"Remove {' and '.join(parts)}?"
 
 

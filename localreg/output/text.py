@@ -24,6 +24,11 @@ def size(count: float) -> str:
     return f"{value:.1f} {unit}" if value >= _TEN - 0.005 else f"{value:.2f} {unit}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things: `1 tag`, `3 tags`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def short_digest(digest: str) -> str:
     """The first 12 hex digits, enough to tell digests apart."""
     return digest.partition(":")[2][:_SHORT_DIGEST]
@@ -59,7 +64,7 @@ def duration(span: timedelta) -> str:
     for unit, word in _UNITS:
         count = span // unit
         if count:
-            return f"{count} {word}{'' if count == 1 else 's'}"
+            return counted(count, word)
     return "a few seconds"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from localreg.output.text import printable
+from localreg.output.text import counted, printable
 from localreg.output.tunnel.status import state_line
 from localreg.tunnels.spec import TunnelStatus
 
@@ -21,7 +21,7 @@ def live_line(status: TunnelStatus, *, width: int) -> str:
     if status.last_push:
         parts.append(f"last push {printable(status.last_push.reference)} at {_clock(status.last_push.at)}")
     if status.reconnects:
-        parts.append(f"{status.reconnects} reconnect{'' if status.reconnects == 1 else 's'}")
+        parts.append(counted(status.reconnects, "reconnect"))
     while len(parts) > 1 and len(" · ".join(parts)) >= width:
         parts.pop()
     line = " · ".join(parts)

@@ -20,6 +20,7 @@ from localreg.engines.port import Engine
 from localreg.engines.values import HostPathMount
 from localreg.errors import LocalregError, UsageError
 from localreg.output import gc as output
+from localreg.output.text import counted
 from localreg.registry.container import Registry
 from localreg.registry.running import get_running_registry
 from localreg.system.command_line import CommandLine
@@ -62,32 +63,22 @@ def gc(
         if undo:
             session.streams.show(output.render_undo(collection.undo(engine, registry, options)))
             return
-        found = collection.look(engine, registry, options)
-        if not dry_run:
-            found = _collect(session, engine, registry, options, found, yes=yes)
+        if dry_run:
+            found = collection.look(engine, registry, options)
+        else:
+            if not yes:
+                _ask(session, collection.look(engine, registry, options), options)
+            found = collection.collect(engine, registry, options, notify=session.streams.note)
     session.streams.show(output.render(found, dry_run=dry_run, command=session.command))
 
 
-def _collect(
-    session: Session,
-    engine: Engine,
-    registry: Registry,
-    options: collection.GcOptions,
-    found: Collected,
-    *,
-    yes: bool,
-) -> Collected:
-    """Collect; a manifest goes only if the user agrees."""
+def _ask(session: Session, found: Collected, options: collection.GcOptions) -> None:
+    """Ask before a manifest goes."""
     count = len(found.waste.manifests)
     if count:
         stop = "Stop the registry for a moment, and r" if found.stops else "R"
-        what = f"{count} manifest{'s' if count > 1 else ''} without a tag"
-        confirm(session, f"{stop}emove {what} and {output.rest_of(found)}?", yes=yes, command=_typed(options))
-    return collection.collect(engine, registry, options, notify=session.streams.note)
-
-
-def _typed(options: collection.GcOptions) -> CommandLine:
-    return CommandLine("gc", *(["--force"] if options.force else []))
+        question = f"{stop}emove {counted(count, 'manifest')} without a tag and {output.rest_of(found)}?"
+        confirm(session, question, yes=False, command=CommandLine("gc", *(["--force"] if options.force else [])))
 
 
 def _open_others(selection: Selection, registry: Registry, stack: contextlib.ExitStack) -> list[Engine]:

@@ -45,8 +45,8 @@ def look(engine: Engine, registry: Registry, options: GcOptions) -> Collected:
         ConflictError: the registry must not be collected.
         EngineError: the registry's volume cannot be read.
     """
-    settings, stops = _checked(engine, registry, options)
-    with _volume(engine, registry, settings) as volume:
+    with _opened(engine, registry, options) as (settings, volume):
+        stops = must_stop(registry, settings)
         return replace(_collector(engine, registry, options, volume).look(), stops=stops)
 
 
@@ -66,9 +66,8 @@ def collect(
         EngineError: the registry's volume cannot be read or changed.
         RegistryNotReadyError: the registry was stopped, and was not ready again in time.
     """
-    settings, stops = _checked(engine, registry, options)
-    if not stops:
-        with _volume(engine, registry, settings) as volume:
+    with _opened(engine, registry, options) as (settings, volume):
+        if not must_stop(registry, settings):
             return _collector(engine, registry, options, volume).collect(grace=options.grace)
     folder = open_folder(engine, registry, settings.root_directory)
     notify(f"stopping registry `{registry.container.name}` meanwhile: it has a cache")
@@ -85,24 +84,21 @@ def undo(engine: Engine, registry: Registry, options: GcOptions | None = None) -
         ConflictError: the registry must not be collected.
         EngineError: the registry's volume cannot be read or changed.
     """
-    settings = read_settings(engine, registry)
-    _check(engine, registry, settings, options or GcOptions())
-    with _volume(engine, registry, settings) as volume:
+    with _opened(engine, registry, options or GcOptions()) as (_, volume):
         return Collector(volume).undo()
 
 
-def _checked(engine: Engine, registry: Registry, options: GcOptions) -> tuple[DistributionSettings, bool]:
-    """The settings of a registry that may be collected, and whether it must be stopped for it."""
+@contextlib.contextmanager
+def _opened(
+    engine: Engine, registry: Registry, options: GcOptions
+) -> Iterator[tuple[DistributionSettings, WritableVolume]]:
+    """The settings and the storage of a registry that may be collected."""
     settings = read_settings(engine, registry)
-    _check(engine, registry, settings, options)
-    return settings, must_stop(registry, settings)
-
-
-def _check(engine: Engine, registry: Registry, settings: DistributionSettings, options: GcOptions) -> None:
     check_collectable(engine, registry, settings, force=options.force, others=options.others)
     remove_helper(engine, registry.container.name)
     with _volume(engine, registry, settings) as volume:
         check_stores_here(registry, volume)
+        yield settings, volume
 
 
 @contextlib.contextmanager

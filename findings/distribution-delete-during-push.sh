@@ -153,7 +153,7 @@ with registry():
     for pusher in pushers:
         pusher.join()
     print(f"beside pushes of {len(PUSHED)} other tags: {beside[0]} images deleted, {len(beside[1])} failed")
-    print("--- nothing is pushed any more:")
+    print("--- after the last push:")
     left = [state(connection, tag, digest) for tag, digest in beside[1]]
 collected = subprocess.run([PROGRAM, "garbage-collect", "-m", CONFIG], capture_output=True, text=True)
 print(f"--- after garbage-collect -m (exit code {collected.returncode}):")
@@ -168,5 +168,5 @@ with registry():
 broken = [(True, 404, 404)] * ENOUGH * 2
 if alone[1] or left != broken or collected.returncode or healed != [(True, 200, 202), (False, 404, 404)]:
     sys.exit("changed: DELETE does not fail beside a push, or removes the tag when it is repeated")
-print(f"seen: {ENOUGH} of {beside[0]} DELETEs failed, and their tags could not be deleted any more")
+print(f"seen: {ENOUGH} of {beside[0]} DELETEs failed, and their tags can no longer be deleted")
 EOF

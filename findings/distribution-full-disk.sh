@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Distribution 2.8.3 (docker-registry in Debian 13): an image whose push met a full disk cannot be pushed any more.
+# Distribution 2.8.3 (docker-registry in Debian 13): an image whose push met a full disk cannot be pushed again.
 #
 # Expected: a push fails while the disk is full, and the same push works when there is space again.
 # Observed: the first push is answered with 500, but the manifest's file stays, with 0 bytes. When there is space again,

@@ -5,7 +5,7 @@
 # Expected: deleting one image of a layout removes what no other image needs.
 # Observed: oras counts who needs a blob by media type and digest, and removes files by digest. Two images have a base
 # layer in common: in one it has Docker's media type, in the other that of OCI. When one image is deleted, its
-# description of the layer is not needed any more, and the file goes. The other image is broken, without a message and
+# description of the layer is no longer needed, and the file goes. The other image is broken, without a message and
 # with exit code 0. Its tag is still listed. With equal media types, the layer stays.
 #
 # It matters because a layout whose images keep their digests (skopeo with `--preserve-digests`) has both kinds: of one

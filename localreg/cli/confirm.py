@@ -25,7 +25,7 @@ def confirm(session: Session, question: str, *, yes: bool, command: CommandLine)
         command: What the user typed; the hint is the same with `--yes`.
 
     Raises:
-        UsageError: this is no terminal, so no one can answer.
+        UsageError: there is no terminal to ask on.
         typer.Exit: the user said no.
     """
     if yes:

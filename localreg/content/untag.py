@@ -119,6 +119,6 @@ def is_thrown_away(stored: StoredManifest) -> bool:
 
 
 def _finish(client: RegistryClient, repository: str, digest: str) -> None:
-    """Delete a throw-away manifest with its tag; it is no error if another process was faster."""
+    """Delete a throw-away manifest with its tag; another process may have been faster."""
     with contextlib.suppress(RepositoryNotFoundError):
         client.delete_manifest(repository, digest)

@@ -87,7 +87,7 @@ def settings_of(environment: Mapping[str, str], file: str | None) -> Distributio
 
 
 def _as_lines(environment: Mapping[str, str]) -> list[str]:
-    """The variables as lines like those of a file; Distribution, too, applies the shorter names first."""
+    """The variables as lines like those of a file. Distribution also applies the shorter names first."""
     return [
         f"{name.removeprefix('REGISTRY_').lower().replace('_', ': ')}: {value}"
         for name, value in sorted(environment.items())

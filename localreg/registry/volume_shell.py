@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 _BATCH = 5000
 """Blobs that one command reads. Their paths are arguments, of which Linux allows 2 MB."""
 
-# A file that vanishes makes a command fail, which is no error here; any other failure is one.
+# A file that vanishes makes a command fail. Only other failures are errors.
 _CHECKED = r"""
 exec 3>&1
 checked() {

@@ -15,6 +15,7 @@ import re
 import signal
 import stat
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,14 @@ _MAKING = {"os.mkdir": 0, "os.link": 1, "os.symlink": 1}
 _TAKING = ("os.remove", "os.rmdir")
 _CHANGING = ("os.rename", "os.chmod", "os.chown", "os.truncate", "os.kill", "os.killpg", "os.setxattr")
 _STARTING = ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.system", "os.fork", "os.forkpty")
+
+
+class _Sending(threading.local):
+    """The request that a thread is sending: another thread may ask a question meanwhile."""
+
+    def __init__(self) -> None:
+        self.request: str | None = None
+        self.blocks = 0
 
 
 class Recorder:
@@ -42,8 +51,7 @@ class Recorder:
         self._fatal = fatal
         self._moments = 0
         self._step: str | None = None
-        self._request: str | None = None
-        self._blocks = 0
+        self._sending = _Sending()
 
     def watch(self, event: str, arguments: tuple[Any, ...]) -> None:
         """See an event of the interpreter, which comes right before what it reports is done."""
@@ -63,21 +71,21 @@ class Recorder:
 
     def request_sent(self) -> None:
         """The answer to a request comes now."""
-        if self._request is not None:
-            self._step, self._request = self._request, None
+        if self._sending.request is not None:
+            self._step, self._sending.request = self._sending.request, None
             self._note("sent", self._step)
 
     def _see_data(self, data: bytes) -> None:
         head = _HEAD.match(data)
         if head is None:
-            self._blocks += 1
-            if self._request is not None and self._blocks == _SECOND_BLOCK:
-                self._note("begun", self._request)
+            self._sending.blocks += 1
+            if self._sending.request is not None and self._sending.blocks == _SECOND_BLOCK:
+                self._note("begun", self._sending.request)
             return
         self.finish()
         method, path = (part.decode() for part in head.groups())
-        self._request = None if method in _QUESTIONS else f"{method} {path}"
-        self._blocks = 0
+        self._sending.request = None if method in _QUESTIONS else f"{method} {path}"
+        self._sending.blocks = 0
 
     def _note(self, moment: str, step: str) -> None:
         os.write(self._file, json.dumps([moment, step]).encode() + b"\n")

@@ -26,8 +26,9 @@ _AT_ONCE = 2000
 _YOUNG_SECONDS = 5
 """The registry writes a manifest first, then its link, and its tag a moment later: so long is what it writes no waste,
 and so long does nothing that was moved get deleted."""
-_SETTLES = (0.02, 0.05, 0.1, 0.2)
-"""Seconds between looks at the link of a tag that the registry is writing."""
+_ANSWER_SECONDS = 2
+"""How long the registry may take from its check of the layers to the link of the manifest: so long after a move is the
+last look that puts back what is needed, whatever the grace period."""
 _DEAD_SECONDS = 60
 """A collection that did nothing for this long was killed."""
 
@@ -56,7 +57,7 @@ class Collector:
         self._volume = volume
         self._in_use = in_use
         self._keep_untagged = keep_untagged
-        self._settles = timedelta(seconds=_YOUNG_SECONDS if runs else 0)
+        self._runs = runs
         self._reader = GraphReader(volume)
         self._quarantine = Quarantine(volume)
 
@@ -81,22 +82,25 @@ class Collector:
             EngineError: the volume cannot be read or changed.
         """
         self.finish()
+        # A full disk may have no room for the folders of a new batch.
+        uploads = tuple(find_abandoned(self._volume))
+        self._volume.remove([upload.folder for upload in uploads])
+        freed, more = self._delete(until=datetime.now(UTC) - grace)
         batch = self._quarantine.begin()
         # The blobs are listed first: those that come later are not waste.
         waste, put_back = self._move(batch, list_blobs(self._volume))
+        if self._runs and (batch.blobs or batch.links):
+            time.sleep(max(_ANSWER_SECONDS, _YOUNG_SECONDS - grace.total_seconds()))
+            put_back += self._put_back_needed([batch])
         self._quarantine.close(batch)
-        uploads = tuple(find_abandoned(self._volume))
-        self._volume.remove([upload.folder for upload in uploads])
-        if batch.blobs and grace < self._settles:
-            time.sleep((self._settles - grace).total_seconds())
-        freed, more = self._delete(until=datetime.now(UTC) - grace)
+        now_freed, now_back = self._delete(until=datetime.now(UTC) - grace)
         waiting = self._quarantine.list()
         moments = [moment for left in waiting if (moment := left.began_at)]
         return Collected(
             waste,
             uploads,
-            put_back + more,
-            freed + sum(upload.size for upload in uploads),
+            put_back + more + now_back,
+            freed + now_freed + sum(upload.size for upload in uploads),
             sum(left.size for left in waiting),
             max(moments) + grace if moments else None,
         )
@@ -140,7 +144,7 @@ class Collector:
             waste = self._find_waste(left, self._quarantine.last_alive(batch))
             part = dict(islice(waste.blobs.items(), _AT_ONCE))
             # Links go first: a manifest must not be served while its layers leave.
-            self._quarantine.take_repositories(batch, waste.repositories)
+            self._quarantine.take_repositories(batch, waste.repositories - repositories)
             self._quarantine.take_manifests(
                 batch, {manifest for manifest in waste.manifests if manifest[0] not in waste.repositories}
             )
@@ -168,13 +172,16 @@ class Collector:
         for digest, data in self._quarantine.read_manifests(batches, self._reader.known).items():
             self._reader.learn(digest, data)
         while any(batch.blobs or batch.links for batch in batches):
-            graph = self._read_graph(moved)
-            kept = self._kept(graph, moved)
+            now = self._reader.read_links()
+            graph = self._reader.read_all(Links(now.tags, now.revisions | moved))
+            # What the registry serves without a tag was pushed meanwhile, or was left alone.
+            kept = self._kept(graph, now.revisions)
             needed = _blobs_of(graph, kept)
             back = 0
             for batch in batches:
                 blobs = needed & batch.blobs.keys()
-                links = {link for link in batch.links if _is_needed(link, kept)}
+                pushed_to = batch.tagged_repositories()
+                links = {link for link in batch.links if _is_needed(link, kept) or _repository_of(link) in pushed_to}
                 # Blobs first, as in `undo`.
                 self._quarantine.put_back(batch, blobs=blobs)
                 self._quarantine.put_back(batch, links=links)
@@ -192,8 +199,8 @@ class Collector:
             now: Seconds since 1970, by the clock of the engine's machine.
         """
         in_use = self._in_use()
-        graph = self._read_graph()
-        kept = self._kept(graph)
+        graph = self._reader.read_all(self._reader.read_links())
+        kept = self._kept(graph, graph.revisions if self._keep_untagged else ())
         needed = _blobs_of(graph, kept)
         spared = {manifest for manifest in graph.revisions if manifest[1] in in_use.digests}
         spared |= self._find_young(
@@ -203,7 +210,7 @@ class Collector:
             kept.setdefault(repository, set()).update(graph.manifests_of(repository, [digest]))
         young = {digest for digest, file in blobs.items() if _is_young(file, now)}
         protected = (_blobs_of(graph, kept) | in_use.digests | young) & blobs.keys()
-        emptied = {name for name in self._volume.list_repositories() if not kept.get(name)} - in_use.repositories
+        emptied = {name for name in self._volume.list_repositories() if name not in kept} - in_use.repositories
         return Waste(
             frozenset(manifest for manifest in graph.revisions if manifest[1] not in kept.get(manifest[0], ())),
             frozenset(emptied - find_uploading(self._volume) if emptied else ()),
@@ -211,28 +218,16 @@ class Collector:
             len(protected - needed),
         )
 
-    def _kept(self, graph: Graph, moved: Manifests = ()) -> dict[str, set[str]]:
-        """By repository, the digests of the manifests that are not waste."""
+    def _kept(self, graph: Graph, untagged: Manifests) -> dict[str, set[str]]:
+        """By repository, the digests of the manifests that are not waste: of tags, and of these without one."""
         kept = graph.tagged()
         unreadable = {link.repository for link in graph.tags.values() if link.digest is None}
-        for repository, digest in graph.revisions if self._keep_untagged or unreadable else ():
+        for repository, digest in graph.revisions if unreadable else untagged:
             # A tag whose link is empty may have led to any manifest.
-            if repository in unreadable or (self._keep_untagged and (repository, digest) not in moved):
+            is_kept = repository in unreadable or (repository, digest) in untagged
+            if is_kept and digest not in kept.get(repository, ()):
                 kept.setdefault(repository, set()).update(graph.manifests_of(repository, [digest]))
         return kept
-
-    def _read_graph(self, moved: frozenset[tuple[str, str]] = frozenset()) -> Graph:
-        """Read the graph, with manifests that were moved."""
-        links = self._volume.read_links()
-        for pause in _SETTLES:
-            written = {link.repository for link in links.tags if link.digest is None}
-            if not written:
-                break
-            time.sleep(pause)
-            again = self._volume.read_links(written)
-            tags = tuple(link for link in links.tags if link.repository not in written) + again.tags
-            links = Links(tags, links.revisions | again.revisions)
-        return self._reader.read(links=Links(links.tags, links.revisions | moved), sizes={})
 
     def _find_young(self, manifests: Manifests, now: int) -> set[tuple[str, str]]:
         """The manifests that were pushed a moment ago: their tag may be about to follow."""
@@ -254,6 +249,10 @@ def _is_needed(link: str, kept: Mapping[str, Collection[str]]) -> bool:
     if rest.startswith("manifests/revisions/"):
         return f"sha256:{rest.split('/')[-2]}" in kept.get(repository, ())
     return bool(kept.get(repository))
+
+
+def _repository_of(link: str) -> str:
+    return link.partition("/_")[0]
 
 
 def _is_young(file: VolumeFile, now: int) -> bool:

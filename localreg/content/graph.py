@@ -6,6 +6,7 @@ A tag keeps its manifest. A manifest keeps its config and layers, an index its c
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,9 +16,11 @@ from localreg.errors import RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import Descriptor, Index, parse_manifest
 from localreg.registry.volume import WritableVolume
-from localreg.registry.volume_layout import BLOBS, REPOSITORIES, Links, TagLink, VolumeFile, is_whole
+from localreg.registry.volume_layout import BLOBS, REPOSITORIES, Links, TagLink, VolumeFile, folder_of, is_whole
 
 _WORKERS = 16
+_SETTLES = (0.02, 0.05, 0.1, 0.2)
+"""Seconds between looks at the link of a tag that the registry is writing."""
 _DIGEST = re.compile(rb"sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})")
 _DATA = re.compile(rf"{BLOBS}/[0-9a-f]{{2}}/([0-9a-f]{{64}})/data", re.ASCII)
 
@@ -34,7 +37,7 @@ class Node:
     children: tuple[str, ...] = ()
     """The digests of an index's manifests."""
     blobs: tuple[Descriptor, ...] = ()
-    """Its config and layers, without foreign ones."""
+    """Its config and layers; foreign ones as well, which a client may have pushed nevertheless."""
     subject: str | None = None
     """The digest of the manifest that it is about."""
 
@@ -132,6 +135,37 @@ class GraphReader:
         if is_whole(digest, data):
             self._nodes[digest] = node_of(digest, data)
 
+    def read_links(self) -> Links:
+        """The links of all repositories; those of tags that the registry is writing are read once more.
+
+        Raises:
+            EngineError: the volume cannot be read.
+        """
+        links = self._volume.read_links()
+        for pause in _SETTLES:
+            written = {link.repository for link in links.tags if link.digest is None}
+            if not written:
+                break
+            time.sleep(pause)
+            again = self._volume.read_links(written)
+            tags = tuple(link for link in links.tags if link.repository not in written) + again.tags
+            links = Links(tags, links.revisions | again.revisions)
+        return links
+
+    def read_all(self, links: Links) -> Graph:
+        """Read the graph without sizes, and every manifest in it.
+
+        Raises:
+            EngineError: one is there, but cannot be read: what it keeps would seem to be kept by nothing.
+        """
+        graph = self.read(links=links, sizes={})
+        digests = {link.digest for link in links.tags if link.digest} | {digest for _, digest in links.revisions}
+        digests.update(*(node.children for node in self._nodes.values()))
+        unread = {f"{folder_of(digest)}/data": digest for digest in digests - self._nodes.keys()}
+        for path, data in self._volume.read_files(unread) if unread else ():
+            self.learn(unread[path], data)
+        return self.read(links=links, sizes={}) if self._nodes.keys() & unread.values() else graph
+
     def read(self, *, links: Links | None = None, sizes: Mapping[str, int] | None = None) -> Graph:
         """Read the graph.
 
@@ -220,7 +254,7 @@ def read_graph_by_http(client: RegistryClient) -> Graph:
                 revisions |= {(repository, node.digest) for node in left}
                 children = [child for node in left for child in node.children if (repository, child) not in revisions]
                 left = [found for found in pool.map(read, [repository] * len(children), children) if found]
-    sizes = {blob.digest: blob.size for node in nodes.values() for blob in node.blobs}
+    sizes = {blob.digest: blob.size for node in nodes.values() for blob in node.blobs if not blob.is_foreign}
     return Graph(tags, frozenset(revisions), nodes, sizes | {node.digest: node.size for node in nodes.values()})
 
 
@@ -234,8 +268,8 @@ def node_of(digest: str, data: bytes) -> Node:
         return Node(digest, len(data), blobs=tuple(Descriptor("", name, 0) for name in dict.fromkeys(named)))
     if isinstance(parsed, Index):
         children = tuple(part.digest for part in parsed.manifests if part.is_manifest)
-        blobs = tuple(part for part in parsed.manifests if not part.is_manifest and not part.is_foreign)
+        blobs = tuple(part for part in parsed.manifests if not part.is_manifest)
     else:
         children = ()
-        blobs = tuple(part for part in (parsed.config, *parsed.layers) if not part.is_foreign)
+        blobs = (parsed.config, *parsed.layers)
     return Node(digest, len(data), parsed.media_type, children, blobs, parsed.subject)

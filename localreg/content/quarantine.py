@@ -26,6 +26,7 @@ _PART = re.compile(
     rf"{TRASH}/(?P<name>[^/]+)/(?:(?P<open>{_OPEN})|blobs/(?P<blob>[0-9a-f]{{64}})/data|repositories/(?P<link>.+))",
     re.ASCII,
 )
+_TAGS = "/_manifests/tags/"
 _REVISION = re.compile(r"(?P<repository>.+)/_manifests/revisions/sha256/(?P<digest>[0-9a-f]{64})/link", re.ASCII)
 
 
@@ -60,6 +61,10 @@ class Batch:
             return datetime.strptime(self.name, _NAME).replace(tzinfo=UTC)
         except ValueError:
             return None
+
+    def tagged_repositories(self) -> set[str]:
+        """The repositories of tags in it: their push ended right before all that they had was moved."""
+        return {repository for link in self.links for repository, mark, _ in [link.partition(_TAGS)] if mark}
 
     def blob_path(self, digest: str) -> str:
         """The path of a blob in it."""
@@ -103,7 +108,7 @@ class Quarantine:
     def take_manifests(self, batch: Batch, manifests: Iterable[tuple[str, str]]) -> None:
         """Move the links of manifests into a batch: the registry no longer serves them."""
         by_repository: dict[str, list[str]] = {}
-        for repository, digest in manifests:
+        for repository, digest in set(manifests) - batch.revisions:
             by_repository.setdefault(repository, []).append(digest.removeprefix("sha256:"))
             batch.revisions.add((repository, digest))
         for repository, found in by_repository.items():
@@ -124,9 +129,11 @@ class Quarantine:
         """Move all links of emptied repositories into a batch: they leave the catalog."""
         for repository in repositories:
             parts = [f"{REPOSITORIES}/{repository}/{part}" for part in ("_manifests", "_layers")]
-            start = len(f"{REPOSITORIES}/")
-            batch.links |= {file.path[start:] for file in self._volume.list_files(*parts)}
-            self._volume.move_into(f"{batch.folder}/repositories/{repository}", parts)
+            folder = f"{batch.folder}/repositories/{repository}"
+            self._volume.move_into(folder, parts)
+            # They are listed now: a push may have added some right before the move.
+            start = len(f"{batch.folder}/repositories/")
+            batch.links |= {file.path[start:] for file in self._volume.list_files(folder)}
             # No upload is removed: only the folders that are empty now.
             self._volume.remove([f"{REPOSITORIES}/{repository}/_uploads/none"])
 

@@ -85,7 +85,7 @@ shift
 for file; do
     [ -f "$file" ] || continue
     stat -c '%s %n' "$file"
-    cat "$file"
+    cat "$file" || exit
     echo
 done
 """

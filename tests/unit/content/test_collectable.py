@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -198,6 +199,8 @@ def test_a_registry_that_serves_something_else_is_left_alone(registry: FakeRegis
 def test_an_image_without_a_shell_gets_help_from_the_usual_one(registry: FakeRegistry, tmp_path: Path) -> None:
     tree = Tree(tmp_path)
     tree.blob(b"nothing names it")
+    for path in tree.root.rglob("data"):
+        os.utime(path, (0, 0))
     engine = FakeEngine()
     bare = engine.add_image("bare:1")
     # The fake knows images by what containers were created from: a helper is created from the ID.

@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 from support.registries.tree import Tree, run_here
 
-from localreg.content import collector
+from localreg.content import graph
 from localreg.content.collector import Collector
 from localreg.content.in_use import InUse
 from localreg.content.quarantine import TRASH, Quarantine
+from localreg.errors import EngineError
+from localreg.oci.manifest import OCI_MANIFEST
 from localreg.registry.volume import WritableVolume
 from localreg.registry.volume_folder import FolderVolume
-from localreg.registry.volume_layout import BLOBS
+from localreg.registry.volume_layout import BLOBS, VolumeFile
 from localreg.registry.volume_shell import ExecVolume
 
 NOW, HOUR = timedelta(0), timedelta(hours=1)
@@ -28,9 +30,9 @@ NOW, HOUR = timedelta(0), timedelta(hours=1)
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was moved is deleted at once if the grace period allows it."""
+    """No push is waited for."""
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    monkeypatch.setattr(collector, "_SETTLES", ())
+    monkeypatch.setattr(graph, "_SETTLES", ())
 
 
 @pytest.fixture
@@ -166,6 +168,22 @@ def test_a_manifest_that_was_linked_a_moment_ago_is_left_alone(tree: Tree, volum
     assert image in before
 
 
+def test_what_is_pushed_while_young_manifests_are_looked_for_is_left_alone(tree: Tree, waste: set[str]) -> None:
+    """Each look would find another one."""
+    pushed: list[str] = []
+
+    class Busy(FolderVolume):
+        def list_files(self, *paths: str, skip: Collection[str] = ()) -> Iterator[VolumeFile]:
+            yield from list(super().list_files(*paths, skip=skip))
+            if any("/_manifests/revisions/" in path for path in paths):
+                pushed.append(tree.image("app", layers=[f"{len(pushed)}".encode()]))
+
+    tree.image("app", layers=[b"young"])
+    done = Collector(Busy(tree.folder)).collect(grace=NOW)
+    assert set(done.waste.blobs) == waste
+    assert len(pushed) == 1
+
+
 def test_a_tag_that_is_being_written_protects_its_repository(tree: Tree, volume: WritableVolume) -> None:
     tree.image("app", layers=[b"1"])
     tree.tag("app", "1", "")
@@ -268,6 +286,112 @@ def test_a_repository_that_is_pushed_to_again_comes_back(tree: Tree) -> None:
     volume = Meanwhile(tree.folder, "moved repositories", tag)
     Collector(volume).collect(grace=NOW)
     assert (tree.root / f"repositories/app/_layers/{shared.replace(':', '/')}/link").exists()
+
+
+def test_a_push_to_a_repository_that_is_about_to_leave_keeps_its_tag(tree: Tree) -> None:
+    """No tag led to anything in it when it was looked at."""
+    tree.image("app", layers=[b"shared"])
+    settle(tree)
+    pushed: list[str] = []
+
+    def push() -> None:
+        pushed.append(tree.image("app", layers=[b"shared", b"new"]))
+        tree.tag("app", "1", pushed[0])
+
+    for step in ("move repositories", "moved repositories"):
+        volume = Meanwhile(tree.folder, step, push)
+        Collector(volume).collect(grace=NOW)
+        assert not volume.left
+        links = volume.read_links()
+        assert links.by_tag["app", "1"].digest == pushed[0]
+        assert ("app", pushed[0]) in links.revisions
+        for layer in (b"shared", b"new"):
+            digest = tree.digest(layer)
+            assert digest in blobs(tree)
+            assert (tree.root / f"repositories/app/_layers/{digest.replace(':', '/')}/link").exists()
+        shutil.rmtree(tree.root / "repositories/app/_manifests")
+        pushed.clear()
+        tree.image("app", layers=[b"shared"])
+        settle(tree)
+
+
+@pytest.mark.usefixtures("waste")
+def test_a_manifest_whose_tag_follows_late_keeps_its_layers(tree: Tree) -> None:
+    """The registry has linked it, but not written its tag, when the last look is made."""
+    late: list[str] = []
+
+    def push() -> None:
+        link = {"mediaType": "x", "digest": tree.digest(b"old"), "size": 3}
+        late.append(tree.manifest("app", {"config": link, "layers": [link]}))
+
+    Collector(Meanwhile(tree.folder, "moved blobs", push)).collect(grace=NOW)
+    tree.tag("app", "2", late[0])
+    assert {late[0], tree.digest(b"old")} <= blobs(tree)
+
+
+@pytest.mark.usefixtures("waste")
+def test_a_push_that_was_checked_right_before_the_move_keeps_its_layers(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry writes its manifest after the look that follows the move."""
+    waited: list[float] = []
+
+    def push(seconds: float) -> None:
+        waited.append(seconds)
+        link = {"mediaType": "x", "digest": tree.digest(b"old"), "size": 3}
+        tree.tag("app", "2", tree.manifest("app", {"config": link, "layers": [link]}))
+
+    monkeypatch.setattr(time, "sleep", push)
+    done = Collector(FolderVolume(tree.folder)).collect(grace=HOUR)
+    assert waited == [2]
+    assert done.put_back
+    assert tree.digest(b"old") in blobs(tree)
+
+
+@pytest.mark.usefixtures("waste")
+def test_a_manifest_that_cannot_be_read_ends_it(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its layers must not seem to be waste."""
+    kept = tree.image("app", layers=[b"of a manifest on a bad sector"])
+    tree.tag("app", "3", kept)
+    settle(tree)
+    before = files(tree)
+    opened, read = os.open, Path.read_bytes
+
+    def checked(path: object) -> None:
+        if str(path).endswith(f"{kept[7:]}/data"):
+            raise OSError(errno.EIO, "Input/output error")
+
+    def fail_to_open(path: Any, *arguments: Any, **options: Any) -> int:
+        checked(path)
+        return opened(path, *arguments, **options)
+
+    def fail_to_read(path: Path) -> bytes:
+        checked(path)
+        return read(path)
+
+    monkeypatch.setattr(os, "open", fail_to_open)
+    monkeypatch.setattr(Path, "read_bytes", fail_to_read)
+    with pytest.raises(EngineError, match="input/output error"):
+        Collector(FolderVolume(tree.folder)).collect(grace=NOW)
+    monkeypatch.undo()
+    assert files(tree) == before
+
+
+def test_a_stored_layer_that_has_urls_is_kept(tree: Tree, volume: WritableVolume) -> None:
+    """Clients can be told to push layers of Windows as well."""
+    layer = tree.layer("app", b"windows")
+    foreign = {
+        "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "digest": layer,
+        "size": 7,
+        "urls": ["https://example.com/windows"],
+    }
+    config = {"mediaType": "x", "digest": tree.layer("app", b"{}"), "size": 2}
+    content = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [foreign]}
+    tree.tag("app", "1", tree.manifest("app", content))
+    settle(tree)
+    Collector(volume).collect(grace=NOW)
+    assert layer in blobs(tree)
 
 
 class KilledError(BaseException):

@@ -6,12 +6,13 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import listing, page, push, start_up, tunnel, up
+from bench import gc, listing, page, push, start_up, tunnel, up
 from bench.compare import Row
 from support.engines.real import BEDS, REGISTRY_IMAGE
 
@@ -27,13 +28,13 @@ def main() -> int:
     if not os.environ.get("LOCALREG_TESTBED"):
         parser.error("this needs real engines: run `make bench`")
     missed = []
-    print(page.line(page.HEADINGS), flush=True)
     with TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
         _add_registry_image(folder)
         for case in options.cases or page.SECTIONS:
             rows = []
+            print(page.line(page.SECTIONS[case].headings), flush=True)
             for row in _measure(case, folder):
                 print(page.line(row.cells()), flush=True)
                 rows.append(row)
@@ -47,16 +48,20 @@ def main() -> int:
 def _measure(case: str, folder: Path) -> Iterator[Row]:
     beds = BEDS.values()
     match case:
-        case "start-up":
-            return start_up.measure()
-        case "ls":
-            return listing.measure(BEDS["docker"])
         case "push":
             return chain.from_iterable(push.measure(bed, folder) for bed in beds)
+        case "up":
+            return chain.from_iterable(up.measure(bed) for bed in beds)
         case "tunnel":
             return tunnel.measure(BEDS["docker"], folder)
         case _:
-            return chain.from_iterable(up.measure(bed) for bed in beds)
+            alone: dict[str, Callable[[], Iterator[Row]]] = {
+                "start-up": start_up.measure,
+                "ls": partial(listing.measure, BEDS["docker"]),
+                "gc": partial(gc.measure, BEDS["docker"]),
+                "gc-strategies": gc.strategies,
+            }
+            return alone[case]()
 
 
 def _add_registry_image(folder: Path) -> None:

@@ -39,11 +39,11 @@ def measure(bed: Bed) -> Iterator[Row]:
     ways = {"folder": bed, "exec": replace(bed, uid=TESTER_UID)}
     bed.ok("up", "--port", _REGISTRY.rpartition(":")[2])
     try:
-        _fill(range(REPOSITORIES))
+        fill(range(REPOSITORIES))
         yield _peer(bed)
         for way, user in ways.items():
             yield from _earlier(way, user)
-        _fill(range(REPOSITORIES, MORE_REPOSITORIES))
+        fill(range(REPOSITORIES, MORE_REPOSITORIES))
         for way, user in ways.items():
             peak = _list(user).peak_bytes / 1e6
             case = f"{way}: `ls` of {MORE_REPOSITORIES:,} repositories with {TAGS} tags each: memory"
@@ -97,7 +97,8 @@ def _tag(number: int) -> str:
     return f"1.{number}.0"
 
 
-def _fill(numbers: Sequence[int]) -> None:
+def fill(numbers: Sequence[int]) -> None:
+    """Fill repositories with distinct images."""
     with ThreadPoolExecutor(_WRITERS) as pool:
         list(pool.map(_fill_repository, numbers))
 

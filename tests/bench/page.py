@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bench import gc
 from bench.compare import Row
-from bench.listing import REPOSITORIES, SAMPLE, TAGS
+from bench.listing import MORE_REPOSITORIES, REPOSITORIES, SAMPLE, TAGS
 
 from localreg import __version__
 
@@ -34,6 +35,7 @@ class Section:
 
     title: str
     how: str = ""
+    headings: tuple[str, ...] = HEADINGS
 
 
 SECTIONS = {
@@ -47,6 +49,25 @@ earlier build asked the registry over HTTP alone, and did not show when a tag wa
 {SAMPLE} of the tags, spread over the repositories, and its time is scaled up to all of them. Memory is the peak
 resident size.
 """,
+    ),
+    "gc": Section(
+        "Collect garbage",
+        f"""\
+A dry run looks at {MORE_REPOSITORIES * TAGS:,} distinct images, with the volume read as a folder and by a shell in the
+container (`exec`), without the start of Python. Its peer is Distribution's own program on the same folder. The other
+cases are pushes of three clients without pause, with one `gc` after another beside them and without any.
+""",
+    ),
+    "gc-strategies": Section(
+        "Ways to collect garbage beside pushes",
+        f"""\
+Three clients push, overwrite and delete without pause for {gc.SECONDS} seconds. Their images share 60 layers, their
+indexes share children, and some images are signed. Beside them the strategy collects again and again. At the end, every
+tag is read byte for byte. `refused` counts the pushes that the registry refused, and that the client began anew. `not
+whole for` is the longest time for which a tag missed a layer that came back. [Garbage
+collection](explanation/garbage-collection.md) explains the strategies.
+""",
+        gc.HEADINGS,
     ),
     "push": Section(
         "Push",
@@ -89,7 +110,7 @@ def update(page: str, case: str, rows: Sequence[Row]) -> str:
 
 def _text(section: Section, rows: Sequence[Row]) -> str:
     how = [section.how] if section.how else []
-    table = [line(HEADINGS), line(["---"] * len(HEADINGS)), *(line(row.cells()) for row in rows)]
+    table = [line(section.headings), line(["---"] * len(section.headings)), *(line(row.cells()) for row in rows)]
     versions = ", ".join(f"{name} {version}" for name, version in _versions().items())
     measured = [f"Measured on {datetime.now(UTC):%Y-%m-%d}: {_machine()};", f"{versions}."]
     return "\n".join([*how, *table, "", *measured])

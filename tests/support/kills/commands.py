@@ -42,18 +42,19 @@ class Command:
     """Where the recorder writes; the bed's user may."""
     environment: Mapping[str, str]
     umask: int
+    program: Sequence[str] = ("localreg",)
 
     def record(self) -> list[Moment]:
         """Run it to its end, and list all its moments."""
         result = self.run(record=True)
         assert result.returncode == 0, result.stderr
-        return self._moments()
+        return self.moments()
 
     def kill(self, number: int) -> Moment:
         """Run it up to one of its moments; returns the one that it was."""
         result = self.run(record=True, fatal=number)
         assert result.returncode == -signal.SIGKILL, f"it was not killed: {result.stdout}{result.stderr}"
-        return self._moments()[-1]
+        return self.moments()[-1]
 
     def run(self, *, record: bool = False, fatal: int | None = None) -> subprocess.CompletedProcess[str]:
         """Run it to its end, which may be a kill."""
@@ -68,11 +69,12 @@ class Command:
         self.record_file.chmod(0o666)
         return self.bed.run(
             *("sh", "-c", f'umask {self.umask:o}; exec "$@"', "sh"),
-            *("localreg", "--engine", self.bed.engine, *self.arguments),
+            *(*self.program, "--engine", self.bed.engine, *self.arguments),
             env={**self.environment, **(recorded if record else {})},
         )
 
-    def _moments(self) -> list[Moment]:
+    def moments(self) -> list[Moment]:
+        """Those of the last run."""
         lines = map(json.loads, self.record_file.read_text().splitlines())
         return [Moment(when, _OF_THIS_RUN.sub("*", step)) for when, step in lines]
 

@@ -19,6 +19,7 @@ from localreg.registry.volume import Volume
 from localreg.registry.volume_layout import Links
 from localreg.system.command_line import CommandLine, Sentence
 
+_LOOKS = 5
 _TRIES = 20
 """Tags that the registry is asked for, because some may be broken or just be pushed."""
 
@@ -73,8 +74,8 @@ def check_stores_here(registry: Registry, volume: Volume) -> None:
     if registry.url is None and registry.is_ours:
         return
     with RegistryClient(registry.get_url()) as client:
-        # A second look, because a push may have moved the only tag during the first.
-        if not any(_is_same(client, volume.read_links()) for _ in range(2)):
+        # More than one look, because pushes may move the few tags that there are during each.
+        if not any(_is_same(client, volume.read_links()) for _ in range(_LOOKS)):
             raise ConflictError(
                 f"registry `{registry.container.name}` does not serve what is in its volume: its images are elsewhere",
                 hint=CommandLine("ls"),

@@ -61,6 +61,7 @@ class Strategy:
 
     name: str
     collections: int
+    """Those that found waste."""
     blobs: int
     put_back: int
     seen: Outcome
@@ -205,7 +206,8 @@ def _churn(
         while time.monotonic() < end:
             if collect is not None:
                 done = collect()
-                collections += 1
+                # One that finds nothing old enough to move meets no push.
+                collections += bool(done.waste.blobs)
                 blobs += len(done.waste.blobs)
                 put_back += done.put_back
             time.sleep(_PAUSE)

@@ -63,9 +63,10 @@ cases are pushes of three clients without pause, with one `gc` after another bes
         f"""\
 Three clients push, overwrite and delete without pause for {gc.SECONDS} seconds. Their images share 60 layers, their
 indexes share children, and some images are signed. Beside them the strategy collects again and again. At the end, every
-tag is read byte for byte. `refused` counts the pushes that the registry refused, and that the client began anew. `not
-whole for` is the longest time for which a tag missed a layer that came back. [Garbage
-collection](explanation/garbage-collection.md) explains the strategies.
+tag is read byte for byte. `collections` counts those that found waste: nothing is waste in its first five seconds.
+`refused` counts the pushes that the registry refused, and that the client began anew. `not whole for` is the longest
+time for which a tag missed a layer that came back. [Garbage collection](explanation/garbage-collection.md) explains the
+strategies.
 """,
         gc.HEADINGS,
     ),

@@ -1,7 +1,8 @@
 """Clients that push, overwrite and delete in a real registry without pause, and know what has to be there at the end.
 
-They run as a program of their own, so that they do not share a processor's turn with what is tested:
-`churn.py URL SEED` works until its stdin ends, then reads every tag byte for byte and prints an `Outcome` as JSON.
+They run as a program of their own, so that they do not share a processor's turn with what is tested: `churn.py URL SEED`
+says when there is something, and works until its stdin ends. Then it reads every tag byte for byte and prints an
+`Outcome` as JSON.
 
 A client does as docker does: it asks for each layer with HEAD, sends those that the registry lacks, then the manifest.
 The layers come from one pool, so that each leaves and comes back all the time.
@@ -30,6 +31,8 @@ _LAYERS = 60
 _LARGEST_LAYER = 20_000
 _TAGS = 6
 """Of each client in each of its repositories."""
+_FIRST = 30
+"""The pushes after which there is something to collect."""
 _ATTEMPTS = 50
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"
@@ -247,6 +250,9 @@ def churning(url: str, *, seed: int = 1) -> Iterator[Churn]:
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         try:
+            assert process.stdout is not None
+            # It says "ready".
+            process.stdout.readline()
             yield Churn(process)
         finally:
             process.kill()
@@ -323,6 +329,9 @@ def main(url: str, seed: int) -> None:
     threads.append(threading.Thread(target=_watch, args=(watcher, clients, outcome, stop)))
     for thread in threads:
         thread.start()
+    while outcome.pushes < _FIRST and not failures:
+        time.sleep(0.01)
+    print("ready", flush=True)  # noqa: T201 -- the other process waits for it
     sys.stdin.read()
     stop.set()
     for thread in threads:

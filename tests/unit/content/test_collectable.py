@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from localreg.registry.defaults import DEFAULT_IMAGE
 from localreg.registry.distribution_settings import settings_of
 from localreg.registry.helper import find_helper
 from localreg.registry.volume_folder import FolderVolume
+from localreg.registry.volume_layout import Links
 from localreg.system.address import Address
 
 CACHE = "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR"
@@ -193,6 +194,29 @@ def test_a_registry_that_serves_something_else_is_left_alone(registry: FakeRegis
     registry.tags["app"] = {"1": digest}
     registry.manifests[digest] = (OCI_MANIFEST, b"{}")
     check_stores_here(found, FolderVolume(tree.folder))
+
+
+def test_a_registry_whose_only_tag_moves_all_the_time_is_not_taken_for_another(
+    registry: FakeRegistry, tmp_path: Path
+) -> None:
+    """A client pushes to it without pause."""
+    tree = Tree(tmp_path)
+    found = started(FakeEngine(), registry)
+    digest = tree.image("app", layers=[b"1"])
+    tree.tag("app", "1", digest)
+    looks: list[int] = []
+
+    class Busy(FolderVolume):
+        def read_links(self, repositories: Collection[str] | None = None) -> Links:
+            looks.append(1)
+            if len(looks) == 4:
+                registry.tags["app"] = {"1": digest}
+                registry.manifests[digest] = (OCI_MANIFEST, b"{}")
+            return super().read_links(repositories)
+
+    registry.put_image("app:1")
+    check_stores_here(found, Busy(tree.folder))
+    assert len(looks) == 4
 
 
 @pytest.mark.usefixtures("nothing_is_young")

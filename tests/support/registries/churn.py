@@ -1,6 +1,6 @@
 """Clients that push, overwrite and delete in a real registry without pause, and know what has to be there at the end.
 
-They run as a program of their own, so that they do not share a processor's turn with what is tested: `churn.py URL SEED`
+They run as a program of their own, so that they take no time from what is tested. `churn.py URL SEED`
 says when there is something, and works until its stdin ends. Then it reads every tag byte for byte and prints an
 `Outcome` as JSON.
 

@@ -17,7 +17,7 @@ import urllib3
 from support.engines.real import REQUIRED, TESTER_UID, Bed, docker_alone
 from support.kills.commands import Command
 from support.registries.churn import churning, problems
-from support.registries.writer import LAYER, OCI_CONFIG, Writer
+from support.registries.writer import LAYER, OCI_CONFIG, BlobUnknownError, Writer
 
 from localreg.content import collector, gc
 from localreg.content.gc import NOW, GcOptions, collect
@@ -109,8 +109,17 @@ class Shelf:
                 self.waste[digest_of(moved, self._pool)] = layer
 
     def push_waste_again(self, turn: object) -> None:
-        """As a client does that has an older image."""
-        self.keep("app", "again", self.image("app", "again", f"old {turn}", [b"shared", f"old {turn}".encode()]))
+        """As a client does that has an older image; it begins anew if a shell still moves what it has just sent."""
+
+        def push() -> bool:
+            try:
+                made = self.image("app", "again", f"old {turn}", [b"shared", f"old {turn}".encode()])
+            except BlobUnknownError:
+                return False
+            self.keep("app", "again", made)
+            return True
+
+        assert wait_until(push, seconds=10)
 
     def problems(self) -> list[str]:
         """What is not there of what has to be."""

@@ -16,6 +16,10 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
+class BlobUnknownError(Exception):
+    """The registry refuses a manifest: it lacks a part of it."""
+
+
 class Writer:
     """Puts things into a registry as a client would."""
 
@@ -35,6 +39,8 @@ class Writer:
         headers = {"Content-Type": str(manifest["mediaType"])}
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
         put = self._pool.request("PUT", f"/v2/{repository}/manifests/{tag or digest}", body=data, headers=headers)
+        if b'"MANIFEST_BLOB_UNKNOWN"' in put.data:
+            raise BlobUnknownError(put.data)
         assert put.status == 201, put.data
         return {"mediaType": manifest["mediaType"], "digest": digest, "size": len(data)}
 

@@ -41,8 +41,8 @@ def find_in_use(engine: ContainerRuntime, container_id: str) -> InUse:
     longer protected: the registry refuses its manifest, and it must be pushed again.
     """
     try:
-        chunks = engine.read_logs(container_id, since=datetime.now(UTC) - _LOOKS_BACK)
-        log = b"".join(chunk.data for chunk in chunks if chunk.stream == "stdout")
+        chunks = engine.read_logs(container_id, since=datetime.now(UTC) - _LOOKS_BACK, only="stdout")
+        log = b"".join(chunk.data for chunk in chunks)
     except EngineError:
         # Its log driver keeps nothing that the engine can read.
         return InUse()

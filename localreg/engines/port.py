@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 
-from localreg.engines.values import Container, ContainerSpec, EngineInfo, Image, LogChunk, Progress, Volume
+from localreg.engines.values import Container, ContainerSpec, EngineInfo, Image, LogChunk, Progress, Stream, Volume
 
 PING_SECONDS = 5.0
 """Timeout of `is_answering`."""
@@ -82,6 +82,7 @@ class ContainerRuntime(Protocol):
         tail: int | None = None,
         since: datetime | None = None,
         timestamps: bool = False,
+        only: Stream | None = None,
     ) -> Iterator[LogChunk]:
         """Read a container's output, stdout and stderr separately, with every byte unchanged.
 
@@ -91,6 +92,7 @@ class ContainerRuntime(Protocol):
             tail: Only this many last lines; None for all.
             since: Aware; only output written at or after it.
             timestamps: Put an RFC 3339 time and a space before each line.
+            only: One of the two streams; None for both.
 
         Raises:
             ContainerNotFoundError: the container does not exist (raised by the call or by the first item).

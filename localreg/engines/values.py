@@ -255,11 +255,15 @@ class Volume:
     """Its folder on the engine's machine, if the engine tells it."""
 
 
+Stream = Literal["stdout", "stderr"]
+"""Where a container writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogChunk:
     """Bytes of a container's output; can end in the middle of a line or of a character."""
 
-    stream: Literal["stdout", "stderr"]
+    stream: Stream
     data: bytes
 
 

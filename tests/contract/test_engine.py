@@ -234,6 +234,8 @@ def test_the_log_is_cut_as_asked(loaded: Bench) -> None:
     assert sum(data.count(b"\n") for data in said(loaded.engine.read_logs(created.id, tail=2)).values()) == 2
     future = datetime.now(UTC) + timedelta(hours=1)
     assert said(loaded.engine.read_logs(created.id, since=future)) == {"stdout": b"", "stderr": b""}
+    assert said(loaded.engine.read_logs(created.id, only="stderr")) == {**EXPECTED, "stdout": b""}
+    assert said(loaded.engine.read_logs(created.id, only="stdout")) == {**EXPECTED, "stderr": b""}
     stamped = said(loaded.engine.read_logs(created.id, timestamps=True))["stderr"]
     assert re.fullmatch(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* to stderr\n", stamped)
 

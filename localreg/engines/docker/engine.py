@@ -28,6 +28,7 @@ from localreg.engines.values import (
     EngineInfo,
     HostPathMount,
     LogChunk,
+    Stream,
     VolumeMount,
 )
 from localreg.errors import (
@@ -221,6 +222,7 @@ class DockerEngine(DockerImages, DockerVolumes, DockerExec):
         tail: int | None = None,
         since: datetime | None = None,
         timestamps: bool = False,
+        only: Stream | None = None,
     ) -> Iterator[LogChunk]:
         """Read a container's output; unlike the SDK's method, this separates stdout and stderr."""
         doing = f"read the log of container `{container_id[:12]}`"
@@ -233,8 +235,8 @@ class DockerEngine(DockerImages, DockerVolumes, DockerExec):
             response = client.get(
                 f"{client.base_url}/v{client.api_version}/containers/{container['Id']}/logs",
                 params={
-                    "stdout": "1",
-                    "stderr": "1",
+                    "stdout": str(int(only != "stderr")),
+                    "stderr": str(int(only != "stdout")),
                     "follow": str(int(follow)),
                     "tail": "all" if tail is None else str(tail),
                     "since": "0" if since is None else f"{since.timestamp():.9f}",

@@ -30,6 +30,7 @@ from localreg.engines.values import (
     EngineInfo,
     HostPathMount,
     LogChunk,
+    Stream,
     VolumeMount,
 )
 from localreg.errors import (
@@ -261,13 +262,12 @@ class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec):
         tail: int | None = None,
         since: datetime | None = None,
         timestamps: bool = False,
+        only: Stream | None = None,
     ) -> Iterator[LogChunk]:
         """Read a container's output; unlike podman-py's method, this separates stdout and stderr."""
+        flags = {"stdout": only != "stderr", "stderr": only != "stdout", "follow": follow, "timestamps": timestamps}
         params = {
-            "stdout": "true",
-            "stderr": "true",
-            "follow": str(follow).lower(),
-            "timestamps": str(timestamps).lower(),
+            **{name: str(flag).lower() for name, flag in flags.items()},
             **({} if tail is None else {"tail": str(tail)}),
             **({} if since is None else {"since": since.isoformat()}),
         }

@@ -29,6 +29,7 @@ from localreg.engines.values import (
     LogChunk,
     Mount,
     Progress,
+    Stream,
     TransferState,
     Volume,
     VolumeMount,
@@ -232,6 +233,7 @@ class FakeEngine:
         tail: int | None = None,
         since: datetime | None = None,
         timestamps: bool = False,
+        only: Stream | None = None,
     ) -> Iterator[LogChunk]:
         running = self._get(container_id)
         started = running.container.started_at
@@ -239,6 +241,8 @@ class FakeEngine:
         chunks = chunks if tail is None else chunks[len(chunks) - tail :] if tail else ()
         stamp = f"{started:%Y-%m-%dT%H:%M:%SZ} ".encode() if timestamps and started else b""
         for chunk in chunks:
+            if only not in (None, chunk.stream):
+                continue
             yield LogChunk(chunk.stream, stamp + chunk.data)
         while follow and not running.stopped.wait(0.01):
             self._check()

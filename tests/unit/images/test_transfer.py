@@ -11,7 +11,16 @@ import pytest
 from support.engines.fake import FakeEngine
 from support.registries.fake import FakeRegistry
 
-from localreg.engines.values import AnonymousMount, ContainerSpec, EngineInfo, Image, LogChunk, Progress, TransferState
+from localreg.engines.values import (
+    AnonymousMount,
+    ContainerSpec,
+    EngineInfo,
+    Image,
+    LogChunk,
+    Progress,
+    Stream,
+    TransferState,
+)
 from localreg.errors import EngineError
 from localreg.images import watchdog
 from localreg.images.transfer import push_steps
@@ -41,8 +50,9 @@ class LoggedEngine(FakeEngine):
         tail: int | None = None,
         since: datetime | None = None,
         timestamps: bool = False,
+        only: Stream | None = None,
     ) -> Iterator[LogChunk]:
-        del container_id, follow, tail, since, timestamps
+        del container_id, follow, tail, since, timestamps, only
         yield LogChunk("stdout", self._log)
 
 

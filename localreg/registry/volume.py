@@ -13,10 +13,8 @@ from typing import Protocol
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container, HostPathMount, VolumeMount
 from localreg.registry.container import DATA_FOLDER, Registry
-from localreg.registry.patience import run_patiently
 from localreg.registry.volume_folder import FolderVolume
 from localreg.registry.volume_layout import Links, VolumeFile
-from localreg.registry.volume_shell import ExecVolume
 
 
 class Volume(Protocol):
@@ -134,7 +132,7 @@ def open_volume(
 
 def volume_in(
     engine: ContainerRuntime, container: Container, root_directory: str, *, patience: float | None = None
-) -> ExecVolume:
+) -> WritableVolume:
     """The stored data of a registry, read by a shell in a container.
 
     Args:
@@ -143,6 +141,9 @@ def volume_in(
         root_directory: The folder with the data there.
         patience: As for `open_volume`.
     """
+    from localreg.registry.patience import run_patiently  # noqa: PLC0415 -- only if the folder cannot be read
+    from localreg.registry.volume_shell import ExecVolume  # noqa: PLC0415 -- as above
+
     run = partial(engine.run_in_container, container.id)
     return ExecVolume(run if patience is None else partial(run_patiently, run, seconds=patience), root_directory)
 

@@ -66,10 +66,12 @@ class FolderVolume:
     def read_blobs(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The digest and the bytes of each blob."""
         for digest in filter(DIGEST.fullmatch, digests):
-            with contextlib.suppress(OSError):
+            try:
                 data, _ = _read(f"{self._folder}/{data_of(digest)}", LARGEST)
-                if is_whole(digest, data):
-                    yield digest, data
+            except OSError:
+                continue
+            if is_whole(digest, data):
+                yield digest, data
 
     def list_repositories(self) -> list[str]:
         """Every repository that has or had content."""
@@ -222,10 +224,11 @@ def _iter_revisions(folder: str) -> Iterator[str]:
 
 
 def _read_tag(manifests: str, repository: str, tag: str) -> TagLink | None:
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+    try:
         content, time = _read(f"{manifests}/tags/{tag}/current/link", _LARGEST_LINK)
-        return read_link(repository, _text(tag), content.decode("ascii", errors="replace"), int(time))
-    return None
+    except _VANISHED:
+        return None
+    return read_link(repository, _text(tag), content.decode("ascii", errors="replace"), int(time))
 
 
 def _read(path: str, most: int) -> tuple[bytes, float]:

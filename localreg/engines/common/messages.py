@@ -12,63 +12,65 @@ from localreg.errors import (
     RegistryUnreachableError,
 )
 
-PORT_TAKEN = re.compile(
-    r"port is already allocated|address already in use|ports are not available|proxy already running", re.IGNORECASE
-)
+
+class Saying:
+    """A part of an engine's message, in any case. It is compiled at first use, because most commands meet no error.
+
+    Args:
+        expression: A regular expression.
+    """
+
+    def __init__(self, expression: str) -> None:
+        self._expression = expression
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Find it in a text."""
+        return re.search(self._expression, text, re.IGNORECASE)
+
+
+PORT_TAKEN = Saying(r"port is already allocated|address already in use|ports are not available|proxy already running")
 """Messages of engines, their proxies and their virtual machines about a port that cannot be bound."""
 
-PORT_NEEDS_ROOT = re.compile(
-    r"cannot expose privileged port|(?:listen failed for|failed to bind port).*permission denied", re.IGNORECASE
-)
+PORT_NEEDS_ROOT = Saying(r"cannot expose privileged port|(?:listen failed for|failed to bind port).*permission denied")
 """The message of rootless engines about a port that only root may use."""
 
-DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+DISK_FULL = Saying(r"no space left on device|disk quota exceeded")
 """Messages of the system about a full disk."""
-NOT_WRITABLE = re.compile(r"permission denied|read-only file system", re.IGNORECASE)
+NOT_WRITABLE = Saying(r"permission denied|read-only file system")
 """Messages of the system about a file or folder that may not be written."""
-_NO_LOCAL_IMAGE = re.compile(
+_NO_LOCAL_IMAGE = Saying(
     r"image does not exist locally|image not known|does not exist locally with the tag|no such image|"
-    r"reference does not exist|locating image with|tag does not exist",
-    re.IGNORECASE,
+    r"reference does not exist|locating image with|tag does not exist"
 )
-_NOT_UPSTREAM = re.compile(
+_NOT_UPSTREAM = Saying(
     r"manifest unknown|manifest for .* not found|name unknown|repository name not known|"
-    r"repository does not exist|pull access denied|: not found\b",
-    re.IGNORECASE,
+    r"repository does not exist|pull access denied|: not found\b"
 )
-_UNREACHABLE = re.compile(
+_UNREACHABLE = Saying(
     r"connection refused|no such host|i/o timeout|network is unreachable|no route to host|deadline exceeded|"
-    r"server misbehaving|TLS handshake timeout|timeout awaiting response headers|connection reset|\bEOF\b|broken pipe",
-    re.IGNORECASE,
+    r"server misbehaving|TLS handshake timeout|timeout awaiting response headers|connection reset|\bEOF\b|broken pipe"
 )
-_ENGINES_OWN = re.compile(
-    r"failed to register layer|error processing tar|adding layer with blob|no space left on device", re.IGNORECASE
-)
-_BROKEN_LAYER = re.compile(r"verification failed for digest|digest did not match", re.IGNORECASE)
-_NOT_AN_IMAGE = re.compile(r"unsupported media ?type|image-specific operation on artifact", re.IGNORECASE)
-UNREADABLE_TAG = re.compile(r"HEAD request to \S+/manifests/\S+: 500", re.IGNORECASE)
+_ENGINES_OWN = Saying(r"failed to register layer|error processing tar|adding layer with blob|no space left on device")
+_BROKEN_LAYER = Saying(r"verification failed for digest|digest did not match")
+_NOT_AN_IMAGE = Saying(r"unsupported media ?type|image-specific operation on artifact")
+UNREADABLE_TAG = Saying(r"HEAD request to \S+/manifests/\S+: 500")
 """The message of Docker's containerd store about a tag that the registry fails to read; it asks before it pushes."""
-NO_LOG = re.compile(r"does not support reading|log driver, cannot read logs", re.IGNORECASE)
+NO_LOG = Saying(r"does not support reading|log driver, cannot read logs")
 """The messages of engines about a container whose log driver only writes."""
-WANTS_TLS = re.compile(r"HTTP response to HTTPS client", re.IGNORECASE)
+WANTS_TLS = Saying(r"HTTP response to HTTPS client")
 """The message of an engine that expects TLS from a registry without it."""
-THROUGH_PROXY = re.compile(r"\bproxyconnect\b", re.IGNORECASE)
+THROUGH_PROXY = Saying(r"\bproxyconnect\b")
 """The message of an engine that asks a proxy for a registry, and cannot reach the proxy."""
-_SPEAKS_TLS = re.compile(r"HTTP request to an HTTPS server", re.IGNORECASE)
-WANTS_LOGIN = re.compile(r"no basic auth credentials|authentication required", re.IGNORECASE)
+_SPEAKS_TLS = Saying(r"HTTP request to an HTTPS server")
+WANTS_LOGIN = Saying(r"no basic auth credentials|authentication required")
 """The messages of engines without credentials for a registry that requires a login."""
-_TAKES_NO_PUSH = re.compile(
-    r"(?:^|: )unsupported(?:: the operation is unsupported\.?)?\s*$|method not allowed|\b405\b", re.IGNORECASE
-)
-_OTHER_PLATFORM = re.compile(
-    r"no matching manifest for|no image found in (?:manifest list|image index) for", re.IGNORECASE
-)
-_RATE_LIMIT = re.compile(r"toomanyrequests|rate limit", re.IGNORECASE)
-_FROM_REGISTRY = re.compile(
+_TAKES_NO_PUSH = Saying(r"(?:^|: )unsupported(?:: the operation is unsupported\.?)?\s*$|method not allowed|\b405\b")
+_OTHER_PLATFORM = Saying(r"no matching manifest for|no image found in (?:manifest list|image index) for")
+_RATE_LIMIT = Saying(r"toomanyrequests|rate limit")
+_FROM_REGISTRY = Saying(
     r"status(?: code)?:? ?[45]\d\d|\b[45]\d\d \([a-z' -]+\)|received unexpected HTTP|unauthorized|"
     r"(?<!permission )denied|blob upload|error parsing HTTP|"
-    r"source docker://.*: invalid character",
-    re.IGNORECASE,
+    r"source docker://.*: invalid character"
 )
 
 
@@ -88,7 +90,7 @@ def transfer_error(reference: str, message: str) -> LocalregError:
     )
 
 
-_MEANINGS: tuple[tuple[re.Pattern[str], type[LocalregError], str, str | None], ...] = (
+_MEANINGS: tuple[tuple[Saying, type[LocalregError], str, str | None], ...] = (
     (_NO_LOCAL_IMAGE, ImageNotFoundError, "the engine has no image `{reference}`", None),
     (_ENGINES_OWN, EngineError, "the engine failed to transfer `{reference}`", None),
     (_BROKEN_LAYER, RegistryError, "{registry} has a broken layer of `{reference}`", None),
@@ -108,6 +110,6 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[LocalregError], str, str | None], .
     (THROUGH_PROXY, RegistryUnreachableError, "the engine's proxy did not answer for `{reference}`", None),
     (_UNREACHABLE, RegistryUnreachableError, "cannot reach {registry} for `{reference}`", None),
     (_FROM_REGISTRY, RegistryError, "{registry} refused `{reference}`", None),
-    (re.compile(""), EngineError, "the engine failed to transfer `{reference}`", None),
+    (Saying(""), EngineError, "the engine failed to transfer `{reference}`", None),
 )
 """The engine's message, the error, its text and its hint; the first match counts."""

@@ -38,6 +38,13 @@ def test_no_command_loads_an_sdk_before_it_has_chosen_an_engine(command: str) ->
     assert not loaded_by(command, "--help") & {"docker", "podman", "requests", "rich", "pydantic"}
 
 
+def test_the_interpreter_does_not_look_for_garbage_at_the_end() -> None:
+    program = "import atexit, gc; atexit.register(lambda: print(gc.get_count()[0] < gc.get_freeze_count()));"
+    program += "from localreg.__main__ import run; run()"
+    result = subprocess.run([sys.executable, "-c", program, "--version"], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "True"
+
+
 @pytest.mark.parametrize("command", ["up", "status", "ls"])
 def test_a_command_that_runs_loads_only_the_sdk_of_its_engine(bed: Bed, command: str) -> None:
     bed.up()

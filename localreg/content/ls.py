@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from localreg.content.agreement import agrees
 from localreg.content.listed import NO_FILTERS, Filters, ListedImage, Listing, SortKey, sort_rows
 from localreg.content.pattern import Pattern, choose, read_pattern
 from localreg.content.reading import LinkReading, unread_error
@@ -55,7 +54,7 @@ def list_images(
     if only_named:
         tags = _list_tags(client, named)
     else:
-        links = _believed(client, reading.links)
+        links = reading.believed_by(client)
         tags = _list_tags(client, named.union(_crawl(client, wanted))) if links is None else list(links.by_tag)
     tags, missing = choose(tags, wanted)
     if only_names:
@@ -90,7 +89,7 @@ def _read_rows(
     client: RegistryClient, volume: Volume | None, reading: LinkReading, tags: Sequence[tuple[str, str]]
 ) -> list[ListedImage]:
     """Read tags from the volume if they are many and it can be read, else ask the registry."""
-    links = _believed(client, reading.links) if len(tags) > _FEW else None
+    links = reading.believed_by(client) if len(tags) > _FEW else None
     if volume is not None and links is not None:
         try:
             return list(stored_rows(client, volume, links, tags))
@@ -115,10 +114,6 @@ def _list_tags(client: RegistryClient, repositories: Iterable[str]) -> list[tupl
         return [
             (name, tag) for name, tags in zip(names, pool.map(client.find_tags, names), strict=True) for tag in tags
         ]
-
-
-def _believed(client: RegistryClient, links: Links | None) -> Links | None:
-    return links if links is not None and agrees(client, links) else None
 
 
 def _crawl(client: RegistryClient, wanted: Sequence[Pattern]) -> set[str]:

@@ -6,7 +6,9 @@ import threading
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 
+from localreg.content.agreement import agrees
 from localreg.errors import EngineError
+from localreg.oci.api import RegistryClient
 from localreg.registry.volume import Volume
 from localreg.registry.volume_layout import Links
 from localreg.system.command_line import Sentence
@@ -22,6 +24,7 @@ class LinkReading:
 
     def __init__(self, volume: Volume | None, repositories: Collection[str] | None) -> None:
         self._future: Future[Links | EngineError | None] = Future()
+        self._is_believed: bool | None = None
         if volume is None:
             self._future.set_result(None)
         else:
@@ -40,6 +43,15 @@ class LinkReading:
         """The links, as soon as they are read; None if they cannot be read."""
         found = self._future.result()
         return found if isinstance(found, Links) else None
+
+    def believed_by(self, client: RegistryClient) -> Links | None:
+        """The links; None if the registry does not have the same. It is asked once."""
+        links = self.links
+        if links is None:
+            return None
+        if self._is_believed is None:
+            self._is_believed = bool(agrees(client, links))
+        return links if self._is_believed else None
 
     @property
     def reasons(self) -> Sequence[str]:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 from itertools import islice
 
 from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.registry.volume_layout import Links
 
-_TRIED = 5
-"""Tags of which one must be readable; a few may be broken."""
+_TRIED = 20
+"""Tags of which one must be the same: some may be broken, or just be pushed."""
 
 
-def agrees(client: RegistryClient, links: Links) -> bool | None:
+def agrees(client: RegistryClient, links: Links) -> bool:
     """Whether a registry has the same digest for a tag as a volume, or the same manifest if there are no tags.
 
-    Returns:
-        None if nothing tells: there is none, or the registry cannot read those that were tried.
+    If there is none that it can read, it must have no other tags than the volume.
 
     Raises:
-        RegistryUnreachableError: the registry does not answer.
+        RegistryError: it cannot be asked.
     """
     whole = (
         (link.repository, link.tag, link.digest)
@@ -28,12 +26,20 @@ def agrees(client: RegistryClient, links: Links) -> bool | None:
         if (link.repository, link.digest) in links.revisions
     )
     untagged = ((repository, digest, digest) for repository, digest in links.revisions)
+    differs = False
     for repository, reference, digest in islice(whole if links.tags else untagged, _TRIED):
         try:
-            with contextlib.suppress(RepositoryNotFoundError):
-                return client.head_manifest(repository, reference).digest == digest
+            if client.head_manifest(repository, reference).digest == digest:
+                return True
+            differs = True
+        except RepositoryNotFoundError:
+            differs = True
         except RegistryUnreachableError:
             raise
         except RegistryError:
             continue
-    return None
+    return not differs and all(
+        (repository, tag) in links.by_tag
+        for repository in client.iter_repositories()
+        for tag in client.find_tags(repository)
+    )

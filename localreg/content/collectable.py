@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from http import HTTPStatus
-from itertools import islice
 from pathlib import PurePosixPath
 
+from localreg.content.agreement import agrees
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container, ContainerState, HostPathMount, Mount, VolumeMount
-from localreg.errors import ConflictError, NotOursError, RegistryError, RepositoryNotFoundError
+from localreg.errors import ConflictError, NotOursError
 from localreg.oci.api import RegistryClient
 from localreg.oci.push_check import find_push_refusal
 from localreg.oci.refusal import PushRefusal
 from localreg.registry.container import HELPER_LABEL, Registry
 from localreg.registry.distribution_settings import CACHE_VARIABLE, FILESYSTEM, DistributionSettings
 from localreg.registry.volume import Volume
-from localreg.registry.volume_layout import Links
 from localreg.system.command_line import CommandLine, Sentence
 
 _LOOKS = 5
-_TRIES = 20
-"""Tags that the registry is asked for, because some may be broken or just be pushed."""
+"""Pushes may move the few tags that there are during each."""
 
 
 def check_collectable(
@@ -74,8 +71,7 @@ def check_stores_here(registry: Registry, volume: Volume) -> None:
     if registry.url is None and registry.is_ours:
         return
     with RegistryClient(registry.get_url()) as client:
-        # More than one look, because pushes may move the few tags that there are during each.
-        if not any(_is_same(client, volume.read_links()) for _ in range(_LOOKS)):
+        if not any(agrees(client, volume.read_links()) for _ in range(_LOOKS)):
             raise ConflictError(
                 f"registry `{registry.container.name}` does not serve what is in its volume: its images are elsewhere",
                 hint=CommandLine("ls"),
@@ -167,19 +163,3 @@ def _overlap(one: Mount, two: Mount, *, is_other: bool) -> bool:
             # Another engine has other volumes.
             return here == there and not is_other
     return False
-
-
-def _is_same(client: RegistryClient, links: Links) -> bool:
-    whole = list(islice((link for link in links.tags if (link.repository, link.digest) in links.revisions), _TRIES))
-    for link in whole:
-        try:
-            if client.head_manifest(link.repository, link.tag).digest == link.digest:
-                return True
-        except RepositoryNotFoundError:
-            continue
-        except RegistryError as exc:
-            if exc.status != HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise
-    # Without a tag that can be read there must be none that only the registry has.
-    tags = ((name, tag) for name in client.iter_repositories() for tag in client.find_tags(name))
-    return not whole and all(tag in links.by_tag for tag in tags)

@@ -221,11 +221,8 @@ class Collector:
     def _kept(self, graph: Graph, untagged: Manifests) -> dict[str, set[str]]:
         """By repository, the digests of the manifests that are not waste: of tags, and of these without one."""
         kept = graph.tagged()
-        unreadable = {link.repository for link in graph.tags.values() if link.digest is None}
-        for repository, digest in graph.revisions if unreadable else untagged:
-            # A tag whose link is empty may have led to any manifest.
-            is_kept = repository in unreadable or (repository, digest) in untagged
-            if is_kept and digest not in kept.get(repository, ()):
+        for repository, digest in untagged:
+            if digest not in kept.get(repository, ()):
                 kept.setdefault(repository, set()).update(graph.manifests_of(repository, [digest]))
         return kept
 

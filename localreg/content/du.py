@@ -9,7 +9,7 @@ The parts add up to the disk usage:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -179,7 +179,7 @@ def _read(client: RegistryClient | None, volume: WritableVolume | None) -> _Cont
         try:
             graph = _read_volume(client, volume)
             if graph is not None:
-                manifests = _manifests(graph, graph.revisions)
+                manifests = _manifests(graph, graph.roots_of)
                 return _Content(graph, manifests, _find_storage(volume, graph, manifests), None)
             unknown = "it stores its images elsewhere than in its container's volume"
         except EngineError as exc:
@@ -189,7 +189,7 @@ def _read(client: RegistryClient | None, volume: WritableVolume | None) -> _Cont
     if client is None:
         raise EngineError(f"cannot read the registry: {unknown}")
     graph = read_graph_by_http(client)
-    return _Content(graph, _manifests(graph, ()), None, unknown)
+    return _Content(graph, _manifests(graph, lambda link: filter(None, [link.digest])), None, unknown)
 
 
 def _read_volume(client: RegistryClient | None, volume: WritableVolume) -> Graph | None:
@@ -197,29 +197,15 @@ def _read_volume(client: RegistryClient | None, volume: WritableVolume) -> Graph
     # The blobs come first, so that what is pushed meanwhile does not seem to be waste.
     sizes = read_sizes(volume)
     links = volume.read_links()
-    if client is not None:
-        same = agrees(client, links)
-        if same is None:
-            same = set(client.iter_repositories()) == set(volume.list_repositories())
-        if not same:
-            return None
+    if client is not None and not agrees(client, links):
+        return None
     return GraphReader(volume).read(links=links, sizes=sizes)
 
 
-def _manifests(graph: Graph, revisions: Collection[tuple[str, str]]) -> dict[tuple[str, str], set[str]]:
-    """By repository and tag, the digests of the manifests that the tag keeps.
-
-    A tag whose link is empty may have led to any of the manifests in its repository, so `gc` leaves them all.
-    """
-    unknown = {link.repository for link in graph.tags.values() if link.digest is None}
-    of_unknown: dict[str, list[str]] = {}
-    for repository, digest in revisions if unknown else ():
-        if repository in unknown:
-            of_unknown.setdefault(repository, []).append(digest)
+def _manifests(graph: Graph, roots_of: Callable[[TagLink], Iterable[str]]) -> dict[tuple[str, str], set[str]]:
+    """By repository and tag, the digests of the manifests that the tag keeps."""
     return {
-        (repository, tag): graph.manifests_of(
-            repository, [link.digest] if link.digest else of_unknown.get(repository, ())
-        )
+        (repository, tag): graph.manifests_of(repository, roots_of(link))
         for (repository, tag), link in graph.tags.items()
     }
 

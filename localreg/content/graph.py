@@ -72,6 +72,15 @@ class Graph:
                 found.setdefault((repository, node.subject), []).append(digest)
         return {key: tuple(digests) for key, digests in found.items()}
 
+    def roots_of(self, link: TagLink) -> Collection[str]:
+        """The digest that a tag leads to; while its link is empty, that may be any manifest of its repository."""
+        return [link.digest] if link.digest else self._digests.get(link.repository, ())
+
+    @cached_property
+    def _digests(self) -> Mapping[str, set[str]]:
+        """By repository, the digests of all its manifests."""
+        return self.others({})
+
     def manifests_of(self, repository: str, roots: Iterable[str]) -> set[str]:
         """The digests of manifests in a repository, and of all that they keep there: children and referrers."""
         found: set[str] = set()
@@ -101,7 +110,7 @@ class Graph:
         """By repository, the digests of the manifests that a tag keeps."""
         roots: dict[str, set[str]] = {}
         for link in self.tags.values():
-            roots.setdefault(link.repository, set()).update(filter(None, [link.digest]))
+            roots.setdefault(link.repository, set()).update(self.roots_of(link))
         return {repository: self.manifests_of(repository, digests) for repository, digests in roots.items()}
 
     def others(self, kept: Mapping[str, Collection[str]]) -> dict[str, set[str]]:

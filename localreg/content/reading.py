@@ -50,7 +50,7 @@ class LinkReading:
         if links is None:
             return None
         if self._is_believed is None:
-            self._is_believed = bool(agrees(client, links))
+            self._is_believed = agrees(client, links)
         return links if self._is_believed else None
 
     @property

@@ -70,10 +70,7 @@ def _read_links(client: RegistryClient | None, volume: WritableVolume) -> Links:
         links = volume.read_links()
     except EngineError as exc:
         raise _unread(exc.message, *exc.details) from exc
-    if client is None or agrees(client, links):
-        return links
-    # An empty volume is that of an empty registry, or of one that stores its data elsewhere.
-    if links.revisions or any(map(client.has_tags, client.iter_repositories())):
+    if client is not None and not agrees(client, links):
         raise _unread("its volume does not have what the registry answers")
     return links
 

@@ -21,7 +21,9 @@ from localreg.engines.discovery import select
 from localreg.engines.discovery.probe import Answer
 from localreg.engines.discovery.select import Survey
 from localreg.engines.values import Endpoint, LogChunk
+from localreg.oci.manifest import OCI_MANIFEST
 from localreg.registry.container import DATA_FOLDER
+from localreg.registry.volume_layout import data_of
 
 WITHOUT_JSON = {"completion", "ci"}
 """Commands whose result is what somebody else reads or wrote."""
@@ -161,7 +163,8 @@ def test_ls_reads_manifests_only_if_their_content_is_shown(
 
 def test_du(up: FakeEngine, registry: FakeRegistry, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     tree = Tree(tmp_path / "volume")
-    tree.tag("app", "1", tree.image("app", layers=[b"layer" * 100]))
+    image = tree.image("app", layers=[b"layer" * 100])
+    tree.tag("app", "1", image)
     up.files[DATA_FOLDER] = tree.folder
     # The registry has other content, as if it stored its images elsewhere.
     registry.put_image("other:1")
@@ -175,6 +178,7 @@ def test_du(up: FakeEngine, registry: FakeRegistry, capsys: pytest.CaptureFixtur
     registry.tags.clear()
     for path in (tree.root / "repositories/app/_manifests/tags").glob("*"):
         shutil.rmtree(path)
+    registry.put_manifest(json.loads((tree.folder / data_of(image)).read_bytes()), OCI_MANIFEST)
     registry.tags["app"] = None
     found = schemas.check("du", result(capsys, "du", "--tags")[0])
     assert (found["rows"], found["storage"]["untagged"]["count"], found["storage_unknown"]) == ([], 1, None)

@@ -361,8 +361,7 @@ def test_a_registry_with_other_content_than_its_volume_is_asked(registry: FakeRe
 
 
 def test_an_emptied_registry_still_tells_what_it_stores(registry: FakeRegistry, tree: Tree) -> None:
-    tree.tag("app", "1", tree.image("app", layers=[b"1"]))
-    shutil.rmtree(tree.root / "repositories/app/_manifests/tags")
+    serve(registry, tree, "app", "1", tree.image("app", layers=[b"1"]))
     registry.tags["app"] = None
     found = asked(registry, volume_of(tree))
     assert (found.rows, found.storage and found.storage.untagged.count) == ((), 1)

@@ -3,7 +3,7 @@
 The parts add up to the disk usage:
 
     kept by one row alone + shared by rows, once = content of tags
-    content of tags + untagged + unreferenced + trash + uploads + overhead = disk
+    content of tags + untagged + unreferenced + quarantine + uploads + overhead = disk
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Storage:
     """The manifests that no tag leads to, with all that only they refer to."""
     unreferenced: Part
     """The blobs that no manifest refers to."""
-    trash: Part
+    quarantine: Part
     """The blobs that `gc` moved aside and has yet to delete."""
     uploads: Part
     """Unfinished uploads."""
@@ -81,7 +81,7 @@ class Storage:
 
         It is negative if the file system stores files in less than their length.
         """
-        parts = (self.untagged, self.unreferenced, self.trash, self.uploads)
+        parts = (self.untagged, self.unreferenced, self.quarantine, self.uploads)
         return self.disk - self.tagged - sum(part.size for part in parts)
 
 
@@ -222,13 +222,13 @@ def _find_storage(volume: WritableVolume, graph: Graph, manifests: Mapping[tuple
         for blob in _stored(graph, repository, graph.manifests_of(repository, digests))
     } - tagged
     unreferenced = graph.sizes.keys() - tagged - untagged
-    trash = [size for batch in Quarantine(volume).list() for size in batch.blobs.values()]
+    quarantined = [size for batch in Quarantine(volume).list() for size in batch.blobs.values()]
     uploads = [upload.size for upload in list_uploads(volume)]
     return Storage(
         _size(graph, tagged),
         Part(sum(map(len, without_tag.values())), _size(graph, untagged)),
         Part(len(unreferenced), _size(graph, unreferenced)),
-        Part(len(trash), sum(trash)),
+        Part(len(quarantined), sum(quarantined)),
         Part(len(uploads), sum(uploads)),
         volume.disk_usage(),
     )

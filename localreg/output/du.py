@@ -137,7 +137,7 @@ def _parts(storage: Storage) -> Iterator[_Line]:
     parts = (
         (storage.untagged, "without a tag", "manifest", "; localreg gc frees them"),
         (storage.unreferenced, "unreferenced", "blob", "; localreg gc frees them"),
-        (storage.trash, "moved aside by gc", "blob", ", deleted by a later gc"),
+        (storage.quarantine, "in quarantine", "blob", ", deleted by a later gc"),
         (storage.uploads, "unfinished", "upload", ""),
     )
     for part, name, thing, fate in parts:

@@ -44,7 +44,7 @@ def test_all_bytes_of_the_volume_are_told(bed: Bed, folder: Path) -> None:
     parts = shown["storage"]
     assert (parts["untagged"]["count"], parts["unreferenced"]["count"], parts["uploads"]["count"]) == (1, 0, 1)
     assert sum(row["unique"] for row in shown["rows"]) + shown["sum"]["shared"] == parts["tagged"]
-    waste = sum(parts[name]["size"] for name in ("untagged", "unreferenced", "trash", "uploads"))
+    waste = sum(parts[name]["size"] for name in ("untagged", "unreferenced", "quarantine", "uploads"))
     assert parts["tagged"] + waste + parts["overhead"] == parts["disk"] == here.disk_usage()
     # All that is not counted otherwise is small files and folders.
     assert 0 < parts["overhead"] < 1_000_000

@@ -85,8 +85,8 @@ def assert_adds_up(tree: Tree) -> None:
         assert all(0 <= row.unique <= row.total <= stored.tagged for row in found.rows)
         assert all(row.unique + row.shared == row.total for row in found.rows)
         assert stored.tagged + stored.untagged.size + stored.unreferenced.size == blobs
-        assert (stored.trash.size, stored.uploads.size) == (trash, uploads)
-        parts = stored.untagged.size + stored.unreferenced.size + stored.trash.size + stored.uploads.size
+        assert (stored.quarantine.size, stored.uploads.size) == (trash, uploads)
+        parts = stored.untagged.size + stored.unreferenced.size + stored.quarantine.size + stored.uploads.size
         assert stored.tagged + parts + stored.overhead == stored.disk
         assert stored.disk == int(subprocess.check_output(["du", "-s", "-B512", tree.folder]).split()[0]) * 512
 

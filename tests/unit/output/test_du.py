@@ -15,8 +15,8 @@ ROWS = (
 NONE = Part(0, 0)
 
 
-def usage(disk: int, *, trash: Part = NONE) -> Usage:
-    storage = Storage(4_500_000, Part(1, 2500), NONE, trash, Part(2, 300_000), disk)
+def usage(disk: int, *, quarantine: Part = NONE) -> Usage:
+    storage = Storage(4_500_000, Part(1, 2500), NONE, quarantine, Part(2, 300_000), disk)
     return Usage(ROWS, by_tag=False, shared=3_000_000, unreadable=0, storage=storage)
 
 
@@ -45,7 +45,7 @@ def test_a_narrow_terminal_has_no_bars() -> None:
 
 @pytest.mark.parametrize("disk", [5_000_001, 4_000_003])
 def test_exact_bytes_add_up(disk: int) -> None:
-    shown = render(usage(disk, trash=Part(3, 7)), location="localhost:5000", whole=True).table(80)
+    shown = render(usage(disk, quarantine=Part(3, 7)), location="localhost:5000", whole=True).table(80)
     total, sums = 0, []
     for line in shown.partition("\n\n")[2].splitlines():
         number = int(line[1:].split()[0].replace(",", ""))

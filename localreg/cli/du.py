@@ -52,7 +52,8 @@ def du(
         client = None
         if registry.url is not None or volume is None or not registry.is_ours:
             client = opened.enter_context(RegistryClient(registry.get_url()))
-        usage = find_usage(client, volume, pattern or (), by_tag=tags, sort=sort)
+        with session.waiting("reading the registry"):
+            usage = find_usage(client, volume, pattern or (), by_tag=tags, sort=sort)
     if usage.unreadable:
         session.streams.note(_unreadable(usage.unreadable))
     if usage.unknown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from localreg.cli.confirm import confirm
 from localreg.cli.help_page import examples
 from localreg.cli.session import NAME_ARGUMENT, Session, session_of
 from localreg.content import gc as collection
-from localreg.content.collected import Collected
+from localreg.content.collected import Collected, Step
 from localreg.engines.discovery import select
 from localreg.engines.discovery.select import Selection
 from localreg.engines.port import Engine
@@ -21,6 +22,7 @@ from localreg.engines.values import HostPathMount
 from localreg.errors import LocalregError, UsageError
 from localreg.output import gc as output
 from localreg.output.text import counted
+from localreg.output.waiting import Waiting
 from localreg.registry.container import Registry
 from localreg.registry.running import get_running_registry
 from localreg.system.command_line import CommandLine
@@ -37,7 +39,7 @@ def gc(
     undo: Annotated[bool, typer.Option("--undo", help="Put back what is in quarantine")] = False,
     grace: Annotated[
         str, typer.Option(metavar="DURATION", help="Time in quarantine before it is deleted, such as 0 or 2d")
-    ] = "1h",
+    ] = collection.GRACE,
     keep_untagged: Annotated[
         bool, typer.Option("--keep-untagged", help="Keep manifests without a tag, and their layers")
     ] = False,
@@ -64,12 +66,23 @@ def gc(
             session.streams.show(output.render_undo(collection.undo(engine, registry, options)))
             return
         if dry_run:
-            found = collection.look(engine, registry, options)
+            found = _look(session, engine, registry, options)
         else:
             if not yes:
-                _ask(session, collection.look(engine, registry, options), options)
-            found = collection.collect(engine, registry, options, notify=session.streams.note)
+                _ask(session, _look(session, engine, registry, options), options)
+            with session.waiting(Step.MARKING) as waiting:
+                notify = partial(_note, session, waiting)
+                found = collection.collect(engine, registry, options, notify=notify, on_step=waiting.say)
     session.streams.show(output.render(found, dry_run=dry_run, command=session.command))
+
+
+def _look(session: Session, engine: Engine, registry: Registry, options: collection.GcOptions) -> Collected:
+    with session.waiting(Step.MARKING) as waiting:
+        return collection.look(engine, registry, options, on_step=waiting.say)
+
+
+def _note(session: Session, waiting: Waiting, text: str) -> None:
+    waiting.above(lambda: session.streams.note(text))
 
 
 def _ask(session: Session, found: Collected, options: collection.GcOptions) -> None:

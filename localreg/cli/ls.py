@@ -67,11 +67,12 @@ def ls(
         named = {text: registry_in_pattern(text) for text in pattern or ()}
         refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("ls", short))
         volume = open_volume(selection.engine, registry, patience=_PATIENCE)
-        if untagged:
-            listing = _list_untagged(registry, volume, pattern or (), sort=sort, filters=chosen)
-        else:
-            names_only = session.streams.shows_names_only
-            listing = _list(registry, volume, pattern or (), sort=sort, filters=chosen, names_only=names_only)
+        names_only = session.streams.shows_names_only
+        with session.waiting("reading the registry"):
+            if untagged:
+                listing = _list_untagged(registry, volume, pattern or (), sort=sort, filters=chosen)
+            else:
+                listing = _list(registry, volume, pattern or (), sort=sort, filters=chosen, names_only=names_only)
     if sort is SortKey.PUSHED and listing.rows and not any(row.pushed for row in listing.rows):
         session.streams.note(
             "sorted by name: only the registry's volume tells when tags were pushed, and localreg cannot read it"

@@ -69,19 +69,21 @@ def rm(
         volume = open_volume(engine, registry) if repository or any("@" in name for name in reference) else None
         with RegistryClient(registry.get_url()) as client:
             planner = Planner(registry, client, volume)
-            planned, failures = do_each(session, reference, planner.plan_repository if repository else planner.plan)
+            with session.waiting("reading the registry"):
+                planned, failures = do_each(session, reference, planner.plan_repository if repository else planner.plan)
         removals = distinct(part for found in planned for part in found)
         results: list[Removed] = []
         if dry_run:
             results = [done for part in removals for done in removal.look(engine, part, keep_local=keep_local)]
         elif removals:
             _ask(session, removals, reference, yes=yes, repository=repository)
-            done, failed = do_each(
-                session,
-                removals,
-                lambda part: removal.remove(engine, registry, part, keep_local=keep_local),
-                named=lambda part: part.source,
-            )
+            with session.waiting("removing"):
+                done, failed = do_each(
+                    session,
+                    removals,
+                    lambda part: removal.remove(engine, registry, part, keep_local=keep_local),
+                    named=lambda part: part.source,
+                )
             results, failures = [part for found in done for part in found], [*failures, *failed]
         info = engine.info()
     for part in results:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from localreg.engines.discovery.select import EngineChoice, Selection, Survey
     from localreg.engines.port import Engine
     from localreg.engines.values import Progress
+    from localreg.output.waiting import Waiting
     from localreg.registry.container import Registry
     from localreg.settings import Value
 
@@ -162,6 +163,12 @@ class Session:
 
         with TransferDisplay() as display:
             yield display.show
+
+    def waiting(self, doing: str) -> Waiting:
+        """Say on a terminal what the command is doing, once that takes longer than half a second."""
+        from localreg.output.waiting import Waiting  # noqa: PLC0415 -- most commands are done sooner
+
+        return Waiting(doing, shown=self.streams.shows_progress)
 
 
 def session_of(context: typer.Context) -> Session:

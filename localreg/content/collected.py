@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from localreg.content.uploads import Upload
+
+
+class Step(StrEnum):
+    """What a collection is doing."""
+
+    MARKING = "finding what no tag leads to"
+    MOVING = "moving it into quarantine"
+    WAITING = "waiting for pushes under way"
+    LOOKING = "looking for what was pushed meanwhile"
+    DELETING = "deleting from quarantine"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from localreg.content.collected import Collected, Waste
+from localreg.content.collected import Collected, Step, Waste
 from localreg.content.graph import Graph, GraphReader, list_blobs
 from localreg.content.in_use import InUse
 from localreg.content.quarantine import Batch, Quarantine
@@ -44,6 +44,7 @@ class Collector:
         in_use: Finds what pushes under way may need.
         keep_untagged: Manifests without a tag are not waste.
         runs: The registry runs, so that a push may be under way.
+        on_step: Told what the collection is doing.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class Collector:
         in_use: Callable[[], InUse] = InUse,
         keep_untagged: bool = False,
         runs: bool = True,
+        on_step: Callable[[Step], None] = lambda _: None,
     ) -> None:
         self._volume = volume
         self._in_use = in_use
         self._keep_untagged = keep_untagged
         self._runs = runs
+        self._on_step = on_step
         self._reader = GraphReader(volume)
         self._quarantine = Quarantine(volume)
 
@@ -90,6 +93,7 @@ class Collector:
         # The blobs are listed first: those that come later are not waste.
         waste, put_back = self._move(batch, list_blobs(self._volume))
         if self._runs and (batch.blobs or batch.links):
+            self._on_step(Step.WAITING)
             time.sleep(max(_ANSWER_SECONDS, _YOUNG_SECONDS - grace.total_seconds()))
             put_back += self._put_back_needed([batch])
         self._quarantine.close(batch)
@@ -143,6 +147,7 @@ class Collector:
         while True:
             waste = self._find_waste(left, self._quarantine.last_alive(batch))
             part = dict(islice(waste.blobs.items(), _AT_ONCE))
+            self._on_step(Step.MOVING)
             # Links go first: a manifest must not be served while its layers leave.
             self._quarantine.take_repositories(batch, waste.repositories - repositories)
             self._quarantine.take_manifests(
@@ -162,11 +167,13 @@ class Collector:
         # They are listed before the look: what is moved after it must not be deleted.
         old = [batch for batch in self._quarantine.list() if not batch.is_open and (batch.began_at or until) <= until]
         put_back = self._put_back_needed(old)
+        self._on_step(Step.DELETING)
         self._quarantine.delete(old)
         return sum(batch.size for batch in old), put_back
 
     def _put_back_needed(self, batches: list[Batch]) -> int:
         """Put back what a manifest needs; returns how many blobs and links."""
+        self._on_step(Step.LOOKING)
         count = 0
         moved = frozenset[tuple[str, str]]().union(*(batch.revisions for batch in batches))
         for digest, data in self._quarantine.read_manifests(batches, self._reader.known).items():
@@ -198,6 +205,7 @@ class Collector:
             blobs: Those that may be waste.
             now: Seconds since 1970, by the clock of the engine's machine.
         """
+        self._on_step(Step.MARKING)
         in_use = self._in_use()
         graph = self._reader.read_all(self._reader.read_links())
         kept = self._kept(graph, graph.revisions if self._keep_untagged else ())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
 from localreg.content.collectable import check_collectable, check_stores_here, must_stop
-from localreg.content.collected import Collected
+from localreg.content.collected import Collected, Step
 from localreg.content.collector import Collector
 from localreg.content.in_use import find_in_use
 from localreg.engines.port import ContainerRuntime, Engine
@@ -18,17 +18,18 @@ from localreg.registry.distribution_settings import DistributionSettings, read_s
 from localreg.registry.helper import has_shell, helper, remove_helper
 from localreg.registry.stop import stopped
 from localreg.registry.volume import WritableVolume, open_folder, volume_in
+from localreg.system.moment import parse_duration
 
 NOW = timedelta(0)
-GRACE = timedelta(hours=1)
-"""How long waste stays in the quarantine."""
+GRACE = "1h"
+"""How long waste stays in the quarantine, as it is typed."""
 
 
 @dataclass(frozen=True, slots=True)
 class GcOptions:
     """The options of a collection."""
 
-    grace: timedelta = GRACE
+    grace: timedelta = field(default_factory=partial(parse_duration, GRACE))
     """How long waste stays in the quarantine before the next collection deletes it."""
     keep_untagged: bool = False
     """Manifests without a tag are not waste."""
@@ -38,8 +39,16 @@ class GcOptions:
     """Other engines of the same machine, whose containers may use the same folder."""
 
 
-def look(engine: Engine, registry: Registry, options: GcOptions) -> Collected:
+def look(
+    engine: Engine, registry: Registry, options: GcOptions, *, on_step: Callable[[Step], None] = lambda _: None
+) -> Collected:
     """Find what a collection would do; changes nothing.
+
+    Args:
+        engine: The registry's engine.
+        registry: Running.
+        options: Of the collection.
+        on_step: Told what it is doing.
 
     Raises:
         ConflictError: the registry must not be collected.
@@ -47,11 +56,16 @@ def look(engine: Engine, registry: Registry, options: GcOptions) -> Collected:
     """
     with _opened(engine, registry, options) as (settings, volume):
         stops = must_stop(registry, settings)
-        return replace(_collector(engine, registry, options, volume).look(), stops=stops)
+        return replace(_collector(engine, registry, options, volume, on_step).look(), stops=stops)
 
 
 def collect(
-    engine: Engine, registry: Registry, options: GcOptions, *, notify: Callable[[str], None] = lambda _: None
+    engine: Engine,
+    registry: Registry,
+    options: GcOptions,
+    *,
+    notify: Callable[[str], None] = lambda _: None,
+    on_step: Callable[[Step], None] = lambda _: None,
 ) -> Collected:
     """Move waste into the quarantine, and delete what was there for the grace period.
 
@@ -60,6 +74,7 @@ def collect(
         registry: Running.
         options: Of the collection.
         notify: Told that the registry is stopped.
+        on_step: Told what it is doing.
 
     Raises:
         ConflictError: the registry must not be collected.
@@ -68,23 +83,23 @@ def collect(
     """
     with _opened(engine, registry, options) as (settings, volume):
         if not must_stop(registry, settings):
-            return _collector(engine, registry, options, volume).collect(grace=options.grace)
+            return _collector(engine, registry, options, volume, on_step).collect(grace=options.grace)
     folder = open_folder(engine, registry, settings.root_directory)
     notify(f"stopping registry `{registry.container.name}` meanwhile: it has a cache")
     with stopped(engine, registry, with_shell=folder is None) as outage:
         there = folder or volume_in(engine, outage.helper, settings.root_directory)
-        done = _collector(engine, registry, options, there, runs=False).collect(grace=options.grace)
+        done = _collector(engine, registry, options, there, on_step, runs=False).collect(grace=options.grace)
     return replace(done, stops=True, outage=outage.seconds)
 
 
-def undo(engine: Engine, registry: Registry, options: GcOptions | None = None) -> int:
+def undo(engine: Engine, registry: Registry, options: GcOptions) -> int:
     """Put back all that is in the quarantine; returns its bytes.
 
     Raises:
         ConflictError: the registry must not be collected.
         EngineError: the registry's volume cannot be read or changed.
     """
-    with _opened(engine, registry, options or GcOptions()) as (_, volume):
+    with _opened(engine, registry, options) as (_, volume):
         return Collector(volume).undo()
 
 
@@ -115,11 +130,18 @@ def _volume(engine: Engine, registry: Registry, settings: DistributionSettings) 
 
 
 def _collector(
-    engine: Engine, registry: Registry, options: GcOptions, volume: WritableVolume, *, runs: bool = True
+    engine: Engine,
+    registry: Registry,
+    options: GcOptions,
+    volume: WritableVolume,
+    on_step: Callable[[Step], None],
+    *,
+    runs: bool = True,
 ) -> Collector:
     return Collector(
         volume,
         runs=runs,
         in_use=partial(find_in_use, engine, registry.container.id),
         keep_untagged=options.keep_untagged,
+        on_step=on_step,
     )

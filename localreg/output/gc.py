@@ -90,12 +90,12 @@ def _facts(found: Collected, command: str) -> list[tuple[str, str]]:
     waste, uploads = found.waste, found.uploads
     abandoned = f"{len(uploads)} abandoned ({size(sum(upload.size for upload in uploads))})"
     facts = [
-        ("untagged", f"{len(waste.manifests)} manifests" if waste.manifests else ""),
+        ("untagged", counted(len(waste.manifests), "manifest") if waste.manifests else ""),
         ("emptied", ", ".join(map(printable, sorted(waste.repositories)))),
         ("uploads", abandoned if uploads else ""),
         ("stops", "the registry, for a moment: it has a cache" if found.stops and not found.outage else ""),
-        ("left alone", f"{waste.left} blobs that a push may need" if waste.left else ""),
-        ("put back", f"{found.put_back} files that a push needed meanwhile" if found.put_back else ""),
+        ("left alone", f"{counted(waste.left, 'blob')} that a push may need" if waste.left else ""),
+        ("put back", f"{counted(found.put_back, 'file')} that a push needed meanwhile" if found.put_back else ""),
         ("outage", f"{found.outage:.1f} s: the registry was stopped meanwhile" if found.outage else ""),
         ("quarantine", size(found.waiting) if found.waiting else ""),
     ]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
@@ -125,7 +126,7 @@ def strategies(seconds: float = SECONDS) -> Iterator[Strategy]:
     with _Distribution("inmemory") as registry:
         name = "stop, collect, start, cache `inmemory`"
         yield _churn(name, registry.url, registry.collect_stopped, seconds, is_ours=True)
-    for bed, way in (("docker", "folder"), ("docker", "exec"), ("podman-rootless", "exec")):
+    for bed, way in product(("docker", "podman-rootless"), ("folder", "exec", "helper")):
         BEDS[bed].ok("up")
         try:
             collect = partial(_by_engine, BEDS[bed], way)
@@ -227,9 +228,12 @@ def _by_engine(bed: Bed, way: str) -> Collected:
 @contextlib.contextmanager
 def _way(way: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        if way == "exec":
+        if way != "folder":
             # As for one who may not read it.
             patch.setattr(gc, "open_folder", lambda *_: None)
+        if way == "helper":
+            # As for an image without a shell.
+            patch.setattr(gc, "has_shell", lambda *_: False)
         yield
 
 

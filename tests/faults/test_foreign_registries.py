@@ -82,17 +82,28 @@ def test_one_that_requires_a_login(bed: Bed, folder: Path, faults: tuple[Fault, 
 
 @docker_alone
 @fault("cache-push", "push localhost/app:1", code="registry-failed", facts=["`registry`", "127.0.0.1", "OTHER up\n"])
-def test_a_cache_of_another_registry(bed: Bed, folder: Path, shown: Fault) -> None:
+@fault("not-ours-gc", "gc", code="not-ours", facts=["`registry`", " gc --force\n"])
+@fault("cache-gc", "gc --force", code="conflict", facts=["`registry`", "cache of 127.0.0.1"])
+def test_a_cache_of_another_registry(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
     bed.add_image("localhost/app:1", folder)
     start(bed, name="upstream", port=5011)
     bed.ok("push", "--name", "upstream", "localhost/app:1", "--as", "cached:1")
     start(bed, "--network", "host", "--env=REGISTRY_PROXY_REMOTEURL=http://127.0.0.1:5011")
-    shown.by(bed)
+    for shown in faults:
+        shown.by(bed)
     assert not bed.exists("image", "localhost:5000/app:1")
     assert bed.ok("pull", "cached:1").startswith("localhost:5000/cached:1@sha256:")
     assert "deletes nothing: it is a cache of 127.0.0.1" in bed.refused(6, "rm", "cached:1")
     assert "cache" in bed.ok("status")
     assert re.search(r"pushes +refused: it is a cache of 127.0.0.1", bed.ok("up", "--format", "table"))
+
+
+@docker_alone
+@fault("shared-storage-gc", "gc", code="conflict", facts=["`registry`", "`other`", "docker stop other\n"])
+def test_storage_that_another_registry_uses_is_left_alone(bed: Bed, shown: Fault) -> None:
+    bed.up()
+    start(bed, "-v", "localreg-registry:/var/lib/registry", name="other", port=5011)
+    shown.by(bed)
 
 
 CONFIGURATION = """\

@@ -32,7 +32,11 @@ from localreg.registry.volume import open_volume
 from localreg.system.waiting import wait_until
 
 URL = "http://localhost:5000"
-WAYS = [pytest.param(bed, way, id=f"{bed}-{way}") for bed in (REQUIRED[0], REQUIRED[2]) for way in ("folder", "exec")]
+WAYS = [
+    pytest.param(bed, way, id=f"{bed}-{way}")
+    for bed, ways in ((REQUIRED[0], ("folder", "exec", "helper")), (REQUIRED[2], ("folder", "exec")))
+    for way in ways
+]
 
 
 AT_ONCE = """
@@ -65,8 +69,10 @@ def test_clients_that_push_and_delete_lose_no_tag(
     """Some of what they pushed is collected and deleted."""
     # Waste is collected sooner, and meets more pushes.
     monkeypatch.setattr(collector, "_YOUNG_SECONDS", 1)
-    if way == "exec":
+    if way != "folder":
         request.getfixturevalue("_by_shell")
+    if way == "helper":
+        monkeypatch.setattr(gc, "has_shell", lambda *_: False)
     bed.up()
     with opened(bed) as (engine, registry), churning(URL) as churn:
         collect(engine, registry, GcOptions(timedelta(seconds=2)))

@@ -13,12 +13,36 @@ _TRIED = 20
 
 
 def agrees(client: RegistryClient, links: Links) -> bool:
-    """Whether a registry has the same digest for a tag as a volume, or the same manifest if there are no tags.
+    """Whether a registry serves what a volume holds.
 
-    If there is none that it can read, it must have no other tags than the volume.
+    If it can read none of the tags that are tried, it must have no other tags than the volume.
+
+    Args:
+        client: A client of the registry.
+        links: All links of the volume.
 
     Raises:
         RegistryError: it cannot be asked.
+    """
+    found = has_one_of(client, links)
+    return found or (
+        found is None
+        and all(
+            (repository, tag) in links.by_tag
+            for repository in client.iter_repositories()
+            for tag in client.find_tags(repository)
+        )
+    )
+
+
+def has_one_of(client: RegistryClient, links: Links) -> bool | None:
+    """Whether a registry has the same digest for a tag as a volume, or the same manifest if there are no tags.
+
+    Returns:
+        None if it can read none of those that are tried.
+
+    Raises:
+        RegistryUnreachableError: it does not answer.
     """
     whole = (
         (link.repository, link.tag, link.digest)
@@ -38,8 +62,4 @@ def agrees(client: RegistryClient, links: Links) -> bool:
             raise
         except RegistryError:
             continue
-    return not differs and all(
-        (repository, tag) in links.by_tag
-        for repository in client.iter_repositories()
-        for tag in client.find_tags(repository)
-    )
+    return False if differs else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from localreg.content.agreement import agrees
+from localreg.content.agreement import agrees, has_one_of
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container, ContainerState, HostPathMount, Mount, VolumeMount
 from localreg.errors import ConflictError, NotOursError
@@ -14,9 +14,11 @@ from localreg.oci.push_check import find_push_refusal
 from localreg.oci.refusal import PushRefusal
 from localreg.registry.container import HELPER_LABEL, Registry
 from localreg.registry.distribution_settings import CACHE_VARIABLE, FILESYSTEM, DistributionSettings
-from localreg.registry.volume import Volume
+from localreg.registry.volume import WritableVolume
 from localreg.system.command_line import CommandLine, Sentence
 
+_FEW = 5
+"""Repositories that are looked at first: most often one of their tags is enough."""
 _LOOKS = 5
 """Pushes may move the few tags that there are during each."""
 
@@ -61,7 +63,7 @@ def check_collectable(
     _check_alone(engine, registry, settings.root_directory, others)
 
 
-def check_stores_here(registry: Registry, volume: Volume) -> None:
+def check_stores_here(registry: Registry, volume: WritableVolume) -> None:
     """Check that a registry serves what is in a volume.
 
     Raises:
@@ -71,7 +73,8 @@ def check_stores_here(registry: Registry, volume: Volume) -> None:
     if registry.url is None and registry.is_ours:
         return
     with RegistryClient(registry.get_url()) as client:
-        if not any(agrees(client, volume.read_links()) for _ in range(_LOOKS)):
+        few = volume.read_links(volume.list_repositories()[:_FEW])
+        if not has_one_of(client, few) and not any(agrees(client, volume.read_links()) for _ in range(_LOOKS)):
             raise ConflictError(
                 f"registry `{registry.container.name}` does not serve what is in its volume: its images are elsewhere",
                 hint=CommandLine("ls"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -206,8 +207,11 @@ class Collector:
             now: Seconds since 1970, by the clock of the engine's machine.
         """
         self._on_step(Step.MARKING)
-        in_use = self._in_use()
-        graph = self._reader.read_all(self._reader.read_links())
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(self._in_use)
+            links = self._reader.read_links()
+            in_use = asked.result()
+        graph = self._reader.read_all(links)
         kept = self._kept(graph, graph.revisions if self._keep_untagged else ())
         needed = _blobs_of(graph, kept)
         spared = {manifest for manifest in graph.revisions if manifest[1] in in_use.digests}

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from localreg.content.agreement import agrees
 from localreg.content.graph import Graph, GraphReader
 from localreg.content.listed import NO_FILTERS, Filters, Listing, SortKey, sort_rows
 from localreg.content.pattern import read_pattern
+from localreg.content.pushes import read_pushes, revisions_of
 from localreg.content.reading import unread_error
 from localreg.content.rows import untagged_rows
 from localreg.errors import EngineError, UsageError
 from localreg.oci.api import RegistryClient
 from localreg.registry.volume import WritableVolume
-from localreg.registry.volume_layout import REPOSITORIES, Links, moment_of
+from localreg.registry.volume_layout import Links
 from localreg.system.command_line import CommandLine
-
-_REVISION = re.compile(rf"{REPOSITORIES}/(.+)/_manifests/revisions/sha256/([0-9a-f]{{64}})/link", re.ASCII)
 
 
 def list_untagged(
@@ -59,7 +56,8 @@ def list_untagged(
         if not wanted or any(pattern.fits(repository) for pattern in wanted)
         for digest in untagged
     )
-    rows = untagged_rows(client, volume, links, found, pushed=_pushed(volume, {repository for repository, _ in found}))
+    pushed = read_pushes(volume, *sorted({revisions_of(repository) for repository, _ in found}))
+    rows = untagged_rows(client, volume, links, found, pushed=pushed)
     known = {repository for repository, _ in (*links.revisions, *links.by_tag)}
     missing = [str(pattern) for pattern in wanted if not pattern.is_glob and pattern.repository not in known]
     return Listing(tuple(sort_rows(filter(filters.fits, rows), sort)), tuple(missing))
@@ -88,10 +86,3 @@ def _untagged(graph: Graph) -> Mapping[str, set[str]]:
 def _kept(graph: Graph, repository: str, digests: set[str]) -> set[str]:
     """Those that another one keeps."""
     return {kept for digest in digests for kept in graph.manifests_of(repository, [digest]) if kept != digest}
-
-
-def _pushed(volume: WritableVolume, repositories: set[str]) -> Mapping[tuple[str, str], datetime | None]:
-    """When each manifest of some repositories was pushed last."""
-    folders = [f"{REPOSITORIES}/{repository}/_manifests/revisions/sha256" for repository in sorted(repositories)]
-    files = ((_REVISION.fullmatch(file.path), file.modified) for file in volume.list_files(*folders))
-    return {(match[1], f"sha256:{match[2]}"): moment_of(modified) for match, modified in files if match}

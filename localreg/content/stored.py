@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 
 from localreg.content.summary import Config, Content, read_config
 from localreg.errors import RegistryError, RepositoryNotFoundError
@@ -35,22 +35,11 @@ class StoredContent:
         """Read manifests with their children and configs, instead of those that were read before."""
         self._manifests.clear()
         self._configs.clear()
-        manifests, configs = set(digests), set[str]()
-        for _ in range(_DEEPEST):
-            found: list[StoredManifest] = []
-            for digest, data in self._volume.read_blobs(manifests | configs):
-                if digest in manifests:
-                    found.append(StoredManifest(data, "", digest))
-                if digest in configs:
-                    self._configs[digest] = read_config(data)
-            self._manifests |= {manifest.digest: manifest for manifest in found}
-            manifests, configs = set(), set()
-            for manifest in found:
-                _add_parts(manifest, manifests, configs)
-            manifests -= self._manifests.keys()
-            configs -= self._configs.keys()
-            if not manifests and not configs:
-                break
+        for digest, found in iter_content(self._volume, digests):
+            if isinstance(found, StoredManifest):
+                self._manifests[digest] = found
+            else:
+                self._configs[digest] = read_config(found)
 
     def get_manifest(self, repository: str, reference: str) -> StoredManifest:
         """A manifest or an index."""
@@ -69,6 +58,37 @@ class StoredContent:
         if self._registry is None:
             raise RepositoryNotFoundError(f"the registry's volume does not have blob {digest}")
         return self._registry.get_config(repository, digest)
+
+
+def iter_content(
+    volume: Volume, digests: Iterable[str], *, known: Container[str] = ()
+) -> Iterator[tuple[str, StoredManifest | bytes]]:
+    """Read manifests with their children and their images' configs, but no attestations.
+
+    Args:
+        volume: The registry's.
+        digests: Those of the manifests.
+        known: The digests that need not be read.
+
+    Returns:
+        The digest of each, and the manifest or the bytes of the config.
+    """
+    manifests, configs, seen = set(digests), set[str](), set[str]()
+    for _ in range(_DEEPEST):
+        wanted = {digest for digest in manifests | configs if digest not in known} - seen
+        if not wanted:
+            return
+        seen |= wanted
+        found: list[StoredManifest] = []
+        for digest, data in volume.read_blobs(wanted):
+            if digest in manifests:
+                found.append(StoredManifest(data, "", digest))
+                yield digest, found[-1]
+            if digest in configs:
+                yield digest, data
+        manifests, configs = set(), set()
+        for manifest in found:
+            _add_parts(manifest, manifests, configs)
 
 
 def _add_parts(stored: StoredManifest, manifests: set[str], configs: set[str]) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from itertools import chain
 from typing import Generic, Protocol, TypeVar
@@ -14,7 +13,8 @@ from typing import Generic, Protocol, TypeVar
 from localreg.errors import RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.artifact import Artifact, artifact_of
-from localreg.oci.manifest import UNREADABLE, Descriptor, Index, Manifest, Platform, read_platform
+from localreg.oci.config import parse_config, read_time
+from localreg.oci.manifest import Descriptor, Index, Manifest, Platform
 
 _T = TypeVar("_T")
 
@@ -149,7 +149,7 @@ def _stored(parts: Sequence[Descriptor]) -> frozenset[tuple[str, int]]:
 
 
 def _annotated(found: Manifest | Index) -> datetime | None:
-    return _read_time(found.annotations.get(_CREATED))
+    return read_time(found.annotations.get(_CREATED))
 
 
 def _joined(artifacts: Sequence[Artifact | None]) -> Artifact | None:
@@ -163,20 +163,8 @@ def _joined(artifacts: Sequence[Artifact | None]) -> Artifact | None:
 
 def read_config(data: bytes) -> Config:
     """Read an image's config; empty if it is not valid JSON."""
-    try:
-        found = json.loads(data)
-        return Config(read_platform(found), _read_time(found.get("created")))
-    except UNREADABLE:
-        return Config(None, None)
-
-
-def _read_time(text: object) -> datetime | None:
-    """Read RFC 3339; None if there is no time, or the zero time of a reproducible build."""
-    try:
-        moment = datetime.fromisoformat(str(text)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment.year > 1 else None
+    config = parse_config(data)
+    return Config(config.platform, config.created)
 
 
 class _Once(Generic[_T]):

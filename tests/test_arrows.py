@@ -26,7 +26,10 @@ ARROWS = {
     "tunnels": ("errors", "system", "oci", "engines", "registry"),
     "ci": ("errors", "system", "oci", "engines.values", "tunnels"),
     "settings": ("errors", "system.address", "registry.options", "registry.defaults"),
-    "output": ("errors", "settings", "engines.values", "registry", "images", "content", "clients", "tunnels"),
+    "output": (
+        *("errors", "settings", "engines.values", "oci.artifact", "oci.config", "oci.manifest"),
+        *("registry", "images", "content", "clients", "tunnels"),
+    ),
     "cli": ("",),
     "__init__": (),
     "__main__": ("cli",),

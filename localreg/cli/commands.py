@@ -43,6 +43,7 @@ GROUPS = {
         "pull": "Pull images from the registry",
         "tag": "Tag an image for the registry",
         "ls": "List the images in the registry",
+        "inspect": "Show what the registry stores about an image",
         "rm": "Remove tags from the registry",
     },
     "Storage": {

@@ -19,13 +19,10 @@ from localreg.errors import EngineError
 from localreg.oci.api import RegistryClient
 from localreg.output.ls import render
 from localreg.registry.container import Registry
-from localreg.registry.volume import WritableVolume, open_volume
+from localreg.registry.volume import READING_SECONDS, WritableVolume, open_volume
 from localreg.system.command_line import CommandLine
 
 app = command_app()
-
-_PATIENCE = 10.0
-"""Seconds without a word from a command in the registry's container; then the registry is asked over HTTP."""
 
 
 @app.command(
@@ -66,7 +63,7 @@ def ls(
         registry = session.running_registry(selection.engine)
         named = {text: registry_in_pattern(text) for text in pattern or ()}
         refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("ls", short))
-        volume = open_volume(selection.engine, registry, patience=_PATIENCE)
+        volume = open_volume(selection.engine, registry, patience=READING_SECONDS)
         names_only = session.streams.shows_names_only
         with session.waiting("reading the registry"):
             if untagged:

@@ -234,11 +234,15 @@ def list_blobs(volume: WritableVolume) -> dict[str, VolumeFile]:
     return {f"sha256:{match.group(1)}": file for match, file in found if match}
 
 
-def read_graph_by_http(client: RegistryClient) -> Graph:
+def read_graph_by_http(client: RegistryClient, *, most_tags: int | None = None) -> Graph:
     """The graph as far as HTTP shows it: no manifest without a tag, no push time, and sizes as manifests tell them.
 
+    Args:
+        client: A client of the registry.
+        most_tags: More tags are an error, because reading them takes long; None for no limit.
+
     Raises:
-        RegistryError: the registry cannot be read.
+        RegistryError: the registry cannot be read, or has more tags.
     """
     tags: dict[tuple[str, str], TagLink] = {}
     revisions: set[tuple[str, str]] = set()
@@ -255,6 +259,8 @@ def read_graph_by_http(client: RegistryClient) -> Graph:
         repositories = list(client.iter_repositories())
         listed = zip(repositories, pool.map(client.find_tags, repositories), strict=True)
         names = [(repository, tag) for repository, found in listed for tag in found]
+        if most_tags is not None and len(names) > most_tags:
+            raise RegistryError(f"the registry has {len(names)} tags, too many to read over HTTP")
         for (repository, tag), node in zip(names, pool.map(lambda name: read(*name), names), strict=True):
             tags[repository, tag] = TagLink(repository, tag, node.digest if node else None, None)
             left = [node] if node else []

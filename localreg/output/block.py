@@ -25,19 +25,20 @@ def block(headline: str, facts: Sequence[tuple[str, str]] = (), *, width: int = 
     return "\n".join([fold(headline, width), *aligned(facts, width=width, indent=_INDENT)])
 
 
-def aligned(facts: Sequence[tuple[str, str]], *, width: int, indent: str = "") -> list[str]:
+def aligned(facts: Sequence[tuple[str, str]], *, width: int, indent: str = "", local: bool = True) -> list[str]:
     """Lay out facts; a long value continues below itself.
 
     Args:
         facts: Name and value.
         width: Columns of the terminal.
         indent: Put before each line.
+        local: The values are of this machine: a path in the home folder begins with `~`.
     """
     gutter = max((len(name) for name, _ in facts), default=0) + len(_INDENT)
     room = max(width - len(indent) - gutter, _NARROWEST_VALUE)
     lines = []
     for name, value in facts:
-        first, *rest = fold(home_shortened(value), room).split("\n")
+        first, *rest = fold(home_shortened(value) if local else value, room).split("\n")
         lines.append(f"{indent}{name:<{gutter}}{first}".rstrip())
         lines += [f"{indent}{'':<{gutter}}{line}" for line in rest]
     return lines

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TextIO
@@ -80,14 +80,15 @@ class Streams:
             text = result.plain()
         else:
             text = result.table(self.width)
-        if not text:
-            return
-        try:
-            print(text, flush=True)
-        except BrokenPipeError:
-            raise
-        except OSError as exc:
-            raise LocalregError(f"cannot write the result: {reason_of(exc)}") from exc
+        if text:
+            with _reported():
+                print(text, flush=True)
+
+    def show_bytes(self, data: bytes) -> None:
+        """Write bytes to stdout, in every format, and nothing else."""
+        with _reported():
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
 
     def note(self, text: str) -> None:
         """Write a note to stderr; not with --quiet or --json."""
@@ -124,6 +125,17 @@ class Streams:
             hint = printable(error.hint)
             lines.append(_labelled("hint:", "36", hint) if folds else f"{paint('hint:', '36', sys.stderr)} {hint}")
         _say("\n".join(lines))
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    """Report a failure to write the result, unless its reader has gone."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise LocalregError(f"cannot write the result: {reason_of(exc)}") from exc
 
 
 def _labelled(label: str, colour: str, text: str) -> str:

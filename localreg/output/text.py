@@ -49,6 +49,11 @@ def printable(text: str) -> str:
     )
 
 
+def shortened(text: str, length: int) -> str:
+    """Text with an ellipsis instead of its end, if it is longer than some characters."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 _UNITS = (
     (timedelta(days=365), "year"),
     (timedelta(days=30), "month"),

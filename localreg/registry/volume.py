@@ -16,6 +16,9 @@ from localreg.registry.container import DATA_FOLDER, Registry
 from localreg.registry.volume_folder import FolderVolume
 from localreg.registry.volume_layout import Links, VolumeFile
 
+READING_SECONDS = 10.0
+"""The patience of a command that reads: without a word for so long, the registry is asked over HTTP instead."""
+
 
 class Volume(Protocol):
     """The stored data of a registry."""

@@ -93,7 +93,7 @@ def test_a_command_that_hangs_in_the_container_is_not_waited_for(
         yield os.urandom(0)
 
     monkeypatch.setattr(readable, "run_in_container", hang)
-    monkeypatch.setattr(command, "_PATIENCE", 0.1)
+    monkeypatch.setattr(command, "READING_SECONDS", 0.1)
     out, _ = shown(capsys, "--format", "plain")
     assert [line.split("\t")[0] for line in out.splitlines()] == ["team/api", "web"]
     assert "wrote nothing for" in shown(capsys, "--untagged", code=1)[1]

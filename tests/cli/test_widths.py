@@ -32,7 +32,16 @@ BLOCKS = (
     "down",
 )
 """Sentences and facts: the same words, wherever they are folded."""
-TABLES = ("ls", "ls team/*", "du", "du --tags --bytes", "status --all", "config", "tunnel ls")
+TABLES = (
+    "ls",
+    "ls team/*",
+    "inspect team/api:1.4.2",
+    "du",
+    "du --tags --bytes",
+    "status --all",
+    "config",
+    "tunnel ls",
+)
 """What is left out, or stands below, where there is no room."""
 
 

@@ -40,6 +40,7 @@ EVERY_COMMAND = {
     "tag": "tag ansible-playbook:latest playbooks/site:1",
     "push-as": "push team/api:1.4.2 --as team/api:dev",
     "ls-pattern": "ls 'team/*'",
+    "inspect": "inspect team/api:1.4.2",
     "rm": "rm team/api:dev",
     "config": "config",
     "down": "down",

@@ -36,6 +36,7 @@ _VARYING = (
     (r"SHA256:[A-Za-z0-9+/]{43}", f"SHA256:{'x' * 43}"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
     (r"(?<=/sha256/)[0-9a-f]{2}(?=/)", "4f"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "2026-01-31 12:00:00 UTC"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "2026-01-31T12:00:00"),
 )
 """What differs from run to run, and what stands for it."""

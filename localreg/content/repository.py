@@ -127,7 +127,8 @@ def _children(client: RegistryClient, repository: str, digest: str) -> tuple[str
         raise
     except (RegistryError, RepositoryNotFoundError):
         return ()
-    return tuple(child.digest for child in parsed.manifests) if isinstance(parsed, Index) else ()
+    # BuildKit's cache is an index of layers, which are not manifests.
+    return tuple(child.digest for child in parsed.manifests if child.is_manifest) if isinstance(parsed, Index) else ()
 
 
 def _read_links(volume: Volume | None, repository: str) -> Links:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 import pytest
-from support.registries.fake import FakeRegistry, child
+from support.registries.fake import LAYER, FakeRegistry, child
 
 from localreg.content.repository import read_repository
 from localreg.errors import EngineError, RegistryError, RepositoryNotFoundError, UsageError
@@ -53,6 +53,12 @@ def test_without_the_volume_tags_and_indexes_lead_to_digests(
     with pytest.raises(RepositoryNotFoundError, match=DIGEST[:19]) as caught:
         found.find(DIGEST)
     assert caught.value.hint == "localreg ls app --digests"
+
+
+def test_the_layers_in_an_index_are_not_manifests(client: RegistryClient, registry: FakeRegistry) -> None:
+    layer, size = registry.put_blob(b"layer")
+    index = registry.put_index([{"mediaType": LAYER, "digest": layer, "size": size}], at="app:cache")
+    assert read_repository(client, None, "app").digests == [index]
 
 
 def test_a_volume_also_has_what_no_tag_leads_to(client: RegistryClient, registry: FakeRegistry) -> None:

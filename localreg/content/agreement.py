@@ -6,10 +6,24 @@ from itertools import islice
 
 from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
+from localreg.registry.volume import Volume
 from localreg.registry.volume_layout import Links
 
+_LOOKS = 5
+"""Pushes may move the few tags that there are during each."""
 _TRIED = 20
 """Tags of which one must be the same: some may be broken, or just be pushed."""
+
+
+def read_served_links(client: RegistryClient, volume: Volume) -> Links | None:
+    """The links of a volume; None if the registry does not serve them.
+
+    Raises:
+        EngineError: the volume cannot be read.
+        RegistryError: the registry cannot be asked.
+    """
+    looks = (volume.read_links() for _ in range(_LOOKS))
+    return next((links for links in looks if agrees(client, links)), None)
 
 
 def agrees(client: RegistryClient, links: Links) -> bool:

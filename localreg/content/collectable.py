@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from localreg.content.agreement import agrees, has_one_of
+from localreg.content.agreement import has_one_of, read_served_links
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container, ContainerState, HostPathMount, Mount, VolumeMount
 from localreg.errors import ConflictError, NotOursError
@@ -19,8 +19,6 @@ from localreg.system.command_line import CommandLine, Sentence
 
 _FEW = 5
 """Repositories that are looked at first: most often one of their tags is enough."""
-_LOOKS = 5
-"""Pushes may move the few tags that there are during each."""
 
 
 def check_collectable(
@@ -74,7 +72,7 @@ def check_stores_here(registry: Registry, volume: WritableVolume) -> None:
         return
     with RegistryClient(registry.get_url()) as client:
         few = volume.read_links(volume.list_repositories()[:_FEW])
-        if not has_one_of(client, few) and not any(agrees(client, volume.read_links()) for _ in range(_LOOKS)):
+        if not has_one_of(client, few) and read_served_links(client, volume) is None:
             raise ConflictError(
                 f"registry `{registry.container.name}` does not serve what is in its volume: its images are elsewhere",
                 hint=CommandLine("ls"),

@@ -1,4 +1,4 @@
-"""Patterns of repositories and tags, as `ls` takes them."""
+"""Patterns of repositories and tags, as `ls`, `du`, `rm` and `prune` take them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read_pattern(text: str) -> Pattern:
         return Pattern(repository, tag if colon else None, is_glob=True)
     named = parse_reference(text)
     if named.digest is not None:
-        raise InvalidReferenceError(f"`{text}` has a digest; `ls` lists repositories and tags")
+        raise InvalidReferenceError(f"`{text}` has a digest; a pattern is of repositories and tags")
     return Pattern(registry_reference(named, registry="").repository, named.tag, is_glob=False)
 
 

@@ -1,4 +1,4 @@
-"""The links of a registry's volume, as `ls` reads them beside its requests to the registry."""
+"""The links of a registry's volume, read beside requests to the registry, or compared with what it serves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 
-from localreg.content.agreement import agrees
+from localreg.content.agreement import agrees, read_served_links
 from localreg.errors import EngineError
 from localreg.oci.api import RegistryClient
 from localreg.registry.volume import Volume
@@ -60,7 +60,7 @@ class LinkReading:
         return [found.message, *found.details] if isinstance(found, EngineError) else []
 
 
-def unread_error(what: str, reasons: Sequence[str]) -> EngineError:
+def unread_error(what: str, reasons: Sequence[str] = ()) -> EngineError:
     """The error for something that only a volume tells, which cannot be read.
 
     Args:
@@ -72,3 +72,23 @@ def unread_error(what: str, reasons: Sequence[str]) -> EngineError:
         details=reasons,
         hint=Sentence("use an image with a shell, such as registry:2.8.3, that stores its data in its volume"),
     )
+
+
+def read_needed_links(client: RegistryClient | None, volume: Volume, what: str) -> Links:
+    """The links of a volume, for a command that cannot do without them.
+
+    Args:
+        client: A client of the registry; None if this machine cannot reach it: then its volume is believed.
+        volume: The registry's.
+        what: Known only from the volume, as for `unread_error`.
+
+    Raises:
+        EngineError: the volume cannot be read, or the registry does not serve it.
+    """
+    try:
+        links = volume.read_links() if client is None else read_served_links(client, volume)
+    except EngineError as exc:
+        raise unread_error(what, [exc.message, *exc.details]) from exc
+    if links is None:
+        raise unread_error(what, ["its volume does not have what the registry answers"])
+    return links

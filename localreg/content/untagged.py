@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from localreg.content.agreement import agrees
 from localreg.content.graph import Graph, GraphReader
 from localreg.content.listed import NO_FILTERS, Filters, Listing, SortKey, sort_rows
 from localreg.content.pattern import read_pattern
 from localreg.content.pushes import read_pushes, revisions_of
-from localreg.content.reading import unread_error
+from localreg.content.reading import read_needed_links, unread_error
 from localreg.content.rows import untagged_rows
-from localreg.errors import EngineError, UsageError
+from localreg.errors import UsageError
 from localreg.oci.api import RegistryClient
 from localreg.registry.volume import WritableVolume
-from localreg.registry.volume_layout import Links
 from localreg.system.command_line import CommandLine
+
+_WHAT = "manifests without a tag"
 
 
 def list_untagged(
@@ -47,8 +47,8 @@ def list_untagged(
             hint=CommandLine("ls", "--untagged", tagged.repository),
         )
     if volume is None:
-        raise _unread()
-    links = _read_links(client, volume)
+        raise unread_error(_WHAT)
+    links = read_needed_links(client, volume, _WHAT)
     graph = GraphReader(volume).read(links=links, sizes={})
     found = sorted(
         (repository, digest)
@@ -61,20 +61,6 @@ def list_untagged(
     known = {repository for repository, _ in (*links.revisions, *links.by_tag)}
     missing = [str(pattern) for pattern in wanted if not pattern.is_glob and pattern.repository not in known]
     return Listing(tuple(sort_rows(filter(filters.fits, rows), sort)), tuple(missing))
-
-
-def _read_links(client: RegistryClient | None, volume: WritableVolume) -> Links:
-    try:
-        links = volume.read_links()
-    except EngineError as exc:
-        raise _unread(exc.message, *exc.details) from exc
-    if client is not None and not agrees(client, links):
-        raise _unread("its volume does not have what the registry answers")
-    return links
-
-
-def _unread(*reasons: str) -> EngineError:
-    return unread_error("manifests without a tag", reasons)
 
 
 def _untagged(graph: Graph) -> Mapping[str, set[str]]:

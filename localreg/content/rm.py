@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from localreg.content.untag import untag
 from localreg.engines.port import Engine
-from localreg.errors import DeleteDisabledError, InUseError, RepositoryNotFoundError
+from localreg.errors import DeleteDisabledError, InUseError, LocalregError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.oci.push_check import find_push_refusal
 from localreg.oci.reference import Reference
@@ -81,13 +81,7 @@ def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: 
             else:
                 untag(client, reference.repository, reference.tag, digest=removal.digest)
     except DeleteDisabledError as exc:
-        refusal = find_push_refusal(registry.get_url(), reference.repository)
-        if refusal is None:
-            raise
-        raise exc.with_(
-            message=f"registry `{registry.container.name}` deletes nothing: it is {why(refusal, registry)}",
-            hint=CommandLine("--name", "OTHER", "up"),
-        ) from exc
+        raise explained(exc, registry, reference.repository) from exc
     except RepositoryNotFoundError as exc:
         if reference.tag is None or keep_local or not _untag_in_engine(engine, reference):
             with RegistryClient(registry.get_url()) as client:
@@ -95,6 +89,17 @@ def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: 
             raise exc.with_(hint=CommandLine("ls", *shown)) from exc
         return [Removed(removal.source, str(reference), from_registry=False, from_engine=True)]
     return [_dropped(engine, removal.source, thing, keep_local=keep_local) for thing in removal.things]
+
+
+def explained(error: DeleteDisabledError, registry: Registry, repository: str) -> LocalregError:
+    """The error with its reason, if the registry takes no changes at all."""
+    refusal = find_push_refusal(registry.get_url(), repository)
+    if refusal is None:
+        return error
+    return error.with_(
+        message=f"registry `{registry.container.name}` deletes nothing: it is {why(refusal, registry)}",
+        hint=CommandLine("--name", "OTHER", "up"),
+    )
 
 
 def _dropped(engine: Engine, source: str, thing: Reference, *, keep_local: bool) -> Removed:

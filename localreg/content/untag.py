@@ -41,14 +41,15 @@ def untag(client: RegistryClient, repository: str, tag: str, *, digest: str | No
     if stored is not None and is_thrown_away(stored):
         _finish(client, repository, stored.digest)
         return
-    if stored is not None and digest is not None and stored.digest != digest:
-        raise ConflictError(
-            f"`{repository}:{tag}` now has digest {stored.digest}", hint=CommandLine("rm", f"{repository}:{tag}")
-        )
+    if stored is not None and digest is not None:
+        _check_digest(repository, tag, stored.digest, digest)
     # This request also tells whether deleting is allowed: after the next step there is no way back.
     if client.delete_tag(repository, tag):
         return
     config = client.put_blob(repository, EMPTY_CONFIG)
+    if digest is not None:
+        # A push since the first look would be lost.
+        _check_digest(repository, tag, client.head_manifest(repository, tag).digest, digest)
     thrown_away = client.put_manifest(repository, tag, _throw_away_manifest(tag, config), OCI_MANIFEST)
     try:
         _finish(client, repository, thrown_away)
@@ -67,6 +68,13 @@ def untag(client: RegistryClient, repository: str, tag: str, *, digest: str | No
             message=f"the registry cannot delete in `{repository}` while it has broken tags: {', '.join(broken)}",
             hint=CommandLine("rm", *names),
         ) from exc
+
+
+def _check_digest(repository: str, tag: str, found: str, wanted: str) -> None:
+    if found != wanted:
+        raise ConflictError(
+            f"`{repository}:{tag}` now has digest {found}", hint=CommandLine("rm", f"{repository}:{tag}")
+        )
 
 
 def _read(client: RegistryClient, repository: str, tag: str, *, must_be_whole: bool) -> StoredManifest | None:

@@ -48,6 +48,7 @@ GROUPS = {
     },
     "Storage": {
         "du": "Show what the images occupy on the disk",
+        "prune": "Remove old tags by rules",
         "gc": "Free the disk space of what no tag leads to",
     },
     "Clients": {

@@ -42,7 +42,6 @@ MEANT = {
         "login": _LOGIN,
         "logout": _LOGIN,
         "garbage-collect": "gc",
-        "prune": "gc",
     },
     "tunnel": {"start": "open", "stop": "close", "rm": "close", "status": "ls", "list": "ls"},
 }

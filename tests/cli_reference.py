@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from localreg.cli.app import main
-from localreg.cli.commands import GROUPS, SUBCOMMANDS
+from localreg.cli.command_list import GROUPS, SUBCOMMANDS
 
 PATH = Path(__file__).parent.parent / "docs" / "reference" / "cli.md"
 

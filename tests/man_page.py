@@ -11,7 +11,7 @@ import typer.main
 
 from localreg import __version__
 from localreg.cli.app import app
-from localreg.cli.commands import GROUPS, SUBCOMMANDS
+from localreg.cli.command_list import GROUPS, SUBCOMMANDS
 from localreg.cli.help_page import row
 
 _ROOT = Path(__file__).parent.parent

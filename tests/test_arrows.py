@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from localreg.cli.commands import GROUPS, SUBCOMMANDS
+from localreg.cli.command_list import GROUPS, SUBCOMMANDS
 
 PACKAGE = Path(__file__).parent.parent / "localreg"
 

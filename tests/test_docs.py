@@ -16,7 +16,7 @@ import pytest
 from support import schemas
 
 from localreg import errors
-from localreg.cli.commands import GROUPS
+from localreg.cli.command_list import GROUPS
 from localreg.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ import cli_reference
 import pytest
 
 from localreg.cli.app import app
-from localreg.cli.commands import GROUPS, SUBCOMMANDS
+from localreg.cli.command_list import GROUPS, SUBCOMMANDS
 from localreg.cli.complete import complete
 
 COMMANDS = [*((name,) for commands in GROUPS.values() for name in commands), *cli_reference.names_in_full()]

@@ -1,0 +1,48 @@
+"""The names of all commands, and what each does in a line."""
+
+from __future__ import annotations
+
+GROUPS = {
+    "Registry": {
+        "up": "Start the registry and wait until it is ready",
+        "down": "Stop the registry and remove its container; keep the images",
+        "status": "Show the registry's state",
+        "url": "Print the registry's address",
+        "logs": "Show the registry's log",
+    },
+    "Images": {
+        "build": "Build an image and push it to the registry",
+        "push": "Push images to the registry",
+        "pull": "Pull images from the registry",
+        "tag": "Tag an image for the registry",
+        "ls": "List the images in the registry",
+        "inspect": "Show what the registry stores about an image",
+        "rm": "Remove tags from the registry",
+    },
+    "Storage": {
+        "du": "Show what the images occupy on the disk",
+        "prune": "Remove old tags by rules",
+        "gc": "Free the disk space of what no tag leads to",
+    },
+    "Clients": {
+        "podman-fix": "Let the podman program use the registry over plain HTTP",
+    },
+    "Pipelines": {
+        "tunnel": "Let another machine push to the registry over ssh",
+        "ci": "Print a CI pipeline that pushes through a tunnel",
+    },
+    "Settings": {
+        "config": "Show the settings and where each one is set",
+        "completion": "Print the script for TAB completion",
+    },
+}
+"""The commands by purpose, each with its summary. The help of the program imports no command's module."""
+
+SUBCOMMANDS = {
+    "tunnel": {
+        "open": "Open a tunnel and keep it open",
+        "ls": "List open tunnels",
+        "close": "Close tunnels",
+    },
+}
+"""The commands that have commands of their own."""

@@ -165,17 +165,25 @@ def opened(bed: Bed) -> Iterator[tuple[Engine, Registry]]:
         yield engine, get_running_registry(engine, "registry")
 
 
+@pytest.fixture
+def _open_socket(bed: Bed) -> Iterator[None]:
+    """All users may use the engine."""
+    mode = bed.api.socket.stat().st_mode
+    bed.api.socket.chmod(0o666)
+    yield
+    bed.api.socket.chmod(mode)
+
+
 @pytest.mark.long
 @docker_alone
 @pytest.mark.parametrize("way", ["folder", "exec"])
-@pytest.mark.usefixtures("_at_once")
+@pytest.mark.usefixtures("_at_once", "_open_socket")
 def test_killed_at_each_step_the_next_command_loses_nothing(
     bed: Bed, way: str, folder: Path, subtests: pytest.Subtests
 ) -> None:
     """The registry is pushed to between the kill and the next command."""
     bed.up()
     shelf = Shelf()
-    bed.api.socket.chmod(0o666)
     # As one who may use Docker, but not read its volumes.
     user = bed if way == "folder" else replace(bed, uid=TESTER_UID)
     command = Command(

@@ -123,7 +123,7 @@ class Collector:
             return 0
         count = self._put_back_needed(batches)
         for batch in batches:
-            if batch.is_open and time.time() - self._quarantine.last_alive(batch) > _DEAD_SECONDS:
+            if batch.is_open and not self._may_be_alive(batch):
                 self._quarantine.close(batch)
         return count
 
@@ -139,8 +139,13 @@ class Collector:
             # Blobs first: a manifest must not be served without its layers.
             self._quarantine.put_back(batch, blobs=list(batch.blobs))
             self._quarantine.put_back(batch, links=list(batch.links))
-        self._quarantine.delete(batches)
+        # Another collection, or the shell of one that was killed, may still be moving into one that is open.
+        self._quarantine.delete([batch for batch in batches if not (batch.is_open and self._may_be_alive(batch))])
         return size
+
+    def _may_be_alive(self, batch: Batch) -> bool:
+        """The collection of an open batch may be at work."""
+        return time.time() - self._quarantine.last_alive(batch) <= _DEAD_SECONDS
 
     def _move(self, batch: Batch, blobs: Mapping[str, VolumeFile]) -> tuple[Waste, int]:
         """Move all waste, a part at a time; after each part, put back what is needed again."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from support.registries.tree import Tree, run_here
 
-from localreg.content import graph
+from localreg.content import collector, graph
 from localreg.content.collector import Collector
 from localreg.content.in_use import InUse
 from localreg.content.quarantine import TRASH, Quarantine
@@ -22,7 +22,7 @@ from localreg.errors import EngineError
 from localreg.oci.manifest import OCI_MANIFEST
 from localreg.registry.volume import WritableVolume
 from localreg.registry.volume_folder import FolderVolume
-from localreg.registry.volume_layout import BLOBS, VolumeFile
+from localreg.registry.volume_layout import BLOBS, VolumeFile, folder_of
 from localreg.registry.volume_shell import ExecVolume
 
 NOW, HOUR = timedelta(0), timedelta(hours=1)
@@ -407,7 +407,9 @@ STEPS = ["move manifests", "moved manifests", "move repositories", "moved reposi
 
 @pytest.mark.parametrize("step", [*STEPS, "remove other", "remove trash"])
 @pytest.mark.parametrize("then", ["collect", "undo", "finish"])
-def test_after_a_kill_the_next_command_completes_it(tree: Tree, waste: set[str], step: str, then: str) -> None:
+def test_after_a_kill_the_next_command_completes_it(
+    tree: Tree, waste: set[str], step: str, then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tree.image("emptied", layers=[b"emptied"])
     settle(tree)
     before = files(tree)
@@ -423,6 +425,8 @@ def test_after_a_kill_the_next_command_completes_it(tree: Tree, waste: set[str],
     elif then == "undo":
         Collector(volume).undo()
         assert {path: data for path, data in files(tree).items() if "/tags/2/" not in path} == before
+        monkeypatch.setattr(collector, "_DEAD_SECONDS", -1)
+        Collector(volume).finish()
         assert not (tree.folder / "localreg").exists()
     else:
         Collector(volume).finish()
@@ -454,6 +458,25 @@ def test_what_another_collection_moves_meanwhile_is_not_deleted(tree: Tree, wast
     assert not waste & blobs(tree)
     Collector(Meanwhile(tree.folder, "remove trash", other)).collect(grace=NOW)
     assert any(TRASH in path for path in files(tree, "localreg")) or tree.digest(b"late") not in blobs(tree)
+
+
+def test_undo_deletes_nothing_that_a_collection_moves_meanwhile(tree: Tree, waste: set[str]) -> None:
+    before = files(tree)
+
+    def undo() -> None:
+        Collector(Meanwhile(tree.folder, "put back", lambda: collecting.act("go on"))).undo()
+
+    def go_on() -> None:
+        FolderVolume.move_into(collecting, f"{TRASH}/{batch()}/blobs", [folder_of(digest) for digest in waste])
+
+    def batch() -> str:
+        return next((tree.folder / TRASH).iterdir()).name
+
+    collecting = Meanwhile(tree.folder, "move blobs", undo)
+    collecting.left["go on"] = go_on
+    Collector(collecting).collect(grace=HOUR)
+    Collector(FolderVolume(tree.folder)).undo()
+    assert files(tree) == before
 
 
 def test_strange_files_in_the_quarantine_are_no_error(tree: Tree, volume: WritableVolume, waste: set[str]) -> None:

@@ -133,7 +133,9 @@ class Quarantine:
             self._volume.move_into(folder, parts)
             # They are listed now: a push may have added some right before the move.
             start = len(f"{batch.folder}/repositories/")
-            batch.links |= {file.path[start:] for file in self._volume.list_files(folder)}
+            links = {file.path[start:] for file in self._volume.list_files(folder)}
+            batch.links |= links
+            batch.revisions |= {revision for link in links if (revision := _revision_of(link))}
             # No upload is removed: only the folders that are empty now.
             self._volume.remove([f"{REPOSITORIES}/{repository}/_uploads/none"])
 

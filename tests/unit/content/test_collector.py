@@ -273,6 +273,23 @@ def test_a_referrer_of_what_is_needed_again_comes_back_as_well(tree: Tree, waste
     assert {old, signature, tree.digest(b"signature")} <= blobs(tree)
 
 
+def test_the_manifests_of_an_emptied_repository_count_and_come_back_with_their_referrers(tree: Tree) -> None:
+    image = tree.image("app", layers=[b"1"])
+    signature = tree.image("app", layers=[b"signature"], subject=image)
+    settle(tree)
+    found = Collector(FolderVolume(tree.folder)).look().waste.manifests
+    assert found == Collector(FolderVolume(tree.folder)).collect(grace=HOUR).waste.manifests
+    assert found == {("app", image), ("app", signature)}
+    Collector(FolderVolume(tree.folder)).undo()
+
+    def push() -> None:
+        tree.revision("app", image)
+        tree.tag("app", "1", image)
+
+    Collector(Meanwhile(tree.folder, "moved repositories", push)).collect(grace=NOW)
+    assert FolderVolume(tree.folder).read_links().revisions == found
+
+
 def test_a_repository_that_is_pushed_to_again_comes_back(tree: Tree) -> None:
     shared = tree.layer("app", b"shared")
     settle(tree)

@@ -40,7 +40,7 @@ class Finishing:
         with contextlib.suppress(LocalregError, OSError, ValueError):
             from localreg.registry.volume import open_volume  # noqa: PLC0415 -- not in the command's own time
 
-            volume = open_volume(self._engine, self._registry)
+            volume = open_volume(self._engine, self._registry, writes=True)
             if volume is None:
                 return
             from localreg.content.quarantine import Quarantine  # noqa: PLC0415 -- as above

@@ -84,7 +84,7 @@ def collect(
     with _opened(engine, registry, options) as (settings, volume):
         if not must_stop(registry, settings):
             return _collector(engine, registry, options, volume, on_step).collect(grace=options.grace)
-    folder = open_folder(engine, registry, settings.root_directory)
+    folder = open_folder(engine, registry, settings.root_directory, writes=True)
     notify(f"stopping registry `{registry.container.name}` meanwhile: it has a cache")
     with stopped(engine, registry, with_shell=folder is None) as outage:
         there = folder or volume_in(engine, outage.helper, settings.root_directory)
@@ -120,7 +120,7 @@ def _opened(
 def _volume(engine: Engine, registry: Registry, settings: DistributionSettings) -> Iterator[WritableVolume]:
     """The storage of a running registry: its folder, or read by a shell in its container or in a helper."""
     there = settings.root_directory
-    if folder := open_folder(engine, registry, there):
+    if folder := open_folder(engine, registry, there, writes=True):
         yield folder
     elif has_shell(engine, registry.container):
         yield volume_in(engine, registry.container, there)

@@ -113,7 +113,7 @@ class WritableVolume(Volume, Protocol):
 
 
 def open_volume(
-    engine: ContainerRuntime, registry: Registry, *, patience: float | None = None
+    engine: ContainerRuntime, registry: Registry, *, patience: float | None = None, writes: bool = False
 ) -> WritableVolume | None:
     """The stored data of a registry, read directly if this process may, else by a shell in its container.
 
@@ -123,12 +123,13 @@ def open_volume(
         engine: The registry's engine.
         registry: The registry.
         patience: Seconds without output after which a command in the container has failed; None for the engine's.
+        writes: It is going to be changed.
 
     Returns:
         None if there is no way but HTTP.
     """
     container, there = registry.container, registry.root_directory
-    if volume := open_folder(engine, registry, there):
+    if volume := open_folder(engine, registry, there, writes=writes):
         return volume
     return volume_in(engine, container, there, patience=patience) if container.is_running else None
 
@@ -151,10 +152,15 @@ def volume_in(
     return ExecVolume(run if patience is None else partial(run_patiently, run, seconds=patience), root_directory)
 
 
-def open_folder(engine: ContainerRuntime, registry: Registry, root_directory: str) -> FolderVolume | None:
-    """The stored data of a registry, running or not, if this process may read its folder."""
+def open_folder(
+    engine: ContainerRuntime, registry: Registry, root_directory: str, *, writes: bool = False
+) -> FolderVolume | None:
+    """The stored data of a registry, running or not, if this process may read its folder, or also change it."""
     here = _find_folder(engine, registry) if root_directory == DATA_FOLDER else None
-    return volume if here is not None and (volume := FolderVolume(here)).is_readable else None
+    volume = FolderVolume(here) if here is not None else None
+    if volume is None or not volume.is_readable or (writes and not volume.is_writable):
+        return None
+    return volume
 
 
 def _find_folder(engine: ContainerRuntime, registry: Registry) -> Path | None:

@@ -47,6 +47,12 @@ class FolderVolume:
         """This process can read all of it."""
         return all(os.access(self._root / part, os.R_OK | os.X_OK) for part in ("repositories", "blobs"))
 
+    @property
+    def is_writable(self) -> bool:
+        """This process can also change it: everybody may read what a registry that runs as root wrote."""
+        parts = (self._folder, self._root / "repositories", self._root / "blobs/sha256")
+        return all(os.access(part, os.W_OK | os.X_OK) for part in parts)
+
     def read_links(self, repositories: Collection[str] | None = None) -> Links:
         """The links of some repositories.
 

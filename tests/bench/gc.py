@@ -233,7 +233,7 @@ def _way(way: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if way != "folder":
             # As for one who may not read it.
-            patch.setattr(gc, "open_folder", lambda *_: None)
+            patch.setattr(gc, "open_folder", lambda *_, **__: None)
         if way == "helper":
             # As for an image without a shell.
             patch.setattr(gc, "has_shell", lambda *_: False)

@@ -51,7 +51,7 @@ sys.exit(main(sys.argv[1:]))
 @pytest.fixture
 def _by_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry's folder is not read, but by a shell in its container."""
-    monkeypatch.setattr(gc, "open_folder", lambda *_: None)
+    monkeypatch.setattr(gc, "open_folder", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -20,6 +20,13 @@ from localreg.system.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("nothing_is_young")
 both = pytest.mark.parametrize("bed", [REQUIRED[0], REQUIRED[2]], indirect=True)
+AT_ONCE = """
+import sys
+from localreg.cli.app import main
+from localreg.content import collector
+collector._YOUNG_SECONDS = -60
+sys.exit(main(["--engine", "podman", *sys.argv[1:]]))
+"""
 KILLED = """
 import os, signal, sys
 from localreg.cli.app import main
@@ -56,7 +63,7 @@ def test_one_with_a_cache_is_stopped_collected_and_started(bed: Bed, way: str, m
     url = start(bed)
     old = overwrite(url)
     if way == "helper":
-        monkeypatch.setattr(gc, "open_folder", lambda *_: None)
+        monkeypatch.setattr(gc, "open_folder", lambda *_, **__: None)
     options = GcOptions(NOW, force=True)
     with bed.opened() as engine:
         registry = get_running_registry(engine, "registry")
@@ -95,7 +102,7 @@ def test_a_killed_collection_leaves_a_stopped_registry_that_up_starts(bed: Bed) 
 @rootless_podman_alone
 def test_one_without_a_shell_is_collected_by_a_helper_beside_it(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
     bed.up()
-    monkeypatch.setattr(gc, "open_folder", lambda *_: None)
+    monkeypatch.setattr(gc, "open_folder", lambda *_, **__: None)
     with bed.opened() as engine:
         registry = get_running_registry(engine, "registry")
         old = overwrite(registry.get_url())
@@ -105,6 +112,18 @@ def test_one_without_a_shell_is_collected_by_a_helper_beside_it(bed: Bed, monkey
         assert [container.name for container in engine.list_containers()] == ["registry"]
     assert {digest for _, digest in done.waste.manifests} == {old}
     assert (done.outage, done.stops, done.freed > 0) == (0, False, True)
+
+
+@rootless_podman_alone
+def test_files_that_the_user_may_only_read_are_moved_by_the_containers_shell(bed: Bed) -> None:
+    start(bed, "--user=1000", "--volume=kept:/var/lib/registry", "--env=REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR=none")
+    overwrite(f"http://{bed.engine_ok('port', 'registry', '5000').strip()}")
+    [folder] = json.loads(bed.engine_ok("volume", "inspect", "kept"))
+    touch = bed.run("touch", f"{folder['Mountpoint']}/docker/registry/v2/blobs/x")
+    assert "Permission denied" in touch.stderr
+    assert bed.ok("ls").startswith("app\t1\t")
+    found = json.loads(bed.run(sys.executable, "-c", AT_ONCE, "gc", "--force", "--yes", "--json").stdout)
+    assert len(found["manifests"]) == 1
 
 
 @docker_alone

@@ -20,8 +20,10 @@ from localreg.registry.container import DATA_FOLDER, Registry, volume_labels
 from localreg.registry.defaults import DEFAULT_IMAGE
 from localreg.registry.distribution_settings import settings_of
 from localreg.registry.helper import find_helper
+from localreg.registry.volume import open_volume
 from localreg.registry.volume_folder import FolderVolume
 from localreg.registry.volume_layout import Links
+from localreg.registry.volume_shell import ExecVolume
 from localreg.system.address import Address
 
 CACHE = "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR"
@@ -194,6 +196,20 @@ def test_a_registry_that_serves_something_else_is_left_alone(registry: FakeRegis
     registry.tags["app"] = {"1": digest}
     registry.manifests[digest] = (OCI_MANIFEST, b"{}")
     check_stores_here(found, FolderVolume(tree.folder))
+
+
+@pytest.mark.parametrize("part", [".", "docker/registry/v2/repositories", "docker/registry/v2/blobs/sha256"])
+def test_a_folder_that_can_only_be_read_is_changed_in_the_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    tree, engine = Tree(tmp_path), FakeEngine()
+    tree.blob(b"x")
+    registry = started(engine, mount=HostPathMount(str(tree.folder), DATA_FOLDER))
+    assert isinstance(open_volume(engine, registry, writes=True), FolderVolume)
+    closed, access = tree.folder / part, os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: access(path, mode) and not (path == closed and mode & os.W_OK))
+    assert isinstance(open_volume(engine, registry), FolderVolume)
+    assert isinstance(open_volume(engine, registry, writes=True), ExecVolume)
 
 
 def test_a_registry_whose_only_tag_moves_all_the_time_is_not_taken_for_another(

@@ -67,7 +67,7 @@ def has_one_of(client: RegistryClient, links: Links) -> bool | None:
     differs = False
     for repository, reference, digest in islice(whole if links.tags else untagged, _TRIED):
         try:
-            if client.head_manifest(repository, reference).digest == digest:
+            if _read_digest(client, repository, reference) == digest:
                 return True
             differs = True
         except RepositoryNotFoundError:
@@ -77,3 +77,9 @@ def has_one_of(client: RegistryClient, links: Links) -> bool | None:
         except RegistryError:
             continue
     return False if differs else None
+
+
+def _read_digest(client: RegistryClient, repository: str, reference: str) -> str:
+    # A push asks for manifests by digest with HEAD, and garbage collection leaves those alone for a while.
+    by_digest = ":" in reference
+    return (client.get_manifest if by_digest else client.head_manifest)(repository, reference).digest

@@ -273,6 +273,25 @@ def test_of_five_tags_of_an_image_one_keeps_it(bed: Bed) -> None:
 
 @docker_alone
 @pytest.mark.usefixtures("_at_once")
+def test_nothing_is_left_of_a_registry_without_tags(bed: Bed) -> None:
+    """It asks the registry for one of its manifests, which must not look like a push."""
+    bed.up()
+    writer = Writer(URL)
+    images = [writer.image("app", "1"), writer.image("app", "2", architecture="arm64")]
+    bed.ok("rm", "--yes", "app:1", "app:2")
+    with opened(bed) as (engine, registry):
+        done = collect(engine, registry, GcOptions(NOW))
+        assert {digest for _, digest in done.waste.manifests} == {image["digest"] for image in images}
+        assert (done.waste.repositories, done.waste.left) == ({"app"}, 0)
+        # All folders of repositories are gone.
+        assert not collect(engine, registry, GcOptions(NOW)).waste.blobs
+    assert bed.ok("ls") == ""
+    assert writer.image("app", "1") == images[0]
+    assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"
+
+
+@docker_alone
+@pytest.mark.usefixtures("_at_once")
 @pytest.mark.parametrize("full_of", ["bytes", "files"])
 def test_a_full_disk_is_collected_or_left_as_it_is(bed: Bed, folder: Path, full_of: str) -> None:
     data = folder / "data"

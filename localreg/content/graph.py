@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from localreg.errors import RegistryError, RepositoryNotFoundError
+from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import Descriptor, Index, parse_manifest
 from localreg.registry.volume import WritableVolume
@@ -242,7 +242,7 @@ def read_graph_by_http(client: RegistryClient, *, most_tags: int | None = None) 
         most_tags: More tags are an error, because reading them takes long; None for no limit.
 
     Raises:
-        RegistryError: the registry cannot be read, or has more tags.
+        RegistryError: the registry cannot be read, or has more tags. A manifest that it cannot read is left out.
     """
     tags: dict[tuple[str, str], TagLink] = {}
     revisions: set[tuple[str, str]] = set()
@@ -251,6 +251,8 @@ def read_graph_by_http(client: RegistryClient, *, most_tags: int | None = None) 
     def read(repository: str, reference: str) -> Node | None:
         try:
             stored = client.get_manifest(repository, reference)
+        except RegistryUnreachableError:
+            raise
         except (RepositoryNotFoundError, RegistryError):
             return None
         return node_of(stored.digest, stored.data)

@@ -415,3 +415,10 @@ def test_a_registry_that_does_not_answer_is_an_error(tree: Tree) -> None:
     tree.tag("app", "1", tree.image("app", layers=[b"1"]))
     with RegistryClient("http://127.0.0.1:1") as client, pytest.raises(RegistryUnreachableError):
         find_usage(client, volume_of(tree))
+
+
+def test_a_registry_that_goes_away_meanwhile_is_an_error(registry: FakeRegistry) -> None:
+    registry.put_image("app:1")
+    registry.faults["/v2/app/manifests/1"] = "gone"
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryUnreachableError):
+        find_usage(client, None)

@@ -16,7 +16,7 @@ from localreg.errors import (
     UsageError,
 )
 from localreg.oci.api import ManifestHead, RegistryClient
-from localreg.oci.manifest import Index
+from localreg.oci.manifest import DOCKER_MANIFEST, OCI_MANIFEST, Descriptor, Index
 from localreg.oci.reference import Reference
 from localreg.registry.volume import Volume
 from localreg.registry.volume_layout import Links
@@ -35,7 +35,7 @@ class Repository:
     tags: Mapping[str, str | None]
     """The digest of each tag; None if the registry cannot read it."""
     parents: Mapping[str, str]
-    """For each child of an index that has a tag, the digest of that index."""
+    """For each child of an index that has a tag, also by way of other indexes, the digest of that index."""
     untagged: frozenset[str]
     """The other manifests, as far as they are known."""
 
@@ -96,7 +96,7 @@ def read_repository(client: RegistryClient | None, volume: Volume | None, name: 
         heads = dict(zip(tags, pool.map(lambda tag: head_tag(client, name, tag), tags), strict=True))
         tagged = dict.fromkeys(head.digest for head in heads.values() if head)
         indexes = dict.fromkeys(head.digest for head in heads.values() if head and "manifest.v" not in head.media_type)
-        children = pool.map(lambda digest: _children(client, name, digest), indexes)
+        children = pool.map(lambda digest: _parts(client, name, digest), indexes)
         parents = {child: index for index, found in zip(indexes, children, strict=True) for child in found}
     return Repository(
         name,
@@ -120,7 +120,17 @@ def head_tag(client: RegistryClient, repository: str, tag: str) -> ManifestHead 
         return None
 
 
-def _children(client: RegistryClient, repository: str, digest: str) -> tuple[str, ...]:
+def _parts(client: RegistryClient, repository: str, index: str) -> set[str]:
+    """The digests of an index's children, and of those in indexes among them."""
+    found, left = set[str](), [index]
+    while left:
+        new = [child for child in _children(client, repository, left.pop()) if child.digest not in found]
+        found.update(child.digest for child in new)
+        left += [child.digest for child in new if child.media_type not in (OCI_MANIFEST, DOCKER_MANIFEST)]
+    return found - {index}
+
+
+def _children(client: RegistryClient, repository: str, digest: str) -> tuple[Descriptor, ...]:
     try:
         parsed = client.get_manifest(repository, digest).content
     except RegistryUnreachableError:
@@ -128,7 +138,7 @@ def _children(client: RegistryClient, repository: str, digest: str) -> tuple[str
     except (RegistryError, RepositoryNotFoundError):
         return ()
     # BuildKit's cache is an index of layers, which are not manifests.
-    return tuple(child.digest for child in parsed.manifests if child.is_manifest) if isinstance(parsed, Index) else ()
+    return tuple(child for child in parsed.manifests if child.is_manifest) if isinstance(parsed, Index) else ()
 
 
 def _read_links(volume: Volume | None, repository: str) -> Links:

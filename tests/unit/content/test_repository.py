@@ -10,6 +10,7 @@ from support.registries.fake import LAYER, FakeRegistry, child
 from localreg.content.repository import read_repository
 from localreg.errors import EngineError, RegistryError, RepositoryNotFoundError, UsageError
 from localreg.oci.api import RegistryClient
+from localreg.oci.manifest import OCI_INDEX
 from localreg.registry.volume_layout import Links, TagLink
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -53,6 +54,13 @@ def test_without_the_volume_tags_and_indexes_lead_to_digests(
     with pytest.raises(RepositoryNotFoundError, match=DIGEST[:19]) as caught:
         found.find(DIGEST)
     assert caught.value.hint == "localreg ls app --digests"
+
+
+def test_a_part_of_an_index_in_an_index_is_one(client: RegistryClient, registry: FakeRegistry) -> None:
+    part = registry.put_image(platform="linux/arm64")
+    inner = registry.put_index([child(part)])
+    outer = registry.put_index([child(inner, media_type=OCI_INDEX)], at="app:all")
+    assert read_repository(client, None, "app").parents == {part: outer, inner: outer}
 
 
 def test_the_layers_in_an_index_are_not_manifests(client: RegistryClient, registry: FakeRegistry) -> None:

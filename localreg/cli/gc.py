@@ -69,7 +69,7 @@ def gc(
             found = _look(session, engine, registry, options)
         else:
             if not yes:
-                _ask(session, _look(session, engine, registry, options), options)
+                _ask(session, _look(session, engine, registry, options), options, grace)
             with session.waiting(Step.MARKING) as waiting:
                 notify = partial(_note, session, waiting)
                 found = collection.collect(engine, registry, options, notify=notify, on_step=waiting.say)
@@ -85,13 +85,14 @@ def _note(session: Session, waiting: Waiting, text: str) -> None:
     waiting.above(lambda: session.streams.note(text))
 
 
-def _ask(session: Session, found: Collected, options: collection.GcOptions) -> None:
+def _ask(session: Session, found: Collected, options: collection.GcOptions, grace: str) -> None:
     """Ask before a manifest goes."""
     count = len(found.waste.manifests)
     if count:
         stop = "Stop the registry for a moment, and r" if found.stops else "R"
         question = f"{stop}emove {counted(count, 'manifest')} without a tag and {output.rest_of(found)}?"
-        confirm(session, question, yes=False, command=CommandLine("gc", *(["--force"] if options.force else [])))
+        words = [*(["--grace", grace] if grace != collection.GRACE else []), *(["--force"] if options.force else [])]
+        confirm(session, question, yes=False, command=CommandLine("gc", *words))
 
 
 def _open_others(selection: Selection, registry: Registry, stack: contextlib.ExitStack) -> list[Engine]:

@@ -76,7 +76,8 @@ def rm(
         if dry_run:
             results = [done for part in removals for done in removal.look(engine, part, keep_local=keep_local)]
         elif removals:
-            _ask(session, removals, reference, yes=yes, repository=repository)
+            options = [*(["--repository"] if repository else []), *(["--keep-local"] if keep_local else [])]
+            _ask(session, removals, yes=yes, command=CommandLine("rm", *options, *reference))
             with session.waiting("removing"):
                 done, failed = do_each(
                     session,
@@ -97,12 +98,11 @@ def _repository_of(name: str) -> list[str]:
     return [named.repository] if named else []
 
 
-def _ask(session: Session, removals: Sequence[Removal], names: Sequence[str], *, yes: bool, repository: bool) -> None:
+def _ask(session: Session, removals: Sequence[Removal], *, yes: bool, command: CommandLine) -> None:
     """Ask before more than one thing goes."""
     if removal.count(removals) == 1:
         return
     if not yes and sys.stderr.isatty():
         for line in things(removals):
             session.streams.note(line)
-    words = ["rm", *(["--repository"] if repository else []), *names]
-    confirm(session, question(removals), yes=yes, command=CommandLine(*words))
+    confirm(session, question(removals), yes=yes, command=command)

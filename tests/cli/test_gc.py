@@ -58,6 +58,9 @@ def test_manifests_go_only_with_consent(tree: Tree, capsys: pytest.CaptureFixtur
     before = blobs(tree)
     assert main(["gc"]) == 2
     assert "gc --yes" in capsys.readouterr().err
+    # What was typed counts: with another grace period, `gc` deletes more.
+    assert main(["gc", "--grace", "2d", "--force"]) == 2
+    assert "localreg gc --grace 2d --force --yes\n" in capsys.readouterr().err
     assert blobs(tree) == before
     assert main(["gc", "--keep-untagged"]) == 0
     assert blobs(tree) == before - 1

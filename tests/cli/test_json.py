@@ -135,6 +135,8 @@ def test_rm(up: FakeEngine, location: str, registry: FakeRegistry, capsys: pytes
     assert hints == ["localreg ls app", "localreg ls"]
     _, err = result(capsys, "rm", f"app@sha256:{'a' * 64}", code=4)
     assert f"`app@sha256:{'a' * 12}`" in json.loads(err)["error"]["message"]
+    _, err = result(capsys, "rm", "--keep-local", "app:2", "app:3", code=2)
+    assert json.loads(err)["error"]["hint"] == "localreg rm --keep-local app:2 app:3 --yes"
 
 
 def test_ls(up: FakeEngine, registry: FakeRegistry, capsys: pytest.CaptureFixture[str]) -> None:

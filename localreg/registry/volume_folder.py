@@ -125,10 +125,15 @@ class FolderVolume:
         """Rename files, and create their folders."""
         with _reported("write"):
             for path, target in files:
-                if (self._folder / path).exists():
+                source = self._folder / path
+                if source.exists():
                     self._make_folder(os.path.dirname(target))  # noqa: PTH120 -- as below
-                    with contextlib.suppress(*_VANISHED):
-                        os.rename(f"{self._folder}/{path}", f"{self._folder}/{target}")  # noqa: PTH104 -- as below
+                    try:
+                        os.rename(source, f"{self._folder}/{target}")  # noqa: PTH104 -- as below
+                    except _VANISHED:
+                        # Another process may have taken the new folder: then the file is not back.
+                        if source.exists():
+                            raise
 
     def remove(self, paths: Collection[str]) -> None:
         """Remove files and folders, then the folders around them that are empty."""

@@ -188,6 +188,22 @@ def test_files_and_folders_are_moved_and_put_back(tree: Tree, volume: WritableVo
     assert dict(volume.read_blobs(digests)) == dict(zip(digests, (b"1", b"2", b"3"), strict=True))
 
 
+def test_a_file_whose_folder_is_taken_meanwhile_does_not_seem_to_be_back(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = FolderVolume(tree.folder)
+    volume.make_file("trash/data")
+    rename = os.rename
+
+    def taken(source: Path, target: str) -> None:
+        Path(target).parent.rmdir()
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", taken)
+    with pytest.raises(EngineError, match="no such file"):
+        volume.put_back([("trash/data", "blobs/data")])
+
+
 def test_what_cannot_be_moved_is_an_error(tree: Tree, volume: WritableVolume) -> None:
     digest = tree.blob(b"1")
     taken = tree.folder / "trash" / digest[7:]

@@ -63,7 +63,7 @@ def gc(
         registry = get_running_registry(engine, session.name)
         options = replace(options, others=_open_others(selection, registry, stack))
         if undo:
-            session.streams.show(output.render_undo(collection.undo(engine, registry, options)))
+            session.streams.show(output.render_undo(*collection.undo(engine, registry, options)))
             return
         if dry_run:
             found = _look(session, engine, registry, options)

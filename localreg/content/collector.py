@@ -30,6 +30,8 @@ and so long does nothing that was moved get deleted."""
 _ANSWER_SECONDS = 2
 """How long the registry may take from its check of the layers to the link of the manifest: so long after a move is the
 last look that puts back what is needed, whatever the grace period."""
+_LONGEST_GRACE = timedelta(days=36500)
+"""The calendar ends before a longer one."""
 _DEAD_SECONDS = 60
 """A collection that did nothing for this long was killed."""
 
@@ -86,6 +88,7 @@ class Collector:
             EngineError: the volume cannot be read or changed.
         """
         self.finish()
+        grace = min(grace, _LONGEST_GRACE)
         # A full disk may have no room for the folders of a new batch.
         uploads = tuple(find_abandoned(self._volume))
         self._volume.remove([upload.folder for upload in uploads])
@@ -127,13 +130,14 @@ class Collector:
                 self._quarantine.close(batch)
         return count
 
-    def undo(self) -> int:
-        """Put back all that is in the quarantine; returns its bytes.
+    def undo(self) -> tuple[int, int]:
+        """Put back all that is in the quarantine; returns how many blobs and links, and their bytes.
 
         Raises:
             EngineError: the volume cannot be read or changed.
         """
         batches = self._quarantine.list()
+        count = sum(len(batch.blobs) + len(batch.links) for batch in batches)
         size = sum(batch.size for batch in batches)
         for batch in batches:
             # Blobs first: a manifest must not be served without its layers.
@@ -141,7 +145,7 @@ class Collector:
             self._quarantine.put_back(batch, links=list(batch.links))
         # Another collection, or the shell of one that was killed, may still be moving into one that is open.
         self._quarantine.delete([batch for batch in batches if not (batch.is_open and self._may_be_alive(batch))])
-        return size
+        return count, size
 
     def _may_be_alive(self, batch: Batch) -> bool:
         """The collection of an open batch may be at work."""

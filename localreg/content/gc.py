@@ -92,8 +92,8 @@ def collect(
     return replace(done, stops=True, outage=outage.seconds)
 
 
-def undo(engine: Engine, registry: Registry, options: GcOptions) -> int:
-    """Put back all that is in the quarantine; returns its bytes.
+def undo(engine: Engine, registry: Registry, options: GcOptions) -> tuple[int, int]:
+    """Put back all that is in the quarantine; returns how many files, and the bytes of blobs.
 
     Raises:
         ConflictError: the registry must not be collected.

@@ -40,14 +40,16 @@ def render(found: Collected, *, dry_run: bool, command: str) -> Renderings:
     )
 
 
-def render_undo(count: int) -> Renderings:
+def render_undo(files: int, count: int) -> Renderings:
     """Lay out what `gc --undo` put back.
 
     Args:
-        count: Bytes.
+        files: Blobs, and links of manifests: without their blobs, these have no bytes.
+        count: Bytes of the blobs.
     """
+    done = f"Put back {counted(files, 'file')} ({size(count)})" if files else "The quarantine is empty"
     return Renderings(
-        table=lambda width: block(f"Put back {size(count)}" if count else "The quarantine is empty", width=width),
+        table=lambda width: block(done, width=width),
         plain=lambda: f"put back\t{count}",
         json=lambda: _json(Collected(Waste()), undone=count),
     )
@@ -79,7 +81,7 @@ def _json(found: Collected, *, dry_run: bool = False, undone: int = 0) -> dict[s
 
 def _headline(found: Collected, *, dry_run: bool) -> str:
     freed = f"; freed {size(found.freed)}" if found.freed else ""
-    if not found.waste.blobs:
+    if not (found.waste.blobs or found.waste.manifests or found.waste.repositories):
         return f"Nothing to collect{freed}"
     if dry_run:
         return f"Would collect {rest_of(found)}"

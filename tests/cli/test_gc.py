@@ -35,10 +35,15 @@ def tree(up: FakeEngine, registry: FakeRegistry, tmp_path: Path) -> Tree:
     registry.manifests[digest] = (OCI_MANIFEST, b"{}")
     del registry.answers["/v2/app/manifests/1"]
     tree.blob(b"nothing names it")
+    settle(tree)
+    return tree
+
+
+def settle(tree: Tree) -> None:
+    """Let all that is there be pushed an hour ago."""
     before = time.time() - 3600
     for path in tree.folder.rglob("*"):
         os.utime(path, (before, before))
-    return tree
 
 
 def blobs(tree: Tree) -> int:
@@ -86,6 +91,27 @@ def test_wrong_options_are_refused(tree: Tree, capsys: pytest.CaptureFixture[str
     assert main(["gc", *options, "--json"]) == 2
     assert json.loads(capsys.readouterr().err)["error"]["code"] == "usage"
     assert blobs(tree)
+
+
+def test_a_manifest_whose_bytes_another_repository_needs_is_moved_and_put_back(
+    tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gc", "--grace", "0", "--yes"]) == 0
+    tagged = (tree.root / "repositories/app/_manifests/tags/1/current/link").read_text()
+    tree.revision("copy", tagged)
+    tree.layer("copy", b"new")
+    settle(tree)
+    capsys.readouterr()
+    assert main(["gc", "--yes", "--format", "table"]) == 0
+    assert capsys.readouterr().out.startswith("Collected 0 blobs (0 B)\n  untagged    1 manifest\n  emptied     copy\n")
+    assert main(["gc", "--undo", "--format", "table"]) == 0
+    assert capsys.readouterr().out == "Put back 2 files (0 B)\n"
+    assert (tree.root / f"repositories/copy/_manifests/revisions/{tagged.replace(':', '/')}/link").exists()
+
+
+def test_a_grace_period_beyond_the_calendar_is_a_long_one(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gc", "--grace", "1000000d", "--yes", "--json"]) == 0
+    assert schemas.check("gc", capsys.readouterr().out)["quarantine"]["size"] > 0
 
 
 @pytest.fixture

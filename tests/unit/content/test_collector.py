@@ -124,7 +124,7 @@ def test_undo_puts_everything_back(tree: Tree, volume: WritableVolume, waste: se
     before = files(tree)
     assert Collector(volume).collect(grace=HOUR).waste.repositories == {"emptied/inner"}
     assert not (tree.root / "repositories/emptied").exists()
-    assert Collector(volume).undo() > 0
+    assert all(Collector(volume).undo())
     assert files(tree) == before
     assert not (tree.folder / "localreg").exists()
     assert waste <= blobs(tree)

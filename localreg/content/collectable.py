@@ -96,7 +96,8 @@ def must_stop(registry: Registry, settings: DistributionSettings) -> bool:
             "images would be deleted, because it removes itself",
             hint=CommandLine("up", "--recreate") if registry.is_ours else None,
         )
-    if _storage_of(container, PurePosixPath(settings.root_directory)) is None:
+    storage = _storage_of(container, PurePosixPath(settings.root_directory))
+    if storage is None or (isinstance(storage, HostPathMount) and not storage.path):
         raise ConflictError(
             f"registry `{container.name}` has a cache, so that it must be stopped for garbage collection; then nothing "
             f"can read its images, which are in no volume",

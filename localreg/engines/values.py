@@ -123,9 +123,10 @@ class VolumeMount:
 
 @dataclass(frozen=True, slots=True)
 class HostPathMount:
-    """A folder on the engine's machine."""
+    """A folder on the engine's machine, or in its memory."""
 
     path: str
+    """Empty for one in memory (`tmpfs`), which ends with the container."""
     target: str
 
 

@@ -168,7 +168,7 @@ def _find_folder(engine: ContainerRuntime, registry: Registry) -> Path | None:
     if engine.info().remote:
         return None
     match registry.data:
-        case HostPathMount(path=path):
+        case HostPathMount(path=path) if path:
             return Path(path)
         case VolumeMount(volume=name):
             found = engine.find_volume(name)

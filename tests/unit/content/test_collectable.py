@@ -30,6 +30,11 @@ CACHE = "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR"
 IMAGE = f"docker.io/library/{DEFAULT_IMAGE}"
 
 
+@pytest.fixture(autouse=True)
+def _runtime_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+
+
 def started(engine: FakeEngine, fake: FakeRegistry | None = None, /, **values: object) -> Registry:
     """A running registry of localreg's, without a cache."""
     engine.add_image(IMAGE)
@@ -173,7 +178,11 @@ def test_only_a_cache_must_be_stopped_for() -> None:
     assert not must_stop(plain, settings_of({"REGISTRY_STORAGE_MAINTENANCE_READONLY": "{enabled: true}"}, None))
 
 
-@pytest.mark.parametrize("values", [{"remove_when_stopped": True}, {"mount": None}], ids=["ephemeral", "no volume"])
+@pytest.mark.parametrize(
+    "values",
+    [{"remove_when_stopped": True}, {"mount": None}, {"mount": HostPathMount("", DATA_FOLDER)}],
+    ids=["ephemeral", "no volume", "in memory"],
+)
 def test_one_that_must_be_stopped_and_cannot_be_is_left_alone(values: dict[str, object]) -> None:
     found = started(FakeEngine(), None, **values)
     with pytest.raises(ConflictError, match="must be stopped"):

@@ -13,6 +13,7 @@ from localreg.content.collected import Collected, Step
 from localreg.content.collector import Collector
 from localreg.content.in_use import find_in_use
 from localreg.engines.port import ContainerRuntime, Engine
+from localreg.registry.collection_lock import collecting
 from localreg.registry.container import Registry
 from localreg.registry.distribution_settings import DistributionSettings, read_settings
 from localreg.registry.helper import has_shell, helper, remove_helper
@@ -51,10 +52,10 @@ def look(
         on_step: Told what it is doing.
 
     Raises:
-        ConflictError: the registry must not be collected.
+        ConflictError: the registry must not be collected, or is being collected.
         EngineError: the registry's volume cannot be read.
     """
-    with _opened(engine, registry, options) as (settings, volume):
+    with collecting(registry), _opened(engine, registry, options) as (settings, volume):
         stops = must_stop(registry, settings)
         return replace(_collector(engine, registry, options, volume, on_step).look(), stops=stops)
 
@@ -77,10 +78,21 @@ def collect(
         on_step: Told what it is doing.
 
     Raises:
-        ConflictError: the registry must not be collected.
+        ConflictError: the registry must not be collected, or is being collected.
         EngineError: the registry's volume cannot be read or changed.
         RegistryNotReadyError: the registry was stopped, and was not ready again in time.
     """
+    with collecting(registry):
+        return _collect(engine, registry, options, notify, on_step)
+
+
+def _collect(
+    engine: Engine,
+    registry: Registry,
+    options: GcOptions,
+    notify: Callable[[str], None],
+    on_step: Callable[[Step], None],
+) -> Collected:
     with _opened(engine, registry, options) as (settings, volume):
         if not must_stop(registry, settings):
             return _collector(engine, registry, options, volume, on_step).collect(grace=options.grace)
@@ -96,10 +108,10 @@ def undo(engine: Engine, registry: Registry, options: GcOptions) -> tuple[int, i
     """Put back all that is in the quarantine; returns how many files, and the bytes of blobs.
 
     Raises:
-        ConflictError: the registry must not be collected.
+        ConflictError: the registry must not be collected, or is being collected.
         EngineError: the registry's volume cannot be read or changed.
     """
-    with _opened(engine, registry, options) as (_, volume):
+    with collecting(registry), _opened(engine, registry, options) as (_, volume):
         return Collector(volume).undo()
 
 

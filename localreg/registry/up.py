@@ -22,7 +22,7 @@ from localreg.oci.refusal import PushRefusal
 from localreg.registry.container import Registry, find_registry, seems_none, start_command
 from localreg.registry.create import create_registry, ensure_image
 from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_PORT
-from localreg.registry.helper import remove_helper
+from localreg.registry.helper import find_helper, remove_helper
 from localreg.registry.options import RegistryOptions
 from localreg.registry.port import choose_port
 from localreg.registry.refusals import find_refusal
@@ -76,6 +76,7 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
         OptionsDifferError: it exists with other options.
         NameTakenError: a container of that name is not a registry, or is a stopped one that localreg did not create.
         PortTakenError: another program uses the requested port, or the registry's.
+        ConflictError: it is paused, or garbage collection keeps it stopped for longer than the wait.
         RegistryNotReadyError: it was not ready in time; everything created for it is removed again.
     """
     try:
@@ -88,7 +89,7 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
 
 def _bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> UpResult:
     began = time.monotonic()
-    was_stopped_by_gc = remove_helper(engine, request.name)
+    was_stopped_by_gc = _end_collection(engine, request, notify)
     recover(engine, request.name)
     registry = find_registry(engine, request.name)
     if registry is None:
@@ -119,6 +120,26 @@ def _bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress
         registry = replace_registry(engine, registry, request, notify=notify, on_progress=on_progress)
         return UpResult(registry, UpAction.RECREATED, time.monotonic() - began)
     return UpResult(registry, action, time.monotonic() - began, request.image_options)
+
+
+def _end_collection(engine: Engine, request: UpRequest, notify: Notify) -> bool:
+    """Remove the helper of a killed garbage collection, but wait for one that is at work.
+
+    Returns:
+        Whether it was killed.
+    """
+    if find_helper(engine, request.name) is None:
+        return False
+    from localreg.registry.collection_lock import await_collection, is_collected  # noqa: PLC0415 -- seldom needed
+
+    registry = find_registry(engine, request.name)
+    if registry is not None and is_collected(registry):
+        # One that leaves the registry running is not disturbed.
+        if registry.container.is_running:
+            return False
+        notify(f"registry `{request.name}` is stopped for garbage collection; waiting until it is started")
+        await_collection(registry, seconds=request.wait_seconds)
+    return remove_helper(engine, request.name)
 
 
 def _find_rival(engine: Engine, name: str) -> Registry | None:

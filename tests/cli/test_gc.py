@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,16 +18,18 @@ from support.registries.tree import Tree
 
 from localreg.cli.app import main
 from localreg.content.quarantine import Quarantine
+from localreg.engines.values import ContainerSpec
 from localreg.errors import EngineLostError
 from localreg.oci.manifest import OCI_MANIFEST
-from localreg.registry.container import DATA_FOLDER
+from localreg.registry.container import DATA_FOLDER, HELPER_LABEL
 from localreg.registry.volume_folder import FolderVolume
 from localreg.system.waiting import wait_until
 
 
 @pytest.fixture
-def tree(up: FakeEngine, registry: FakeRegistry, tmp_path: Path) -> Tree:
+def tree(up: FakeEngine, registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     """The volume of the registry: a tag that was overwritten, and a layer that nothing names."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     tree = Tree(tmp_path / "data")
     up.files[DATA_FOLDER] = tree.folder
     tree.image("app", layers=[b"old"])
@@ -109,7 +113,8 @@ def test_a_manifest_whose_bytes_another_repository_needs_is_moved_and_put_back(
     assert (tree.root / f"repositories/copy/_manifests/revisions/{tagged.replace(':', '/')}/link").exists()
 
 
-def test_a_grace_period_beyond_the_calendar_is_a_long_one(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("tree")
+def test_a_grace_period_beyond_the_calendar_is_a_long_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gc", "--grace", "1000000d", "--yes", "--json"]) == 0
     assert schemas.check("gc", capsys.readouterr().out)["quarantine"]["size"] > 0
 
@@ -160,6 +165,41 @@ def test_one_that_was_killed_while_it_was_stopped_is_told_and_started(
     assert [(each.name, each.is_running) for each in up.list_containers()] == [("registry", True)]
     assert main(["gc", "--undo"]) == 0
     assert blobs(cached) == before
+
+
+AT_WORK = """
+import sys
+from types import SimpleNamespace
+from localreg.registry.collection_lock import collecting
+with collecting(SimpleNamespace(container=SimpleNamespace(id=sys.argv[1], name="registry"))):
+    print("at work", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.usefixtures("cached")
+def test_one_that_is_at_work_is_not_disturbed(up: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    container = up.find_container("registry")
+    assert container is not None
+    with subprocess.Popen(
+        [sys.executable, "-c", AT_WORK, container.id], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"at work\n"
+        for options in (["--yes"], ["--dry-run"], ["--undo"]):
+            assert main(["gc", *options]) == 5
+            assert "another `localreg gc` is at work on registry `registry`" in capsys.readouterr().err
+        helper = ContainerSpec("registry.gc", container.image_id, labels={HELPER_LABEL: "registry"})
+        up.create_container(helper)
+        assert main(["up"]) == 0
+        up.stop_container(container.id)
+        assert main(["up", "--wait", "1"]) == 5
+        assert "waiting until it is started" in capsys.readouterr().err
+        assert up.find_container("registry.gc") is not None
+        other.communicate(b"")
+    assert main(["up"]) == 0
+    assert [(each.name, each.is_running) for each in up.list_containers()] == [("registry", True)]
+    assert main(["gc", "--yes"]) == 0
 
 
 class Lost:

@@ -282,7 +282,7 @@ def test_nothing_is_left_of_a_registry_without_tags(bed: Bed) -> None:
     with opened(bed) as (engine, registry):
         done = collect(engine, registry, GcOptions(NOW))
         assert {digest for _, digest in done.waste.manifests} == {image["digest"] for image in images}
-        assert (done.waste.repositories, done.waste.left) == ({"app"}, 0)
+        assert (done.waste.repositories, done.waste.left) == (frozenset({"app"}), 0)
         # All folders of repositories are gone.
         assert not collect(engine, registry, GcOptions(NOW)).waste.blobs
     assert bed.ok("ls") == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -26,6 +27,18 @@ from localreg.cli.app import main
 from localreg.content import collector
 collector._YOUNG_SECONDS = -60
 sys.exit(main(["--engine", "podman", *sys.argv[1:]]))
+"""
+HELD = """
+import sys
+from localreg.cli.app import main
+from localreg.content.collector import Collector
+collect = Collector.collect
+def held(self, **options):
+    print("stopped", flush=True)
+    sys.stdin.readline()
+    return collect(self, **options)
+Collector.collect = held
+sys.exit(main(sys.argv[1:]))
 """
 KILLED = """
 import os, signal, sys
@@ -100,6 +113,27 @@ def test_a_killed_collection_leaves_a_stopped_registry_that_up_starts(bed: Bed) 
 
 
 @rootless_podman_alone
+def test_up_waits_for_a_collection_that_is_at_work(bed: Bed) -> None:
+    url = start(bed, "--volume=kept:/var/lib/registry")
+    overwrite(url)
+    words = ["--engine", bed.engine, "gc", "--force", "--yes"]
+    with bed.started(sys.executable, "-c", HELD, *words, stdin=subprocess.PIPE) as collecting:
+        assert collecting.stdout is not None
+        assert collecting.stdout.readline() == b"stopped\n"
+        assert "another `localreg gc` is at work" in bed.refused(5, "up", "--wait", "1")
+        with bed.started("localreg", "--engine", bed.engine, "up") as up:
+            assert up.stderr is not None
+            assert b"waiting until it is started" in up.stderr.readline()
+            assert not is_ready(url)
+            _, error = collecting.communicate(b"go on\n", timeout=60)
+            assert collecting.returncode == 0, error
+            assert up.wait(60) == 0
+    assert is_ready(url)
+    with bed.opened() as engine:
+        assert [container.name for container in engine.list_containers()] == ["registry"]
+
+
+@rootless_podman_alone
 def test_one_without_a_shell_is_collected_by_a_helper_beside_it(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
     bed.up()
     monkeypatch.setattr(gc, "open_folder", lambda *_, **__: None)
@@ -124,6 +158,13 @@ def test_files_that_the_user_may_only_read_are_moved_by_the_containers_shell(bed
     assert bed.ok("ls").startswith("app\t1\t")
     found = json.loads(bed.run(sys.executable, "-c", AT_ONCE, "gc", "--force", "--yes", "--json").stdout)
     assert len(found["manifests"]) == 1
+
+
+@docker_alone
+def test_images_in_memory_are_not_lost_by_a_stop(bed: Bed) -> None:
+    overwrite(start(bed, "--mount=type=tmpfs,dst=/var/lib/registry"))
+    assert "its images, which are in no volume" in bed.refused(5, "gc", "--force", "--yes")
+    assert bed.ok("ls").startswith("app\t1\t")
 
 
 @docker_alone

@@ -50,7 +50,7 @@ def agrees(client: RegistryClient, links: Links) -> bool:
 
 
 def has_one_of(client: RegistryClient, links: Links) -> bool | None:
-    """Whether a registry has the same digest for a tag as a volume, or the same manifest if there are no tags.
+    """Whether a registry has the same digest for a tag as a volume, or the same manifest if no tag is whole.
 
     Returns:
         None if it can read none of those that are tried.
@@ -63,9 +63,9 @@ def has_one_of(client: RegistryClient, links: Links) -> bool | None:
         for link in links.tags
         if (link.repository, link.digest) in links.revisions
     )
-    untagged = ((repository, digest, digest) for repository, digest in links.revisions)
+    manifests = ((repository, digest, digest) for repository, digest in links.revisions)
     differs = False
-    for repository, reference, digest in islice(whole if links.tags else untagged, _TRIED):
+    for repository, reference, digest in list(islice(whole, _TRIED)) or islice(manifests, _TRIED):
         try:
             if _read_digest(client, repository, reference) == digest:
                 return True

@@ -55,6 +55,17 @@ def test_one_whose_tags_are_all_broken_agrees_if_the_volume_has_them(registry: F
     assert not asked(registry, tree)
 
 
+def test_one_agrees_by_its_manifests_if_pushes_of_all_tags_were_killed(registry: FakeRegistry, tree: Tree) -> None:
+    registry.put_image("app:1")
+    tree.take_over(registry)
+    tree.tag("app", "1", "")
+    registry.faults["/v2/app/manifests/1"] = "500"
+    # The registry also lists a tag whose folder has no link.
+    registry.put_image("app:2")
+    registry.faults["/v2/app/manifests/2"] = "absent"
+    assert asked(registry, tree)
+
+
 def test_one_that_lets_nobody_in_cannot_be_asked(registry: FakeRegistry, tree: Tree) -> None:
     registry.faults["/v2/_catalog"] = "401"
     with pytest.raises(RegistryError):

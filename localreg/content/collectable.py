@@ -58,6 +58,11 @@ def check_collectable(
             f"registry `{name}` keeps its images with the storage driver `{settings.driver}`, not in a folder",
             hint=Sentence("stop everything that pushes to it, and run `registry garbage-collect` in its container"),
         )
+    if settings.keeps_cache:
+        raise ConflictError(
+            f"registry `{name}` has a cache in Redis, which would go on offering layers that were moved",
+            hint=Sentence(f"empty that cache, and set {CACHE_VARIABLE} to `none` in the registry's environment"),
+        )
     _check_alone(engine, registry, settings.root_directory, others)
 
 

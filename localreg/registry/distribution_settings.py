@@ -22,7 +22,8 @@ _PATHS = ("/etc/docker/registry/config.yml", "/etc/distribution/config.yml")
 _PATH_VARIABLE = "REGISTRY_CONFIGURATION_PATH"
 CACHE_VARIABLE = "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR"
 _SECTIONS = ("REGISTRY_STORAGE", "REGISTRY_PROXY")
-_CACHES = frozenset({"inmemory", "redis"})
+_REDIS = "redis"
+_CACHES = frozenset({"inmemory", _REDIS})
 """Distribution ignores any other word."""
 _DRIVERS = ("azure", FILESYSTEM, "gcs", "inmemory", "oss", "s3", "s3aws", "swift")
 
@@ -52,6 +53,8 @@ class DistributionSettings:
     root_directory: str
     """The folder in the container that it stores its images in."""
     is_read_only: bool
+    keeps_cache: bool = False
+    """The cache is in Redis, so that it is still there after a restart of the registry."""
 
 
 def read_settings(engine: ContainerRuntime, registry: Registry) -> DistributionSettings:
@@ -83,6 +86,7 @@ def settings_of(environment: Mapping[str, str], file: str | None) -> Distributio
         driver=drivers[-1] if drivers else FILESYSTEM,
         root_directory=_last(_ROOT, text) or DATA_FOLDER,
         is_read_only=_READ_ONLY.search(text) is not None,
+        keeps_cache=_may_be_in_redis(text) if cache is None else cache.strip("\"' ") == _REDIS,
     )
 
 
@@ -100,8 +104,17 @@ def _may_cache(text: str) -> bool:
     if not found:
         # A section whose key is written in a way that is not understood may name a cache.
         return _CACHE_SECTION.search(text) is not None
-    # An anchor, or a value on a line of its own, is not understood either.
-    return any(value in _CACHES or not value or value[0] in "*&!|>" for value in found)
+    return any(value in _CACHES or _is_unclear(value) for value in found)
+
+
+def _may_be_in_redis(text: str) -> bool:
+    found = _CACHE_KEY.findall(text)
+    return _REDIS in found or (_REDIS in text and any(map(_is_unclear, found or [""])))
+
+
+def _is_unclear(value: str) -> bool:
+    """An anchor, or a value on a line of its own, is not understood."""
+    return not value or value[0] in "*&!|>"
 
 
 def _last(pattern: re.Pattern[str], text: str) -> str | None:

@@ -100,11 +100,12 @@ def test_anothers_is_collected_by_force_alone(registry: FakeRegistry) -> None:
     [
         ("proxy:\n  remoteurl: https://registry-1.docker.io\n", "cache of registry-1.docker.io"),
         ("storage:\n  s3:\n    bucket: b\n", "storage driver `s3`"),
+        ("storage:\n  cache:\n    blobdescriptor: redis\n  filesystem:\n", "cache in Redis"),
     ],
 )
 def test_a_cache_and_an_object_store_are_left_alone(file: str, words: str) -> None:
     engine = FakeEngine()
-    refused = refusal(engine, started(engine), file=file)
+    refused = refusal(engine, started(engine, environment={}), file=file)
     assert isinstance(refused, ConflictError)
     assert words in refused.message
     assert refused.hint

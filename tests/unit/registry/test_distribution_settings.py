@@ -42,6 +42,26 @@ def test_the_official_image_has_a_cache_and_a_folder() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("environment", "file", "expected"),
+    [
+        ({}, OFFICIAL, False),
+        ({}, f"{OFFICIAL}redis:\n  addr: cache:6379\n", False),
+        ({}, OFFICIAL.replace("inmemory", "redis"), True),
+        ({}, OFFICIAL.replace("inmemory", "*anchor"), False),
+        ({}, f"{OFFICIAL.replace('inmemory', '*anchor')}redis:\n  addr: cache:6379\n", True),
+        ({CACHE: "redis"}, OFFICIAL, True),
+        ({CACHE: "none"}, OFFICIAL.replace("inmemory", "redis"), False),
+        ({"REGISTRY_STORAGE_CACHE": "{blobdescriptor: redis}"}, BARE, True),
+        ({}, None, False),
+    ],
+)
+def test_a_cache_that_a_restart_does_not_empty_is_found(
+    environment: dict[str, str], file: str | None, *, expected: bool
+) -> None:
+    assert settings_of(environment, file).keeps_cache is expected
+
+
 def test_localregs_own_registry_has_no_cache() -> None:
     for file in (OFFICIAL, None):
         assert not settings_of(environment_of(None), file).has_cache

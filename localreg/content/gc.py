@@ -13,12 +13,14 @@ from localreg.content.collected import Collected, Step
 from localreg.content.collector import Collector
 from localreg.content.in_use import find_in_use
 from localreg.engines.port import ContainerRuntime, Engine
+from localreg.errors import ConflictError
 from localreg.registry.collection_lock import collecting
 from localreg.registry.container import Registry
-from localreg.registry.distribution_settings import DistributionSettings, read_settings
+from localreg.registry.distribution_settings import CACHE_VARIABLE, DistributionSettings, read_settings
 from localreg.registry.helper import has_shell, helper, remove_helper
 from localreg.registry.stop import stopped
 from localreg.registry.volume import WritableVolume, open_folder, volume_in
+from localreg.system.command_line import Sentence
 from localreg.system.moment import parse_duration
 
 NOW = timedelta(0)
@@ -100,8 +102,34 @@ def _collect(
     notify(f"stopping registry `{registry.container.name}` meanwhile: it has a cache")
     with stopped(engine, registry, with_shell=folder is None) as outage:
         there = folder or volume_in(engine, outage.helper, settings.root_directory)
-        done = _collector(engine, registry, options, there, on_step, runs=False).collect(grace=options.grace)
+
+        def check(step: Step) -> None:
+            if step is Step.DELETING:
+                _check_stopped(engine, registry)
+            on_step(step)
+
+        collector = _collector(engine, registry, options, there, check, runs=False)
+        try:
+            done = collector.collect(grace=options.grace)
+        except ConflictError:
+            collector.undo()
+            raise
     return replace(done, stops=True, outage=outage.seconds)
+
+
+def _check_stopped(engine: Engine, registry: Registry) -> None:
+    """Check that nothing started a registry: its cache may offer what was moved.
+
+    Raises:
+        ConflictError: it runs.
+    """
+    container = engine.find_container(registry.container.id)
+    if container is not None and container.is_running:
+        raise ConflictError(
+            f"something started registry `{container.name}` while it was stopped for garbage collection; everything "
+            "is at its place again",
+            hint=Sentence(f"stop what restarts it, such as a unit of systemd, or set {CACHE_VARIABLE} to `none`"),
+        )
 
 
 def undo(engine: Engine, registry: Registry, options: GcOptions) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from support.registries.fake import FakeRegistry
 from support.registries.tree import Tree
 
 from localreg.cli.app import main
-from localreg.content.quarantine import Quarantine
+from localreg.content.quarantine import Batch, Quarantine
 from localreg.engines.values import ContainerSpec
 from localreg.errors import EngineLostError
 from localreg.oci.manifest import OCI_MANIFEST
@@ -141,6 +141,23 @@ def test_a_registry_with_a_cache_is_stopped_meanwhile(
     shown = capsys.readouterr()
     assert "stopping registry `registry` meanwhile" in shown.err
     assert " s: the registry was stopped meanwhile" in shown.out
+    assert [(each.name, each.is_running) for each in up.list_containers()] == [("registry", True)]
+
+
+def test_one_that_something_starts_meanwhile_is_left_as_it_was(
+    cached: Tree, up: FakeEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, move = blobs(cached), Quarantine.take_blobs
+
+    def restarted(quarantine: Quarantine, batch: Batch, sizes: Mapping[str, int]) -> None:
+        move(quarantine, batch, sizes)
+        assert blobs(cached) < before
+        up.start_container("registry")
+
+    monkeypatch.setattr(Quarantine, "take_blobs", restarted)
+    assert main(["gc", "--yes", "--grace", "0"]) == 5
+    assert "something started registry `registry`" in capsys.readouterr().err
+    assert blobs(cached) == before
     assert [(each.name, each.is_running) for each in up.list_containers()] == [("registry", True)]
 
 

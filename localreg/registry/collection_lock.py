@@ -69,6 +69,9 @@ def _lock(file: IO[bytes], registry: Registry) -> bool:
     place = int.from_bytes(hashlib.sha256(registry.container.id.encode()).digest()[:6])
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
-    except OSError:
+    except (BlockingIOError, PermissionError):
         return False
+    except OSError:
+        # A file system without locks.
+        return True
     return True

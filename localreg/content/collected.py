@@ -59,3 +59,8 @@ class Collected:
     """The registry was stopped meanwhile, or would be, because it has a cache."""
     outage: float = 0
     """Seconds without the registry."""
+
+    @property
+    def is_empty(self) -> bool:
+        """There was nothing to move or remove."""
+        return not (self.waste.blobs or self.waste.manifests or self.waste.repositories or self.uploads)

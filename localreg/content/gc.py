@@ -12,6 +12,7 @@ from localreg.content.collectable import check_collectable, check_stores_here, m
 from localreg.content.collected import Collected, Step
 from localreg.content.collector import Collector
 from localreg.content.in_use import find_in_use
+from localreg.content.quarantine import Quarantine
 from localreg.engines.port import ContainerRuntime, Engine
 from localreg.errors import ConflictError
 from localreg.registry.collection_lock import collecting
@@ -96,8 +97,13 @@ def _collect(
     on_step: Callable[[Step], None],
 ) -> Collected:
     with _opened(engine, registry, options) as (settings, volume):
+        collector = _collector(engine, registry, options, volume, on_step)
         if not must_stop(registry, settings):
-            return _collector(engine, registry, options, volume, on_step).collect(grace=options.grace)
+            return collector.collect(grace=options.grace)
+        found = collector.look()
+        # Nothing is stopped for nothing.
+        if found.is_empty and not Quarantine(volume).list():
+            return found
     folder = open_folder(engine, registry, settings.root_directory, writes=True)
     notify(f"stopping registry `{registry.container.name}` meanwhile: it has a cache")
     with stopped(engine, registry, with_shell=folder is None) as outage:

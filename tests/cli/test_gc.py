@@ -141,6 +141,8 @@ def test_a_registry_with_a_cache_is_stopped_meanwhile(
     shown = capsys.readouterr()
     assert "stopping registry `registry` meanwhile" in shown.err
     assert " s: the registry was stopped meanwhile" in shown.out
+    assert main(["gc", "--format", "table"]) == 0
+    assert capsys.readouterr() == ("Nothing to collect\n", "")
     assert [(each.name, each.is_running) for each in up.list_containers()] == [("registry", True)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
@@ -19,7 +20,7 @@ from localreg.engines.discovery import select
 from localreg.engines.discovery.select import Selection
 from localreg.engines.port import Engine
 from localreg.engines.values import HostPathMount
-from localreg.errors import LocalregError, UsageError
+from localreg.errors import LocalregError, NotOursError, UsageError
 from localreg.output import gc as output
 from localreg.output.text import counted
 from localreg.output.waiting import Waiting
@@ -58,22 +59,39 @@ def gc(
     if undo and (dry_run or keep_untagged):
         raise UsageError(f"choose one: `--undo` or `--{'dry-run' if dry_run else 'keep-untagged'}`")
     options = collection.GcOptions(parse_duration(grace), keep_untagged=keep_untagged, force=force)
-    with session.selection() as selection, contextlib.ExitStack() as stack:
+    given = (("--dry-run", dry_run), ("--undo", undo), ("--keep-untagged", keep_untagged), ("--force", force))
+    again = CommandLine(
+        "gc",
+        *(option for option, is_given in given if is_given),
+        *(["--grace", grace] if grace != collection.GRACE else []),
+    )
+    with session.selection() as selection, contextlib.ExitStack() as stack, _same_options(again):
         engine = selection.engine
         registry = get_running_registry(engine, session.name)
         options = replace(options, others=_open_others(selection, registry, stack))
         if undo:
-            session.streams.show(output.render_undo(*collection.undo(engine, registry, options)))
+            with session.waiting(Step.RETURNING):
+                undone = collection.undo(engine, registry, options)
+            session.streams.show(output.render_undo(*undone))
             return
         if dry_run:
             found = _look(session, engine, registry, options)
         else:
             if not yes:
-                _ask(session, _look(session, engine, registry, options), options, grace)
+                _ask(session, _look(session, engine, registry, options), again)
             with session.waiting(Step.MARKING) as waiting:
                 notify = partial(_note, session, waiting)
                 found = collection.collect(engine, registry, options, notify=notify, on_step=waiting.say)
     session.streams.show(output.render(found, dry_run=dry_run, command=session.command))
+
+
+@contextlib.contextmanager
+def _same_options(again: CommandLine) -> Iterator[None]:
+    """A hint to use `--force` keeps the other options: a dry run must not become a collection."""
+    try:
+        yield
+    except NotOursError as exc:
+        raise exc.with_(hint=CommandLine(*again.words, "--force")) from exc
 
 
 def _look(session: Session, engine: Engine, registry: Registry, options: collection.GcOptions) -> Collected:
@@ -85,14 +103,13 @@ def _note(session: Session, waiting: Waiting, text: str) -> None:
     waiting.above(lambda: session.streams.note(text))
 
 
-def _ask(session: Session, found: Collected, options: collection.GcOptions, grace: str) -> None:
+def _ask(session: Session, found: Collected, again: CommandLine) -> None:
     """Ask before a manifest goes."""
     count = len(found.waste.manifests)
     if count:
         stop = "Stop the registry for a moment, and r" if found.stops else "R"
         question = f"{stop}emove {counted(count, 'manifest')} without a tag and {output.rest_of(found)}?"
-        words = [*(["--grace", grace] if grace != collection.GRACE else []), *(["--force"] if options.force else [])]
-        confirm(session, question, yes=False, command=CommandLine("gc", *words))
+        confirm(session, question, yes=False, command=again)
 
 
 def _open_others(selection: Selection, registry: Registry, stack: contextlib.ExitStack) -> list[Engine]:

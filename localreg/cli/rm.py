@@ -56,6 +56,8 @@ def rm(
     session = session_of(context)
     for name in reference:
         check_name(name)
+    given = (("--repository", repository), ("--keep-local", keep_local), ("--dry-run", dry_run))
+    again = CommandLine("rm", *(option for option, is_given in given if is_given))
     with session.selection() as selection:
         engine = selection.engine
         registry = session.running_registry(engine)
@@ -63,7 +65,7 @@ def rm(
             selection,
             registry,
             {name: registry_in_pattern(name) for name in reference},
-            lambda _, short: CommandLine("rm", short),
+            lambda _, short: CommandLine(*again.words, short),
             lambda _, short: CommandLine("ls", *_repository_of(short)),
         )
         volume = open_volume(engine, registry) if repository or any("@" in name for name in reference) else None
@@ -76,8 +78,7 @@ def rm(
         if dry_run:
             results = [done for part in removals for done in removal.look(engine, part, keep_local=keep_local)]
         elif removals:
-            options = [*(["--repository"] if repository else []), *(["--keep-local"] if keep_local else [])]
-            _ask(session, removals, yes=yes, command=CommandLine("rm", *options, *reference))
+            _ask(session, removals, CommandLine(*again.words, *reference), yes=yes)
             with session.waiting("removing"):
                 done, failed = do_each(
                     session,
@@ -98,7 +99,7 @@ def _repository_of(name: str) -> list[str]:
     return [named.repository] if named else []
 
 
-def _ask(session: Session, removals: Sequence[Removal], *, yes: bool, command: CommandLine) -> None:
+def _ask(session: Session, removals: Sequence[Removal], command: CommandLine, *, yes: bool) -> None:
     """Ask before more than one thing goes."""
     if removal.count(removals) == 1:
         return

@@ -18,6 +18,7 @@ class Step(StrEnum):
     WAITING = "waiting for pushes under way"
     LOOKING = "looking for what was pushed meanwhile"
     DELETING = "deleting from quarantine"
+    RETURNING = "putting back what is in quarantine"
 
 
 @dataclass(frozen=True, slots=True)

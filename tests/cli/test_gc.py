@@ -75,6 +75,28 @@ def test_manifests_go_only_with_consent(tree: Tree, capsys: pytest.CaptureFixtur
     assert blobs(tree) == before - 1
 
 
+@pytest.mark.parametrize(
+    ("options", "is_ours", "hint"),
+    [
+        (["--grace", "0"], True, "gc --grace 0 --yes"),
+        (["--dry-run"], False, "gc --dry-run --force"),
+        (["--undo"], False, "gc --undo --force"),
+        (["--force", "--grace", "2d"], False, "gc --force --grace 2d --yes"),
+    ],
+)
+def test_a_hint_keeps_the_options_of_the_command(
+    *, tree: Tree, up: FakeEngine, capsys: pytest.CaptureFixture[str], options: list[str], is_ours: bool, hint: str
+) -> None:
+    container = up.find_container("registry")
+    assert container is not None
+    if not is_ours:
+        up.change(container.id, labels={})
+    before = blobs(tree)
+    assert main(["gc", *options]) != 0
+    assert f"hint: localreg {hint}\n" in capsys.readouterr().err
+    assert blobs(tree) == before
+
+
 def test_it_is_moved_put_back_and_deleted(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     before = blobs(tree)
     assert main(["gc", "--yes", "--json"]) == 0

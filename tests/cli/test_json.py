@@ -133,6 +133,9 @@ def test_rm(up: FakeEngine, location: str, registry: FakeRegistry, capsys: pytes
     registry.put_image("app:2")
     hints = [json.loads(result(capsys, "rm", name, code=4)[1])["error"]["hint"] for name in ("app:1", "nosuch:1")]
     assert hints == ["localreg ls app", "localreg ls"]
+    registry.put_image("app:3")
+    _, err = result(capsys, "rm", "app:2", "app:3", "--keep-local", code=2)
+    assert json.loads(err)["error"]["hint"] == "localreg rm --keep-local app:2 app:3 --yes"
     _, err = result(capsys, "rm", f"app@sha256:{'a' * 64}", code=4)
     assert f"`app@sha256:{'a' * 12}`" in json.loads(err)["error"]["message"]
     _, err = result(capsys, "rm", "--keep-local", "app:2", "app:3", code=2)

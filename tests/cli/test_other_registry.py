@@ -45,6 +45,7 @@ def beside(up: FakeEngine, location: str, registry: FakeRegistry, monkeypatch: p
 
 COMMANDS = [
     ("rm mine:1 {host}/app:1", "rm app:1", "ls app"),
+    ("rm --dry-run --keep-local {host}/app:1", "rm --keep-local --dry-run app:1", "ls app"),
     ("pull mine:1 {host}/app:1", "pull app:1", None),
     ("pull {host}/app:1 --as here:1", "pull app:1 --as here:1", None),
     ("ls mine {host}/app:1", "ls app:1", None),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import typer
 
+from localreg.cli import complete as completing
 from localreg.cli.app import app
+from localreg.cli.commands import Commands
 from localreg.cli.complete import complete
 
 
@@ -47,3 +50,18 @@ def test_options_are_offered_with_what_they_are_for() -> None:
     lines = complete(app, ["up", "--p"]).splitlines()
     helps = {option: text for option, _, text in (line.partition("\t") for line in lines)}
     assert "HTTP" in helps["--podman-fix"]
+
+
+def test_registries_are_offered_to_every_command_that_takes_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completing, "_registries", lambda _typed: iter([("team", "")]))
+    program = typer.main.get_command(app)
+    assert isinstance(program, Commands)
+    context = program.make_context("localreg", [], resilient_parsing=True)
+    arguments = {
+        name: [param.name for param in command.params if param.param_type_name == "argument"]
+        for name in program.summaries
+        if (command := program.get_command(context, name)) is not None
+    }
+    named = [name for name, found in arguments.items() if "registry_name" in found]
+    assert "gc" in named
+    assert {name: offered(name, "") for name in named} == {name: ["team"] for name in named}

@@ -44,15 +44,17 @@ def gc(
     keep_untagged: Annotated[
         bool, typer.Option("--keep-untagged", help="Keep manifests without a tag, and their layers")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Even if localreg did not create the registry")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Collect even if localreg did not create the registry")
+    ] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask")] = False,
 ) -> None:
     """Free the disk space of what no tag leads to, while the registry runs.
 
-    A registry with a cache of layers, such as one that localreg did not create, is stopped meanwhile.
-
-    It first moves that into a quarantine in the volume. The next `gc` deletes what is there for longer than the grace
+    It moves this waste into a quarantine in the volume. The next `gc` deletes what is there for longer than the grace
     period; until then, `--undo` puts it back.
+
+    A registry with a cache of layers, such as one that localreg did not create, is stopped meanwhile.
     """
     session = session_of(context)
     session.take_name(registry_name)

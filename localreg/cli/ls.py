@@ -49,7 +49,8 @@ def ls(
             "--filter",
             "-f",
             metavar="KEY=VALUE",
-            help="Show only these; keys: kind, platform, digest, since, until (last push: 14d or a date)",
+            help="Show only these; keys: kind, platform, digest, since, until (last push: 14d or a date); can be "
+            "repeated",
         ),
     ] = None,
     untagged: Annotated[

@@ -48,11 +48,16 @@ def prune(
     ] = None,
     match: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATTERN", help="Remove only these: repository or repository:tag; * and ? are wildcards"),
+        typer.Option(
+            metavar="PATTERN",
+            help="Remove only these: repository or repository:tag, with * and ? as wildcards; can be repeated",
+        ),
     ] = None,
     protect: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATTERN", help="Keep these and `latest`; without : and /, also tags of that name"),
+        typer.Option(
+            metavar="PATTERN", help="Keep these and `latest`; without : and /, also tags of that name; can be repeated"
+        ),
     ] = None,
     untagged: Annotated[bool, typer.Option("--untagged", help="Also remove manifests that no tag leads to")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go and why; change nothing")] = False,
@@ -61,9 +66,10 @@ def prune(
     ] = None,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask")] = False,
 ) -> None:
-    """Remove old tags by rules: the last pushes stay, and what no rule removes.
+    """Remove old tags by rules.
 
-    Signatures, attestations and the parts of an index follow their image. `localreg gc` frees the disk space.
+    What no rule removes stays, and so does `latest`. Signatures, attestations and the parts of an index follow their
+    image. `localreg gc` frees the disk space.
     """
     session = session_of(context)
     options = PruneOptions(keep, older_than, untagged, tuple(match or ()), tuple(protect or ()))

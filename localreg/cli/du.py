@@ -16,6 +16,7 @@ from localreg.content.du import SortKey, find_usage
 from localreg.content.pattern import registry_in_pattern
 from localreg.oci.api import RegistryClient
 from localreg.output.du import render
+from localreg.output.text import counted
 from localreg.registry.volume import open_volume
 from localreg.system.command_line import CommandLine
 
@@ -55,15 +56,20 @@ def du(
         with session.waiting("reading the registry"):
             usage = find_usage(client, volume, pattern or (), by_tag=tags, sort=sort)
     if usage.unreadable:
-        session.streams.note(_unreadable(usage.unreadable))
+        session.streams.note(
+            f"{counted(usage.unreadable, 'tag')} cannot be read; `{session.command} ls` shows the reason"
+        )
     if usage.unknown:
         session.streams.note(
             f"the sizes are those that manifests tell; the registry's volume was not read: {usage.unknown}"
         )
     failures = not_found(session, usage.missing)
-    shown = render(usage, failures, location=registry.get_location(), chosen=bool(pattern), whole=whole)
+    shown = render(
+        usage,
+        failures,
+        location=registry.get_location(),
+        command=session.command,
+        chosen=bool(pattern),
+        whole=whole,
+    )
     show_all(session, shown if usage.rows or not failures else None, failures)
-
-
-def _unreadable(count: int) -> str:
-    return f"{count} {'tag' if count == 1 else 'tags'} cannot be read; `localreg ls` shows the reason"

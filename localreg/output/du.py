@@ -23,6 +23,7 @@ def render(
     errors: Sequence[tuple[str, LocalregError]] = (),
     *,
     location: str,
+    command: str = "localreg",
     chosen: bool = False,
     whole: bool = False,
 ) -> Renderings:
@@ -32,6 +33,7 @@ def render(
         usage: The rows and the volume.
         errors: Each name that was not found, and its error.
         location: The registry's part of a reference.
+        command: The start of a command for this registry.
         chosen: Patterns were given: the rest of the volume is not shown on a terminal.
         whole: Show exact bytes on a terminal.
     """
@@ -42,7 +44,7 @@ def render(
         storage = None if chosen else usage.storage
         if not usage.rows and storage is None:
             return f"The registry at {location} is empty"
-        ledger = _ledger(usage, storage, width=width, whole=whole)
+        ledger = _ledger(usage, storage, width=width, whole=whole, command=command)
         return "\n\n".join([_table(usage, width=width, whole=whole), ledger] if usage.rows else [ledger])
 
     return Renderings(
@@ -113,16 +115,17 @@ class _Line:
     about: str = ""
 
 
-def _ledger(usage: Usage, storage: Storage | None, *, width: int, whole: bool) -> str:
+def _ledger(usage: Usage, storage: Storage | None, *, width: int, whole: bool, command: str) -> str:
     """The sums, so that a reader can add them up."""
-    lines = [*_sums(usage), *(_parts(storage) if storage else ())]
+    lines = [*_sums(usage), *(_parts(storage, command) if storage else ())]
     numbers = [_bytes(line.count, whole=whole) for line in lines]
     digits, letters = max(map(len, numbers)), max(len(line.name) for line in lines)
     found = []
     for line, number in zip(lines, numbers, strict=True):
         short = f"{line.sign} {number:>{digits}}  {line.name}"
-        about = f"{short}{'':{letters - len(line.name)}}  {line.about}"
-        found.append(about if line.about and len(about) <= width else short)
+        start = f"{short}{'':{letters - len(line.name)}}  "
+        longer = (f"{start}{about}" for about in (line.about, line.about.partition(";")[0]) if about)
+        found.append(next((text for text in longer if len(text) <= width), short))
     return "\n".join(found)
 
 
@@ -132,17 +135,19 @@ def _sums(usage: Usage) -> Iterator[_Line]:
     yield _Line("=", usage.total, "content of tags")
 
 
-def _parts(storage: Storage) -> Iterator[_Line]:
+def _parts(storage: Storage, command: str) -> Iterator[_Line]:
     """The lines from the content of tags to the disk usage, without those of which there is nothing."""
+    frees = f"; `{command} gc` frees "
     parts = (
-        (storage.untagged, "without a tag", "manifest", "; localreg gc frees them"),
-        (storage.unreferenced, "unreferenced", "blob", "; localreg gc frees them"),
-        (storage.quarantine, "in quarantine", "blob", ", deleted by a later gc"),
+        (storage.untagged, "without a tag", "manifest", frees),
+        (storage.unreferenced, "unreferenced", "blob", frees),
+        (storage.quarantine, "in quarantine", "blob", "; a later `gc` deletes "),
         (storage.uploads, "unfinished", "upload", ""),
     )
     for part, name, thing, fate in parts:
         if part.count:
-            yield _Line("+", part.size, name, f"{part.count:,} {thing}{'' if part.count == 1 else 's'}{fate}")
+            it, plural = ("it", "") if part.count == 1 else ("them", "s")
+            yield _Line("+", part.size, name, f"{part.count:,} {thing}{plural}{fate and fate + it}")
     if storage.overhead < 0:
         yield _Line("-", -storage.overhead, "saved by the file system", "it compresses, or leaves out zeros")
     else:

@@ -21,7 +21,8 @@ def usage(disk: int, *, quarantine: Part = NONE) -> Usage:
 
 
 def test_a_bar_shows_the_unique_and_the_shared_part() -> None:
-    assert render(usage(5_000_000), location="localhost:5000").table(80).splitlines() == [
+    shown = render(usage(5_000_000), location="localhost:5001", command="localreg --name team").table(90)
+    assert shown.splitlines() == [
         "REPOSITORY     TOTAL    UNIQUE    SHARED   █ unique ░ shared",
         "team/api     4.00 MB   1.00 MB   3.00 MB   ██████░░░░░░░░░░░░░░░░░░",
         "team/web     3.50 MB    500 kB   3.00 MB   ███░░░░░░░░░░░░░░░░░░",
@@ -30,7 +31,7 @@ def test_a_bar_shows_the_unique_and_the_shared_part() -> None:
         "  1.50 MB  kept by one repository alone",
         "+ 3.00 MB  shared, counted once",
         "= 4.50 MB  content of tags",
-        "+ 2.50 kB  without a tag                 1 manifest; localreg gc frees them",
+        "+ 2.50 kB  without a tag                 1 manifest; `localreg --name team gc` frees it",
         "+  300 kB  unfinished                    2 uploads",
         "+  198 kB  links, folders, full blocks",
         "= 5.00 MB  on the disk",
@@ -41,6 +42,8 @@ def test_a_narrow_terminal_has_no_bars() -> None:
     shown = render(usage(5_000_000), location="localhost:5000").table(40)
     assert "█" not in shown
     assert max(map(len, shown.splitlines())) <= 40
+    assert "1 manifest; `localreg gc` frees it\n" in render(usage(5_000_000), location="localhost:5000").table(80)
+    assert "1 manifest\n" in render(usage(5_000_000), location="localhost:5000").table(60)
 
 
 @pytest.mark.parametrize("disk", [5_000_001, 4_000_003])

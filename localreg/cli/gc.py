@@ -110,7 +110,8 @@ def _ask(session: Session, found: Collected, again: CommandLine) -> None:
     count = len(found.waste.manifests)
     if count:
         stop = "Stop the registry for a moment, and r" if found.stops else "R"
-        question = f"{stop}emove {counted(count, 'manifest')} without a tag and {output.rest_of(found)}?"
+        blobs = f" and {output.rest_of(found)}" if found.waste.blobs else ""
+        question = f"{stop}emove {counted(count, 'manifest')} without a tag{blobs}?"
         confirm(session, question, yes=False, command=again)
 
 

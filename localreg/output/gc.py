@@ -81,11 +81,22 @@ def _json(found: Collected, *, dry_run: bool = False, undone: int = 0) -> dict[s
 
 def _headline(found: Collected, *, dry_run: bool) -> str:
     freed = f"; freed {size(found.freed)}" if found.freed else ""
-    if not (found.waste.blobs or found.waste.manifests or found.waste.repositories):
+    what = _collected(found)
+    if not what:
         return f"Nothing to collect{freed}"
-    if dry_run:
-        return f"Would collect {rest_of(found)}"
-    return f"Collected {rest_of(found)}{freed}"
+    return f"Would collect {what}" if dry_run else f"Collected {what}{freed}"
+
+
+def _collected(found: Collected) -> str:
+    """The first that there is of blobs, manifests whose blobs stay, and the rest; empty without any."""
+    waste = found.waste
+    if waste.blobs:
+        return rest_of(found)
+    if waste.manifests:
+        return f"{counted(len(waste.manifests), 'manifest')} without a tag"
+    if waste.repositories:
+        return f"{len(waste.repositories)} empty {'repository' if len(waste.repositories) == 1 else 'repositories'}"
+    return counted(len(found.uploads), "upload") if found.uploads else ""
 
 
 def _facts(found: Collected, command: str) -> list[tuple[str, str]]:

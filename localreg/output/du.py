@@ -9,7 +9,7 @@ from localreg.content.du import Row, Storage, Usage
 from localreg.errors import LocalregError
 from localreg.output.streams import Renderings, error_as_json
 from localreg.output.table import BAR_PARTS, columns
-from localreg.output.text import printable, size
+from localreg.output.text import printable, size, with_short_digests
 
 _SIZES = ("TOTAL", "UNIQUE", "SHARED")
 _GAP = 3
@@ -85,7 +85,10 @@ def _bytes(count: int, *, whole: bool) -> str:
 def _table(usage: Usage, *, width: int, whole: bool) -> str:
     headings = ["REPOSITORY", *(["TAG"] if usage.by_tag else []), *_SIZES]
     cells = [
-        [*_names(row), *(_bytes(count, whole=whole) for count in (row.total, row.unique, row.shared))]
+        [
+            *map(with_short_digests, _names(row)),
+            *(_bytes(count, whole=whole) for count in (row.total, row.unique, row.shared)),
+        ]
         for row in usage.rows
     ]
     used = sum(max(map(len, column)) + _GAP for column in zip(headings, *cells, strict=True))

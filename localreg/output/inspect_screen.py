@@ -14,7 +14,7 @@ from localreg.content.referrers import Referrer
 from localreg.oci.config import HistoryEntry, ImageConfig
 from localreg.output.block import aligned, fold
 from localreg.output.table import columns
-from localreg.output.text import ago, printable, short_digest, shortened, size
+from localreg.output.text import ago, printable, short_digest, shortened, size, with_short_digests
 
 _INDENT = "  "
 _WIDE = 120
@@ -40,8 +40,6 @@ _USUAL_LAYERS = frozenset(
 )
 _NO_COMMAND = re.compile(r"^/bin/sh -c #\(nop\)\s*")
 _SHELL = re.compile(r"^(?:RUN )?/bin/sh -c ")
-_DIGEST = re.compile(r"\b(sha256[:-][0-9a-f]{12})[0-9a-f]{52}")
-"""A digest in a sentence, or in the tag of what is about it."""
 _SCHEME = re.compile(r"\bhttps?://")
 _BUILDKIT = re.compile(r"\s*# buildkit$")
 
@@ -98,7 +96,7 @@ def _head(result: Inspected, only: InspectedManifest | None, width: int, *, comm
         facts.append(("about", f"{found.repository}@{result.subject[:_SHOWN]}"))
     for one in result.manifests:
         place = f"{one.platform or short_digest(one.digest)}: " if len(result.manifests) > 1 else ""
-        facts += [("problem", f"{place}{_named(problem)}") for problem in one.problems]
+        facts += [("problem", f"{place}{with_short_digests(problem)}") for problem in one.problems]
     if result.not_looked_up:
         facts.append(("sharing", f"not known: {result.not_looked_up}"))
     if only is None and result.platforms:
@@ -129,12 +127,7 @@ def _moment(when: datetime, now: datetime) -> str:
 def _some(names: Sequence[str], count: int) -> str:
     """The first names, and how many more there are."""
     more = [f"+{len(names) - count} more"] if len(names) > count else []
-    return ", ".join([*map(_named, names[:count]), *more])
-
-
-def _named(text: str) -> str:
-    """Text in which digests are short, such as a tag that is named by one: `sha256-3e23e8160039….sig`."""
-    return printable(_DIGEST.sub(r"\1…", text))
+    return ", ".join([*map(with_short_digests, names[:count]), *more])
 
 
 def _facts(values: Iterable[tuple[str, Sequence[str]]], room: int) -> str:
@@ -245,14 +238,14 @@ def _referrers(referrers: Sequence[Referrer], result: Inspected, room: int) -> s
     platforms = {one.digest: one.platform for one in result.manifests if one.platform}
     rows = [
         (
-            _named(one.error or str(one.artifact or "image")),
+            with_short_digests(one.error or str(one.artifact or "image")),
             short_digest(one.digest or ""),
             "" if one.size is None else size(one.size),
             ""
             if one.subject in (None, result.found.stored.digest)
             else printable(platforms.get(str(one.subject)) or short_digest(str(one.subject))),
             _SCHEME.sub("", printable(", ".join(one.predicates))),
-            _named(one.tag or ""),
+            with_short_digests(one.tag or ""),
         )
         for one in referrers
     ]

@@ -10,7 +10,7 @@ from localreg.errors import LocalregError
 from localreg.output.registry import time_json
 from localreg.output.streams import Renderings, error_as_json
 from localreg.output.table import columns
-from localreg.output.text import ago, printable, short_digest, size
+from localreg.output.text import ago, printable, short_digest, size, with_short_digests
 
 _NO_TAG = "<none>"
 """As engines show it."""
@@ -33,7 +33,7 @@ def render(
         location: The registry's part of a reference.
         chosen: Patterns or filters were given.
         untagged: The listing is of manifests without a tag.
-        full_digests: Do not shorten digests in the table.
+        full_digests: Do not shorten digests in the table, nor those in tags.
     """
     rows = listing.rows
     knows_pushes = any(row.pushed for row in rows)
@@ -45,7 +45,7 @@ def render(
         cells = [
             (
                 printable(row.repository),
-                _NO_TAG if row.tag is None else printable(row.tag),
+                _NO_TAG if row.tag is None else printable(row.tag) if full_digests else with_short_digests(row.tag),
                 "" if row.digest is None else row.digest if full_digests else short_digest(row.digest),
                 printable(row.error or str(row.artifact or _platforms(row.platforms))),
                 "" if row.size is None else size(row.size),

@@ -13,7 +13,7 @@ from localreg.output.block import block
 from localreg.output.registry import time_json
 from localreg.output.streams import Renderings, error_as_json
 from localreg.output.table import columns
-from localreg.output.text import ago, counted, printable, short_digest, size
+from localreg.output.text import ago, counted, printable, short_digest, size, with_short_digests
 
 _SHOWN = 20
 """Lines before a question."""
@@ -171,7 +171,7 @@ def _decision(decision: Decision) -> str:
 def _short_name(decision: Decision) -> str:
     if decision.tag is None:
         return printable(f"{decision.repository}@{short_digest(str(decision.digest))}")
-    return name_of(decision)
+    return with_short_digests(name_of(decision))
 
 
 def _plain(decision: Decision) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def columns(
 
 def _is_narrow(cell: str) -> bool:
     """Each of its characters takes one column."""
-    rest = cell.strip(BAR_PARTS)
+    rest = cell if cell.isascii() else cell.strip(BAR_PARTS).replace("…", "")
     return rest.isascii() and rest.isprintable()
 
 

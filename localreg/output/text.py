@@ -10,6 +10,8 @@ _KILO = 1000
 _HUNDRED = 100
 _TEN = 10
 _SHORT_DIGEST = 12
+_DIGEST = re.compile(r"\b(sha256[:-][0-9a-f]{12})[0-9a-f]{52}")
+"""A digest in a sentence, or in the tag of what is about it."""
 
 
 def size(count: float) -> str:
@@ -32,6 +34,11 @@ def counted(count: int, noun: str) -> str:
 def short_digest(digest: str) -> str:
     """The first 12 hex digits, enough to tell digests apart."""
     return digest.partition(":")[2][:_SHORT_DIGEST]
+
+
+def with_short_digests(text: str) -> str:
+    """Foreign text in which digests are short, such as the tag of a signature: `sha256-3e23e8160039….sig`."""
+    return printable(_DIGEST.sub(r"\1…", text))
 
 
 def home_shortened(text: str) -> str:

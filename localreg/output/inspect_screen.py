@@ -62,8 +62,10 @@ def screen(result: Inspected, width: int, *, command: str) -> str:
         of = f" of {printable(only.platform)}" if result.is_index and only.platform else ""
         if only.config is not None:
             sections.append(_section(f"Config{of}", _facts(_config(only.config), room)))
-        sections.append(_section(f"{'Layers' if only.artifact is None else 'Content'}{of}", _layers(only, room)))
-        if not any(layer.step for layer in only.layers):
+        beside = _layers_with_steps(only, room)
+        layers = _layers(only, room) if beside is None else beside
+        sections.append(_section(f"{'Layers' if only.artifact is None else 'Content'}{of}", layers))
+        if beside is None:
             sections.append(_section(f"History{of}", _history(only, room)))
     sections += [
         _section("Annotations", _facts([(name, [text]) for name, text in result.annotations.items()], room)),
@@ -179,22 +181,35 @@ def _with_digests(table: Callable[[int, Callable[[str], str]], str], room: int) 
 
 
 def _layers(one: InspectedManifest, room: int) -> str:
-    """Each layer, and in an image each step that made none."""
-    rows = [_layer_row(layer, layer.step, room) for layer in one.layers]
-    table = _without_empty(_LAYER_HEADINGS, rows)
-    left = room - sum(max(map(len, column)) + _GAP for heading, column in table.items() if heading != _STEP)
-    if _STEP in table and one.config is not None and left >= _LEAST:
-        layers = iter(rows)
-        steps = [_layer_row(None, step, room) if step.is_empty else next(layers) for step in one.config.history]
-        table = _without_empty(_LAYER_HEADINGS, steps)
-        table[_STEP] = [shortened(cell, left) for cell in table[_STEP]]
-    else:
-        table.pop(_STEP, None)
+    """Each layer."""
+    table = _without_empty(_LAYER_HEADINGS, [_layer_row(layer, None, _few(room)) for layer in one.layers])
     return _laid_out(table, room, spare=("SHARED WITH", "TYPE"))
 
 
+def _layers_with_steps(one: InspectedManifest, room: int) -> str | None:
+    """Each layer beside the step that made it, and each step that made none; None if that does not fit."""
+    if one.config is None:
+        return None
+    for few in sorted({_few(room), 1}, reverse=True):
+        rows = [_layer_row(layer, layer.step, few) for layer in one.layers]
+        table = _without_empty(_LAYER_HEADINGS, rows)
+        left = room - sum(max(map(len, column)) + _GAP for heading, column in table.items() if heading != _STEP)
+        if _STEP in table and left >= _LEAST:
+            layers = iter(rows)
+            steps = [_layer_row(None, step, few) if step.is_empty else next(layers) for step in one.config.history]
+            table = _without_empty(_LAYER_HEADINGS, steps)
+            table[_STEP] = [shortened(cell, left) for cell in table[_STEP]]
+            return _laid_out(table, room, spare=("SHARED WITH", "TYPE"))
+    return None
+
+
+def _few(room: int) -> int:
+    """How many tags are named that share a layer."""
+    return 3 if room >= _WIDE - len(_INDENT) else 1
+
+
 def _history(one: InspectedManifest, room: int) -> str:
-    """The steps of a build that does not tell which of them made the layers."""
+    """The steps of a build, if they do not stand beside the layers."""
     steps = one.config.history if one.config is not None else ()
     return "\n".join(printable(shortened(_made_by(step), room)) for step in steps)
 
@@ -213,7 +228,7 @@ def _laid_out(table: Mapping[str, Sequence[str]], room: int, *, spare: Sequence[
     return columns(list(table), rows, width=room, right=frozenset({"SIZE"}), spare=kept)
 
 
-def _layer_row(layer: Layer | None, step: HistoryEntry | None, room: int) -> tuple[str, ...]:
+def _layer_row(layer: Layer | None, step: HistoryEntry | None, few: int) -> tuple[str, ...]:
     made_by = printable(_made_by(step)) if step else ""
     if layer is None:
         return "", "", "", "", "", made_by
@@ -223,7 +238,7 @@ def _layer_row(layer: Layer | None, step: HistoryEntry | None, room: int) -> tup
         size(blob.size),
         printable(layer.title),
         "" if blob.media_type in _USUAL_LAYERS else printable(blob.media_type),
-        _some(layer.shared_with or (), 3 if room >= _WIDE else 1),
+        _some(layer.shared_with or (), few),
         made_by,
     )
 

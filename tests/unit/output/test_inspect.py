@@ -112,7 +112,22 @@ def test_steps_stand_beside_the_layers_that_they_made(inspector: Inspector) -> N
     cut = sections(screen(image))["Layers"][4]
     assert "RUN apk add " in cut
     assert (cut[-1], len(cut)) == ("…", 80)
-    assert "CREATED BY" not in sections(screen(image, width=40))["Layers"][0]
+    narrow = sections(screen(image, width=40))
+    assert "CREATED BY" not in narrow["Layers"][0]
+    assert [step.strip()[:20] for step in narrow["History"]] == [step[:20] for step in steps]
+
+
+@pytest.mark.parametrize(("width", "few", "shows_steps"), [(80, 1, False), (120, 1, True), (160, 3, True)])
+def test_names_that_share_a_layer_leave_room_for_the_steps(
+    *, inspector: Inspector, width: int, few: int, shows_steps: bool
+) -> None:
+    image = inspected(inspector, "team/api:image")
+    assert image.only is not None
+    names = tuple(f"team/a-repository-of-thirty/x:{number}" for number in range(5))
+    layers = (replace(image.only.layers[0], shared_with=names), *image.only.layers[1:])
+    found = sections(screen(replace(image, manifests=(replace(image.only, layers=layers),)), width=width))
+    assert f"{', '.join(names[:few])}, +{5 - few} more" in found["Layers"][1]
+    assert ("CREATED BY" in found["Layers"][0], "History" in found) == (shows_steps, not shows_steps)
 
 
 def test_a_history_that_does_not_fit_the_layers_stands_alone(inspector: Inspector, registry: FakeRegistry) -> None:

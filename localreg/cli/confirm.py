@@ -27,6 +27,7 @@ def confirm(session: Session, question: str, *, yes: bool, command: CommandLine)
     Raises:
         UsageError: there is no terminal to ask on.
         typer.Exit: the user said no.
+        typer.Abort: the user pressed Ctrl-C or Ctrl-D.
     """
     if yes:
         return
@@ -36,6 +37,12 @@ def confirm(session: Session, question: str, *, yes: bool, command: CommandLine)
             f"cannot ask here: {what[0].lower()}{what[1:]}?",
             hint=CommandLine(*command.words, "--yes"),
         )
-    if not typer.confirm(question, err=True):
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:
+        # The shell's prompt must not follow the question on its line.
+        typer.echo(err=True)
+        raise
+    if not agreed:
         session.streams.note("Nothing was changed")
         raise typer.Exit(_DECLINED)

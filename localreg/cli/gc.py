@@ -80,8 +80,8 @@ def gc(
             found = _look(session, engine, registry, options)
         else:
             if not yes:
-                _ask(session, _look(session, engine, registry, options), again)
-            with session.waiting(Step.MARKING) as waiting:
+                _ask(session, _look(session, engine, registry, options), options, again)
+            with _interruption(session), session.waiting(Step.MARKING) as waiting:
                 notify = partial(_note, session, waiting)
                 found = collection.collect(engine, registry, options, notify=notify, on_step=waiting.say)
     session.streams.show(output.render(found, dry_run=dry_run, command=session.command))
@@ -105,14 +105,26 @@ def _note(session: Session, waiting: Waiting, text: str) -> None:
     waiting.above(lambda: session.streams.note(text))
 
 
-def _ask(session: Session, found: Collected, again: CommandLine) -> None:
+@contextlib.contextmanager
+def _interruption(session: Session) -> Iterator[None]:
+    """Tell after Ctrl-C what is left to do: it depends on the moment what was moved already."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        again = f"{session.command} gc"
+        session.streams.note(f"interrupted; `{again}` goes on, `{again} --undo` puts back what was moved")
+        raise
+
+
+def _ask(session: Session, found: Collected, options: collection.GcOptions, again: CommandLine) -> None:
     """Ask before a manifest goes."""
     count = len(found.waste.manifests)
     if count:
-        stop = "Stop the registry for a moment, and r" if found.stops else "R"
+        stop = "stop the registry for a moment, and " if found.stops else ""
         blobs = f" and {output.rest_of(found)}" if found.waste.blobs else ""
-        question = f"{stop}emove {counted(count, 'manifest')} without a tag{blobs}?"
-        confirm(session, question, yes=False, command=again)
+        verb, place = ("move", " into quarantine") if options.grace else ("delete", "")
+        question = f"{stop}{verb} {counted(count, 'manifest')} without a tag{blobs}{place}?"
+        confirm(session, f"{question[0].upper()}{question[1:]}", yes=False, command=again)
 
 
 def _open_others(selection: Selection, registry: Registry, stack: contextlib.ExitStack) -> list[Engine]:

@@ -51,11 +51,13 @@ class Collected:
     put_back: int = 0
     """Blobs and links that were needed again."""
     freed: int = 0
-    """Bytes that were deleted."""
+    """Bytes that were deleted, or would be."""
     waiting: int = 0
     """Bytes in the quarantine."""
     deletable_at: datetime | None = None
     """Aware; when the last of them may be deleted; None if there are none."""
+    is_busy: bool = False
+    """A part of the quarantine is of a collection that is at work, or was interrupted a moment ago."""
     stops: bool = False
     """The registry was stopped meanwhile, or would be, because it has a cache."""
     outage: float = 0

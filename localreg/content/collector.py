@@ -67,16 +67,22 @@ class Collector:
         self._reader = GraphReader(volume)
         self._quarantine = Quarantine(volume)
 
-    def look(self) -> Collected:
+    def look(self, *, grace: timedelta) -> Collected:
         """Find what a collection would do; changes nothing.
 
         Raises:
             EngineError: the volume cannot be read.
         """
         blobs = list_blobs(self._volume)
-        waiting = sum(batch.size for batch in self._quarantine.list())
+        batches, uploads = self._quarantine.list(), tuple(find_abandoned(self._volume))
+        waste = self._find_waste(blobs, int(time.time()))
+        old = sum(batch.size for batch in batches if _is_deletable(batch, datetime.now(UTC) - grace))
+        now = 0 if grace else waste.size
         return Collected(
-            self._find_waste(blobs, int(time.time())), tuple(find_abandoned(self._volume)), waiting=waiting
+            waste,
+            uploads,
+            freed=old + now + sum(upload.size for upload in uploads),
+            waiting=sum(batch.size for batch in batches),
         )
 
     def collect(self, *, grace: timedelta) -> Collected:
@@ -111,6 +117,7 @@ class Collector:
             freed + now_freed + sum(upload.size for upload in uploads),
             sum(left.size for left in waiting),
             max(moments) + grace if moments else None,
+            is_busy=any(left.is_open for left in waiting),
         )
 
     def finish(self) -> int:
@@ -175,7 +182,7 @@ class Collector:
     def _delete(self, *, until: datetime) -> tuple[int, int]:
         """Delete what was moved until a moment; returns its bytes, and how much was put back instead."""
         # They are listed before the look: what is moved after it must not be deleted.
-        old = [batch for batch in self._quarantine.list() if not batch.is_open and (batch.began_at or until) <= until]
+        old = [batch for batch in self._quarantine.list() if _is_deletable(batch, until)]
         put_back = self._put_back_needed(old)
         self._on_step(Step.DELETING)
         self._quarantine.delete(old)
@@ -254,6 +261,11 @@ class Collector:
             for repository, digest in manifests
         }
         return {paths[file.path] for file in self._volume.list_files(*paths) if _is_young(file, now)}
+
+
+def _is_deletable(batch: Batch, until: datetime) -> bool:
+    """The collection that moved it has ended, and began long enough ago."""
+    return not batch.is_open and (batch.began_at or until) <= until
 
 
 def _blobs_of(graph: Graph, kept: Mapping[str, Iterable[str]]) -> set[str]:

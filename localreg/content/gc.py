@@ -60,7 +60,7 @@ def look(
     """
     with collecting(registry), _opened(engine, registry, options) as (settings, volume):
         stops = must_stop(registry, settings)
-        return replace(_collector(engine, registry, options, volume, on_step).look(), stops=stops)
+        return replace(_collector(engine, registry, options, volume, on_step).look(grace=options.grace), stops=stops)
 
 
 def collect(
@@ -100,7 +100,7 @@ def _collect(
         collector = _collector(engine, registry, options, volume, on_step)
         if not must_stop(registry, settings):
             return collector.collect(grace=options.grace)
-        found = collector.look()
+        found = collector.look(grace=options.grace)
         # Nothing is stopped for nothing.
         if found.is_empty and not Quarantine(volume).list():
             return found

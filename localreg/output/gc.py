@@ -80,11 +80,11 @@ def _json(found: Collected, *, dry_run: bool = False, undone: int = 0) -> dict[s
 
 
 def _headline(found: Collected, *, dry_run: bool) -> str:
-    freed = f"; freed {size(found.freed)}" if found.freed else ""
+    freed = f"; {'would free' if dry_run else 'freed'} {size(found.freed)}" if found.freed else ""
     what = _collected(found)
     if not what:
         return f"Nothing to collect{freed}"
-    return f"Would collect {what}" if dry_run else f"Collected {what}{freed}"
+    return f"{'Would collect' if dry_run else 'Collected'} {what}{freed}"
 
 
 def _collected(found: Collected) -> str:
@@ -101,16 +101,20 @@ def _collected(found: Collected) -> str:
 
 def _facts(found: Collected, command: str) -> list[tuple[str, str]]:
     waste, uploads = found.waste, found.uploads
+    busy = ", for a minute: another gc is at work or was interrupted" if found.is_busy else ""
     abandoned = f"{len(uploads)} abandoned ({size(sum(upload.size for upload in uploads))})"
     facts = [
         ("untagged", counted(len(waste.manifests), "manifest") if waste.manifests else ""),
         ("emptied", ", ".join(map(printable, sorted(waste.repositories)))),
         ("uploads", abandoned if uploads else ""),
         ("stops", "the registry, for a moment: it has a cache" if found.stops and not found.outage else ""),
-        ("left alone", f"{counted(waste.left, 'blob')} that a push may need" if waste.left else ""),
+        (
+            "left alone",
+            f"{counted(waste.left, 'blob')} that a push of the last 10 minutes may need" if waste.left else "",
+        ),
         ("put back", f"{counted(found.put_back, 'file')} that a push needed meanwhile" if found.put_back else ""),
         ("outage", f"{found.outage:.1f} s: the registry was stopped meanwhile" if found.outage else ""),
-        ("quarantine", size(found.waiting) if found.waiting else ""),
+        ("quarantine", f"{size(found.waiting)}{busy}" if found.waiting else ""),
     ]
     if found.deletable_at:
         wait = max(found.deletable_at - datetime.now(UTC), timedelta())

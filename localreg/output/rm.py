@@ -8,7 +8,7 @@ from localreg.content.rm import Removal, Removed
 from localreg.errors import LocalregError
 from localreg.output.block import block
 from localreg.output.streams import Renderings, error_as_json
-from localreg.output.text import counted, printable
+from localreg.output.text import counted, with_short_digests
 
 _SHOWN = 20
 """Lines before a question."""
@@ -55,7 +55,7 @@ def render(
 
 def things(removals: Sequence[Removal]) -> list[str]:
     """What would go, a line each, at most a screenful."""
-    found = [printable(str(thing)) for removal in removals for thing in removal.things]
+    found = [_short(str(thing)) for removal in removals for thing in removal.things]
     more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
     return [*found[:_SHOWN], *more]
 
@@ -71,7 +71,13 @@ def question(removals: Sequence[Removal]) -> str:
 def _headline(result: Removed, places: Sequence[str], *, dry_run: bool) -> str:
     absent = "" if result.from_registry else "; the registry did not have it"
     verb = "Would remove" if dry_run else "Removed"
-    return f"{verb} {printable(result.reference)} from {' and '.join(map(_spelled, places))}{absent}"
+    return f"{verb} {_short(result.reference)} from {' and '.join(map(_spelled, places))}{absent}"
+
+
+def _short(reference: str) -> str:
+    """A reference with a short digest, which `rm` and `inspect` accept."""
+    name, at, digest = reference.partition("@")
+    return with_short_digests(f"{name}{at}{digest[: len('sha256:') + 12]}")
 
 
 def _spelled(place: str) -> str:

@@ -66,10 +66,11 @@ def test_a_dry_run_tells_what_would_go(tree: Tree, capsys: pytest.CaptureFixture
 def test_manifests_go_only_with_consent(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     before = blobs(tree)
     assert main(["gc"]) == 2
-    assert "gc --yes" in capsys.readouterr().err
-    # What was typed counts: with another grace period, `gc` deletes more.
-    assert main(["gc", "--grace", "2d", "--force"]) == 2
-    assert "localreg gc --grace 2d --force --yes\n" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "move 1 manifest without a tag and 3 blobs" in err
+    assert "gc --yes" in err
+    assert main(["gc", "--grace", "0"]) == 2
+    assert "delete 1 manifest without a tag and 3 blobs" in capsys.readouterr().err
     assert blobs(tree) == before
     assert main(["gc", "--keep-untagged"]) == 0
     assert blobs(tree) == before - 1
@@ -129,7 +130,9 @@ def test_a_manifest_whose_bytes_another_repository_needs_is_moved_and_put_back(
     settle(tree)
     capsys.readouterr()
     assert main(["gc", "--yes", "--format", "table"]) == 0
-    assert capsys.readouterr().out.startswith("Collected 0 blobs (0 B)\n  untagged    1 manifest\n  emptied     copy\n")
+    assert capsys.readouterr().out.startswith(
+        "Collected 1 manifest without a tag\n  untagged    1 manifest\n  emptied     copy\n"
+    )
     assert main(["gc", "--undo", "--format", "table"]) == 0
     assert capsys.readouterr().out == "Put back 2 files (0 B)\n"
     assert (tree.root / f"repositories/copy/_manifests/revisions/{tagged.replace(':', '/')}/link").exists()
@@ -139,6 +142,21 @@ def test_a_manifest_whose_bytes_another_repository_needs_is_moved_and_put_back(
 def test_a_grace_period_beyond_the_calendar_is_a_long_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gc", "--grace", "1000000d", "--yes", "--json"]) == 0
     assert schemas.check("gc", capsys.readouterr().out)["quarantine"]["size"] > 0
+
+
+def test_after_ctrl_c_the_next_command_is_named(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    before = blobs(tree)
+    with monkeypatch.context() as patched:
+        patched.setattr(Quarantine, "take_blobs", interrupt)
+        assert main(["gc", "--yes", "--format", "table"]) == 130
+    assert "`localreg gc --undo` puts back" in capsys.readouterr().err
+    assert main(["gc", "--grace", "0", "--yes", "--format", "table"]) == 0
+    assert blobs(tree) == before - 3
 
 
 @pytest.fixture

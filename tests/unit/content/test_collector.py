@@ -114,8 +114,12 @@ def test_what_no_tag_leads_to_is_moved_and_later_deleted(tree: Tree, volume: Wri
 
 def test_a_look_changes_nothing(tree: Tree, volume: WritableVolume, waste: set[str]) -> None:
     before = files(tree, "docker", "localreg")
-    assert set(Collector(volume).look().waste.blobs) == waste
+    found = Collector(volume).look(grace=HOUR)
+    assert (set(found.waste.blobs), found.freed) == (waste, 0)
+    assert Collector(volume).look(grace=NOW).freed == found.waste.size
     assert files(tree, "docker", "localreg") == before
+    Collector(volume).collect(grace=HOUR)
+    assert [Collector(volume).look(grace=grace).freed for grace in (HOUR, NOW)] == [0, found.waste.size]
 
 
 def test_undo_puts_everything_back(tree: Tree, volume: WritableVolume, waste: set[str]) -> None:
@@ -277,7 +281,7 @@ def test_the_manifests_of_an_emptied_repository_count_and_come_back_with_their_r
     image = tree.image("app", layers=[b"1"])
     signature = tree.image("app", layers=[b"signature"], subject=image)
     settle(tree)
-    found = Collector(FolderVolume(tree.folder)).look().waste.manifests
+    found = Collector(FolderVolume(tree.folder)).look(grace=HOUR).waste.manifests
     assert found == Collector(FolderVolume(tree.folder)).collect(grace=HOUR).waste.manifests
     assert found == {("app", image), ("app", signature)}
     Collector(FolderVolume(tree.folder)).undo()

@@ -92,7 +92,7 @@ def assert_adds_up(tree: Tree) -> None:
 
 def assert_unique_is_freed(tree: Tree, tmp_path: Path) -> None:
     """Without a row, `gc` frees exactly its unique bytes more."""
-    waste = Collector(volume_of(tree)).look().waste
+    waste = Collector(volume_of(tree)).look(grace=timedelta(hours=1)).waste
     stored = storage(tree)
     assert waste.size == stored.untagged.size + stored.unreferenced.size
     assert len(waste.manifests) == stored.untagged.count
@@ -100,7 +100,7 @@ def assert_unique_is_freed(tree: Tree, tmp_path: Path) -> None:
         copy = FolderVolume(tmp_path / "copy")
         shutil.copytree(tree.folder, tmp_path / "copy")
         shutil.rmtree(tmp_path / f"copy/docker/registry/v2/repositories/{row.repository}/_manifests/tags/{row.tag}")
-        assert Collector(copy).look().waste.size == waste.size + row.unique, row
+        assert Collector(copy).look(grace=timedelta(hours=1)).waste.size == waste.size + row.unique, row
         shutil.rmtree(tmp_path / "copy")
 
 

@@ -88,6 +88,7 @@ def test_the_digest_in_the_tag_of_a_signature_is_short() -> None:
     shown = render(listing, location="localhost:5000")
     assert shown.table(80).splitlines()[1].split()[:3] == ["app", f"sha256-{'0' * 12}….sig", DIGEST[7:19]]
     assert shown.plain().split("\t")[1] == tag
+    assert shown.quiet is not None
     assert tag in shown.quiet()
     assert tag in render(listing, location="localhost:5000", full_digests=True).table(200)
 

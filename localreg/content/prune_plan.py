@@ -150,7 +150,8 @@ class Plan:
             ConflictError: it is the hash of another plan.
         """
         if not self.digest.removeprefix("sha256:").startswith(wanted):
-            message = f"the plan is now {self.short_digest}: the registry has changed, or the options differ"
+            old = " more is old enough by now," if self.options.older_than or self.options.untagged else ""
+            message = f"the plan is now {self.short_digest}: the registry has changed,{old} or the options differ"
             raise ConflictError(message, hint=again)
 
 

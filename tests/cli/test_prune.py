@@ -65,7 +65,9 @@ def test_a_dry_run_shows_each_rule_and_the_command_for_exactly_that_plan(
     assert main([*options, "--apply", short]) == 6
     tree.tag("app", "3", tree.image("app", layers=[b"3"]))
     assert main([*options, "--apply", short, "--json"]) == 5
-    assert "the plan is now" in json.loads(capsys.readouterr().err.splitlines()[-1])["error"]["message"]
+    message = json.loads(capsys.readouterr().err.splitlines()[-1])["error"]["message"]
+    assert "the plan is now" in message
+    assert "more is old enough by now" in message
 
 
 def test_it_asks_before_anything_goes(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import typer
@@ -54,6 +55,34 @@ def do_each(
         except LocalregError as exc:
             failures.append((named(name), session.completed(exc)))
     return results, failures
+
+
+@contextlib.contextmanager
+def removing(session: Session, total: int) -> Iterator[Callable[[], None]]:
+    """Tell how many of several things are removed, also after Ctrl-C.
+
+    Args:
+        session: This run of the program.
+        total: How many there are.
+
+    Yields:
+        What to call after each that was removed.
+    """
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if total > 1:
+            waiting.say(f"removing, {done} of {total} done")
+
+    try:
+        with session.waiting("removing") as waiting:
+            yield step
+    except KeyboardInterrupt:
+        if total > 1:
+            session.streams.note(f"interrupted: {done} of {total} are removed; the same command goes on")
+        raise
 
 
 def not_found(session: Session, patterns: Sequence[str]) -> Failures:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from localreg.cli.batch import Failures, not_found, show_all
+from localreg.cli.batch import Failures, not_found, removing, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.confirm import confirm
 from localreg.cli.help_page import examples
@@ -105,8 +106,8 @@ def prune(
             pruned: list[Pruned] = []
             if plan.removals and not dry_run:
                 _ask(session, plan, CommandLine(*words), yes=yes or wanted is not None)
-                with session.waiting("removing"):
-                    pruned = _remove(pruner, plan, registry)
+                with removing(session, len(plan.removals)) as step:
+                    pruned = _remove(pruner, plan, registry, step)
     failures: Failures = [
         *not_found(session, plan.missing),
         *((output.name_of(part.decision), session.completed(part.error)) for part in pruned if part.error),
@@ -123,11 +124,16 @@ def prune(
     show_all(session, shown if plan.decisions or not failures else None, failures)
 
 
-def _remove(pruner: Pruner, plan: Plan, registry: Registry) -> list[Pruned]:
+def _remove(pruner: Pruner, plan: Plan, registry: Registry, step: Callable[[], None]) -> list[Pruned]:
+    found: list[Pruned] = []
     try:
-        return list(pruner.remove(plan.removals))
+        for part in pruner.remove(plan.removals):
+            found.append(part)
+            if part.error is None:
+                step()
     except DeleteDisabledError as exc:
         raise explained(exc, registry, plan.removals[0].repository) from exc
+    return found
 
 
 def _words(options: PruneOptions) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from localreg.cli.batch import do_each, show_all
+from localreg.cli.batch import do_each, removing, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.confirm import confirm
 from localreg.cli.help_page import examples
@@ -79,13 +79,14 @@ def rm(
             results = [done for part in removals for done in removal.look(engine, part, keep_local=keep_local)]
         elif removals:
             _ask(session, removals, CommandLine(*again.words, *reference), yes=yes)
-            with session.waiting("removing"):
-                done, failed = do_each(
-                    session,
-                    removals,
-                    lambda part: removal.remove(engine, registry, part, keep_local=keep_local),
-                    named=lambda part: part.source,
-                )
+            with removing(session, len(removals)) as step:
+
+                def remove(part: Removal) -> list[Removed]:
+                    gone = removal.remove(engine, registry, part, keep_local=keep_local)
+                    step()
+                    return gone
+
+                done, failed = do_each(session, removals, remove, named=lambda part: part.source)
             results, failures = [part for found in done for part in found], [*failures, *failed]
         info = engine.info()
     for part in results:

@@ -119,7 +119,7 @@ def _facts(found: Collected, command: str) -> list[tuple[str, str]]:
     if found.deletable_at:
         wait = max(found.deletable_at - datetime.now(UTC), timedelta())
         facts += [
-            ("delete", f"{command} gc{f', in {duration(wait)}' if wait else ''}"),
+            ("delete", f"{command} gc, in {duration(wait)}" if wait else ""),
             ("delete now", f"{command} gc --grace 0"),
             ("undo", f"{command} gc --undo"),
         ]

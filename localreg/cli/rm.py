@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from localreg.cli.batch import do_each, removing, show_all
+from localreg.cli.batch import Failures, do_each, removing, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.confirm import confirm
 from localreg.cli.help_page import examples
@@ -74,9 +75,11 @@ def rm(
             with session.waiting("reading the registry"):
                 planned, failures = do_each(session, reference, planner.plan_repository if repository else planner.plan)
         removals = distinct(part for found in planned for part in found)
-        results: list[Removed] = []
+        done: list[list[Removed]] = []
+        failed: Failures = []
         if dry_run:
-            results = [done for part in removals for done in removal.look(engine, part, keep_local=keep_local)]
+            look = partial(removal.look, engine, registry, keep_local=keep_local)
+            done, failed = do_each(session, removals, look, named=lambda part: part.source)
         elif removals:
             _ask(session, removals, CommandLine(*again.words, *reference), yes=yes)
             with removing(session, len(removals)) as step:
@@ -87,8 +90,8 @@ def rm(
                     return gone
 
                 done, failed = do_each(session, removals, remove, named=lambda part: part.source)
-            results, failures = [part for found in done for part in found], [*failures, *failed]
         info = engine.info()
+    results, failures = [part for found in done for part in found], [*failures, *failed]
     for part in results:
         if part.kept_by:
             session.streams.note(f"{info.name.capitalize()} keeps {part.reference}: {part.kept_by}")

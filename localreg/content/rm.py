@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 
 from localreg.content.untag import untag
 from localreg.engines.port import Engine
-from localreg.errors import DeleteDisabledError, InUseError, LocalregError, RepositoryNotFoundError
+from localreg.errors import (
+    DeleteDisabledError,
+    InUseError,
+    LocalregError,
+    RegistryError,
+    RegistryUnreachableError,
+    RepositoryNotFoundError,
+)
 from localreg.oci.api import RegistryClient
 from localreg.oci.push_check import find_push_refusal
 from localreg.oci.reference import Reference
@@ -50,8 +57,22 @@ class Removed:
     """Why the engine keeps the local tag, in its own words."""
 
 
-def look(engine: Engine, removal: Removal, *, keep_local: bool) -> list[Removed]:
-    """Find what a removal would do; changes nothing."""
+def look(engine: Engine, registry: Registry, removal: Removal, *, keep_local: bool) -> list[Removed]:
+    """Find what a removal would do; changes nothing.
+
+    Raises:
+        RepositoryNotFoundError: neither the registry nor the engine has it.
+    """
+    reference = removal.reference
+    # Whatever has a digest was found in the registry.
+    if removal.digest is None and reference.tag is not None:
+        try:
+            with RegistryClient(registry.get_url()) as client:
+                _check_exists(client, reference.repository, reference.tag)
+        except RepositoryNotFoundError as exc:
+            if keep_local or not _is_in_engine(engine, reference):
+                raise exc.with_(hint=_listing(registry, reference.repository)) from exc
+            return [Removed(removal.source, str(reference), from_registry=False, from_engine=True)]
     return [
         Removed(
             removal.source,
@@ -84,11 +105,28 @@ def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: 
         raise explained(exc, registry, reference.repository) from exc
     except RepositoryNotFoundError as exc:
         if reference.tag is None or keep_local or not _untag_in_engine(engine, reference):
-            with RegistryClient(registry.get_url()) as client:
-                shown = [reference.repository] if client.has_tags(reference.repository) else []
-            raise exc.with_(hint=CommandLine("ls", *shown)) from exc
+            raise exc.with_(hint=_listing(registry, reference.repository)) from exc
         return [Removed(removal.source, str(reference), from_registry=False, from_engine=True)]
     return [_dropped(engine, removal.source, thing, keep_local=keep_local) for thing in removal.things]
+
+
+def _check_exists(client: RegistryClient, repository: str, tag: str) -> None:
+    """Check that a registry has a tag, if only one that it cannot read."""
+    try:
+        client.head_manifest(repository, tag)
+    except RegistryUnreachableError:
+        raise
+    except RegistryError:
+        pass
+    except RepositoryNotFoundError:
+        if tag not in client.find_tags(repository):
+            raise
+
+
+def _listing(registry: Registry, repository: str) -> CommandLine:
+    """The command that shows what there is instead."""
+    with RegistryClient(registry.get_url()) as client:
+        return CommandLine("ls", *([repository] if client.has_tags(repository) else []))
 
 
 def explained(error: DeleteDisabledError, registry: Registry, repository: str) -> LocalregError:

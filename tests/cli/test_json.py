@@ -133,6 +133,10 @@ def test_rm(up: FakeEngine, location: str, registry: FakeRegistry, capsys: pytes
     registry.put_image("app:2")
     hints = [json.loads(result(capsys, "rm", name, code=4)[1])["error"]["hint"] for name in ("app:1", "nosuch:1")]
     assert hints == ["localreg ls app", "localreg ls"]
+    assert "`app:9`" in json.loads(result(capsys, "rm", "app:9", "--dry-run", code=4)[1])["error"]["message"]
+    up.tag_image("app:1", f"{location}/app:8")
+    found = schemas.check("rm", result(capsys, "rm", "app:2", "app:8", "--dry-run")[0])["results"]
+    assert [one["removed_from"] for one in found] == [["registry"], ["docker"]]
     registry.put_image("app:3")
     _, err = result(capsys, "rm", "app:2", "app:3", "--keep-local", code=2)
     assert json.loads(err)["error"]["hint"] == "localreg rm --keep-local app:2 app:3 --yes"

@@ -51,6 +51,9 @@ def test_its_loopback_is_not_taken_for_ours(docker: Bed, remote: dict[str, str],
     listed = docker.ok("ls", env=remote).split("\t")
     assert listed[:3] == ["app", "1", pushed.rpartition("@")[2].strip()]
     assert "\npushed\t" in docker.ok("inspect", "app:1", env=remote)
+    assert docker.ok("du", env=remote).startswith("app\t")
+    assert json.loads(docker.ok("gc", "--dry-run", "--json", env=remote))["blobs"] == []
+    assert "up --recreate --host ADDRESS" in docker.refused(6, "prune", "--keep", "1", env=remote)
     error = docker.refused(6, "rm", "app:1", env=remote)
     assert "127.0.0.1:5000" in error
     assert "up --recreate --host ADDRESS" in error

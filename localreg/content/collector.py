@@ -83,6 +83,7 @@ class Collector:
             uploads,
             freed=old + now + sum(upload.size for upload in uploads),
             waiting=sum(batch.size for batch in batches),
+            is_busy=any(batch.is_open for batch in batches),
         )
 
     def collect(self, *, grace: timedelta) -> Collected:

@@ -120,6 +120,9 @@ def test_a_look_changes_nothing(tree: Tree, volume: WritableVolume, waste: set[s
     assert files(tree, "docker", "localreg") == before
     Collector(volume).collect(grace=HOUR)
     assert [Collector(volume).look(grace=grace).freed for grace in (HOUR, NOW)] == [0, found.waste.size]
+    assert not Collector(volume).look(grace=NOW).is_busy
+    Quarantine(volume).begin()
+    assert Collector(volume).look(grace=NOW).is_busy
 
 
 def test_undo_puts_everything_back(tree: Tree, volume: WritableVolume, waste: set[str]) -> None:

@@ -158,9 +158,7 @@ class Quarantine:
 
     def close(self, batch: Batch) -> None:
         """Tell that the look after the move was made."""
-        # Folders without a link are nothing that could be deleted later.
-        is_empty = not (batch.blobs or batch.links)
-        self._volume.remove([batch.folder if is_empty else f"{batch.folder}/{_OPEN}"])
+        self._volume.remove([f"{batch.folder}/{_OPEN}"])
         batch.is_open = False
 
     def delete(self, batches: Sequence[Batch]) -> None:

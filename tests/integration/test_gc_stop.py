@@ -31,6 +31,7 @@ sys.exit(main(["--engine", "podman", *sys.argv[1:]]))
 HELD = """
 import sys
 from localreg.cli.app import main
+from localreg.content import collector
 from localreg.content.collector import Collector
 collect = Collector.collect
 def held(self, **options):
@@ -38,13 +39,16 @@ def held(self, **options):
     sys.stdin.readline()
     return collect(self, **options)
 Collector.collect = held
+collector._YOUNG_SECONDS = -60
 sys.exit(main(sys.argv[1:]))
 """
 KILLED = """
 import os, signal, sys
 from localreg.cli.app import main
+from localreg.content import collector
 from localreg.content.collector import Collector
 Collector.collect = lambda *_args, **_options: os.kill(os.getpid(), signal.SIGKILL)
+collector._YOUNG_SECONDS = -60
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -23,12 +23,16 @@ from localreg.content.reading import unread_error
 from localreg.content.rm import explained
 from localreg.errors import DeleteDisabledError, UsageError
 from localreg.oci.api import RegistryClient
+from localreg.oci.clock import read_clock
 from localreg.output import prune as output
 from localreg.registry.container import Registry
 from localreg.registry.volume import open_volume
 from localreg.system.command_line import CommandLine
 
 app = command_app()
+
+_SKEW = timedelta(minutes=1)
+"""Clocks that differ by less are equal: the registry tells whole seconds, and takes a moment."""
 
 
 @app.command(
@@ -83,7 +87,8 @@ def prune(
             "`--apply` needs the options of the plan, such as --keep N", hint=CommandLine("prune", "--help")
         )
     wanted = None if apply is None else read_hash(apply, again=again)
-    rules = options.rules(datetime.now(UTC))
+    # A wrong option is told before any engine is asked.
+    options.rules(datetime.now(UTC))
     with session.selection() as selection:
         registry = session.running_registry(selection.engine)
         refuse_other_registries(
@@ -96,7 +101,7 @@ def prune(
         if volume is None:
             raise unread_error(KNOWN_FROM_VOLUME)
         with RegistryClient(registry.get_url()) as client:
-            pruner = Pruner(volume, client, rules)
+            pruner = Pruner(volume, client, options.rules(_now(registry)))
             with session.waiting("reading the registry"):
                 plan = Plan(options, pruner.decide())
             for text in plan.idle:
@@ -122,6 +127,12 @@ def prune(
         apply=f"{session.command} {shlex.join([*words, '--apply', plan.short_digest])}",
     )
     show_all(session, shown if plan.decisions or not failures else None, failures)
+
+
+def _now(registry: Registry) -> datetime:
+    """The time by the clock that also dated the pushes: that of a virtual machine may be hours behind."""
+    here, there = datetime.now(UTC), read_clock(registry.get_url())
+    return here if there is None or abs(there - here) < _SKEW else there
 
 
 def _remove(pruner: Pruner, plan: Plan, registry: Registry, step: Callable[[], None]) -> list[Pruned]:

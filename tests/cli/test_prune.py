@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,22 @@ def test_a_dry_run_shows_each_rule_and_the_command_for_exactly_that_plan(
     message = json.loads(capsys.readouterr().err.splitlines()[-1])["error"]["message"]
     assert "the plan is now" in message
     assert "more is old enough by now" in message
+
+
+def test_ages_count_by_the_clock_of_the_registrys_machine(
+    tree: Tree, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without that, one that is behind makes new images old: Podman's machine loses hours when a laptop sleeps."""
+    assert tree.root.exists()
+    options = ["prune", "--older-than", "14d", "--dry-run", "-q"]
+    for days, going in ((0, 1), (8, 0), (-8, 2)):
+        then = datetime.now(UTC) - timedelta(days=days)
+        monkeypatch.setattr(BaseHTTPRequestHandler, "date_time_string", lambda *_, then=then: format_datetime(then))
+        assert main(options) == 0
+        assert len(capsys.readouterr().out.splitlines()) == going
+    monkeypatch.setattr(BaseHTTPRequestHandler, "date_time_string", lambda *_: "soon")
+    assert main(options) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 def test_it_asks_before_anything_goes(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,6 +123,10 @@ class Terminal:
         """Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
 
+    def type(self, keys: bytes) -> None:
+        """Press keys."""
+        os.write(self._side, keys)
+
     def frames(self) -> Iterator[Screen]:
         """The screen after each piece that the program wrote."""
         for piece in self._pieces(_SECONDS):

@@ -76,7 +76,7 @@ class Collector:
         blobs = list_blobs(self._volume)
         batches, uploads = self._quarantine.list(), tuple(find_abandoned(self._volume))
         waste = self._find_waste(blobs, int(time.time()))
-        old = sum(batch.size for batch in batches if _is_deletable(batch, datetime.now(UTC) - grace))
+        old = sum(batch.size for batch in batches if batch.is_deletable(datetime.now(UTC) - grace))
         now = 0 if grace else waste.size
         return Collected(
             waste,
@@ -94,12 +94,13 @@ class Collector:
         Raises:
             EngineError: the volume cannot be read or changed.
         """
-        self.finish()
+        batches = self._quarantine.list()
+        self._finish(batches)
         grace = min(grace, _LONGEST_GRACE)
         # A full disk may have no room for the folders of a new batch.
         uploads = tuple(find_abandoned(self._volume))
         self._volume.remove([upload.folder for upload in uploads])
-        freed, more = self._delete(until=datetime.now(UTC) - grace)
+        freed, more = self._delete(batches, until=datetime.now(UTC) - grace)
         batch = self._quarantine.begin()
         # The blobs are listed first: those that come later are not waste.
         waste, put_back = self._move(batch, list_blobs(self._volume))
@@ -108,8 +109,8 @@ class Collector:
             time.sleep(max(_ANSWER_SECONDS, _YOUNG_SECONDS - grace.total_seconds()))
             put_back += self._put_back_needed([batch])
         self._quarantine.close(batch)
-        now_freed, now_back = self._delete(until=datetime.now(UTC) - grace)
         waiting = self._quarantine.list()
+        now_freed, now_back = self._delete(waiting, until=datetime.now(UTC) - grace)
         moments = [moment for left in waiting if (moment := left.began_at)]
         return Collected(
             waste,
@@ -129,7 +130,9 @@ class Collector:
         Raises:
             EngineError: the volume cannot be read or changed.
         """
-        batches = self._quarantine.list()
+        return self._finish(self._quarantine.list())
+
+    def _finish(self, batches: list[Batch]) -> int:
         if not any(batch.is_open for batch in batches):
             return 0
         count = self._put_back_needed(batches)
@@ -180,10 +183,18 @@ class Collector:
                 return moved, put_back
             self._quarantine.confirm(batch)
 
-    def _delete(self, *, until: datetime) -> tuple[int, int]:
-        """Delete what was moved until a moment; returns its bytes, and how much was put back instead."""
-        # They are listed before the look: what is moved after it must not be deleted.
-        old = [batch for batch in self._quarantine.list() if _is_deletable(batch, until)]
+    def _delete(self, batches: list[Batch], *, until: datetime) -> tuple[int, int]:
+        """Delete those that were moved until a moment, and take them out of the list.
+
+        Args:
+            batches: As they were before: what was moved since must not be deleted.
+            until: Aware.
+
+        Returns:
+            Their bytes, and how many blobs and links were put back instead.
+        """
+        old = [batch for batch in batches if batch.is_deletable(until)]
+        batches[:] = [batch for batch in batches if not batch.is_deletable(until)]
         put_back = self._put_back_needed(old)
         self._on_step(Step.DELETING)
         self._quarantine.delete(old)
@@ -262,11 +273,6 @@ class Collector:
             for repository, digest in manifests
         }
         return {paths[file.path] for file in self._volume.list_files(*paths) if _is_young(file, now)}
-
-
-def _is_deletable(batch: Batch, until: datetime) -> bool:
-    """The collection that moved it has ended, and began long enough ago."""
-    return not batch.is_open and (batch.began_at or until) <= until
 
 
 def _blobs_of(graph: Graph, kept: Mapping[str, Iterable[str]]) -> set[str]:

@@ -62,6 +62,10 @@ class Batch:
         except ValueError:
             return None
 
+    def is_deletable(self, until: datetime) -> bool:
+        """Its collection has ended, and began until a moment; aware."""
+        return not self.is_open and (self.began_at or until) <= until
+
     def tagged_repositories(self) -> set[str]:
         """The repositories of tags in it: their push ended right before all that they had was moved."""
         return {repository for link in self.links for repository, mark, _ in [link.partition(_TAGS)] if mark}
@@ -111,26 +115,26 @@ class Quarantine:
         for repository, digest in set(manifests) - batch.revisions:
             by_repository.setdefault(repository, []).append(digest.removeprefix("sha256:"))
             batch.revisions.add((repository, digest))
+        moves: dict[str, list[str]] = {}
         for repository, found in by_repository.items():
             folder = f"{repository}/_manifests/revisions/sha256"
             batch.links |= {f"{folder}/{encoded}/link" for encoded in found}
-            self._volume.move_into(
-                f"{batch.folder}/repositories/{folder}", [f"{REPOSITORIES}/{folder}/{encoded}" for encoded in found]
-            )
+            moves[f"{batch.folder}/repositories/{folder}"] = [f"{REPOSITORIES}/{folder}/{one}" for one in found]
+        self._volume.move_into(moves)
 
     def take_blobs(self, batch: Batch, sizes: Mapping[str, int]) -> None:
         """Move blobs into a batch."""
         if not sizes:
             return
         batch.blobs |= sizes
-        self._volume.move_into(f"{batch.folder}/blobs", [folder_of(digest) for digest in sizes])
+        self._volume.move_into({f"{batch.folder}/blobs": [folder_of(digest) for digest in sizes]})
 
     def take_repositories(self, batch: Batch, repositories: Collection[str]) -> None:
         """Move all links of emptied repositories into a batch: they leave the catalog."""
         for repository in repositories:
             parts = [f"{REPOSITORIES}/{repository}/{part}" for part in ("_manifests", "_layers")]
             folder = f"{batch.folder}/repositories/{repository}"
-            self._volume.move_into(folder, parts)
+            self._volume.move_into({folder: parts})
             # They are listed now: a push may have added some right before the move.
             start = len(f"{batch.folder}/repositories/")
             links = {file.path[start:] for file in self._volume.list_files(folder)}

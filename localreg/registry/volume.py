@@ -5,7 +5,7 @@ It holds what HTTP does not tell: when each tag was pushed, manifests without a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -80,12 +80,12 @@ class WritableVolume(Volume, Protocol):
             EngineError: it cannot be written.
         """
 
-    def move_into(self, folder: str, paths: Collection[str]) -> None:
-        """Rename files and folders into a folder, which is created; those that do not exist are left out.
+    def move_into(self, folders: Mapping[str, Collection[str]]) -> None:
+        """Rename files and folders into folders, which are created.
 
         Args:
-            folder: It has nothing of the same names.
-            paths: Their last parts are distinct.
+            folders: For each, the paths that it gets; those that do not exist are left out. Their last parts are
+                distinct, and the folder has nothing of the same names.
 
         Raises:
             EngineError: some cannot be moved; others may be.

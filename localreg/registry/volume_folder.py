@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from localreg.errors import EngineError, reason_of
@@ -113,13 +113,14 @@ class FolderVolume:
             self._make_folder(os.path.dirname(path))  # noqa: PTH120 -- as below
             (self._folder / path).touch()
 
-    def move_into(self, folder: str, paths: Collection[str]) -> None:
-        """Rename files and folders into a folder."""
+    def move_into(self, folders: Mapping[str, Collection[str]]) -> None:
+        """Rename files and folders into folders."""
         with _reported("write"):
-            self._make_folder(folder)
-            for path in paths:
-                with contextlib.suppress(*_VANISHED):
-                    _rename(f"{self._folder}/{path}", f"{self._folder}/{folder}/{path.rpartition('/')[2]}")
+            for folder, paths in folders.items():
+                self._make_folder(folder)
+                for path in paths:
+                    with contextlib.suppress(*_VANISHED):
+                        _rename(f"{self._folder}/{path}", f"{self._folder}/{folder}/{path.rpartition('/')[2]}")
 
     def put_back(self, files: Collection[tuple[str, str]]) -> None:
         """Rename files, and create their folders."""

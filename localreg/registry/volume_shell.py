@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import TypeVar
 
 from localreg.registry.volume_layout import (
@@ -94,29 +95,38 @@ _DISK_USAGE = rf"""
 checked du -sk "$1"
 """
 _MAKE_FILE = r"""
-cd "$1" && mkdir -p "$(dirname "$2")" && touch "$2"
+cd "$1" && mkdir -p "${2%/*}" && touch "$2"
 """
 # One `mv` renames them all. If one has vanished, it goes on and fails; anything else that fails is still there.
 # An overlay cannot rename a folder of an image's layer, and `mv` would copy it; a file there it can.
 _MOVE_INTO = r"""
-cd "$1" && mkdir -p "$2" || exit
-folder=$2
-shift 2
-case $(stat -f -c %t . 2>/dev/null) in
-    794c7630 | 65735546)
-        for path; do
-            [ -e "$path" ] || continue
-            find "$path" -type f | while read -r file; do
-                new=$folder/${path##*/}${file#"$path"}
-                mkdir -p "$(dirname "$new")" && mv "$file" "$new" || exit
-            done && rm -rf "$path" || failed=1
-        done
-        exit ${failed:-0}
-        ;;
-esac
-mv "$@" "$folder/" 2>/dev/null && exit
-for path; do
-    [ ! -e "$path" ] || mv "$path" "$folder/" || failed=1
+move_files() {
+    [ -e "$1" ] || return 0
+    find "$1" -type f | while read -r file; do
+        new=$2/${1##*/}${file#"$1"}
+        mkdir -p "${new%/*}" && mv "$file" "$new" || exit
+    done && rm -rf "$1"
+}
+move_into() {
+    folder=$1
+    shift
+    mkdir -p "$folder" || exit
+    if [ $overlay ]; then
+        for path; do move_files "$path" "$folder" || failed=1; done
+    elif ! mv "$@" "$folder/" 2>/dev/null; then
+        for path; do [ ! -e "$path" ] || mv "$path" "$folder/" || failed=1; done
+    fi
+}
+cd "$1" || exit
+shift
+case $(stat -f -c %t . 2>/dev/null) in 794c7630 | 65735546) overlay=yes ;; esac
+# Each folder and its paths come after their number.
+while [ $# -gt 0 ]; do
+    number=$1 next= words=
+    shift
+    while [ $((next += 1)) -le "$number" ]; do words="$words \"\${$next}\""; done
+    eval "move_into $words"
+    shift "$number"
 done
 exit ${failed:-0}
 """
@@ -124,7 +134,7 @@ _PUT_BACK = r"""
 cd "$1" || exit
 shift
 while [ $# -gt 0 ]; do
-    if [ -e "$1" ]; then mkdir -p "$(dirname "$2")" && mv -f "$1" "$2" || failed=1; fi
+    if [ -e "$1" ]; then { [ -d "${2%/*}" ] || mkdir -p "${2%/*}"; } && mv -f "$1" "$2" || failed=1; fi
     shift 2
 done
 exit ${failed:-0}
@@ -134,7 +144,7 @@ cd "$1" || exit
 shift
 rm -rf "$@" || failed=1
 for path; do
-    while path=$(dirname "$path"); [ "$path" != . ]; do rmdir "$path" 2>/dev/null || [ ! -e "$path" ] || break; done
+    while [ "$path" != "${path%/*}" ]; do path=${path%/*}; rmdir "$path" 2>/dev/null || [ ! -e "$path" ] || break; done
 done
 exit ${failed:-0}
 """
@@ -210,10 +220,12 @@ class ExecVolume:
         """Create an empty file, with its folder."""
         self._do(_MAKE_FILE, path)
 
-    def move_into(self, folder: str, paths: Collection[str]) -> None:
-        """Rename files and folders into a folder."""
-        for batch in _batches(list(paths)):
-            self._do(_MOVE_INTO, folder, *batch)
+    def move_into(self, folders: Mapping[str, Collection[str]]) -> None:
+        """Rename files and folders into folders."""
+        moves = [(folder, path) for folder, paths in folders.items() for path in paths]
+        for batch in _batches(moves):
+            groups = [[folder, *(path for _, path in group)] for folder, group in groupby(batch, key=itemgetter(0))]
+            self._do(_MOVE_INTO, *chain.from_iterable([str(len(group)), *group] for group in groups))
 
     def put_back(self, files: Collection[tuple[str, str]]) -> None:
         """Rename files, and create their folders."""

@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -82,10 +82,11 @@ class Meanwhile(FolderVolume):
         super().__init__(folder)
         self.left = {step: do}
 
-    def move_into(self, folder: str, paths: Collection[str]) -> None:
+    def move_into(self, folders: Mapping[str, Collection[str]]) -> None:
+        folder = next(iter(folders), "")
         kind = "manifests" if "/_manifests/" in folder else "blobs" if folder.endswith("/blobs") else "repositories"
         self.act(f"move {kind}")
-        super().move_into(folder, paths)
+        super().move_into(folders)
         self.act(f"moved {kind}")
 
     def put_back(self, moves: Collection[tuple[str, str]]) -> None:
@@ -491,7 +492,7 @@ def test_undo_deletes_nothing_that_a_collection_moves_meanwhile(tree: Tree, wast
         Collector(Meanwhile(tree.folder, "put back", lambda: collecting.act("go on"))).undo()
 
     def go_on() -> None:
-        FolderVolume.move_into(collecting, f"{TRASH}/{batch()}/blobs", [folder_of(digest) for digest in waste])
+        FolderVolume.move_into(collecting, {f"{TRASH}/{batch()}/blobs": [folder_of(digest) for digest in waste]})
 
     def batch() -> str:
         return next((tree.folder / TRASH).iterdir()).name

@@ -177,8 +177,9 @@ def test_the_disk_usage_counts_blocks_and_not_bytes(tree: Tree, volume: Writable
 
 def test_files_and_folders_are_moved_and_put_back(tree: Tree, volume: WritableVolume) -> None:
     digests = [tree.blob(data) for data in (b"1", b"2", b"3")]
-    volume.move_into("localreg/trash/1 2", [folder_of(digest) for digest in [*digests[:2], f"sha256:{'0' * 64}"]])
-    moved = [f"localreg/trash/1 2/{digest[7:]}/data" for digest in digests[:2]]
+    folders = {"localreg/trash/1 2": [*digests[:1], f"sha256:{'0' * 64}"], "localreg/trash/3": digests[1:2]}
+    volume.move_into({folder: [folder_of(digest) for digest in found] for folder, found in folders.items()})
+    moved = [f"localreg/trash/{name}/{digest[7:]}/data" for name, digest in zip(("1 2", "3"), digests[:2], strict=True)]
     assert files_of(volume, BLOBS, "localreg") == sorted([f"{folder_of(digests[2])}/data", *moved])
     # The registry received one of them again.
     tree.blob(b"2")
@@ -210,7 +211,7 @@ def test_what_cannot_be_moved_is_an_error(tree: Tree, volume: WritableVolume) ->
     taken.mkdir(parents=True)
     (taken / "data").touch()
     with pytest.raises(EngineError):
-        volume.move_into("trash", [folder_of(digest)])
+        volume.move_into({"trash": [folder_of(digest)]})
     assert f"{folder_of(digest)}/data" in files_of(volume, BLOBS)
 
 

@@ -49,9 +49,8 @@ def du(
         named = {text: registry_in_pattern(text) for text in pattern or ()}
         refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("du", short))
         volume = open_volume(selection.engine, registry)
-        # Another's may store its images elsewhere than in its volume.
         client = None
-        if registry.url is not None or volume is None or not registry.is_ours:
+        if not registry.only_volume_tells or volume is None:
             client = opened.enter_context(RegistryClient(registry.get_url()))
         with session.waiting("reading the registry"):
             usage = find_usage(client, volume, pattern or (), by_tag=tags, sort=sort)

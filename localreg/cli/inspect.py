@@ -89,8 +89,7 @@ def _look(inspector: Inspector, platform: Platform | None, name: str, *, names_o
 
 def _open(registry: Registry, volume: WritableVolume | None, stack: contextlib.ExitStack) -> Inspector:
     """Open the registry, or its volume if this machine cannot reach it, as on an engine on another machine."""
-    # Another's may store its images elsewhere than in its volume.
-    if registry.url is None and volume is not None and registry.is_ours:
+    if registry.only_volume_tells and volume is not None:
         try:
             return Inspector(registry, None, volume)
         except EngineError:

@@ -104,8 +104,7 @@ def _list(
     filters: Filters,
     names_only: bool,
 ) -> Listing:
-    # Another's may store its images elsewhere than in its volume.
-    if registry.url is None and volume is not None and registry.is_ours:
+    if registry.only_volume_tells and volume is not None:
         try:
             return list_stored(volume, patterns, sort=sort, filters=filters)
         except EngineError:
@@ -121,7 +120,7 @@ def _list_untagged(
 ) -> Listing:
     from localreg.content.untagged import list_untagged  # noqa: PLC0415 -- tags need less
 
-    if registry.url is None and registry.is_ours:
+    if registry.only_volume_tells:
         return list_untagged(None, volume, patterns, sort=sort, filters=filters)
     with RegistryClient(registry.get_url()) as client:
         return list_untagged(client, volume, patterns, sort=sort, filters=filters)

@@ -73,7 +73,7 @@ def check_stores_here(registry: Registry, volume: WritableVolume) -> None:
         ConflictError: it has other tags.
         RegistryError: it cannot be asked.
     """
-    if registry.url is None and registry.is_ours:
+    if registry.only_volume_tells:
         return
     with RegistryClient(registry.get_url()) as client:
         few = volume.read_links(volume.list_repositories()[:_FEW])

@@ -17,10 +17,11 @@ from itertools import islice
 from localreg.content.collected import Collected, Step, Waste
 from localreg.content.graph import Graph, GraphReader, list_blobs
 from localreg.content.in_use import InUse
+from localreg.content.pushes import revision_of
 from localreg.content.quarantine import Batch, Quarantine
 from localreg.content.uploads import find_abandoned, find_uploading
 from localreg.registry.volume import WritableVolume
-from localreg.registry.volume_layout import REPOSITORIES, Links, VolumeFile
+from localreg.registry.volume_layout import Links, VolumeFile
 
 _AT_ONCE = 2000
 """Blobs that are moved before the registry is looked at again."""
@@ -268,10 +269,7 @@ class Collector:
 
     def _find_young(self, manifests: Manifests, now: int) -> set[tuple[str, str]]:
         """The manifests that were pushed a moment ago: their tag may be about to follow."""
-        paths = {
-            f"{REPOSITORIES}/{repository}/_manifests/revisions/{digest.replace(':', '/')}/link": (repository, digest)
-            for repository, digest in manifests
-        }
+        paths = {revision_of(repository, digest): (repository, digest) for repository, digest in manifests}
         return {paths[file.path] for file in self._volume.list_files(*paths) if _is_young(file, now)}
 
 

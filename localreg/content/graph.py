@@ -16,7 +16,7 @@ from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryN
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import Descriptor, Index, parse_manifest
 from localreg.registry.volume import WritableVolume
-from localreg.registry.volume_layout import BLOBS, REPOSITORIES, Links, TagLink, VolumeFile, folder_of, is_whole
+from localreg.registry.volume_layout import BLOBS, REPOSITORIES, Links, TagLink, VolumeFile, data_of, is_whole
 
 _WORKERS = 16
 _SETTLES = (0.02, 0.05, 0.1, 0.2)
@@ -170,7 +170,7 @@ class GraphReader:
         graph = self.read(links=links, sizes={})
         digests = {link.digest for link in links.tags if link.digest} | {digest for _, digest in links.revisions}
         digests.update(*(node.children for node in self._nodes.values()))
-        unread = {f"{folder_of(digest)}/data": digest for digest in digests - self._nodes.keys()}
+        unread = {data_of(digest): digest for digest in digests - self._nodes.keys()}
         for path, data in self._volume.read_files(unread) if unread else ():
             self.learn(unread[path], data)
         return self.read(links=links, sizes={}) if self._nodes.keys() & unread.values() else graph

@@ -13,7 +13,7 @@ from localreg.content.pushes import read_pushes, revision_of
 from localreg.errors import EngineError
 from localreg.oci.api import RegistryClient
 from localreg.registry.volume import WritableVolume
-from localreg.registry.volume_layout import folder_of
+from localreg.registry.volume_layout import data_of
 
 _MOST_TAGS = 1000
 """More tags than this are not read over HTTP."""
@@ -68,7 +68,7 @@ class Surroundings:
         """Bytes of some blobs' files; without the missing ones. None if no volume can be read."""
         if self.volume is None:
             return None
-        by_path = {f"{folder_of(digest)}/data": digest for digest in digests if digest.startswith("sha256:")}
+        by_path = {data_of(digest): digest for digest in digests if digest.startswith("sha256:")}
         try:
             return {by_path[file.path]: file.size for file in self.volume.list_files(*by_path)}
         except EngineError:

@@ -6,11 +6,13 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from localreg.content.inspect import Inspected
 from localreg.content.inspected import InspectedManifest, Layer
 from localreg.content.referrers import Referrer
+from localreg.content.short_digest import shown
 from localreg.oci.config import HistoryEntry, ImageConfig
 from localreg.output.block import aligned, fold
 from localreg.output.table import columns
@@ -30,7 +32,6 @@ _LONGEST = 500
 _GAP = 3
 _ANY = 1 << 20
 """A width at which nothing needs folding."""
-_SHOWN = len("sha256:") + 12
 _USUAL_LAYERS = frozenset(
     {
         "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -93,9 +94,9 @@ def _head(result: Inspected, only: InspectedManifest | None, width: int, *, comm
     if result.same_as:
         facts.append(("same as", _some(result.same_as, 6 if width >= _WIDE else 3)))
     if found.part_of:
-        facts.append(("part of", f"{found.repository}@{found.part_of[:_SHOWN]}"))
+        facts.append(("part of", _named(result, found.part_of)))
     if result.subject:
-        facts.append(("about", f"{found.repository}@{result.subject[:_SHOWN]}"))
+        facts.append(("about", _named(result, result.subject)))
     for one in result.manifests:
         place = f"{one.platform or short_digest(one.digest)}: " if len(result.manifests) > 1 else ""
         facts += [("problem", f"{place}{with_short_digests(problem)}") for problem in one.problems]
@@ -110,6 +111,11 @@ def _head(result: Inspected, only: InspectedManifest | None, width: int, *, comm
             *aligned([(name, printable(value)) for name, value in facts], width=width, indent=_INDENT, local=False),
         ]
     )
+
+
+def _named(result: Inspected, digest: str) -> str:
+    """A manifest of the same repository, as people type it."""
+    return shown(replace(result.found.reference, tag=None, digest=digest))
 
 
 def _title(result: Inspected) -> str:

@@ -199,6 +199,11 @@ class Registry:
             )
         return self.url
 
+    @property
+    def only_volume_tells(self) -> bool:
+        """This machine cannot reach it; localreg created it, so that what it serves is in its volume."""
+        return self.url is None and self.is_ours
+
 
 def url_of(address: Address) -> str:
     """The URL of a registry at this address."""

@@ -100,7 +100,7 @@ def measure(bed: Bed) -> Iterator[Row]:
         bed.ok("down", "--volumes")
         bed.ok("up")
         listing.fill(range(listing.MORE_REPOSITORIES))
-        # With an empty log, as one has to which nobody has just pushed all of it.
+        # With an empty log: most registries did not receive all of it in the last minutes.
         bed.ok("down")
         bed.ok("up")
         for way in ("folder", "exec"):

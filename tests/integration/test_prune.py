@@ -59,7 +59,7 @@ def going(decisions: Sequence[Decision]) -> list[Decision]:
     return [part for part in decisions if part.goes]
 
 
-class Killed(Exception):  # noqa: N818 -- it is no error
+class Killed(Exception):  # noqa: N818 -- it stands for a kill
     """What a kill is to the process that dies."""
 
 

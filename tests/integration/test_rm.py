@@ -28,7 +28,7 @@ def client(distribution: Distribution) -> Iterator[RegistryClient]:
         yield found
 
 
-class Killed(Exception):  # noqa: N818 -- it is no error
+class Killed(Exception):  # noqa: N818 -- it stands for a kill
     """What a kill is to the process that dies."""
 
 

@@ -51,7 +51,10 @@ class Recorder:
         self._fatal = fatal
         self._moments = 0
         self._step: str | None = None
+        self._waiting: int | None = None
+        """The thread whose request is the step and has no answer yet: a question of another thread does not end it."""
         self._sending = _Sending()
+        self._finishing = threading.Lock()
 
     def watch(self, event: str, arguments: tuple[Any, ...]) -> None:
         """See an event of the interpreter, which comes right before what it reports is done."""
@@ -65,15 +68,22 @@ class Recorder:
 
     def finish(self) -> None:
         """Something else comes now: the step before it is done."""
-        if self._step is not None:
-            step, self._step = self._step, None
-            self._note("done", step)
+        with self._finishing:
+            if self._step is not None and self._waiting in (None, threading.get_ident()):
+                step, self._step = self._step, None
+                self._note("done", step)
 
     def request_sent(self) -> None:
         """The answer to a request comes now."""
         if self._sending.request is not None:
+            self._waiting = threading.get_ident()
             self._step, self._sending.request = self._sending.request, None
             self._note("sent", self._step)
+
+    def answer_came(self) -> None:
+        """A request has its answer, at least the beginning."""
+        if self._waiting == threading.get_ident():
+            self._waiting = None
 
     def _see_data(self, data: bytes) -> None:
         head = _HEAD.match(data)
@@ -130,7 +140,10 @@ def _record(path: str, fatal: str) -> None:
 
     def getresponse(self: http.client.HTTPConnection) -> http.client.HTTPResponse:
         recorder.request_sent()
-        return answer(self)
+        try:
+            return answer(self)
+        finally:
+            recorder.answer_came()
 
     http.client.HTTPConnection.getresponse = getresponse  # type: ignore[method-assign]  # no event comes before it
     # What is registered first is done last.

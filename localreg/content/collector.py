@@ -74,9 +74,13 @@ class Collector:
         Raises:
             EngineError: the volume cannot be read.
         """
-        blobs = list_blobs(self._volume)
-        batches, uploads = self._quarantine.list(), tuple(find_abandoned(self._volume))
-        waste = self._find_waste(blobs, int(time.time()))
+        with ThreadPoolExecutor(1) as pool:
+            # Beside the links: a blob that comes meanwhile is young.
+            listed = pool.submit(list_blobs, self._volume)
+            kept = pool.submit(self._quarantine.list)
+            abandoned = pool.submit(find_abandoned, self._volume)
+            waste = self._find_waste(listed.result, int(time.time()))
+        batches, uploads = kept.result(), tuple(abandoned.result())
         old = sum(batch.size for batch in batches if batch.is_deletable(datetime.now(UTC) - grace))
         now = 0 if grace else waste.size
         return Collected(
@@ -167,7 +171,7 @@ class Collector:
         """Move all waste, a part at a time; after each part, put back what is needed again."""
         left, repositories, put_back = dict(blobs), set[str](), 0
         while True:
-            waste = self._find_waste(left, self._quarantine.last_alive(batch))
+            waste = self._find_waste(left.copy, self._quarantine.last_alive(batch))
             part = dict(islice(waste.blobs.items(), _AT_ONCE))
             self._on_step(Step.MOVING)
             # Links go first: a manifest must not be served while its layers leave.
@@ -228,11 +232,11 @@ class Collector:
             count += back
         return count
 
-    def _find_waste(self, blobs: Mapping[str, VolumeFile], now: int) -> Waste:
+    def _find_waste(self, list_them: Callable[[], Mapping[str, VolumeFile]], now: int) -> Waste:
         """Find what no tag leads to.
 
         Args:
-            blobs: Those that may be waste.
+            list_them: Lists the blobs that may be waste, once the links were read.
             now: Seconds since 1970, by the clock of the engine's machine.
         """
         self._on_step(Step.MARKING)
@@ -240,7 +244,7 @@ class Collector:
             asked = pool.submit(self._in_use)
             links = self._reader.read_links()
             in_use = asked.result()
-        graph = self._reader.read_all(links)
+        graph, blobs = self._reader.read_all(links), list_them()
         kept = self._kept(graph, graph.revisions if self._keep_untagged else ())
         needed = _blobs_of(graph, kept)
         spared = {manifest for manifest in graph.revisions if manifest[1] in in_use.digests}

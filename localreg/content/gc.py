@@ -169,10 +169,10 @@ def _volume(engine: Engine, registry: Registry, settings: DistributionSettings) 
     if folder := open_folder(engine, registry, there, writes=True):
         yield folder
     elif has_shell(engine, registry.container):
-        yield volume_in(engine, registry.container, there)
+        yield volume_in(engine, registry.container, there, gives_way=True)
     else:
         with helper(engine, registry, with_shell=True) as made:
-            yield volume_in(engine, made, there)
+            yield volume_in(engine, made, there, gives_way=True)
 
 
 def _collector(

@@ -135,7 +135,12 @@ def open_volume(
 
 
 def volume_in(
-    engine: ContainerRuntime, container: Container, root_directory: str, *, patience: float | None = None
+    engine: ContainerRuntime,
+    container: Container,
+    root_directory: str,
+    *,
+    patience: float | None = None,
+    gives_way: bool = False,
 ) -> WritableVolume:
     """The stored data of a registry, read by a shell in a container.
 
@@ -144,12 +149,14 @@ def volume_in(
         container: The registry's own or another with its mounts; running.
         root_directory: The folder with the data there.
         patience: As for `open_volume`.
+        gives_way: Read with the lowest priority.
     """
     from localreg.registry.patience import run_patiently  # noqa: PLC0415 -- only if the folder cannot be read
     from localreg.registry.volume_shell import ExecVolume  # noqa: PLC0415 -- as above
 
     run = partial(engine.run_in_container, container.id)
-    return ExecVolume(run if patience is None else partial(run_patiently, run, seconds=patience), root_directory)
+    run = run if patience is None else partial(run_patiently, run, seconds=patience)
+    return ExecVolume(run, root_directory, gives_way=gives_way)
 
 
 def open_folder(

@@ -25,6 +25,7 @@ _T = TypeVar("_T")
 _BATCH = 5000
 """Blobs that one command reads. Their paths are arguments, of which Linux allows 2 MB."""
 
+_GIVE_WAY = "{ renice -n 19 -p $$ || busybox renice -n 19 -p $$; } >/dev/null 2>&1\n"
 # A file that vanishes makes a command fail. Only other failures are errors.
 _CHECKED = r"""
 exec 3>&1
@@ -45,7 +46,7 @@ read_links() {{
         -o -path '*/_manifests/tags/*' -prune -type d -exec sh -c 'printf "%s/current/link\0" "$@"' sh {{}} + \
         -o -path '*/_manifests/revisions/sha256/*' -prune -type d -exec sh -c 'printf "%s/link\0" "$@"' sh {{}} + |
     $busybox xargs -0 -r sh -c '
-        find -L "$@" -path "*/_manifests/revisions/*" -type f -exec stat -c %n {{}} + \
+        find -L "$@" -path "*/_manifests/revisions/*" -type f -print \
             -o -type f -exec stat -c "%Y %n" {{}} + -exec $busybox grep -H "" {{}} +' sh
 }}
 cd "$1/repositories" 2>/dev/null || exit 0
@@ -59,9 +60,10 @@ _REVISION = re.compile(r"^\./(.+)/_manifests/revisions/sha256/([0-9a-f]{64})/lin
 _READ_BLOBS = f"""
 cd "$1" 2>/dev/null || exit 0
 shift
-find "$@" -type f -size -{LARGEST + 1}c -exec stat -c '%s %n' {{}} +
+set -- $(find "$@" -type f -size -{LARGEST + 1}c)
+[ $# -gt 0 ] && stat -c '%s %n' "$@"
 echo
-find "$@" -type f -size -{LARGEST + 1}c -exec cat {{}} +
+[ $# -gt 0 ] && cat "$@"
 exit 0
 """
 _LIST_REPOSITORIES = rf"""
@@ -156,11 +158,15 @@ class ExecVolume:
     Args:
         run: Runs a command in the container.
         folder: The registry's root directory there.
+        gives_way: The commands run with the lowest priority, so that the registry's clients notice little of them.
     """
 
-    def __init__(self, run: Callable[[Sequence[str]], Iterator[bytes]], folder: str) -> None:
+    def __init__(
+        self, run: Callable[[Sequence[str]], Iterator[bytes]], folder: str, *, gives_way: bool = False
+    ) -> None:
         self._run = run
         self._folder = folder
+        self._prelude = _GIVE_WAY if gives_way else ""
 
     def read_links(self, repositories: Collection[str] | None = None) -> Links:
         """The links of some repositories.
@@ -243,7 +249,7 @@ class ExecVolume:
 
     def _sh(self, script: str, folder: str, *arguments: str) -> Iterator[bytes]:
         """Run a script with a folder below the registry's root directory, and arguments."""
-        return self._run(["sh", "-c", script, "sh", f"{self._folder}/{folder}", *arguments])
+        return self._run(["sh", "-c", self._prelude + script, "sh", f"{self._folder}/{folder}", *arguments])
 
 
 def _batches(items: Sequence[_T], size: int = _BATCH) -> Iterator[Sequence[_T]]:

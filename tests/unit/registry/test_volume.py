@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -246,3 +247,16 @@ def test_only_a_file_that_vanished_is_no_error_in_the_container(
     for read in (volume.read_links, volume.list_repositories, lambda: list(volume.list_files(BLOBS))):
         with pytest.raises(EngineError) if is_error else contextlib.nullcontext():
             read()
+
+
+def test_what_gives_way_runs_with_the_lowest_priority(tree: Tree) -> None:
+    seen: list[int] = []
+
+    def run(command: Sequence[str]) -> Iterator[bytes]:
+        before, _, _ = command[2].partition("\n")
+        seen.append(int(subprocess.run(["sh", "-c", f"{before}\nnice"], capture_output=True, check=True).stdout))
+        return run_here(command)
+
+    for gives_way in (False, True):
+        ExecVolume(run, str(tree.folder), gives_way=gives_way).make_file("there")
+    assert seen == [os.nice(0), 19]

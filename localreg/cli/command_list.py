@@ -18,6 +18,8 @@ GROUPS = {
         "ls": "List the images in the registry",
         "inspect": "Show what the registry stores about an image",
         "rm": "Remove tags from the registry",
+        "save": "Save images of the registry to an archive",
+        "load": "Load images from an archive into the registry",
     },
     "Storage": {
         "du": "Show what the images occupy on the disk",

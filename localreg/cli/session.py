@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from localreg.engines.port import Engine
     from localreg.engines.values import Progress
     from localreg.output.waiting import Waiting
+    from localreg.places.port import Watcher
     from localreg.registry.container import Registry
     from localreg.settings import Value
 
@@ -163,6 +164,19 @@ class Session:
 
         with TransferDisplay() as display:
             yield display.show
+
+    @contextlib.contextmanager
+    def copy_display(self) -> Iterator[Watcher]:
+        """Show how far a copy is, if stderr is a terminal."""
+        if not self.streams.shows_progress:
+            from localreg.places.port import Unwatched  # noqa: PLC0415 -- most commands copy nothing
+
+            yield Unwatched()
+            return
+        from localreg.output.copying import CopyDisplay  # noqa: PLC0415 -- loads rich, on a terminal only
+
+        with CopyDisplay() as display:
+            yield display
 
     def waiting(self, doing: str) -> Waiting:
         """Say on a terminal what the command is doing, once that takes longer than half a second."""

@@ -14,9 +14,10 @@ from functools import cached_property
 
 from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
+from localreg.oci.digest import is_whole
 from localreg.oci.manifest import Descriptor, Index, parse_manifest
 from localreg.registry.volume import WritableVolume
-from localreg.registry.volume_layout import BLOBS, REPOSITORIES, Links, TagLink, VolumeFile, data_of, is_whole
+from localreg.registry.volume_layout import BLOBS, REPOSITORIES, Links, TagLink, VolumeFile, data_of
 
 _WORKERS = 16
 _SETTLES = (0.02, 0.05, 0.1, 0.2)

@@ -5,7 +5,6 @@ See https://distribution.github.io/distribution/spec/api/.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from collections.abc import Container, Iterator
@@ -16,6 +15,8 @@ from typing import Any, Self
 from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
 from localreg.errors import DeleteDisabledError, RegistryError, RepositoryNotFoundError
+from localreg.oci.blobs import Blobs
+from localreg.oci.digest import digest_of, is_whole
 from localreg.oci.manifest import MANIFEST_TYPES, Index, Manifest, parse_manifest
 from localreg.oci.transport import Answer, Transport
 from localreg.system.command_line import Sentence
@@ -29,7 +30,6 @@ _PAGE_BYTES = 16 << 20
 _BLOB_BYTES = 8 << 20
 _REWRITTEN = (0.05, 0.1, 0.2)
 """Seconds between attempts after a 500, which Distribution returns for a tag while another client writes it."""
-_ALGORITHMS = frozenset({"sha256", "sha512"})
 _LINK = re.compile(r"<([^>]*)>\s*;.*\brel=\"?next\"?")
 _TOTAL = re.compile(r"/(\d+)$")
 _PARTIAL = (
@@ -91,6 +91,7 @@ class RegistryClient:
 
     def __init__(self, base_url: str, *, timeout: float = REQUEST_SECONDS, connections: int = 16) -> None:
         self._transport = Transport(base_url, timeout=timeout, connections=connections)
+        self.blobs = Blobs(self._transport)
 
     def __enter__(self) -> Self:
         return self
@@ -142,9 +143,9 @@ class RegistryClient:
         answer = self._read_manifest("GET", repository, reference)
         head = _head(answer, reference)
         for digest in filter(None, {head.digest, reference if ":" in reference else ""}):
-            if not _is_digest_of(digest, answer.body):
+            if not is_whole(digest, answer.body):
                 raise RegistryError(f"the registry sent other content than {digest} for `{repository}:{reference}`")
-        return StoredManifest(answer.body, head.media_type, _digest_of(answer.body))
+        return StoredManifest(answer.body, head.media_type, digest_of(answer.body))
 
     def head_manifest(self, repository: str, reference: str) -> ManifestHead:
         """The digest and the media type of a manifest.
@@ -193,7 +194,7 @@ class RegistryClient:
 
     def put_blob(self, repository: str, data: bytes) -> str:
         """Store a small blob in a repository; returns its digest."""
-        digest = _digest_of(data)
+        digest = digest_of(data)
         what = f"an upload to `{repository}`"
         begun = self._transport.request("POST", f"/v2/{quote(repository)}/blobs/uploads/", what, expected=_ACCEPTED)
         place = urlsplit(urljoin(f"/v2/{quote(repository)}/blobs/uploads/", begun.headers.get("Location") or ""))
@@ -211,7 +212,7 @@ class RegistryClient:
     def put_manifest(self, repository: str, reference: str, data: bytes, media_type: str) -> str:
         """Store a manifest under a tag or its digest; returns its digest. An existing tag moves."""
         self._manifest("PUT", repository, reference, body=data, media_type=media_type, expected=_CREATED)
-        return _digest_of(data)
+        return digest_of(data)
 
     def delete_manifest(self, repository: str, digest: str) -> None:
         """Delete a manifest with all its tags.
@@ -275,15 +276,6 @@ class RegistryClient:
 def _head(answer: Answer, reference: str) -> ManifestHead:
     digest = answer.headers.get("Docker-Content-Digest") or (reference if ":" in reference else "")
     return ManifestHead(answer.headers.get("Content-Type") or "", digest)
-
-
-def _digest_of(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
-def _is_digest_of(digest: str, data: bytes) -> bool:
-    algorithm, _, encoded = digest.partition(":")
-    return algorithm in _ALGORITHMS and hashlib.new(algorithm, data).hexdigest() == encoded
 
 
 def _next_page(answer: Answer, path: str, seen: Container[str]) -> str | None:

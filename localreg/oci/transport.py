@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +23,10 @@ from localreg.system.command_line import CommandLine, Sentence
 _CHUNK = 64 << 10
 _SHOWN = 200
 _SMALL_BYTES = 1 << 20
+_STREAM_CHUNK = 1 << 20
+_STREAM_SECONDS = 120.0
+"""How long a registry may take for one step of a large transfer: at its end, Distribution waits for the disk."""
+_SENT = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)
 _ABSENT = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN", "NAME_INVALID"})
 
 
@@ -64,10 +69,20 @@ class Transport:
             retries=False,
         )
         self._pool.ConnectionCls = _Connection
+        # Blobs: their size is not known to be small, so that only each step has a time-out.
+        self._streams = urllib3.connectionpool.connection_from_url(
+            base_url,
+            maxsize=connections,
+            block=True,
+            timeout=urllib3.Timeout(connect=min(timeout, 5.0), read=_STREAM_SECONDS),
+            retries=False,
+            blocksize=_STREAM_CHUNK,
+        )
 
     def close(self) -> None:
         """Close the connections."""
         self._pool.close()
+        self._streams.close()
 
     def request(
         self,
@@ -110,6 +125,70 @@ class Transport:
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise self._unreachable(exc) from exc
         if answer.status not in expected:
+            raise self._refusal(answer, what)
+        return answer
+
+    @contextlib.contextmanager
+    def download(self, path: str, what: str, *, start: int = 0) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """Request something of any size.
+
+        Args:
+            path: The path below the base URL.
+            what: The name of the requested thing, for errors.
+            start: The first byte that is wanted.
+
+        Yields:
+            The first byte that comes, which is 0 if the registry does not send parts; and the bytes.
+
+        Raises:
+            RepositoryNotFoundError: the registry does not have it.
+            RegistryUnreachableError: it does not answer, or the connection breaks.
+            RegistryError: any other response.
+        """
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        try:
+            response = self._streams.request("GET", path, headers=headers, preload_content=False, decode_content=False)
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            raise self._unreachable(exc) from exc
+        try:
+            if response.status not in _SENT:
+                raise self._refusal(
+                    Answer(response.status, response.headers, self._read(response, what, _SMALL_BYTES)), what
+                )
+            yield start if response.status == HTTPStatus.PARTIAL_CONTENT else 0, self._chunks(response)
+        finally:
+            if response.length_remaining != 0:
+                # The rest is not wanted.
+                response.close()
+            response.release_conn()
+
+    def _chunks(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+        try:
+            while chunk := response.read(_STREAM_CHUNK):
+                yield chunk
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            raise self._unreachable(exc) from exc
+
+    def upload(self, path: str, what: str, chunks: Iterable[bytes], *, size: int) -> Answer:
+        """Send something of any size with PUT.
+
+        Args:
+            path: The path below the base URL, with the query.
+            what: The name of the thing, for errors.
+            chunks: Its bytes.
+            size: How many bytes there are.
+
+        Raises:
+            RegistryUnreachableError: the registry does not answer, or the connection breaks.
+            RegistryError: it does not take it.
+        """
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        try:
+            response = self._streams.request("PUT", path, headers=headers, body=chunks, preload_content=False)
+            answer = Answer(response.status, response.headers, self._read(response, what, _SMALL_BYTES))
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            raise self._unreachable(exc) from exc
+        if answer.status != HTTPStatus.CREATED:
             raise self._refusal(answer, what)
         return answer
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from localreg.errors import EngineError, reason_of
+from localreg.oci.digest import is_whole
 from localreg.registry.volume_layout import (
     DIGEST,
     LARGEST,
@@ -20,7 +21,6 @@ from localreg.registry.volume_layout import (
     TagLink,
     VolumeFile,
     data_of,
-    is_whole,
     read_link,
 )
 

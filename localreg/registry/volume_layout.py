@@ -6,7 +6,6 @@ tells which.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,11 +67,6 @@ def folder_of(digest: str) -> str:
 def data_of(digest: str) -> str:
     """The path of a blob's bytes, below the registry's root directory."""
     return f"{folder_of(digest)}/data"
-
-
-def is_whole(digest: str, data: bytes) -> bool:
-    """Whether a blob's bytes have its digest."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}" == digest
 
 
 def read_link(repository: str, tag: str, content: str, seconds: int) -> TagLink:

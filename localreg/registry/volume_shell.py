@@ -8,6 +8,7 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import TypeVar
 
+from localreg.oci.digest import is_whole
 from localreg.registry.volume_layout import (
     DIGEST,
     LARGEST,
@@ -16,7 +17,6 @@ from localreg.registry.volume_layout import (
     Links,
     VolumeFile,
     data_of,
-    is_whole,
     read_link,
 )
 

@@ -1,0 +1,69 @@
+"""The result of `save`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from localreg.errors import LocalregError
+from localreg.output.block import block
+from localreg.output.streams import Renderings, error_as_json
+from localreg.output.table import columns
+from localreg.output.text import counted, short_digest, size, with_short_digests
+from localreg.places.save import SavedImage
+
+_FEW = 5
+"""Commands that are shown."""
+
+
+def render(
+    images: Sequence[SavedImage], errors: Sequence[tuple[str, LocalregError]], *, file: Path, size: int
+) -> Renderings:
+    """Lay out what was saved.
+
+    Args:
+        images: The images and other artifacts.
+        errors: Each name that was not saved, and its error.
+        file: The archive.
+        size: Its bytes.
+    """
+
+    def table(width: int) -> str:
+        rows = [
+            (with_short_digests(str(each.name)), short_digest(each.name.digest), _size(each.size)) for each in images
+        ]
+        listed = columns(("NAME", "DIGEST", "SIZE"), rows, width=width, right=frozenset({"SIZE"}))
+        saved = f"Saved {counted(len(images), 'name')} to {file}, {_size(size)}"
+        pulls = [f"`{command}`" for command in pull_commands(images, file)[:_FEW]]
+        return "\n".join(
+            [listed, "", block(saved, [("load" if not n else "", p) for n, p in enumerate(pulls)], width=width)]
+        )
+
+    return Renderings(
+        table=table,
+        plain=lambda: "\n".join(f"{each.name}\t{each.name.digest}\t{each.size}" for each in images),
+        quiet=lambda: "\n".join(str(each.name) for each in images),
+        json=lambda: {
+            "file": str(file),
+            "size": size,
+            "images": [
+                {
+                    "repository": each.name.repository,
+                    "tag": each.name.tag,
+                    "digest": each.name.digest,
+                    "size": each.size,
+                }
+                for each in images
+            ],
+            "errors": [{"source": source, **error_as_json(error)} for source, error in errors],
+        },
+    )
+
+
+def pull_commands(images: Sequence[SavedImage], file: Path) -> list[str]:
+    """The commands that load each image into Podman, which loads no archive with several at once."""
+    return [f"podman pull {shlex.quote(f'oci-archive:{file}:{each.name}')}" for each in images if each.is_image]
+
+
+_size = size

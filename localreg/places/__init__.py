@@ -1,0 +1,1 @@
+"""Places of content, such as registries and archives, and copying between them."""

@@ -1,0 +1,72 @@
+"""An OCI image layout to copy from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+
+from localreg.errors import InvalidArchiveError, RegistryError
+from localreg.oci.api import StoredManifest
+from localreg.oci.archive.files import blob_path
+from localreg.oci.digest import is_whole
+from localreg.oci.manifest import OCI_INDEX, Descriptor, Index, parse_manifest
+from localreg.places.layout.files import Files, read_small
+from localreg.places.port import Blob
+
+
+class LayoutSource:
+    """The content of an OCI image layout.
+
+    Args:
+        files: The files of the layout.
+
+    Raises:
+        InvalidArchiveError: its index is missing or cannot be read.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self.entries = _read_index(files)
+        """What its index names."""
+        self._types: dict[str, str] = {entry.digest: entry.media_type for entry in self.entries}
+
+    def read_manifest(self, _repository: str, reference: str) -> StoredManifest:
+        """A manifest or an index, by its digest."""
+        data = read_small(self._files, blob_path(reference))
+        if not is_whole(reference, data):
+            raise InvalidArchiveError(
+                f"`{blob_path(reference)}` in {self._files} has other content than its digest tells"
+            )
+        stored = StoredManifest(data, self._types.get(reference, ""), reference)
+        parsed = stored.content
+        if isinstance(parsed, Index):
+            self._types |= {child.digest: child.media_type for child in parsed.manifests}
+        return stored
+
+    def find_referrers(self, _repository: str, digest: str) -> Iterable[str]:
+        """The digests of the manifests without a name that are about another one, as oras writes them."""
+        return self._referrers.get(digest, ())
+
+    def read_blob(self, blob: Blob) -> Iterator[bytes]:
+        """The bytes of a blob."""
+        return self._files.read(blob_path(blob.digest))
+
+    @cached_property
+    def _referrers(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for entry in self.entries:
+            if (subject := self.find_subject(entry)) is not None:
+                found.setdefault(subject, []).append(entry.digest)
+        return found
+
+    def find_subject(self, entry: Descriptor) -> str | None:
+        """The digest of the manifest that an entry of the index is about."""
+        return self.read_manifest("", entry.digest).content.subject
+
+
+def _read_index(files: Files) -> tuple[Descriptor, ...]:
+    try:
+        found = parse_manifest(read_small(files, "index.json"), OCI_INDEX)
+    except RegistryError as exc:
+        raise InvalidArchiveError(f"`index.json` in {files} cannot be read", details=exc.details) from exc
+    return found.manifests if isinstance(found, Index) else ()

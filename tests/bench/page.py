@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bench import gc
+from bench import archive, gc
 from bench.compare import Row
 from bench.listing import MORE_REPOSITORIES, REPOSITORIES, SAMPLE, TAGS
 
@@ -69,6 +69,14 @@ time for which a tag missed a layer that came back. [Garbage collection](explana
 strategies.
 """,
         gc.HEADINGS,
+    ),
+    "archive": Section(
+        "Save, load and copy",
+        f"""\
+A registry has {archive.IMAGES} images of {archive.LAYERS} layers, which share nothing: 2 GB. `save` writes one archive
+and waits for the disk; `skopeo copy` writes one for each image, and `skopeo sync` a folder. `load` and `copy` begin
+with an empty registry.
+""",
     ),
     "push": Section(
         "Push",

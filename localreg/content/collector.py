@@ -77,10 +77,11 @@ class Collector:
         with ThreadPoolExecutor(1) as pool:
             # Beside the links: a blob that comes meanwhile is young.
             listed = pool.submit(list_blobs, self._volume)
-            kept = pool.submit(self._quarantine.list)
-            abandoned = pool.submit(find_abandoned, self._volume)
+            others = pool.submit(lambda: (self._quarantine.list(), tuple(find_abandoned(self._volume))))
+            if not self._volume.is_elsewhere:
+                others.result()  # Two threads of this process would take each other's time.
             waste = self._find_waste(listed.result, int(time.time()))
-        batches, uploads = kept.result(), tuple(abandoned.result())
+        batches, uploads = others.result()
         old = sum(batch.size for batch in batches if batch.is_deletable(datetime.now(UTC) - grace))
         now = 0 if grace else waste.size
         return Collected(

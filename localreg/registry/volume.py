@@ -41,6 +41,9 @@ class Volume(Protocol):
 class WritableVolume(Volume, Protocol):
     """The stored data of a registry, with the files that its content is made of."""
 
+    is_elsewhere: bool
+    """Another process reads it."""
+
     def list_repositories(self) -> list[str]:
         """Every repository that has or had content, as the registry's catalog lists them.
 

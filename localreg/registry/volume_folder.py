@@ -38,6 +38,8 @@ class FolderVolume:
         folder: The registry's root directory.
     """
 
+    is_elsewhere = False
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._root = folder / ROOT

@@ -161,6 +161,8 @@ class ExecVolume:
         gives_way: The commands run with the lowest priority, so that the registry's clients notice little of them.
     """
 
+    is_elsewhere = True
+
     def __init__(
         self, run: Callable[[Sequence[str]], Iterator[bytes]], folder: str, *, gives_way: bool = False
     ) -> None:

@@ -15,6 +15,7 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
 from localreg.errors import UsageError
+from localreg.images.push_check import check_takes_pushes
 from localreg.oci.api import RegistryClient
 from localreg.oci.reference import Reference, parse_reference, registry_reference
 from localreg.output.load import render, render_check
@@ -74,6 +75,7 @@ def load(
             registry = session.running_registry(selection.engine)
             images: list[loading.LoadedImage] = []
             if content.names:
+                check_takes_pushes(registry, content.names[0].repository)
                 with RegistryClient(registry.get_url()) as client, session.copy_display() as watcher:
                     images = loading.load(source, content, client, watcher=watcher)
             location = registry.get_location()

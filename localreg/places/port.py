@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from localreg.errors import RegistryError
+from localreg.errors import LocalregError, RegistryError
 from localreg.oci.api import StoredManifest
 from localreg.oci.manifest import Index
 
@@ -86,9 +86,21 @@ class Content:
 
     def below(self, digest: str) -> set[str]:
         """The digests of a manifest and of all its children."""
-        parsed = self.manifests[digest].content
-        children = [child.digest for child in parsed.manifests] if isinstance(parsed, Index) else []
-        return {digest}.union(*(self.below(child) for child in children if child in self.manifests))
+        found: set[str] = set()
+        left = [digest]
+        while left:
+            each = left.pop()
+            # An index may list one several times.
+            if each not in found and each in self.manifests:
+                found.add(each)
+                parsed = self.manifests[each].content
+                left += [child.digest for child in parsed.manifests] if isinstance(parsed, Index) else []
+        return found
+
+    def names_with(self, blob: str) -> list[Named]:
+        """The names that lead to a blob."""
+        holders = {digest for digest, blobs in self.needs.items() if blob in blobs}
+        return [name for name in self.names if self.below(name.digest) & holders]
 
     def blobs_of(self, repository: str) -> set[str]:
         """The digests of the blobs of a repository at the target."""
@@ -109,11 +121,21 @@ class Source(Protocol):
     def find_referrers(self, repository: str, digest: str) -> Iterable[str]:
         """The tags and digests of the manifests about another one, such as its signatures."""
 
+    def find_size(self, blob: Blob) -> int | None:
+        """Bytes that it has of a blob; None if it lacks the blob."""
+
     def read_blob(self, blob: Blob) -> Iterator[bytes]:
         """The bytes of a blob; the caller checks them.
 
         Raises:
             LocalregError: it cannot be read.
+        """
+
+    def damage(self, what: str) -> LocalregError:
+        """The error for something in this place that is not what it has to be.
+
+        Args:
+            what: A sentence, such as `blob sha256:… is missing`.
         """
 
 
@@ -127,6 +149,7 @@ class Target(Protocol):
         """Get ready for all of this; returns the blobs that the target lacks, in the order in which it wants them.
 
         Raises:
+            BlobsGoneError: blobs that were there have gone; all can be begun again. So for the other two.
             LocalregError: it cannot be written.
         """
 
@@ -134,11 +157,7 @@ class Target(Protocol):
         """Take one of these blobs."""
 
     def finish(self, content: Content) -> None:
-        """Take the manifests and the names, once all blobs are there.
-
-        Raises:
-            BlobsGoneError: blobs that were there have gone; all can be begun again.
-        """
+        """Take the manifests and the names, once all blobs are there."""
 
 
 class Watcher(Protocol):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from functools import lru_cache
 from typing import TypeVar
 
-from localreg.errors import RegistryError, RepositoryNotFoundError
+from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.manifest import Index
 from localreg.places.port import Blob, BlobsGoneError, Content, Named
+from localreg.system.at_once import do_at_once
 
 _REQUESTS = 16
 _BLOBS = 4
@@ -40,7 +40,7 @@ class RegistryPlace:
 
     def __init__(self, client: RegistryClient) -> None:
         self._client = client
-        self._tags = lru_cache(maxsize=None)(client.find_tags)
+        self._referrers = lru_cache(maxsize=None)(self._list_referrers)
         self._lacking: dict[str, list[str]] = {}
         self._having: dict[str, str] = {}
         self.states: dict[Named, State] = {}
@@ -52,12 +52,24 @@ class RegistryPlace:
 
     def find_referrers(self, repository: str, digest: str) -> Iterable[str]:
         """The tags that say they are about a manifest: `sha256-HEX`, or with cosign's `.sig`, `.att` or `.sbom`."""
-        stem = digest.replace(":", "-")
-        return [tag for tag in self._tags(repository) if tag.partition(".")[0] == stem]
+        return self._referrers(repository).get(digest.replace(":", "-"), ())
+
+    def find_size(self, blob: Blob) -> int | None:
+        """Bytes of a blob."""
+        return self._client.blobs.find_size(blob.origin, blob.digest)
+
+    def damage(self, what: str) -> LocalregError:
+        """The error for what a full disk, a kill or a removal broke."""
+        return RegistryError(f"in the registry, {what}")
 
     def read_blob(self, blob: Blob) -> Iterator[bytes]:
         """The bytes of a blob."""
-        return self._client.blobs.read(blob.origin, blob.digest)
+        try:
+            yield from self._client.blobs.read(blob.origin, blob.digest)
+        except RegistryUnreachableError as exc:
+            # With its cache, a registry tells the size of a blob that is gone or cut, and then hangs up.
+            self.find_size(blob)
+            raise self.damage(f"blob {blob.digest} breaks off").with_(details=[exc.message]) from exc
 
     def begin(self, content: Content) -> Sequence[Blob]:
         """Find the blobs that the registry lacks; take those that another of the repositories has from there."""
@@ -86,36 +98,52 @@ class RegistryPlace:
 
     def finish(self, content: Content) -> None:
         """Store the manifests, those that others refer to first, and then the tags."""
-        depths = _depths(content)
-        for depth in sorted(set(depths.values())):
-            members = [
-                (repository, content.manifests[digest])
-                for repository, digests in content.members.items()
-                for digest in digests
-                if depths[digest] == depth
-            ]
-            self._each(self._put_manifest, members)
+        tagged = {
+            (name.repository, digest) for name in content.names if name.tag for digest in content.below(name.digest)
+        }
+        members = [(repository, digest) for repository, digests in content.members.items() for digest in digests]
+        self._put_manifests(content, [member for member in members if member in tagged])
         states = self._each(lambda name: self._tag(name, content.manifests[name.digest]), content.names)
+        # Only after the tag: a garbage collection takes what is about an image that has none.
+        self._put_manifests(content, [member for member in members if member not in tagged])
         self.states = dict(zip(content.names, states, strict=True))
 
     def _has(self, pair: tuple[str, Blob]) -> bool:
         repository, blob = pair
         size = self._client.blobs.find_size(repository, blob.digest)
         if size not in (None, blob.size):
-            raise RegistryError(f"the registry has a damaged blob {blob.digest}: {size} bytes instead of {blob.size}")
+            raise self.damage(f"blob {blob.digest} has {size} bytes instead of {blob.size}")
         return size is not None
+
+    def _list_referrers(self, repository: str) -> Mapping[str, Sequence[str]]:
+        """The tags of a repository by what stands before their first dot."""
+        found: dict[str, list[str]] = {}
+        for tag in self._client.find_tags(repository):
+            found.setdefault(tag.partition(".")[0], []).append(tag)
+        return found
 
     def _spread(self, blob: Blob, repositories: Iterable[str]) -> None:
         """Take a blob from a repository of this registry into others."""
         origin = self._having[blob.digest]
         for repository in repositories:
             place = self._client.blobs.begin(repository, blob.digest, origin=origin)
-            # Not every registry can.
-            self._put(blob, place, self._client.blobs.read(origin, blob.digest))
+            try:
+                # Not every registry can.
+                self._put(blob, place, self._client.blobs.read(origin, blob.digest))
+            except RepositoryNotFoundError as exc:
+                raise BlobsGoneError(exc.message) from exc
 
     def _put(self, blob: Blob, place: str | None, chunks: Iterator[bytes]) -> None:
         if place is not None:
             self._client.blobs.put(place, blob.digest, blob.size, chunks)
+
+    def _put_manifests(self, content: Content, members: Iterable[tuple[str, str]]) -> None:
+        depths = _depths(content)
+        levels: dict[int, list[tuple[str, StoredManifest]]] = {}
+        for repository, digest in members:
+            levels.setdefault(depths[digest], []).append((repository, content.manifests[digest]))
+        for _, level in sorted(levels.items()):
+            self._each(self._put_manifest, level)
 
     def _put_manifest(self, member: tuple[str, StoredManifest]) -> None:
         repository, stored = member
@@ -131,10 +159,11 @@ class RegistryPlace:
             before = self._client.head_manifest(name.repository, name.tag).digest
         except RepositoryNotFoundError:
             before = None
-        if before == name.digest:
-            return State.EXISTS
-        self._store(name.repository, name.tag, stored)
-        return State.MOVED if before else State.NEW
+        if before != name.digest:
+            self._store(name.repository, name.tag, stored)
+        state = State.EXISTS if before == name.digest else State.MOVED if before else State.NEW
+        # It may have been tagged before something else failed, and all began again.
+        return self.states.setdefault(name, state)
 
     def _store(self, repository: str, reference: str, stored: StoredManifest) -> None:
         try:
@@ -144,9 +173,8 @@ class RegistryPlace:
                 raise BlobsGoneError(exc.message, hint=exc.hint, details=exc.details, status=exc.status) from exc
             raise
 
-    def _each(self, do: Callable[[_A], _T], items: Iterable[_A]) -> list[_T]:
-        with ThreadPoolExecutor(_REQUESTS) as pool:
-            return list(pool.map(do, items))
+    def _each(self, do: Callable[[_A], _T], items: Sequence[_A]) -> list[_T]:
+        return do_at_once(do, items, workers=_REQUESTS)
 
 
 def _depths(content: Content) -> Mapping[str, int]:

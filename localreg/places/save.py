@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localreg.content.ls import list_images
-from localreg.errors import RepositoryNotFoundError
+from localreg.errors import LocalregError, RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.oci.reference import parse_reference, registry_reference
 from localreg.places.content import Failed, read_content
@@ -63,7 +63,15 @@ def read_wanted(client: RegistryClient, wanted: Sequence[Wanted]) -> tuple[Regis
         RegistryUnreachableError: the registry does not respond.
     """
     place = RegistryPlace(client)
-    return place, *read_content(place, wanted)
+    content, failed = read_content(place, wanted)
+    return place, content, [(each, _mendable(each, error)) for each, error in failed]
+
+
+def _mendable(wanted: Wanted, error: LocalregError) -> LocalregError:
+    """The error with the command that makes something whole again."""
+    if error.hint or wanted.tag is None or not isinstance(error, RegistryError | RepositoryNotFoundError):
+        return error
+    return error.with_(hint=CommandLine("push", str(wanted)))
 
 
 def save(

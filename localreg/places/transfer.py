@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from threading import Event
 
+from localreg.errors import LocalregError
 from localreg.places.port import Blob, BlobsGoneError, Content, Source, Target, Unwatched, Watcher
 from localreg.places.verified import read_verified
+from localreg.system.at_once import do_at_once
 
-_ATTEMPTS = 3
+_ATTEMPTS = 5
+_SHOWN = 5
+"""Names that an error shows."""
+
+
+class _StoppedError(Exception):
+    """Another blob failed."""
+
+
+class Nowhere:
+    """A target that keeps nothing: what is copied to it is only read and checked."""
+
+    workers = 4
+
+    def begin(self, content: Content) -> Sequence[Blob]:
+        """Take all blobs."""
+        return list(content.blobs.values())
+
+    def put_blob(self, _blob: Blob, chunks: Iterator[bytes]) -> None:
+        """Read a blob."""
+        for _ in chunks:
+            pass
+
+    def finish(self, _content: Content) -> None:
+        """Do nothing."""
 
 
 def transfer(source: Source, target: Target, content: Content, watcher: Watcher | None = None) -> None:
@@ -26,10 +51,10 @@ def transfer(source: Source, target: Target, content: Content, watcher: Watcher 
     """
     watcher = watcher or Unwatched()
     for attempt in range(1, _ATTEMPTS + 1):
-        lacking = target.begin(content)
-        watcher.begin(sum(blob.size for blob in lacking))
-        _send(source, target, content, lacking, watcher)
         try:
+            lacking = target.begin(content)
+            watcher.begin(sum(blob.size for blob in lacking))
+            _send(source, target, content, lacking, watcher)
             target.finish(content)
         except BlobsGoneError:
             # A garbage collection took what no manifest needed yet.
@@ -40,29 +65,26 @@ def transfer(source: Source, target: Target, content: Content, watcher: Watcher 
 
 
 def _send(source: Source, target: Target, content: Content, blobs: Sequence[Blob], watcher: Watcher) -> None:
-    failed = Event()
+    stop = Event()
 
     def chunks(blob: Blob) -> Iterator[bytes]:
         known = content.configs.get(blob.digest)
         for chunk in read_verified(source, blob) if known is None else (known,):
-            if failed.is_set():
-                raise CancelledError
+            if stop.is_set():
+                raise _StoppedError
             yield chunk
             watcher.advance(len(chunk))
 
     def send(blob: Blob) -> None:
-        target.put_blob(blob, chunks(blob))
-
-    if target.workers == 1:
-        for blob in blobs:
-            send(blob)
-        return
-    with ThreadPoolExecutor(target.workers) as pool:
-        under_way = [pool.submit(send, blob) for blob in blobs]
         try:
-            done, _ = wait(under_way, return_when=FIRST_EXCEPTION)
-            for each in done:
-                each.result()
-        finally:
-            failed.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+            target.put_blob(blob, chunks(blob))
+        except LocalregError as exc:
+            raise exc.with_(details=[*exc.details, _needed_by(content, blob)]) from exc
+
+    do_at_once(send, blobs, workers=target.workers, stop=stop)
+
+
+def _needed_by(content: Content, blob: Blob) -> str:
+    names = [f"`{name}`" for name in content.names_with(blob.digest)]
+    more = [f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+    return f"blob {blob.digest} is part of {', '.join([*names[:_SHOWN], *more])}"

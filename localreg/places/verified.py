@@ -5,16 +5,27 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from localreg.errors import RegistryError
 from localreg.places.port import Blob, Source
+
+
+def check_size(source: Source, blob: Blob) -> None:
+    """Check that a place has all bytes of a blob; reads none of them.
+
+    Raises:
+        LocalregError: it is missing, or has another size.
+    """
+    size = source.find_size(blob)
+    if size is None:
+        raise source.damage(f"blob {blob.digest} is missing")
+    if size != blob.size:
+        raise source.damage(f"blob {blob.digest} has {size} bytes instead of {blob.size}")
 
 
 def read_verified(source: Source, blob: Blob) -> Iterator[bytes]:
     """The bytes of a blob; the last ones only come once all are known to be right.
 
     Raises:
-        RegistryError: they are not what the digest and the size say.
-        LocalregError: they cannot be read.
+        LocalregError: they cannot be read, or are not what the digest and the size say.
     """
     algorithm, _, encoded = blob.digest.partition(":")
     digest, size = hashlib.new(algorithm), 0
@@ -24,13 +35,13 @@ def read_verified(source: Source, blob: Blob) -> Iterator[bytes]:
             yield last
         size += len(chunk)
         if size > blob.size:
-            raise RegistryError(f"blob {blob.digest} is larger than the {blob.size} bytes that its manifest tells")
+            raise source.damage(f"blob {blob.digest} has more than {blob.size} bytes")
         digest.update(chunk)
         last = chunk
     if size != blob.size:
-        raise RegistryError(f"blob {blob.digest} has {size} bytes instead of {blob.size}")
+        raise source.damage(f"blob {blob.digest} has {size} bytes instead of {blob.size}")
     if digest.hexdigest() != encoded:
-        raise RegistryError(f"blob {blob.digest} has other content than its digest tells")
+        raise source.damage(f"blob {blob.digest} has other content than its digest tells")
     if last is not None:
         yield last
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
-from localreg.errors import InvalidArchiveError, RegistryError
+from localreg.errors import InvalidArchiveError, LocalregError, RegistryError
 from localreg.oci.api import StoredManifest
 from localreg.oci.archive.files import blob_path
 from localreg.oci.digest import is_whole
 from localreg.oci.manifest import OCI_INDEX, Descriptor, Index, parse_manifest
 from localreg.places.layout.files import Files, read_small
 from localreg.places.port import Blob
+from localreg.system.command_line import Sentence
 
 
 class LayoutSource:
@@ -46,6 +47,17 @@ class LayoutSource:
     def find_referrers(self, _repository: str, digest: str) -> Iterable[str]:
         """The digests of the manifests without a name that are about another one, as oras writes them."""
         return self._referrers.get(digest, ())
+
+    def find_size(self, blob: Blob) -> int | None:
+        """Bytes of a blob's file."""
+        path = blob_path(blob.digest)
+        return self._files.size(path) if path in self._files else None
+
+    def damage(self, what: str) -> LocalregError:
+        """The error for something that was cut or changed."""
+        return InvalidArchiveError(
+            f"in {self._files}, {what}", hint=Sentence("copy it again from where it was saved, or save it again")
+        )
 
     def read_blob(self, blob: Blob) -> Iterator[bytes]:
         """The bytes of a blob."""

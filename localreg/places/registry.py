@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
@@ -16,6 +17,10 @@ from localreg.system.at_once import do_at_once
 _REQUESTS = 16
 _BLOBS = 4
 _GONE = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
+_LINK_IS_WRITTEN = "DIGEST_INVALID"
+"""What Distribution returns for a manifest while another client stores a part of it: it empties a link, then writes."""
+_REWRITTEN = (0.05, 0.1, 0.2, 0.5)
+"""Seconds between attempts."""
 _A = TypeVar("_A")
 _T = TypeVar("_T")
 
@@ -98,15 +103,24 @@ class RegistryPlace:
 
     def finish(self, content: Content) -> None:
         """Store the manifests, those that others refer to first, and then the tags."""
+        depths = _depths(content)
         tagged = {
             (name.repository, digest) for name in content.names if name.tag for digest in content.below(name.digest)
         }
         members = [(repository, digest) for repository, digests in content.members.items() for digest in digests]
-        self._put_manifests(content, [member for member in members if member in tagged])
-        states = self._each(lambda name: self._tag(name, content.manifests[name.digest]), content.names)
-        # Only after the tag: a garbage collection takes what is about an image that has none.
-        self._put_manifests(content, [member for member in members if member not in tagged])
-        self.states = dict(zip(content.names, states, strict=True))
+        manifests = {member: content.manifests[member[1]] for member in members}
+
+        def put(chosen: Iterable[tuple[str, str]]) -> None:
+            self._each_level(self._put_manifest, [(depths[each[1]], (each[0], manifests[each])) for each in chosen])
+
+        put(member for member in members if member in tagged)
+        # A tag writes the link of its manifest anew: no index that lists it may be checked meanwhile.
+        self._each_level(
+            self._tag, [(depths[name.digest], (name, content.manifests[name.digest])) for name in content.names]
+        )
+        # Only after the tags: a garbage collection takes what is about an image that has none.
+        put(member for member in members if member not in tagged)
+        self.states = {name: self.states[name] for name in content.names}
 
     def _has(self, pair: tuple[str, Blob]) -> bool:
         repository, blob = pair
@@ -137,44 +151,50 @@ class RegistryPlace:
         if place is not None:
             self._client.blobs.put(place, blob.digest, blob.size, chunks)
 
-    def _put_manifests(self, content: Content, members: Iterable[tuple[str, str]]) -> None:
-        depths = _depths(content)
-        levels: dict[int, list[tuple[str, StoredManifest]]] = {}
-        for repository, digest in members:
-            levels.setdefault(depths[digest], []).append((repository, content.manifests[digest]))
-        for _, level in sorted(levels.items()):
-            self._each(self._put_manifest, level)
-
     def _put_manifest(self, member: tuple[str, StoredManifest]) -> None:
         repository, stored = member
-        try:
-            self._client.head_manifest(repository, stored.digest)
-        except RepositoryNotFoundError:
+        if self._find(repository, stored.digest) is None:
             self._store(repository, stored.digest, stored)
 
-    def _tag(self, name: Named, stored: StoredManifest) -> State:
-        if name.tag is None:
-            return State.EXISTS
-        try:
-            before = self._client.head_manifest(name.repository, name.tag).digest
-        except RepositoryNotFoundError:
-            before = None
-        if before != name.digest:
+    def _tag(self, tagged: tuple[Named, StoredManifest]) -> None:
+        name, stored = tagged
+        before = None if name.tag is None else self._find(name.repository, name.tag)
+        is_there = name.tag is None or before == name.digest
+        if name.tag is not None and not is_there:
             self._store(name.repository, name.tag, stored)
-        state = State.EXISTS if before == name.digest else State.MOVED if before else State.NEW
         # It may have been tagged before something else failed, and all began again.
-        return self.states.setdefault(name, state)
+        self.states.setdefault(name, State.EXISTS if is_there else State.MOVED if before else State.NEW)
+
+    def _find(self, repository: str, reference: str) -> str | None:
+        """The digest of a manifest; None if there is none."""
+        try:
+            return self._client.head_manifest(repository, reference).digest
+        except RepositoryNotFoundError:
+            return None
 
     def _store(self, repository: str, reference: str, stored: StoredManifest) -> None:
-        try:
-            self._client.put_manifest(repository, reference, stored.data, stored.content.media_type)
-        except RegistryError as exc:
-            if exc.registry_code in _GONE:
-                raise BlobsGoneError(exc.message, hint=exc.hint, details=exc.details, status=exc.status) from exc
-            raise
+        for pause in (*_REWRITTEN, None):
+            try:
+                self._client.put_manifest(repository, reference, stored.data, stored.content.media_type)
+            except RegistryError as exc:
+                if exc.registry_code in _GONE:
+                    raise BlobsGoneError(exc.message, hint=exc.hint, details=exc.details, status=exc.status) from exc
+                if exc.registry_code != _LINK_IS_WRITTEN or pause is None:
+                    raise
+                time.sleep(pause)
+            else:
+                return
 
     def _each(self, do: Callable[[_A], _T], items: Sequence[_A]) -> list[_T]:
         return do_at_once(do, items, workers=_REQUESTS)
+
+    def _each_level(self, do: Callable[[_A], None], items: Iterable[tuple[int, _A]]) -> None:
+        """Do something for each item, those of the lowest level first."""
+        levels: dict[int, list[_A]] = {}
+        for level, item in items:
+            levels.setdefault(level, []).append(item)
+        for _, alike in sorted(levels.items(), key=lambda found: found[0]):
+            self._each(do, alike)
 
 
 def _depths(content: Content) -> Mapping[str, int]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TypeVar
 
 from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
@@ -17,9 +18,11 @@ from localreg.system.at_once import do_at_once
 _REQUESTS = 16
 _BLOBS = 4
 _GONE = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
-_LINK_IS_WRITTEN = "DIGEST_INVALID"
-"""What Distribution returns for a manifest while another client stores a part of it: it empties a link, then writes."""
-_REWRITTEN = (0.05, 0.1, 0.2, 0.5)
+_PASSING = frozenset({"DIGEST_INVALID", "UNKNOWN", None})
+"""What Distribution returns, with a status of 400 or 500, while another client stores the same or a part of it: it
+empties a link, then writes it."""
+_PASSING_STATUSES = (HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR)
+_PAUSES = (0.05, 0.1, 0.2, 0.5)
 """Seconds between attempts."""
 _A = TypeVar("_A")
 _T = TypeVar("_T")
@@ -97,7 +100,7 @@ class RegistryPlace:
     def put_blob(self, blob: Blob, chunks: Iterator[bytes]) -> None:
         """Store a blob in each repository that lacks it."""
         first, *others = self._lacking[blob.digest]
-        self._put(blob, self._client.blobs.begin(first, blob.digest), chunks)
+        self._put(blob, first, self._client.blobs.begin(first, blob.digest), chunks)
         self._having[blob.digest] = first
         self._spread(blob, others)
 
@@ -124,7 +127,7 @@ class RegistryPlace:
 
     def _has(self, pair: tuple[str, Blob]) -> bool:
         repository, blob = pair
-        size = self._client.blobs.find_size(repository, blob.digest)
+        size = _ask(lambda: self._client.blobs.find_size(repository, blob.digest))
         if size not in (None, blob.size):
             raise self.damage(f"blob {blob.digest} has {size} bytes instead of {blob.size}")
         return size is not None
@@ -143,13 +146,19 @@ class RegistryPlace:
             place = self._client.blobs.begin(repository, blob.digest, origin=origin)
             try:
                 # Not every registry can.
-                self._put(blob, place, self._client.blobs.read(origin, blob.digest))
+                self._put(blob, repository, place, self._client.blobs.read(origin, blob.digest))
             except RepositoryNotFoundError as exc:
                 raise BlobsGoneError(exc.message) from exc
 
-    def _put(self, blob: Blob, place: str | None, chunks: Iterator[bytes]) -> None:
-        if place is not None:
+    def _put(self, blob: Blob, repository: str, place: str | None, chunks: Iterator[bytes]) -> None:
+        if place is None:
+            return
+        try:
             self._client.blobs.put(place, blob.digest, blob.size, chunks)
+        except RegistryError as exc:
+            # Another client has just stored it.
+            if not _is_passing(exc) or not self._has((repository, blob)):
+                raise
 
     def _put_manifest(self, member: tuple[str, StoredManifest]) -> None:
         repository, stored = member
@@ -168,22 +177,17 @@ class RegistryPlace:
     def _find(self, repository: str, reference: str) -> str | None:
         """The digest of a manifest; None if there is none."""
         try:
-            return self._client.head_manifest(repository, reference).digest
+            return _ask(lambda: self._client.head_manifest(repository, reference)).digest
         except RepositoryNotFoundError:
             return None
 
     def _store(self, repository: str, reference: str, stored: StoredManifest) -> None:
-        for pause in (*_REWRITTEN, None):
-            try:
-                self._client.put_manifest(repository, reference, stored.data, stored.content.media_type)
-            except RegistryError as exc:
-                if exc.registry_code in _GONE:
-                    raise BlobsGoneError(exc.message, hint=exc.hint, details=exc.details, status=exc.status) from exc
-                if exc.registry_code != _LINK_IS_WRITTEN or pause is None:
-                    raise
-                time.sleep(pause)
-            else:
-                return
+        try:
+            _ask(lambda: self._client.put_manifest(repository, reference, stored.data, stored.content.media_type))
+        except RegistryError as exc:
+            if exc.registry_code in _GONE:
+                raise BlobsGoneError(exc.message, hint=exc.hint, details=exc.details, status=exc.status) from exc
+            raise
 
     def _each(self, do: Callable[[_A], _T], items: Sequence[_A]) -> list[_T]:
         return do_at_once(do, items, workers=_REQUESTS)
@@ -195,6 +199,23 @@ class RegistryPlace:
             levels.setdefault(level, []).append(item)
         for _, alike in sorted(levels.items(), key=lambda found: found[0]):
             self._each(do, alike)
+
+
+def _is_passing(error: RegistryError) -> bool:
+    """Asked again, the registry may answer otherwise."""
+    return error.status in _PASSING_STATUSES and error.registry_code in _PASSING
+
+
+def _ask(ask: Callable[[], _T]) -> _T:
+    """Ask a registry for something that changes nothing the second time, and again after an error that may pass."""
+    for pause in _PAUSES:
+        try:
+            return ask()
+        except RegistryError as exc:
+            if not _is_passing(exc):
+                raise
+        time.sleep(pause)
+    return ask()
 
 
 def _depths(content: Content) -> Mapping[str, int]:

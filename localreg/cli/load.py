@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,8 @@ from localreg.cli.batch import Failures, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import session_of
-from localreg.errors import UsageError
+from localreg.engines.port import Engine
+from localreg.errors import RegistryError, UsageError
 from localreg.images.push_check import check_takes_pushes
 from localreg.oci.api import RegistryClient
 from localreg.oci.reference import Reference, parse_reference, registry_reference
@@ -22,6 +25,9 @@ from localreg.output.load import render, render_check
 from localreg.places import load as loading
 from localreg.places.layout.source import LayoutSource
 from localreg.places.opened import opened_source, opened_stream
+from localreg.registry.container import Registry
+from localreg.registry.failed_write import explained
+from localreg.registry.start import find_cause
 from localreg.system.command_line import CommandLine
 
 app = command_app()
@@ -76,10 +82,27 @@ def load(
             images: list[loading.LoadedImage] = []
             if content.names:
                 check_takes_pushes(registry, content.names[0].repository)
-                with RegistryClient(registry.get_url()) as client, session.copy_display() as watcher:
+                with (
+                    _explaining(selection.engine, registry, shown),
+                    RegistryClient(registry.get_url()) as client,
+                    session.copy_display() as watcher,
+                ):
                     images = loading.load(source, content, client, watcher=watcher)
             location = registry.get_location()
     show_all(session, render(images, failures, location=location) if images else None, failures)
+
+
+@contextlib.contextmanager
+def _explaining(engine: Engine, registry: Registry, shown: str) -> Iterator[None]:
+    """Add the cause from the registry's log to an error of its own."""
+    began = datetime.now(UTC)
+    try:
+        yield
+    except RegistryError as exc:
+        cause = find_cause(engine, registry, since=began) if exc.status == HTTPStatus.INTERNAL_SERVER_ERROR else None
+        if cause is None:
+            raise
+        raise explained(exc, registry, cause, what=shown) from exc
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from datetime import UTC, datetime
 
-from localreg.engines.common.messages import DISK_FULL, NOT_WRITABLE, UNREADABLE_TAG
+from localreg.engines.common.messages import DISK_FULL, UNREADABLE_TAG
 from localreg.engines.port import Engine
 from localreg.engines.values import Image, TransferState
 from localreg.errors import ImageNotFoundError, LocalregError, RegistryError, RegistryUnreachableError
@@ -14,9 +14,10 @@ from localreg.images.stored import check_stored
 from localreg.images.tag import tag_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred, check_plain_http, push_steps
 from localreg.registry.container import Registry
+from localreg.registry.failed_write import explained
 from localreg.registry.request import Notify
 from localreg.registry.start import await_start, find_cause
-from localreg.system.command_line import CommandLine, Sentence
+from localreg.system.command_line import CommandLine
 
 
 def push_image(
@@ -68,7 +69,7 @@ def push_image(
             cause := find_cause(engine, registry, since=began)
         ):
             raise
-        raise _explained(exc, transfer, registry, cause) from exc
+        raise explained(exc, registry, cause, what=str(transfer.reference)) from exc
     digest = check_stored(engine, registry, transfer, said=said)
     if said not in (None, digest):
         raise RegistryError(
@@ -76,26 +77,6 @@ def push_image(
             hint=CommandLine("push", transfer.source),
         )
     return Transferred(transfer.source, str(transfer.reference), digest, index)
-
-
-def _explained(error: LocalregError, transfer: Transfer, registry: Registry, cause: str) -> LocalregError:
-    """The failure of a push, with the cause from the registry's log."""
-    storage = registry.storage_phrase or "the volume of the registry"
-    if DISK_FULL.search(cause):
-        return RegistryError(
-            f"the disk with the registry's images has no space for `{transfer.reference}`",
-            hint=Sentence(f"free space in {storage}"),
-            details=[cause],
-        )
-    if NOT_WRITABLE.search(cause):
-        return RegistryError(
-            f"the registry cannot write `{transfer.reference}` to {storage}",
-            hint=Sentence(f"let the user of the registry's container write to {storage}"),
-            details=[cause],
-        )
-    return RegistryError(
-        error.message, hint=CommandLine("logs"), details=[*error.details, f"the registry's log: {cause}"]
-    )
 
 
 def _take_back(engine: Engine, transfer: Transfer, before: Image | None) -> None:

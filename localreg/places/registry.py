@@ -22,7 +22,7 @@ _PASSING = frozenset({"DIGEST_INVALID", "UNKNOWN", None})
 """What Distribution returns, with a status of 400 or 500, while another client stores the same or a part of it: it
 empties a link, then writes it."""
 _PASSING_STATUSES = (HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR)
-_PAUSES = (0.05, 0.1, 0.2, 0.5)
+_PAUSES = (0.1, 0.4)
 """Seconds between attempts."""
 _A = TypeVar("_A")
 _T = TypeVar("_T")
@@ -127,7 +127,13 @@ class RegistryPlace:
 
     def _has(self, pair: tuple[str, Blob]) -> bool:
         repository, blob = pair
-        size = _ask(lambda: self._client.blobs.find_size(repository, blob.digest))
+        try:
+            size = _ask(lambda: self._client.blobs.find_size(repository, blob.digest))
+        except RegistryError as exc:
+            if not _is_passing(exc):
+                raise
+            # A full disk left an empty link, which a new upload mends.
+            return False
         if size not in (None, blob.size):
             raise self.damage(f"blob {blob.digest} has {size} bytes instead of {blob.size}")
         return size is not None
@@ -175,15 +181,23 @@ class RegistryPlace:
         self.states.setdefault(name, State.EXISTS if is_there else State.MOVED if before else State.NEW)
 
     def _find(self, repository: str, reference: str) -> str | None:
-        """The digest of a manifest; None if there is none."""
+        """The digest of a manifest; None if there is none, or only an empty link that a full disk left."""
         try:
             return _ask(lambda: self._client.head_manifest(repository, reference)).digest
         except RepositoryNotFoundError:
             return None
+        except RegistryError as exc:
+            if not _is_passing(exc):
+                raise
+            return None
 
     def _store(self, repository: str, reference: str, stored: StoredManifest) -> None:
+        """Store a manifest, and see that it can be read: Distribution takes one again whose file is damaged."""
         try:
             _ask(lambda: self._client.put_manifest(repository, reference, stored.data, stored.content.media_type))
+            _ask(lambda: self._client.head_manifest(repository, reference))
+        except RepositoryNotFoundError as exc:
+            raise BlobsGoneError(exc.message) from exc
         except RegistryError as exc:
             if exc.registry_code in _GONE:
                 raise BlobsGoneError(exc.message, hint=exc.hint, details=exc.details, status=exc.status) from exc

@@ -67,19 +67,24 @@ def transfer(source: Source, target: Target, content: Content, watcher: Watcher 
 def _send(source: Source, target: Target, content: Content, blobs: Sequence[Blob], watcher: Watcher) -> None:
     stop = Event()
 
+    def read(blob: Blob) -> Iterator[bytes]:
+        if blob.digest in content.configs:
+            yield content.configs[blob.digest]
+            return
+        try:
+            yield from read_verified(source, blob)
+        except LocalregError as exc:
+            raise exc.with_(details=[*exc.details, _needed_by(content, blob)]) from exc
+
     def chunks(blob: Blob) -> Iterator[bytes]:
-        known = content.configs.get(blob.digest)
-        for chunk in read_verified(source, blob) if known is None else (known,):
+        for chunk in read(blob):
             if stop.is_set():
                 raise _StoppedError
             yield chunk
             watcher.advance(len(chunk))
 
     def send(blob: Blob) -> None:
-        try:
-            target.put_blob(blob, chunks(blob))
-        except LocalregError as exc:
-            raise exc.with_(details=[*exc.details, _needed_by(content, blob)]) from exc
+        target.put_blob(blob, chunks(blob))
 
     do_at_once(send, blobs, workers=target.workers, stop=stop)
 

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.engines.oci_archives import OciArchive
 from support.engines.real import REGISTRY_IMAGE, Bed, docker_alone, rootless_podman_alone
 from support.faults.table import Fault, fault
 
@@ -27,6 +28,11 @@ def start(bed: Bed, *options: str, name: str = "registry", port: int = 5000, rep
 def files_in(bed: Bed) -> str:
     """The files and folders in the registry's volume."""
     return bed.engine_ok("exec", "registry", "find", "/var/lib/registry")
+
+
+def image_archive(folder: Path) -> Path:
+    archive = OciArchive()
+    return archive.add(archive.image()).write(folder / "image.tar")
 
 
 @pytest.fixture
@@ -82,6 +88,7 @@ def test_one_that_requires_a_login(bed: Bed, folder: Path, faults: tuple[Fault, 
 
 @docker_alone
 @fault("cache-push", "push localhost/app:1", code="registry-failed", facts=["`registry`", "127.0.0.1", "OTHER up\n"])
+@fault("cache-load", "load -i {file}", code="registry-failed", facts=["`registry`", "127.0.0.1", "OTHER up\n"])
 @fault("not-ours-gc", "gc", code="not-ours", facts=["`registry`", " gc --force\n"])
 @fault("cache-gc", "gc --force", code="conflict", facts=["`registry`", "cache of 127.0.0.1"])
 def test_a_cache_of_another_registry(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
@@ -90,7 +97,7 @@ def test_a_cache_of_another_registry(bed: Bed, folder: Path, faults: tuple[Fault
     bed.ok("push", "--name", "upstream", "localhost/app:1", "--as", "cached:1")
     start(bed, "--network", "host", "--env=REGISTRY_PROXY_REMOTEURL=http://127.0.0.1:5011")
     for shown in faults:
-        shown.by(bed)
+        shown.by(bed, file=image_archive(folder))
     assert not bed.exists("image", "localhost:5000/app:1")
     assert bed.ok("pull", "cached:1").startswith("localhost:5000/cached:1@sha256:")
     assert "deletes nothing: it is a cache of 127.0.0.1" in bed.refused(6, "rm", "cached:1")
@@ -121,7 +128,14 @@ http: {addr: ":5000"}
     facts=["`registry`", "read-only", "OTHER up\n"],
     kept="podman-rootless",
 )
-def test_a_read_only_registry(bed: Bed, folder: Path, shown: Fault) -> None:
+@fault(
+    "read-only-load",
+    "load -i {file}",
+    code="registry-failed",
+    facts=["`registry`", "read-only", "OTHER up\n"],
+    kept="podman-rootless",
+)
+def test_a_read_only_registry(bed: Bed, folder: Path, faults: tuple[Fault, ...]) -> None:
     bed.add_image("localhost/app:1", folder)
     start(bed, "-v", "kept:/var/lib/registry")
     bed.ok("push", "localhost/app:1", "--as", "kept:1")
@@ -129,7 +143,8 @@ def test_a_read_only_registry(bed: Bed, folder: Path, shown: Fault) -> None:
     # The container's environment does not tell.
     (folder / "config.yml").write_text(CONFIGURATION)
     start(bed, "-v", "kept:/var/lib/registry", "-v", f"{folder}/config.yml:/etc/docker/registry/config.yml:ro")
-    shown.by(bed)
+    for shown in faults:
+        shown.by(bed, file=image_archive(folder))
     assert "kept\t1\t" in bed.ok("ls")
     assert bed.ok("pull", "kept:1").startswith("localhost:5000/kept:1")
     assert "deletes nothing: it is read-only" in bed.refused(6, "rm", "kept:1")

@@ -39,7 +39,10 @@ class LayoutSource:
                 f"`{blob_path(reference)}` in {self._files} has other content than its digest tells"
             )
         stored = StoredManifest(data, self._types.get(reference, ""), reference)
-        parsed = stored.content
+        try:
+            parsed = stored.content
+        except RegistryError as exc:
+            raise self.damage(f"{reference} is not a manifest").with_(details=exc.details) from exc
         if isinstance(parsed, Index):
             self._types |= {child.digest: child.media_type for child in parsed.manifests}
         return stored

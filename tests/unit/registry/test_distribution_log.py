@@ -31,6 +31,12 @@ def test_a_cause_is_that_of_an_unknown_error() -> None:
     assert find_last_cause(b"") is None
 
 
+def test_an_empty_link_is_only_a_cause_if_there_is_no_other() -> None:
+    line = b'time="2026-11-25T03:40:52Z" level=error err.code=unknown err.detail="invalid checksum digest format"\n'
+    assert find_last_cause(line) == "invalid checksum digest format"
+    assert find_last_cause(LOG + line) == find_last_cause(LOG)
+
+
 def test_a_registry_says_that_it_listens() -> None:
     assert is_listening(LOG)
     assert not is_listening(LOG.partition(b"\n")[2])

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from support.registries.fake import LAYER
 from support.registries.layout_folder import LayoutFolder
 from support.registries.shelf import Shelf
 
-from localreg.errors import InvalidArchiveError, LocalregError, RegistryError
+from localreg.errors import InvalidArchiveError, RegistryError
 from localreg.places.content import read_content
 from localreg.places.layout.archive import ArchiveTarget
 from localreg.places.layout.source import LayoutSource
@@ -38,25 +40,38 @@ class Losing(Nowhere):
         self.finished = True
 
 
+class Endless:
+    """A source whose blobs never end."""
+
+    def __init__(self, source: LayoutSource) -> None:
+        self.read_manifest = source.read_manifest
+        self.find_referrers = source.find_referrers
+        self.find_size = source.find_size
+        self.damage = source.damage
+
+    def read_blob(self, _blob: Blob) -> Iterator[bytes]:
+        return itertools.repeat(b"x")
+
+
 class Refusing(Nowhere):
-    """Takes no layers, and configs until it has refused one."""
+    """Takes no blobs but one, and refuses them once that is under way."""
 
     workers = 2
 
-    def __init__(self) -> None:
-        self.refused = threading.Event()
-        self.seen: list[type[BaseException]] = []
+    def __init__(self, taken: Blob) -> None:
+        self._taken = taken
+        self._is_under_way = threading.Event()
+        self.seen: list[str] = []
 
     def put_blob(self, blob: Blob, chunks: Iterator[bytes]) -> None:
-        if not blob.is_config:
-            self.refused.set()
+        if blob != self._taken:
+            assert self._is_under_way.wait(20)
             raise RegistryError("no")
-        assert self.refused.wait(20)
         try:
-            while True:
-                next(chunks)
+            for _ in chunks:
+                self._is_under_way.set()
         except Exception as exc:
-            self.seen.append(type(exc))
+            self.seen.append(type(exc).__name__)
             raise
 
 
@@ -138,16 +153,10 @@ def test_blobs_that_always_go_are_an_error_at_last(source: LayoutSource) -> None
     assert target.begun < 10
 
 
-def test_the_first_failure_ends_what_is_under_way_and_is_the_one_that_is_told(
-    layout: LayoutFolder, source: LayoutSource
-) -> None:
+def test_the_first_failure_ends_what_is_under_way_and_is_the_one_that_is_told(source: LayoutSource) -> None:
     content = content_of(source)
-    target = Refusing()
-    # Both at once.
-    blobs = dict(sorted(content.blobs.items(), key=lambda item: item[1].is_config)[:2])
-    two = Content(content.names, content.manifests, content.members, blobs, content.needs)
-    with pytest.raises(LocalregError) as caught:
-        transfer(source, target, two)
-    assert caught.value.message == "no"
-    assert layout.path.exists()
-    assert [kind.__name__ for kind in target.seen] == ["_StoppedError"]
+    large = {digest: replace(blob, size=1 << 60) for digest, blob in list(content.blobs.items())[:2]}
+    target = Refusing(next(iter(large.values())))
+    with pytest.raises(RegistryError, match="^no$"):
+        transfer(Endless(source), target, replace(content, blobs=large, configs={}))
+    assert target.seen == ["_StoppedError"]

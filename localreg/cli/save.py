@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,18 +16,24 @@ from localreg.cli.batch import Failures, not_found, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.other_registry import refuse_other_registries
-from localreg.cli.session import session_of
+from localreg.cli.session import Session, session_of
 from localreg.content.pattern import registry_in_pattern
-from localreg.errors import UsageError
+from localreg.errors import LocalregError, UsageError
 from localreg.oci.api import RegistryClient
 from localreg.output.save import render
 from localreg.places import save as saving
+from localreg.places.content import Failed
 from localreg.places.layout.archive import Output
-from localreg.places.part_file import PartFile
+from localreg.places.part_file import PartFile, Stream, is_stream, opened_stream
+from localreg.places.port import Content, Wanted
 from localreg.system.amount import parse_amount
-from localreg.system.command_line import CommandLine
+from localreg.system.command_line import CommandLine, Sentence
 
 app = command_app()
+
+_STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+Archive = tuple[Output, PartFile | Stream]
+"""What an archive is written to, and the file beneath, which may get it compressed."""
 
 
 @app.command(
@@ -47,7 +55,8 @@ def save(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write this file, not to stdout")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write this file; - is stdout", show_default="stdout"),
     ] = None,
     split: Annotated[
         str | None,
@@ -64,41 +73,113 @@ def save(
     """
     session = session_of(context)
     names = reference or []
-    most = None if split is None else parse_amount(split)
-    if output is None and most is not None:
-        raise UsageError("--split needs a file", hint=CommandLine("save", "-o", "FILE", "--split", str(split)))
-    if output is None and sys.stdout.isatty():
-        raise UsageError("an archive cannot be shown on a terminal", hint=CommandLine("save", "-o", "FILE", *names))
+    path = _path(output, names)
+    most = _most(split, path)
     with session.selection() as selection:
         registry = session.running_registry(selection.engine)
         named = {name: registry_in_pattern(name) for name in names}
         refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("save", short))
-        location = registry.get_location()
         with RegistryClient(registry.get_url()) as client:
             with session.waiting("reading the registry"):
                 wanted, missing = saving.find_wanted(client, names)
-                place, content, failed = saving.read_wanted(client, wanted)
-            failures: Failures = [*not_found(session, missing), *((str(name), error) for name, error in failed)]
-            images: list[saving.SavedImage] = []
-            size = 0
-            if content.names:
-                with session.copy_display() as watcher, _opened(output, most, zstd=zstd) as (target, part):
-                    images = saving.save(place, content, target, location=location, watcher=watcher)
-                size = 0 if part is None else part.size
-    shown = render(images, failures, file=output, size=size) if images and output else None
+            archive = functools.partial(_opened, path, most, zstd=zstd)
+            is_file = path is not None and not is_stream(path)
+            images, failed, size = _save(
+                session, client, wanted, archive, location=registry.get_location(), can_repeat=is_file
+            )
+    failures: Failures = [*not_found(session, missing), *(_failure(session, *each) for each in failed)]
+    shown = None
+    if images and path is not None:
+        shown = render(images, failures, file=path, size=size, parts=most is not None)
     show_all(session, shown, failures)
 
 
+def _failure(session: Session, name: Wanted, error: LocalregError) -> tuple[str, LocalregError]:
+    return str(name), session.completed(error)
+
+
+def _cut(error: saving.WrongBlobError, content: Content) -> LocalregError:
+    """The error for an archive that cannot begin again."""
+    has_it = content.names_with(error.digest)
+    return error.with_(
+        message=f"cannot save `{has_it[0]}`: {error.message}" if has_it else None,
+        hint=Sentence("save to a file, with -o; then the other images are saved"),
+    )
+
+
+def _path(output: Path | None, names: Sequence[str]) -> Path | None:
+    """The file to write; None for stdout.
+
+    Raises:
+        UsageError: an archive cannot be written there.
+    """
+    if output is not None and output.is_dir():
+        raise UsageError(
+            f"`{output}` is a folder", hint=CommandLine("save", "-o", str(output / "registry.tar"), *names)
+        )
+    if output is not None and str(output) not in _STDOUT:
+        return output
+    if sys.stdout.isatty():
+        raise UsageError("an archive cannot be shown on a terminal", hint=CommandLine("save", "-o", "FILE", *names))
+    return None
+
+
+def _most(split: str | None, path: Path | None) -> int | None:
+    """The most bytes of a file; None for one file.
+
+    Raises:
+        UsageError: it is not a valid size, or there is no file to split.
+    """
+    if split is None:
+        return None
+    if path is None or is_stream(path):
+        raise UsageError("--split needs a file", hint=CommandLine("save", "-o", "FILE", "--split", split))
+    return parse_amount(split)
+
+
+def _save(
+    session: Session,
+    client: RegistryClient,
+    wanted: Sequence[Wanted],
+    archive: Callable[[], AbstractContextManager[Archive]],
+    *,
+    location: str,
+    can_repeat: bool,
+) -> tuple[list[saving.SavedImage], Failed, int]:
+    """Save what can be saved; returns the images, the failures, and the bytes of the archive."""
+    wrong: dict[str, LocalregError] = {}
+    while True:
+        with session.waiting("reading the registry"):
+            place, content, failed = saving.read_wanted(client, wanted, wrong=wrong)
+        if not content.names:
+            return [], failed, 0
+        try:
+            with session.copy_display() as watcher, archive() as (target, file):
+                images = saving.save(place, content, target, location=location, watcher=watcher)
+        except saving.WrongBlobError as exc:
+            if not can_repeat:
+                raise _cut(exc, content) from exc
+            # The archive begins again, without the images that have it.
+            wrong[exc.digest] = exc.with_(details=())
+        else:
+            return images, failed, file.size
+
+
 @contextlib.contextmanager
-def _opened(path: Path | None, split: int | None, *, zstd: bool) -> Iterator[tuple[Output, PartFile | None]]:
-    """What an archive is written to, and its file if that is not stdout."""
+def _opened(path: Path | None, split: int | None, *, zstd: bool) -> Iterator[Archive]:
     with contextlib.ExitStack() as stack:
-        part = None if path is None else stack.enter_context(PartFile(path, split=split))
-        target: Output = part or sys.stdout.buffer
+        file: PartFile | Stream
+        if path is None:
+            file = Stream(sys.stdout.buffer, "stdout")
+        elif is_stream(path):
+            file = stack.enter_context(opened_stream(path))
+        else:
+            file = stack.enter_context(PartFile(path, split=split))
         if zstd:
             from localreg.places.zstd import compressed  # noqa: PLC0415 -- loads a library
 
-            target = stack.enter_context(compressed(target))
-        yield target, part
-        if part is None:
-            sys.stdout.buffer.flush()
+            with compressed(file) as target:
+                yield target, file
+        else:
+            yield file, file
+        file.flush()

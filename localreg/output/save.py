@@ -18,7 +18,12 @@ _FEW = 5
 
 
 def render(
-    images: Sequence[SavedImage], errors: Sequence[tuple[str, LocalregError]], *, file: Path, size: int
+    images: Sequence[SavedImage],
+    errors: Sequence[tuple[str, LocalregError]],
+    *,
+    file: Path,
+    size: int,
+    parts: bool = False,
 ) -> Renderings:
     """Lay out what was saved.
 
@@ -27,6 +32,7 @@ def render(
         errors: Each name that was not saved, and its error.
         file: The archive.
         size: Its bytes.
+        parts: It is several files, whose names begin with this one.
     """
 
     def table(width: int) -> str:
@@ -34,11 +40,8 @@ def render(
             (with_short_digests(str(each.name)), short_digest(each.name.digest), _size(each.size)) for each in images
         ]
         listed = columns(("NAME", "DIGEST", "SIZE"), rows, width=width, right=frozenset({"SIZE"}))
-        saved = f"Saved {counted(len(images), 'name')} to {file}, {_size(size)}"
-        pulls = [f"`{command}`" for command in pull_commands(images, file)[:_FEW]]
-        return "\n".join(
-            [listed, "", block(saved, [("load" if not n else "", p) for n, p in enumerate(pulls)], width=width)]
-        )
+        saved = f"Saved {counted(len(images), 'name')} to {file}{'.*' if parts else ''}, {_size(size)}"
+        return "\n".join([listed, "", block(saved, _facts(images, file, parts=parts), width=width)])
 
     return Renderings(
         table=table,
@@ -47,6 +50,7 @@ def render(
         json=lambda: {
             "file": str(file),
             "size": size,
+            "parts": parts,
             "images": [
                 {
                     "repository": each.name.repository,
@@ -59,6 +63,18 @@ def render(
             "errors": [{"source": source, **error_as_json(error)} for source, error in errors],
         },
     )
+
+
+def _facts(images: Sequence[SavedImage], file: Path, *, parts: bool) -> list[tuple[str, str]]:
+    """How to read the archive."""
+    if parts:
+        first = shlex.quote(f"{file}.000")
+        return [("load", f"`localreg load -i {first}`"), ("join", f"`cat {shlex.quote(str(file))}.* > FILE`")]
+    pulls = [f"`{command}`" for command in pull_commands(images, file)]
+    left = [f"and {len(pulls) - _FEW} more"] if len(pulls) > _FEW else []
+    labels = ["podman", *[""] * len(pulls)]
+    shown = zip(labels, [*pulls[:_FEW], *left], strict=False)
+    return [("load", f"`localreg load -i {shlex.quote(str(file))}`"), *shown]
 
 
 def pull_commands(images: Sequence[SavedImage], file: Path) -> list[str]:

@@ -102,6 +102,10 @@ class Content:
         holders = {digest for digest, blobs in self.needs.items() if blob in blobs}
         return [name for name in self.names if self.below(name.digest) & holders]
 
+    def blobs_below(self, digest: str) -> set[str]:
+        """The digests of the blobs of a manifest and of all its children."""
+        return set[str]().union(*(self.needs[each] for each in self.below(digest)))
+
     def blobs_of(self, repository: str) -> set[str]:
         """The digests of the blobs of a repository at the target."""
         return set[str]().union(*(self.needs[digest] for digest in self.members.get(repository, ())))
@@ -131,11 +135,12 @@ class Source(Protocol):
             LocalregError: it cannot be read.
         """
 
-    def damage(self, what: str) -> LocalregError:
+    def damage(self, what: str, blob: str = "", /) -> LocalregError:
         """The error for something in this place that is not what it has to be.
 
         Args:
             what: A sentence, such as `blob sha256:… is missing`.
+            blob: The digest of a blob that turned out to have other content than it tells.
         """
 
 

@@ -66,7 +66,7 @@ class RegistryPlace:
         """Bytes of a blob."""
         return self._client.blobs.find_size(blob.origin, blob.digest)
 
-    def damage(self, what: str) -> LocalregError:
+    def damage(self, what: str, _blob: str = "", /) -> LocalregError:
         """The error for what a full disk, a kill or a removal broke."""
         return RegistryError(f"in the registry, {what}")
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from localreg.content.ls import list_images
 from localreg.errors import LocalregError, RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
+from localreg.oci.artifact import artifact_of
+from localreg.oci.manifest import Manifest
 from localreg.oci.reference import parse_reference, registry_reference
 from localreg.places.content import Failed, read_content
 from localreg.places.layout.archive import ArchiveTarget, Output
-from localreg.places.port import Content, Named, Wanted, Watcher
+from localreg.places.port import Blob, Content, Named, Wanted, Watcher
 from localreg.places.registry import RegistryPlace
 from localreg.places.transfer import transfer
 from localreg.system.command_line import CommandLine
@@ -56,15 +58,53 @@ def find_wanted(client: RegistryClient, names: Sequence[str]) -> tuple[list[Want
     return [*tags, *found], listing.missing
 
 
-def read_wanted(client: RegistryClient, wanted: Sequence[Wanted]) -> tuple[RegistryPlace, Content, Failed]:
+def read_wanted(
+    client: RegistryClient, wanted: Sequence[Wanted], *, wrong: Mapping[str, LocalregError] | None = None
+) -> tuple[RegistryPlace, Content, Failed]:
     """Read the manifests of what is to be saved.
+
+    Args:
+        client: A client of the registry.
+        wanted: The images.
+        wrong: By digest, the blobs that are known to be wrong: images that have one fail.
 
     Raises:
         RegistryUnreachableError: the registry does not respond.
     """
-    place = RegistryPlace(client)
+    place = _Registry(client, wrong or {})
     content, failed = read_content(place, wanted)
     return place, content, [(each, _mendable(each, error)) for each, error in failed]
+
+
+class WrongBlobError(RegistryError):
+    """A blob of the registry has other content than its digest and size tell.
+
+    Attributes:
+        digest: That of the blob.
+    """
+
+    def __init__(self, message: str, *, digest: str = "") -> None:
+        super().__init__(message)
+        self.digest = digest
+
+
+class _Registry(RegistryPlace):
+    """A registry in which some blobs are known to be wrong, although it says that it has them."""
+
+    def __init__(self, client: RegistryClient, wrong: Mapping[str, LocalregError]) -> None:
+        super().__init__(client)
+        self._wrong = wrong
+
+    def find_size(self, blob: Blob) -> int | None:
+        """Bytes of a blob; None if it lacks the blob."""
+        if blob.digest in self._wrong:
+            raise self._wrong[blob.digest]
+        return super().find_size(blob)
+
+    def damage(self, what: str, blob: str = "", /) -> LocalregError:
+        """The error that tells which blob is wrong."""
+        error = super().damage(what)
+        return WrongBlobError(error.message, digest=blob) if blob else error
 
 
 def _mendable(wanted: Wanted, error: LocalregError) -> LocalregError:
@@ -79,6 +119,8 @@ def save(
 ) -> list[SavedImage]:
     """Write an archive.
 
+    If a blob turns out to be wrong, `read_wanted` finds what can be saved without it.
+
     Args:
         place: The registry.
         content: What to save.
@@ -87,6 +129,7 @@ def save(
         watcher: Is told how it goes on.
 
     Raises:
+        WrongBlobError: a blob has other content than its digest tells.
         LocalregError: the registry cannot be read, or the archive cannot be written.
     """
     transfer(place, ArchiveTarget(output, location=location), content, watcher)
@@ -94,13 +137,13 @@ def save(
 
 
 def _size(digest: str, content: Content) -> int:
-    manifests = content.below(digest)
-    blobs = frozenset[str]().union(*(content.needs[each] for each in manifests))
-    return sum(len(content.manifests[each].data) for each in manifests) + sum(
-        content.blobs[each].size for each in blobs
+    return sum(len(content.manifests[each].data) for each in content.below(digest)) + sum(
+        content.blobs[each].size for each in content.blobs_below(digest)
     )
 
 
 def _is_image(digest: str, content: Content) -> bool:
     parsed = [content.manifests[each].content for each in content.below(digest)]
-    return any(getattr(each, "is_image", False) for each in parsed)
+    return artifact_of(content.manifests[digest].content) is None and any(
+        isinstance(each, Manifest) and each.is_image for each in parsed
+    )

@@ -35,13 +35,13 @@ def read_verified(source: Source, blob: Blob) -> Iterator[bytes]:
             yield last
         size += len(chunk)
         if size > blob.size:
-            raise source.damage(f"blob {blob.digest} has more than {blob.size} bytes")
+            raise source.damage(f"blob {blob.digest} has more than {blob.size} bytes", blob.digest)
         digest.update(chunk)
         last = chunk
     if size != blob.size:
-        raise source.damage(f"blob {blob.digest} has {size} bytes instead of {blob.size}")
+        raise source.damage(f"blob {blob.digest} has {size} bytes instead of {blob.size}", blob.digest)
     if digest.hexdigest() != encoded:
-        raise source.damage(f"blob {blob.digest} has other content than its digest tells")
+        raise source.damage(f"blob {blob.digest} has other content than its digest tells", blob.digest)
     if last is not None:
         yield last
 

@@ -56,7 +56,7 @@ class LayoutSource:
         path = blob_path(blob.digest)
         return self._files.size(path) if path in self._files else None
 
-    def damage(self, what: str) -> LocalregError:
+    def damage(self, what: str, _blob: str = "", /) -> LocalregError:
         """The error for something that was cut or changed."""
         return InvalidArchiveError(
             f"in {self._files}, {what}", hint=Sentence("copy it again from where it was saved, or save it again")

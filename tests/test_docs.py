@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import archive_page
 import cli_reference
 import fault_page
 import man_page
@@ -33,6 +34,11 @@ MAN_CHECKS = {
 def test_the_reference_of_the_command_line_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert cli_reference.PATH.read_text() == cli_reference.render()
+
+
+def test_the_table_of_what_reads_archives_is_up_to_date() -> None:
+    page = archive_page.PATH.read_text()
+    assert page == archive_page.render(page)
 
 
 def test_the_man_page_is_up_to_date() -> None:

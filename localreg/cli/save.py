@@ -56,7 +56,7 @@ def save(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write this file; - is stdout", show_default="stdout"),
+        typer.Option("-o", "--output", metavar="FILE", help="Write this file; - is stdout", show_default="-"),
     ] = None,
     split: Annotated[
         str | None,
@@ -66,10 +66,10 @@ def save(
         bool, typer.Option("--zstd", help="Compress with Zstandard; layers are compressed already and gain nothing")
     ] = False,
 ) -> None:
-    """Save images of the registry to an OCI archive.
+    """Save images of the registry to an archive.
 
-    The archive keeps tags, indexes, signatures and other artifacts, all with their digests. `localreg load` and other
-    programs read it.
+    The archive is an OCI image layout. It keeps tags, indexes, signatures and other artifacts, all with their digests.
+    `localreg load` and other programs read it.
     """
     session = session_of(context)
     names = reference or []

@@ -13,8 +13,8 @@ from localreg.output.table import columns
 from localreg.output.text import counted, short_digest, size, with_short_digests
 from localreg.places.save import SavedImage
 
-_FEW = 5
-"""Commands that are shown."""
+_FEW = 3
+"""Commands for Podman that are shown."""
 
 
 def render(
@@ -70,15 +70,22 @@ def _facts(images: Sequence[SavedImage], file: Path, *, parts: bool) -> list[tup
     if parts:
         first = shlex.quote(f"{file}.000")
         return [("load", f"`localreg load -i {first}`"), ("join", f"`cat {shlex.quote(str(file))}.* > FILE`")]
-    pulls = [f"`{command}`" for command in pull_commands(images, file)]
-    left = [f"and {len(pulls) - _FEW} more"] if len(pulls) > _FEW else []
-    labels = ["podman", *[""] * len(pulls)]
-    shown = zip(labels, [*pulls[:_FEW], *left], strict=False)
-    return [("load", f"`localreg load -i {shlex.quote(str(file))}`"), *shown]
+    facts = [("load", f"`localreg load -i {shlex.quote(str(file))}`")]
+    commands = podman_commands(images, file)
+    left = [f"and {len(commands) - _FEW} more"] if len(commands) > _FEW else []
+    shown = [*(f"`{command}`" for command in commands[:_FEW]), *left]
+    facts += [("podman" if not number else "", line) for number, line in enumerate(shown)]
+    hidden = sum(each.is_image and each.has_docker_type for each in images)
+    if hidden and len(images) > 1:
+        has = "1 image has" if hidden == 1 else f"{hidden} images have"
+        facts.append(("", f"{has} a manifest of Docker's type, which Podman 4 finds only in an archive of its own"))
+    return facts
 
 
-def pull_commands(images: Sequence[SavedImage], file: Path) -> list[str]:
-    """The commands that load each image into Podman, which loads no archive with several at once."""
+def podman_commands(images: Sequence[SavedImage], file: Path) -> list[str]:
+    """The commands that load each image into Podman, whose `load` takes only an archive with one name."""
+    if len(images) == 1:
+        return [f"podman load -i {shlex.quote(str(file))}"] if images[0].is_image else []
     return [f"podman pull {shlex.quote(f'oci-archive:{file}:{each.name}')}" for each in images if each.is_image]
 
 

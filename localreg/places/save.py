@@ -9,7 +9,7 @@ from localreg.content.ls import list_images
 from localreg.errors import LocalregError, RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.oci.artifact import artifact_of
-from localreg.oci.manifest import Manifest
+from localreg.oci.manifest import DOCKER_INDEX, DOCKER_MANIFEST, Manifest
 from localreg.oci.reference import parse_reference, registry_reference
 from localreg.places.content import Failed, read_content
 from localreg.places.layout.archive import ArchiveTarget, Output
@@ -28,6 +28,8 @@ class SavedImage:
     """Bytes of all that it consists of."""
     is_image: bool
     """An engine can load it."""
+    has_docker_type: bool
+    """Its manifest has Docker's type, so that Podman 4 does not find it among others."""
 
 
 def find_wanted(client: RegistryClient, names: Sequence[str]) -> tuple[list[Wanted], tuple[str, ...]]:
@@ -133,7 +135,15 @@ def save(
         LocalregError: the registry cannot be read, or the archive cannot be written.
     """
     transfer(place, ArchiveTarget(output, location=location), content, watcher)
-    return [SavedImage(name, _size(name.digest, content), _is_image(name.digest, content)) for name in content.names]
+    return [
+        SavedImage(
+            name,
+            _size(name.digest, content),
+            _is_image(name.digest, content),
+            content.manifests[name.digest].content.media_type in (DOCKER_MANIFEST, DOCKER_INDEX),
+        )
+        for name in content.names
+    ]
 
 
 def _size(digest: str, content: Content) -> int:

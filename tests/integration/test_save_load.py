@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from support.engines.real import Distribution
 from support.registries.shelf import Shelf
 from support.registries.writer import Writer
 
+from localreg.errors import InvalidArchiveError
 from localreg.oci.api import RegistryClient
 from localreg.places.load import LoadedImage, find_entries, load, read_entries
 from localreg.places.opened import opened_source
+from localreg.places.part_file import PartFile
 from localreg.places.port import Unwatched
 from localreg.places.registry import State
 from localreg.places.save import find_wanted, read_wanted, save
@@ -104,3 +107,37 @@ def test_what_is_about_an_image_follows_it(distribution: Distribution, client: R
     loaded(client, archive)
     expected = {name for name in before if name.startswith("team/api:") and name != "team/api:latest"}
     assert everything(client) == {name: before[name] for name in expected}
+
+
+def test_parts_are_loaded_and_a_missing_one_is_named(
+    distribution: Distribution, client: RegistryClient, tmp_path: Path
+) -> None:
+    fill(distribution)
+    before = everything(client)
+    archive = tmp_path / "all.tar"
+    with PartFile(archive, split=100_000) as file:
+        file.write(saved(client))
+    shutil.rmtree(distribution.root)
+    assert {image.state for image in loaded(client, tmp_path / "all.tar.000")} == {State.NEW}
+    assert everything(client) == before
+    (tmp_path / "all.tar.001").unlink()
+    with pytest.raises(InvalidArchiveError, match=r"missing: `.*/all\.tar\.001`"):
+        loaded(client, archive)
+
+
+def test_a_large_layer_is_never_in_memory(distribution: Distribution, client: RegistryClient, tmp_path: Path) -> None:
+    layer = 64 << 20
+    Shelf(Writer(distribution.base_url), "big").image("1", layers=[bytes(layer)])
+    archive = tmp_path / "big.tar"
+    wanted, _ = find_wanted(client, [])
+    tracemalloc.start()
+    try:
+        place, content, _ = read_wanted(client, wanted)
+        with PartFile(archive) as file:
+            save(place, content, file, location=LOCATION, watcher=Unwatched())
+        shutil.rmtree(distribution.root)
+        assert [image.state for image in loaded(client, archive)] == [State.NEW]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < layer // 4

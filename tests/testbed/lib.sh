@@ -124,6 +124,7 @@ make_testbed() {
         missing nft nftables
         missing newuidmap uidmap
         missing skopeo skopeo
+        missing umoci umoci
         missing zsh zsh
         missing fish fish
         missing ip iproute2

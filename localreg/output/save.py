@@ -78,7 +78,8 @@ def _facts(images: Sequence[SavedImage], file: Path, *, parts: bool) -> list[tup
     hidden = sum(each.is_image and each.has_docker_type for each in images)
     if hidden and len(images) > 1:
         has = "1 image has" if hidden == 1 else f"{hidden} images have"
-        facts.append(("", f"{has} a manifest of Docker's type, which Podman 4 finds only in an archive of its own"))
+        each = "it" if hidden == 1 else "each"
+        facts.append(("", f"{has} Docker's manifest type; Podman 4 needs {each} in an archive of its own"))
     return facts
 
 
@@ -86,6 +87,9 @@ def podman_commands(images: Sequence[SavedImage], file: Path) -> list[str]:
     """The commands that load each image into Podman, whose `load` takes only an archive with one name."""
     if len(images) == 1:
         return [f"podman load -i {shlex.quote(str(file))}"] if images[0].is_image else []
+    if ":" in str(file):
+        # Podman takes the first colon for the end of the file's name.
+        return []
     return [f"podman pull {shlex.quote(f'oci-archive:{file}:{each.name}')}" for each in images if each.is_image]
 
 

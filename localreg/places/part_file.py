@@ -148,7 +148,7 @@ class Stream:
         shown: How messages name it.
     """
 
-    def __init__(self, file: IO[bytes], shown: str) -> None:
+    def __init__(self, file: IO[bytes], shown: Path | str) -> None:
         self._file = file
         self._shown = shown
         self.size = 0
@@ -195,7 +195,7 @@ def opened_stream(path: Path) -> Iterator[Stream]:
     except OSError as exc:
         raise unwritable(path, exc) from exc
     with file:
-        yield Stream(file, str(path))
+        yield Stream(file, path)
 
 
 def is_stream(path: Path) -> bool:
@@ -208,9 +208,9 @@ def is_stream(path: Path) -> bool:
 
 
 def unwritable(path: Path | str, error: OSError) -> LocalregError:
-    """The error for a file that cannot be written."""
+    """The error for a file that cannot be written; text for one that has no path."""
     return LocalregError(
-        f"cannot write `{path}`: {reason_of(error)}",
+        f"cannot write {f'`{path}`' if isinstance(path, Path) else path}: {reason_of(error)}",
         hint=Sentence("choose a folder with enough space that you may write to"),
     )
 

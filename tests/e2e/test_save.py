@@ -24,6 +24,7 @@ def test_what_it_prints_works_as_typed(bed: Bed, names: list[str]) -> None:
         digest = bed.engine_ok("image", "inspect", "--format", "{{.Digest}}", done.stdout.split()[-1]).strip()
         assert digest == line.split("\t")[1] or names == ["two/platforms"]
     file.unlink()
+    assert "cannot write `/etc/x.tar`: permission denied" in bed.refused(1, "save", "-o", "/etc/x.tar", *names)
 
     piped = bed.run("sh", "-c", f"localreg --engine podman save {names[0]} | localreg --engine podman load")
     assert {line.split("\t")[2] for line in piped.stdout.splitlines()} == {"exists"}, piped.stderr

@@ -8,19 +8,21 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
+_WIDEST_BAR = 40
+_NARROWEST_BAR = 10
+_BESIDE_BAR = 42
+"""Columns of the figures, with room for the `^C` of a terminal: a line that wraps is not cleared."""
+
 
 class CopyDisplay:
     """Shows how a copy goes on, on stderr while it lasts."""
 
     def __init__(self) -> None:
-        self._progress = Progress(
-            BarColumn(bar_width=None),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True, highlight=False),
-            transient=True,
-        )
+        console = Console(stderr=True, highlight=False)
+        room = console.width - _BESIDE_BAR
+        bar = [BarColumn(bar_width=min(room, _WIDEST_BAR))] if room >= _NARROWEST_BAR else []
+        figures = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        self._progress = Progress(*bar, *figures, console=console, transient=True)
         self._task = self._progress.add_task("", total=None)
 
     def __enter__(self) -> Self:

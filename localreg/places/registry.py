@@ -170,6 +170,8 @@ class RegistryPlace:
         repository, stored = member
         if self._find(repository, stored.digest) is None:
             self._store(repository, stored.digest, stored)
+            # Distribution takes a manifest again whose file is damaged, and says that it has it.
+            _ask(lambda: self._client.head_manifest(repository, stored.digest))
 
     def _tag(self, tagged: tuple[Named, StoredManifest]) -> None:
         name, stored = tagged
@@ -192,12 +194,8 @@ class RegistryPlace:
             return None
 
     def _store(self, repository: str, reference: str, stored: StoredManifest) -> None:
-        """Store a manifest, and see that it can be read: Distribution takes one again whose file is damaged."""
         try:
             _ask(lambda: self._client.put_manifest(repository, reference, stored.data, stored.content.media_type))
-            _ask(lambda: self._client.head_manifest(repository, reference))
-        except RepositoryNotFoundError as exc:
-            raise BlobsGoneError(exc.message) from exc
         except RegistryError as exc:
             if exc.registry_code in _GONE:
                 raise BlobsGoneError(exc.message, hint=exc.hint, details=exc.details, status=exc.status) from exc

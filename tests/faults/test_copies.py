@@ -51,8 +51,9 @@ def test_an_archive_that_was_changed(bed: Bed, folder: Path, faults: tuple[Fault
     layer = path.removeprefix("blobs/").replace("/", ":")
     archive.files[path] = archive.files[path][:-1] + b"x"
     changed = archive.write(folder / "changed.tar")
-    del archive.files[path]
-    less = archive.write(folder / "less.tar")
+    incomplete, path = archive_of("team/app:1")
+    del incomplete.files[path]
+    less = incomplete.write(folder / "less.tar")
     for shown in faults:
         shown.by(bed, file=changed, less=less, layer=layer)
     # Nothing was tagged.

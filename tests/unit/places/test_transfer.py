@@ -158,7 +158,7 @@ def test_the_first_failure_ends_what_is_under_way_and_is_the_one_that_is_told(so
     content = content_of(source)
     large = {digest: replace(blob, size=1 << 60) for digest, blob in list(content.blobs.items())[:2]}
     target = Refusing(next(iter(large.values())))
-    with pytest.raises(RegistryError, match="^no$"):
+    with pytest.raises(RegistryError, match=r"^no$"):
         transfer(Endless(source), target, replace(content, blobs=large, configs={}))
     # A busy machine may let it run on beyond the second that it gets.
     assert wait_until(lambda: target.seen == ["_StoppedError"], seconds=20)

@@ -58,7 +58,9 @@ def _work(do_next: Callable[[], bool], workers: int, stop: Event) -> None:
             while not stop.is_set() and do_next():
                 pass
         except BaseException as exc:  # noqa: BLE001 -- raised again by the caller's thread
+            # In this order: what ends because of it is told after it.
             ends.put(exc)
+            stop.set()
         else:
             ends.put(None)
 

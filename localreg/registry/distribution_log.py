@@ -13,7 +13,8 @@ _REQUEST = re.compile(
 )
 """The combined log format: a line for each request, written when it has been answered."""
 _TIME = "%d/%b/%Y:%H:%M:%S %z"
-_EMPTY_LINK = "invalid checksum digest format"
+_EFFECTS = frozenset({"invalid checksum digest format", "client disconnected"})
+"""What a failure brings about: the empty link that it left, and the uploads that its client gave up."""
 _CAUSE = re.compile(r'err\.detail="((?:[^"\\]|\\.)*)"')
 _LISTENING = b"listening on"
 _OF_EACH_LINE = b"instance.id"
@@ -50,11 +51,11 @@ def iter_requests(log: bytes) -> Iterator[Request]:
 def find_last_cause(log: bytes) -> str | None:
     """The cause of the last `500` in a log; clients are told the status alone.
 
-    An empty link only counts if there is no other: what could not be written before left it.
+    What is itself the effect of another one only counts if it is alone.
     """
     lines = log.decode(errors="backslashreplace").splitlines()
     causes = [found.group(1) for line in lines if "err.code=unknown" in line and (found := _CAUSE.search(line))]
-    return next((cause for cause in reversed(causes) if cause != _EMPTY_LINK), causes[-1] if causes else None)
+    return next((cause for cause in reversed(causes) if cause not in _EFFECTS), causes[-1] if causes else None)
 
 
 def is_listening(log: bytes) -> bool:

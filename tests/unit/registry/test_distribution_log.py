@@ -31,9 +31,10 @@ def test_a_cause_is_that_of_an_unknown_error() -> None:
     assert find_last_cause(b"") is None
 
 
-def test_an_empty_link_is_only_a_cause_if_there_is_no_other() -> None:
-    line = b'time="2026-11-25T03:40:52Z" level=error err.code=unknown err.detail="invalid checksum digest format"\n'
-    assert find_last_cause(line) == "invalid checksum digest format"
+@pytest.mark.parametrize("effect", ["invalid checksum digest format", "client disconnected"])
+def test_the_effect_of_a_failure_is_only_its_cause_if_there_is_no_other(effect: str) -> None:
+    line = f'time="2026-11-25T03:40:52Z" level=error err.code=unknown err.detail="{effect}"\n'.encode()
+    assert find_last_cause(line) == effect
     assert find_last_cause(LOG + line) == find_last_cause(LOG)
 
 

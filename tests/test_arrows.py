@@ -45,7 +45,7 @@ ADAPTERS = ("engines.docker", "engines.podman")
 WITHOUT_SDK = ("engines.podman.service",)
 
 OWNERS = {
-    "backports": ("places",),
+    "backports": ("oci.archive",),
     "docker": ("engines.docker",),
     "podman": ("engines.podman",),
     "requests": ("engines.docker", "engines.podman", "engines.common.reasons", "engines.common.ssh"),

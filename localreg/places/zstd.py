@@ -1,17 +1,12 @@
-"""Compression with Zstandard, by the standard library's module or the one that brings it to older releases."""
+"""Compression with Zstandard."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 
+from localreg.oci.archive.zstd import ZstdCompressor
 from localreg.places.layout.archive import Output
-
-if sys.version_info >= (3, 14):
-    from compression.zstd import ZstdCompressor
-else:
-    from backports.zstd import ZstdCompressor
 
 _LEVEL = 1
 """Layers are compressed already: a higher one costs time and gains nothing."""

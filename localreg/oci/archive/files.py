@@ -9,19 +9,24 @@ import lzma
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from localreg.errors import InvalidArchiveError, LocalregError, reason_of
 from localreg.system.command_line import Sentence
 
 HOW_TO_SAVE = "docker save IMAGE -o FILE"
 
-_COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
-_ZSTD = b"\x28\xb5\x2f\xfd"
+ZSTD = b"\x28\xb5\x2f\xfd"
+GZIP = b"\x1f\x8b"
+LONGEST_MAGIC = 6
+
 _CHUNK = 1 << 20
 _SMALL = 8 << 20
+
+Opener = Callable[[Any, str], IO[bytes]]
+"""Opens a path or a binary file that is compressed, to read what is in it."""
 
 
 @contextlib.contextmanager
@@ -56,11 +61,35 @@ def writing() -> Iterator[None]:
         ) from exc
 
 
-def _compression(archive: Path) -> Any:
-    """A function that opens the archive uncompressed; None if it is not compressed."""
+def find_opener(start: bytes) -> Opener | None:
+    """A function that opens a compressed file.
+
+    Args:
+        start: The first bytes of the file, `LONGEST_MAGIC` if it has as many.
+
+    Returns:
+        None if it is not compressed.
+    """
+    openers = {GZIP: gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open, ZSTD: _open_zstd}
+    return next((cast("Opener", opener) for magic, opener in openers.items() if start.startswith(magic)), None)
+
+
+def _open_zstd(file: Any, _mode: str) -> IO[bytes]:
+    from localreg.oci.archive.zstd import ZstdFile  # noqa: PLC0415 -- loads a library
+
+    return cast("IO[bytes]", ZstdFile(file))
+
+
+def damages(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """The errors of reading a file that is damaged, and others; some compressions also raise `OSError`."""
+    from localreg.oci.archive.zstd import ZstdError  # noqa: PLC0415 -- loads a library, after an error only
+
+    return (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, ZstdError, *others)
+
+
+def _find_opener_of(archive: Path) -> Opener | None:
     with archive.open("rb") as file:
-        start = file.read(6)
-    return next((opener for magic, opener in _COMPRESSIONS.items() if start.startswith(magic)), None)
+        return find_opener(file.read(LONGEST_MAGIC))
 
 
 @contextlib.contextmanager
@@ -70,19 +99,24 @@ def opened_tar(archive: Path) -> Iterator[tarfile.TarFile]:
     Raises:
         InvalidArchiveError: it is not an archive, is damaged, or cannot be read.
     """
-    with _reading(archive), tarfile.open(archive) as tar:
-        yield tar
+    with reading(archive), contextlib.ExitStack() as stack:
+        opener = _find_opener_of(archive)
+        file = None if opener is None else stack.enter_context(opener(archive, "rb"))
+        yield stack.enter_context(tarfile.open(archive, "r:", fileobj=file))
 
 
 @contextlib.contextmanager
-def _reading(archive: Path) -> Iterator[None]:
+def reading(archive: Path) -> Iterator[None]:
+    """Name the archive in the error if reading it fails.
+
+    Raises:
+        InvalidArchiveError: it is not an archive, is damaged, or cannot be read.
+    """
     try:
         yield
     except FileNotFoundError as exc:
         raise InvalidArchiveError(f"`{archive}` does not exist") from exc
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as exc:
-        if _is_zstd(archive):
-            raise InvalidArchiveError(f"`{archive}` is compressed with zstd", hint=f"zstd -d {archive}") from exc
+    except damages() as exc:
         if isinstance(exc, EOFError) or "unexpected end of data" in str(exc):
             raise ends_early(archive) from exc
         raise InvalidArchiveError(f"`{archive}` is not an image archive, or is damaged", hint=HOW_TO_SAVE) from exc
@@ -104,17 +138,12 @@ def read_end(tar: tarfile.TarFile, archive: Path) -> bytes | None:
     Returns:
         None for a file with the usual end, and for a compressed one, which says itself that it was cut.
     """
-    if _compression(archive) is not None:
+    if _find_opener_of(archive) is not None:
         return None
     with archive.open("rb") as file:
         file.seek(tar.offset)
         end = file.read(tarfile.BLOCKSIZE)
     return end if len(end) < tarfile.BLOCKSIZE else None
-
-
-def _is_zstd(archive: Path) -> bool:
-    with archive.open("rb") as file:
-        return file.read(len(_ZSTD)) == _ZSTD
 
 
 def blob_path(digest: str) -> str:
@@ -154,15 +183,36 @@ def as_plain_archive(archive: Path) -> Iterator[Path]:
     Raises:
         InvalidArchiveError: it is damaged.
     """
-    opener = _compression(archive)
+    opener = _find_opener_of(archive)
     if opener is None:
         yield archive
         return
+    with contextlib.ExitStack() as stack:
+        with reading(archive):
+            source = stack.enter_context(opener(archive, "rb"))
+        yield stack.enter_context(spooled(source, archive))
+
+
+@contextlib.contextmanager
+def spooled(source: IO[bytes], shown: Path) -> Iterator[Path]:
+    """The path of a temporary file with all that another one has, while the context lasts.
+
+    Args:
+        source: A pipe, or a file that is decompressed while it is read.
+        shown: How messages name it.
+
+    Raises:
+        InvalidArchiveError: it is damaged or cannot be read.
+        LocalregError: the temporary file cannot be written.
+    """
     with temporary_file() as target:
-        with _reading(archive), opener(archive, "rb") as source:
-            while chunk := source.read(_CHUNK):
-                with writing():
-                    target.write(chunk)
+        while True:
+            with reading(shown):
+                chunk = source.read(_CHUNK)
+            if not chunk:
+                break
+            with writing():
+                target.write(chunk)
         with writing():
             target.flush()
             path = path_to(target)

@@ -5,6 +5,7 @@ import gzip
 import json
 import lzma
 import re
+import sys
 import tarfile
 import tempfile
 from collections.abc import Callable
@@ -18,6 +19,11 @@ from localreg.errors import InvalidArchiveError, LocalregError
 from localreg.oci.archive.describe import Archive, ArchiveKind, architecture, describe_archive
 from localreg.oci.archive.files import as_plain_archive
 from localreg.oci.archive.write import ImageFile, as_docker_archive, written_archive
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 def converted(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -38,7 +44,7 @@ def test_the_two_kinds_are_told_apart(tmp_path: Path) -> None:
     assert describe_archive(both).kind is ArchiveKind.DOCKER
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
 def test_a_compressed_archive_is_unpacked_for_the_engine(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
     plain = oci_archive(tmp_path / "oci.tar")
     packed = tmp_path / "packed"
@@ -67,8 +73,9 @@ def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
         assert str(path) in caught.value.message
 
 
-def test_an_archive_that_ends_too_early_is_named(tmp_path: Path) -> None:
-    whole = gzip.compress(oci_archive(tmp_path / "oci.tar").read_bytes())
+@pytest.mark.parametrize("compress", [gzip.compress, zstd.compress])
+def test_an_archive_that_ends_too_early_is_named(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
+    whole = compress(oci_archive(tmp_path / "oci.tar").read_bytes())
     (tmp_path / "half.tgz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InvalidArchiveError, match=r"half\.tgz"):
         describe_archive(tmp_path / "half.tgz")
@@ -94,13 +101,6 @@ def test_an_archive_that_was_cut_anywhere_is_named(tmp_path: Path, kind: str) ->
     # Only the end itself is missing.
     half.write_bytes(data[: last.offset_data + 512])
     assert describe_archive(half).kind is describe_archive(whole).kind
-
-
-def test_zstd_is_named_with_its_cure(tmp_path: Path) -> None:
-    (tmp_path / "x.tar.zst").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
-    with pytest.raises(InvalidArchiveError, match="zstd") as caught:
-        describe_archive(tmp_path / "x.tar.zst")
-    assert caught.value.hint == f"zstd -d {tmp_path / 'x.tar.zst'}"
 
 
 def test_several_images_are_refused_by_name(tmp_path: Path) -> None:

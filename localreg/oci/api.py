@@ -25,7 +25,8 @@ REQUEST_SECONDS = 30.0
 """How long one whole request may take."""
 _PAGE = 1000
 """The largest page that Distribution returns; it rejects a request for more."""
-_MANIFEST_BYTES = 4 << 20
+LARGEST_MANIFEST = 4 << 20
+"""Bytes; Distribution takes no larger one."""
 _PAGE_BYTES = 16 << 20
 _BLOB_BYTES = 8 << 20
 _REWRITTEN = (0.05, 0.1, 0.2)
@@ -260,7 +261,7 @@ class RegistryClient:
         path = f"/v2/{quote(repository)}/manifests/{quote(reference, safe=':')}"
         what = f"`{repository}{'@' if ':' in reference else ':'}{reference}`"
         accept = ", ".join(MANIFEST_TYPES)
-        return self._transport.request(method, path, what, limit=_MANIFEST_BYTES, accept=accept, **options)
+        return self._transport.request(method, path, what, limit=LARGEST_MANIFEST, accept=accept, **options)
 
     def _get(self, path: str, what: str, *, limit: int) -> Answer:
         return self._transport.request("GET", path, what, limit=limit)

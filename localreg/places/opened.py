@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
-import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from localreg.errors import InvalidArchiveError, reason_of
-from localreg.oci.archive.files import HOW_TO_SAVE, as_plain_archive, path_to, temporary_file, writing
-from localreg.places.layout.files import Files, Folder, Tar
+from localreg.oci.archive.files import HOW_TO_SAVE, LONGEST_MAGIC, find_opener, reading, spooled
+from localreg.places.docker_archive import as_layout
+from localreg.places.layout.files import DOCKER_MANIFEST, INDEX, Files, Folder
 from localreg.places.layout.source import LayoutSource
+from localreg.places.layout.tar import Tar
 from localreg.places.seekable import Parts
-
-_CHUNK = 1 << 20
 
 
 @contextlib.contextmanager
 def opened_source(path: Path) -> Iterator[LayoutSource]:
-    """Open a folder, an archive, or the first part of a split one.
+    """Open a folder, an archive, the first part of a split one, or a pipe that has a path.
 
     Args:
         path: Its path, or the name that `save --split` was given.
 
     Raises:
         InvalidArchiveError: it is not an image archive, is damaged, or cannot be read.
+        LocalregError: a temporary file cannot be written.
     """
     if path.is_dir():
-        yield _source(Folder(path), path)
-        return
-    with _opened_parts(path) as parts:
-        yield _source(Tar(parts, str(path)), path)
+        with _as_source(Folder(path), path) as source:
+            yield source
+    elif _is_pipe(path):
+        with contextlib.ExitStack() as stack:
+            with reading(path):
+                stream = stack.enter_context(path.open("rb"))
+            yield stack.enter_context(opened_stream(stream, str(path)))
+    else:
+        with _opened_parts(_parts_of(path), path) as source:
+            yield source
 
 
 @contextlib.contextmanager
@@ -43,28 +51,47 @@ def opened_stream(stream: IO[bytes], shown: str) -> Iterator[LayoutSource]:
         InvalidArchiveError: it is not an image archive, or is damaged.
         LocalregError: the temporary file cannot be written.
     """
-    with temporary_file() as spool:
-        with writing():
-            shutil.copyfileobj(stream, spool, _CHUNK)
-            spool.flush()
-        with _opened_parts(path_to(spool)) as parts:
-            yield _source(Tar(parts, shown), Path(shown))
+    with spooled(stream, Path(shown)) as path, _opened_parts([path], Path(shown)) as source:
+        yield source
+
+
+def is_layout(path: Path) -> bool:
+    """It is a folder with images."""
+    return any((path / name).is_file() for name in (INDEX, DOCKER_MANIFEST))
 
 
 @contextlib.contextmanager
-def _opened_parts(path: Path) -> Iterator[Parts]:
-    files = _parts_of(path)
+def _opened_parts(files: list[Path], shown: Path) -> Iterator[LayoutSource]:
     with contextlib.ExitStack() as stack:
-        if len(files) == 1:
-            files = [stack.enter_context(as_plain_archive(files[0]))]
-        descriptors: list[int] = []
+        parts = stack.enter_context(_opened(files))
+        opener = find_opener(parts.read_at(0, LONGEST_MAGIC))
+        if opener is not None:
+            with reading(shown):
+                packed = opener(io.BufferedReader(parts), "rb")
+            plain = stack.enter_context(spooled(packed, shown))
+            parts = stack.enter_context(_opened([plain]))
+        yield stack.enter_context(_as_source(Tar(parts, str(shown)), shown))
+
+
+def _opened(files: list[Path]) -> Parts:
+    descriptors: list[int] = []
+    for file in files:
         try:
-            descriptors.extend(os.open(file, os.O_RDONLY | os.O_CLOEXEC) for file in files)
+            descriptors.append(os.open(file, os.O_RDONLY | os.O_CLOEXEC))
         except OSError as exc:
             for descriptor in descriptors:
                 os.close(descriptor)
-            raise InvalidArchiveError(f"cannot read `{path}`: {reason_of(exc)}") from exc
-        yield stack.enter_context(Parts(descriptors))
+            raise InvalidArchiveError(f"cannot read `{file}`: {reason_of(exc)}") from exc
+    return Parts(descriptors)
+
+
+def _is_pipe(path: Path) -> bool:
+    """It can be read once, from its beginning to its end."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
 
 
 def _parts_of(path: Path) -> list[Path]:
@@ -82,7 +109,13 @@ def _parts_of(path: Path) -> list[Path]:
     return parts
 
 
-def _source(files: Files, path: Path) -> LayoutSource:
-    if "index.json" in files:
-        return LayoutSource(files)
-    raise InvalidArchiveError(f"`{path}` is not an image archive or an OCI image layout", hint=HOW_TO_SAVE)
+@contextlib.contextmanager
+def _as_source(files: Files, shown: Path) -> Iterator[LayoutSource]:
+    """What is in an archive. Docker writes some that are of both kinds, and those are read as layouts."""
+    if INDEX in files:
+        yield LayoutSource(files)
+    elif DOCKER_MANIFEST in files:
+        with as_layout(files) as layout:
+            yield LayoutSource(layout)
+    else:
+        raise InvalidArchiveError(f"`{shown}` is not an image archive or an OCI image layout", hint=HOW_TO_SAVE)

@@ -20,7 +20,8 @@ from localreg.content.gc import NOW, GcOptions, collect
 from localreg.content.quarantine import Batch, Quarantine
 from localreg.errors import LocalregError
 from localreg.oci.api import RegistryClient
-from localreg.places.load import LoadedImage, find_entries, load, read_entries
+from localreg.places.layout.entries import find_entries
+from localreg.places.load import LoadedImage, load, read_entries
 from localreg.places.opened import opened_source
 from localreg.places.port import Unwatched, Watcher
 from localreg.places.save import find_wanted, read_wanted, save

@@ -23,7 +23,8 @@ LOAD = """
 import sys
 from localreg.oci.api import RegistryClient
 from localreg.oci.reference import Reference
-from localreg.places.load import find_entries, load, read_entries
+from localreg.places.layout.entries import find_entries
+from localreg.places.load import load, read_entries
 from localreg.places.opened import opened_source
 from localreg.places.port import Unwatched
 *_, url, folder, name = sys.argv

@@ -21,7 +21,8 @@ from support.registries.shelf import Shelf
 from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError
 from localreg.oci.api import RegistryClient
 from localreg.oci.digest import digest_of
-from localreg.places.load import LoadedImage, find_entries, load, read_entries
+from localreg.places.layout.entries import find_entries
+from localreg.places.load import LoadedImage, load, read_entries
 from localreg.places.opened import opened_source
 from localreg.places.port import Unwatched
 from localreg.places.registry import State

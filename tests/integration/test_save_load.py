@@ -16,7 +16,8 @@ from support.registries.writer import Writer
 
 from localreg.errors import InvalidArchiveError
 from localreg.oci.api import RegistryClient
-from localreg.places.load import LoadedImage, find_entries, load, read_entries
+from localreg.places.layout.entries import find_entries
+from localreg.places.load import LoadedImage, load, read_entries
 from localreg.places.opened import opened_source
 from localreg.places.part_file import PartFile
 from localreg.places.port import Unwatched

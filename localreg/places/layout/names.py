@@ -16,6 +16,9 @@ from localreg.places.port import Named
 REF_NAME = "org.opencontainers.image.ref.name"
 CREATED = "org.opencontainers.image.created"
 _FULL_NAME = "io.containerd.image.name"
+_HAULER_KIND = "kind"
+_HAULER = ("dev.hauler/", "dev.cosignproject.cosign/")
+_FOLLOWERS = {"sigs": ".sig", "atts": ".att", "sboms": ".sbom", "referrers": ""}
 
 
 def annotations_of(name: Named, *, location: str) -> dict[str, str]:
@@ -41,3 +44,14 @@ def tag_in(entry: Descriptor) -> str | None:
     """The tag, if that is all that an entry has of a name."""
     found = find_reference(f"x:{entry.annotations.get(REF_NAME, '')}")
     return None if found is None or found.digest else found.tag
+
+
+def follower_of(annotations: Mapping[str, str]) -> str | None:
+    """How a tag of cosign's ends, if this is what hauler stores of an image under the image's own name.
+
+    Returns:
+        Nothing for a referrer, which needs no tag; None for an image itself.
+    """
+    kind = annotations.get(_HAULER_KIND, "")
+    prefix = next((prefix for prefix in _HAULER if kind.startswith(prefix)), None)
+    return None if prefix is None else _FOLLOWERS.get(kind.removeprefix(prefix).partition("/")[0])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from localreg.errors import InvalidArchiveError, LocalregError, RegistryError
-from localreg.oci.api import StoredManifest
+from localreg.oci.api import LARGEST_MANIFEST, StoredManifest
 from localreg.oci.archive.files import blob_path
 from localreg.oci.digest import is_whole
 from localreg.oci.manifest import OCI_INDEX, Descriptor, Index, parse_manifest
-from localreg.places.layout.files import Files, read_small
+from localreg.places.layout.files import INDEX, Files, read_small
 from localreg.places.port import Blob
 from localreg.system.command_line import Sentence
 
@@ -33,11 +34,9 @@ class LayoutSource:
 
     def read_manifest(self, _repository: str, reference: str) -> StoredManifest:
         """A manifest or an index, by its digest."""
-        data = read_small(self._files, blob_path(reference))
+        data = read_small(self._files, blob_path(reference), limit=LARGEST_MANIFEST)
         if not is_whole(reference, data):
-            raise InvalidArchiveError(
-                f"`{blob_path(reference)}` in {self._files} has other content than its digest tells"
-            )
+            raise self.damage(f"`{blob_path(reference)}` has other content than its digest tells")
         stored = StoredManifest(data, self._types.get(reference, ""), reference)
         try:
             parsed = stored.content
@@ -66,6 +65,10 @@ class LayoutSource:
         """The bytes of a blob."""
         return self._files.read(blob_path(blob.digest))
 
+    def has(self, digest: str) -> bool:
+        """The archive has a blob or a manifest."""
+        return blob_path(digest) in self._files
+
     @cached_property
     def _referrers(self) -> Mapping[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -75,13 +78,16 @@ class LayoutSource:
         return found
 
     def find_subject(self, entry: Descriptor) -> str | None:
-        """The digest of the manifest that an entry of the index is about."""
-        return self.read_manifest("", entry.digest).content.subject
+        """The digest of the manifest that an entry of the index is about; None if it does not tell one."""
+        # An error is told when the entry itself is read.
+        with contextlib.suppress(LocalregError):
+            return self.read_manifest("", entry.digest).content.subject
+        return None
 
 
 def _read_index(files: Files) -> tuple[Descriptor, ...]:
     try:
-        found = parse_manifest(read_small(files, "index.json"), OCI_INDEX)
+        found = parse_manifest(read_small(files, INDEX), OCI_INDEX)
     except RegistryError as exc:
-        raise InvalidArchiveError(f"`index.json` in {files} cannot be read", details=exc.details) from exc
+        raise InvalidArchiveError(f"`{INDEX}` in {files} cannot be read", details=exc.details) from exc
     return found.manifests if isinstance(found, Index) else ()

@@ -16,8 +16,8 @@ from localreg.errors import InvalidArchiveError, LocalregError, RegistryError
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, OCI_INDEX, OCI_MANIFEST
 from localreg.places.content import Failed, read_content
+from localreg.places.layout.entries import find_entries
 from localreg.places.layout.source import LayoutSource
-from localreg.places.load import find_entries
 from localreg.places.opened import opened_source
 from localreg.places.port import Content, Wanted
 from localreg.places.registry import RegistryPlace

@@ -15,8 +15,8 @@ from support.registries.shelf import Shelf
 from localreg.errors import InvalidArchiveError, RegistryError
 from localreg.places.content import read_content
 from localreg.places.layout.archive import ArchiveTarget
+from localreg.places.layout.entries import find_entries
 from localreg.places.layout.source import LayoutSource
-from localreg.places.load import find_entries
 from localreg.places.opened import opened_source
 from localreg.places.port import Blob, BlobsGoneError, Content, Target
 from localreg.places.transfer import Nowhere, transfer

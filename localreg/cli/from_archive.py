@@ -1,0 +1,127 @@
+"""Images from an archive into the registry, for `load` and `push`."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+
+from localreg.cli.batch import Failures
+from localreg.cli.session import Session
+from localreg.engines.port import Engine
+from localreg.errors import RegistryError, UsageError
+from localreg.images.push_check import check_takes_pushes
+from localreg.oci.api import RegistryClient
+from localreg.oci.reference import Reference, parse_reference, registry_reference
+from localreg.places.layout.entries import find_entries
+from localreg.places.layout.source import LayoutSource
+from localreg.places.load import LoadedImage, load, read_entries
+from localreg.places.opened import opened_source, opened_stream
+from localreg.places.port import Content
+from localreg.places.sparse import narrow
+from localreg.registry.container import Registry
+from localreg.registry.failed_write import explained
+from localreg.registry.start import await_start, find_cause
+from localreg.system.command_line import CommandLine
+
+STDIN = "-"
+
+
+def parse_as(as_: str | None) -> Reference | None:
+    """Read the value of `--as`, which may have no tag.
+
+    Raises:
+        UsageError: it is not a valid name, or has a digest.
+    """
+    if as_ is None:
+        return None
+    typed = parse_reference(as_)
+    if typed.digest:
+        raise UsageError(f"`{as_}` has a digest; --as needs a name and maybe a tag")
+    return Reference(None, registry_reference(typed, registry="").repository, typed.tag)
+
+
+@contextlib.contextmanager
+def read_archive(
+    session: Session, path: Path | None, *, as_: Reference | None, again: CommandLine
+) -> Iterator[tuple[LayoutSource, Content, Failures]]:
+    """Read what an archive has; the rest of it can be read while the context lasts.
+
+    Args:
+        session: This run of the program.
+        path: The archive; None for stdin.
+        as_: Another name for its images.
+        again: The command without `--as`.
+
+    Yields:
+        The archive; its content; and the names that cannot be read.
+
+    Raises:
+        InvalidArchiveError: it is not an image archive, is damaged, or names no image.
+    """
+    shown = STDIN if path is None else str(path)
+    with contextlib.ExitStack() as stack:
+        with session.waiting(f"reading {shown}"):
+            opened = opened_stream(sys.stdin.buffer, STDIN) if path is None else opened_source(path)
+            source = stack.enter_context(opened)
+            wanted, narrowed, failed = narrow(source, find_entries(source, shown, as_=as_, again=again))
+            content, unread = read_entries(source, wanted)
+        for each in narrowed:
+            session.streams.warn(str(each))
+        yield source, content, [(str(name), session.completed(error)) for name, error in (*failed, *unread)]
+
+
+def load_archive(
+    session: Session,
+    engine: Engine,
+    registry: Registry,
+    path: Path | None,
+    *,
+    as_: Reference | None,
+    again: CommandLine,
+) -> tuple[list[LoadedImage], Failures]:
+    """Copy the images of an archive into the registry.
+
+    Args:
+        session: This run of the program.
+        engine: The engine that has the registry.
+        registry: The registry.
+        path: The archive; None for stdin.
+        as_: Another name for its images.
+        again: The command without `--as`.
+
+    Returns:
+        The images, and the names that cannot be read.
+
+    Raises:
+        InvalidArchiveError: it is not an image archive, is damaged, or names no image.
+        RegistryError: the registry does not take it.
+    """
+    await_start(registry)
+    with read_archive(session, path, as_=as_, again=again) as (source, content, failures):
+        if not content.names:
+            return [], failures
+        check_takes_pushes(registry, *content.members)
+        shown = STDIN if path is None else str(path)
+        with (
+            _explaining(engine, registry, shown),
+            RegistryClient(registry.get_url()) as client,
+            session.copy_display() as watcher,
+        ):
+            return load(source, content, client, watcher=watcher), failures
+
+
+@contextlib.contextmanager
+def _explaining(engine: Engine, registry: Registry, shown: str) -> Iterator[None]:
+    """Add the cause from the registry's log to an error of its own."""
+    began = datetime.now(UTC)
+    try:
+        yield
+    except RegistryError as exc:
+        cause = find_cause(engine, registry, since=began) if exc.status == HTTPStatus.INTERNAL_SERVER_ERROR else None
+        if cause is None:
+            raise
+        raise explained(exc, registry, cause, what=shown) from exc

@@ -27,6 +27,7 @@ from localreg.places.layout.files import DOCKER_MANIFEST, INDEX, Files, read_sma
 from localreg.places.layout.names import REF_NAME
 from localreg.places.spool import Spool
 from localreg.system.at_once import do_at_once
+from localreg.system.command_line import Sentence
 
 _LARGEST_CONFIG = 8 << 20
 _WORKERS = min(os.cpu_count() or 1, 8)
@@ -130,9 +131,15 @@ class _Layout:
 def _read_images(archive: Files) -> list[_Image]:
     data = read_small(archive, DOCKER_MANIFEST)
     try:
+        listed = json.loads(data)
+        if not isinstance(listed, list):
+            raise InvalidArchiveError(
+                f"`{DOCKER_MANIFEST}` in {archive} is not that of a docker-archive",
+                hint=Sentence("copy a `dir:` of skopeo to an `oci:` first"),
+            )
         found = [
             (str(entry["Config"]), list(map(str, entry["Layers"] or ())), list(map(str, entry.get("RepoTags") or ())))
-            for entry in json.loads(data)
+            for entry in listed
         ]
     except UNREADABLE as exc:
         raise InvalidArchiveError(

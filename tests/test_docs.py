@@ -155,7 +155,9 @@ def test_every_command_is_in_the_readme_and_on_the_page_on_output(command: str) 
 def test_every_schema_and_its_keys_are_on_the_page_on_output(schema: str) -> None:
     page = (ROOT / "docs/reference/output.md").read_text()
     assert f"(schema/{schema}.json)" in page
-    command = schema.replace("status-all", "status --all").replace("tunnel-", "tunnel ")
+    command = (
+        schema.replace("status-all", "status --all").replace("load-check", "load --check").replace("tunnel-", "tunnel ")
+    )
     if schema in ("common", "stderr"):
         return
     described = schemas.load(schema)

@@ -15,8 +15,8 @@ from localreg.oci.archive.files import GZIP, LONGEST_MAGIC, ZSTD, damages, find_
 from localreg.places.layout.files import CHUNK, Files
 from localreg.places.spool import Piece, Spool
 
-_LEVEL = 6
-"""That of Docker and of skopeo."""
+_LEVEL = 4
+"""Half the time of zlib's usual 6, for 3 % more bytes; these are still fewer than skopeo makes."""
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS
 """With a header that has no time: the same layer gets the same digest."""
 

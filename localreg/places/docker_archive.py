@@ -44,7 +44,10 @@ _ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 class _Image:
     """An image of the archive."""
 
-    config: bytes
+    config: str
+    """The name of the file with its config."""
+    digest: str
+    """That of the config."""
     layers: Mapping[str, str]
     """By the digest of what is in a layer, the name of its file."""
     order: Sequence[str]
@@ -104,28 +107,30 @@ class _Layout:
     def _entries(self, image: _Image, layers: Mapping[str, Layer]) -> Iterator[dict[str, Any]]:
         """Add an image; yields what the index says of it, once for each of its names."""
         packed = [layers[each] for each in image.order]
+        self._files[blob_path(image.digest)] = (
+            self._archive.size(image.config),
+            partial(self._archive.read, image.config),
+        )
         # Docker has no type for layers that are compressed with Zstandard.
         kind = OCI_MANIFEST if any(layer.is_zstd for layer in packed) else DOCKER
         config_type, layer_type = _TYPES[kind]
         manifest = {
             "schemaVersion": 2,
             "mediaType": kind,
-            "config": self._descriptor(config_type, image.config),
+            "config": {"mediaType": config_type, "size": self._archive.size(image.config), "digest": image.digest},
             "layers": [
                 {"mediaType": _ZSTD if layer.is_zstd else layer_type, "size": layer.size, "digest": layer.digest}
                 for layer in packed
             ],
         }
-        entry = self._descriptor(kind, json.dumps(manifest, separators=(",", ":")).encode())
+        data = json.dumps(manifest, separators=(",", ":")).encode()
+        digest = digest_of(data)
+        self._add(blob_path(digest), data)
+        entry = {"mediaType": kind, "size": len(data), "digest": digest}
         for name in image.names:
             yield {**entry, "annotations": {REF_NAME: name}}
         if not image.names:
             yield entry
-
-    def _descriptor(self, media_type: str, data: bytes) -> dict[str, Any]:
-        digest = digest_of(data)
-        self._add(blob_path(digest), data)
-        return {"mediaType": media_type, "size": len(data), "digest": digest}
 
 
 def _read_images(archive: Files) -> list[_Image]:
@@ -165,4 +170,4 @@ def _read_image(archive: Files, config: str, files: Sequence[str], names: Sequen
         ) from exc
     if len(digests) != len(files):
         raise InvalidArchiveError(f"{archive} has {len(files)} layers of an image; `{config}` tells {len(digests)}")
-    return _Image(data, dict(zip(digests, files, strict=True)), digests, names)
+    return _Image(config, digest_of(data), dict(zip(digests, files, strict=True)), digests, names)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from localreg.errors import InvalidArchiveError, LocalregError
-from localreg.oci.manifest import Descriptor, Index
+from localreg.oci.manifest import DOCKER_MANIFEST, OCI_MANIFEST, Descriptor, Index
 from localreg.places.content import Failed
 from localreg.places.layout.source import LayoutSource
 from localreg.places.port import Wanted
@@ -39,12 +39,14 @@ def narrow(source: LayoutSource, wanted: Sequence[Wanted]) -> tuple[list[Wanted]
     Returns:
         What can be read; those of it that were an index; and the indexes of which it has several images, but not all.
     """
+    # Most entries are no index, and need no look.
+    plain = {entry.digest for entry in source.entries if entry.media_type in (OCI_MANIFEST, DOCKER_MANIFEST)}
     kept: list[Wanted] = []
     narrowed: list[Narrowed] = []
     failed: Failed = []
     for each in wanted:
         try:
-            image = _only_image(source, each)
+            image = None if each.reference in plain else _only_image(source, each)
         except LocalregError as exc:
             failed.append((each, exc))
             continue

@@ -141,7 +141,7 @@ def parse_manifest(data: bytes, media_type: str | None = None) -> Manifest | Ind
             kind = found.get("mediaType") or (OCI_INDEX if "manifests" in found else OCI_MANIFEST)
         if found.get("schemaVersion") == 1:
             raise RegistryError("its manifest has schema version 1, which is not supported")
-        annotations, artifact_type = dict(found.get("annotations") or {}), _text(found.get("artifactType"))
+        annotations, artifact_type = _annotations(found), _text(found.get("artifactType"))
         subject = _text((found.get("subject") or {}).get("digest"))
         if kind in _INDEXES:
             return Index(kind, tuple(map(_descriptor, found["manifests"] or ())), annotations, artifact_type, subject)
@@ -152,7 +152,7 @@ def parse_manifest(data: bytes, media_type: str | None = None) -> Manifest | Ind
 
 
 def _descriptor(found: Mapping[str, Any]) -> Descriptor:
-    platform, annotations = found.get("platform"), found.get("annotations")
+    platform = found.get("platform")
     # One object for all descriptors that say the same: `ls` has those of thousands of images.
     digest = intern(str(found["digest"]))
     if not _DIGEST.fullmatch(digest):
@@ -162,10 +162,15 @@ def _descriptor(found: Mapping[str, Any]) -> Descriptor:
         digest=digest,
         size=max(int(found.get("size") or 0), 0),
         platform=None if not platform else read_platform(platform),
-        annotations=dict(annotations) if annotations else _NO_ANNOTATIONS,
+        annotations=_annotations(found),
         artifact_type=_text(found.get("artifactType")),
         urls=tuple(map(str, found.get("urls") or ())),
     )
+
+
+def _annotations(found: Mapping[str, Any]) -> Mapping[str, str]:
+    annotations = found.get("annotations")
+    return {key: str(value) for key, value in annotations.items()} if annotations else _NO_ANNOTATIONS
 
 
 def _text(found: object) -> str | None:

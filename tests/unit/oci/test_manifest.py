@@ -227,3 +227,9 @@ def test_any_json_is_a_manifest_that_can_be_used_or_an_error_of_ours(
             assert part.is_foreign in (True, False)
             assert isinstance(str(part.platform), str)
             assert hash(part.platform) == hash(part.platform)
+
+
+def test_an_annotation_that_is_not_text_becomes_text() -> None:
+    index = parse_index(descriptor(OCI_MANIFEST, annotations={"one": 1, "none": None, "list": []}))
+    assert index.manifests[0].annotations == {"one": "1", "none": "None", "list": "[]"}
+    assert parse({"manifests": [], "annotations": {"one": 1}}).annotations == {"one": "1"}

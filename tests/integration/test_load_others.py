@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.engines.real import Distribution
@@ -27,9 +28,11 @@ from support.foreign_archives import (
     tar_of,
     unpack,
 )
+from support.registries.writer import Writer
 
+from localreg.errors import InvalidArchiveError
 from localreg.oci.api import RegistryClient
-from localreg.oci.manifest import Manifest
+from localreg.oci.manifest import Index, Manifest
 from localreg.oci.reference import Reference
 from localreg.places.content import Failed
 from localreg.places.layout.entries import find_entries
@@ -162,20 +165,63 @@ def client_has_all(client: RegistryClient, files: LayoutFiles, digest: str) -> N
             client_has_all(client, files, child.digest)
 
 
-def regctl() -> LayoutFiles:
-    """Tags alone, and a referrer by its digest, as `oras backup` and regctl's `ocidir://` have them."""
-    files = LayoutFiles()
-    image = files.image()
-    follower = files.image(OTHER, subject={key: image[key] for key in ("mediaType", "digest", "size")})
-    return files.add(image, ref="1").add(files.image(ARM), ref="2").add(follower)
+def follower(files: LayoutFiles, of: Mapping[str, Any], **fields: str) -> dict[str, Any]:
+    """Add an image about another one."""
+    subject = {key: of[key] for key in ("mediaType", "digest", "size")}
+    return files.image(OTHER, compressed=True, subject=subject, **fields)
 
 
 def test_tags_alone_need_a_name(client: RegistryClient, tmp_path: Path) -> None:
-    files = regctl()
-    found, _, failed = loaded(client, unpack(files.all, tmp_path / "layout"), as_=Reference(None, "team/app"))
-    assert (found, failed) == (["team/app:1", "team/app:2"], [])
-    digests = [entry["digest"] for entry in files.entries]
-    assert [client.head_manifest("team/app", each).digest for each in ("1", "2", digests[2])] == digests
+    """As `oras backup` and regctl's `ocidir://` have them: oras lists the children of an index as well."""
+    files = LayoutFiles()
+    images = [files.image(), files.image(ARM)]
+    index = files.index(*images)
+    about = follower(files, index)
+    files.add(index, ref="1").add(index, ref="2").add(images[1], ref="arm").add(images[0]).add(about)
+    layout = unpack(files.all, tmp_path / "layout")
+    found, _, failed = loaded(client, layout, as_=Reference(None, "team/app"))
+    assert (found, failed) == (["team/app:1", "team/app:2", "team/app:arm"], [])
+    expected = {"1": index, "2": index, "arm": images[1], about["digest"]: about}
+    for reference, descriptor in expected.items():
+        assert client.head_manifest("team/app", reference).digest == descriptor["digest"]
+    with pytest.raises(InvalidArchiveError, match="names one image"):
+        loaded(client, layout, as_=Reference(None, "team/app", "3"))
+
+
+def test_one_index_may_get_another_name(client: RegistryClient, tmp_path: Path) -> None:
+    files = LayoutFiles()
+    images = [files.image(), files.image(ARM)]
+    index = files.index(*images)
+    files.add(index, ref="1").add(images[0]).add(images[1]).add(follower(files, images[0]))
+    found, _, failed = loaded(client, packed(files.all, tmp_path), as_=Reference(None, "team/app", "3"))
+    assert (found, failed) == (["team/app:3"], [])
+    assert client.head_manifest("team/app", "3").digest == index["digest"]
+
+
+def test_what_is_about_an_image_is_found_by_its_tag(
+    client: RegistryClient, distribution: Distribution, tmp_path: Path
+) -> None:
+    """Distribution has no referrers API: clients look for an index under a tag, and keep what is in it."""
+    files = LayoutFiles()
+    image = files.image()
+    tag = image["digest"].replace(":", "-")
+    one, two = (follower(files, image, artifactType=f"application/{name}") for name in ("one", "two"))
+
+    def listed() -> list[tuple[str, str | None]]:
+        index = client.get_manifest("app", tag).content
+        assert isinstance(index, Index)
+        return [(child.digest, child.artifact_type) for child in index.manifests]
+
+    loaded(client, packed(files.add(image, ref="app:1").add(one).all, tmp_path))
+    assert listed() == [(one["digest"], "application/one")]
+    loaded(client, packed(files.add(two).all, tmp_path))
+    loaded(client, packed(files.all, tmp_path))
+    assert listed() == [(one["digest"], "application/one"), (two["digest"], "application/two")]
+    # One was removed, but not from the index.
+    Writer(distribution.base_url).delete("app", one["digest"])
+    files.add(follower(files, image, artifactType="application/three")).entries.remove(one)
+    loaded(client, packed(files.all, tmp_path))
+    assert [kind for _, kind in listed()] == ["application/two", "application/three"]
 
 
 def test_an_index_with_one_of_its_images(client: RegistryClient, tmp_path: Path) -> None:
@@ -222,3 +268,16 @@ def test_a_compressed_archive_in_parts(client: RegistryClient, tmp_path: Path) -
         part = len(data) // 2
         (tmp_path / f"x.tar.{number:03}").write_bytes(data[number * part : (number + 1) * part])
     assert loaded(client, tmp_path / "x.tar")[0] == ["app:1"]
+
+
+def test_several_tags_of_an_image_and_of_its_parts(client: RegistryClient, tmp_path: Path) -> None:
+    """Distribution answers 400 to a manifest whose link, or whose child's link, another request writes meanwhile."""
+    files = LayoutFiles()
+    images = [files.image(), files.image(ARM)]
+    index = files.index(*images)
+    for repository in range(10):
+        for tag in range(4):
+            files.add(index, ref=f"team/{repository}:{tag}")
+            files.add(images[tag % 2], ref=f"team/{repository}:part-{tag}")
+    found, _, failed = loaded(client, packed(files.all, tmp_path))
+    assert (len(found), failed) == (80, [])

@@ -32,22 +32,27 @@ def find_entries(
     """
     named = list(_named(source.entries))
     known = {entry.digest for entry, _ in named}
-    # Without a name are those that follow another one, and the old image of a name that skopeo wrote anew.
-    loose = [
-        entry
-        for entry in {entry.digest: entry for entry in source.entries if entry.digest not in known}.values()
-        if source.find_subject(entry) is None
-    ]
-    if not named and not loose:
+    others = [e for e in source.entries if e.digest not in known and follower_of(e.annotations) is None]
+    # oras lists all manifests, and not only those with a name.
+    parts = {digest for entry in source.entries for digest in source.find_children(entry)}
+    tagged = [(entry, tag) for entry in others if (tag := tag_in(entry)) is not None]
+    # Without a name are also those that follow another one, and the old image of a name that skopeo wrote anew.
+    loose = {
+        entry.digest
+        for entry in others
+        if not (named or tagged) and entry.digest not in parts and source.find_subject(entry) is None
+    }
+    if not (named or tagged or loose):
         raise InvalidArchiveError(f"`{shown}` contains no image")
     if as_ is not None:
-        return _checked(_renamed(named, loose, shown, as_), shown)
-    if not named:
-        tag = None if len(loose) > 1 else tag_in(loose[0]) or "TAG"
+        return _checked(_renamed(named, tagged, loose, shown, as_), shown)
+    if tagged or loose:
+        tag = tagged[0][1] if tagged else "TAG"
+        several = len({tag for _, tag in tagged}) > 1
         raise InvalidArchiveError(
-            f"`{shown}` does not tell the name of its image",
+            f"`{shown}` does not tell the name of {f'the image with the tag `{tag}`' if named else 'its image'}",
             hint=CommandLine(
-                *(again or CommandLine("load", "-i", shown)).words, "--as", f"NAME:{tag}" if tag else "NAME"
+                *(again or CommandLine("load", "-i", shown)).words, "--as", "NAME" if several else f"NAME:{tag}"
             ),
         )
     return _checked([*map(_wanted, named), *_followers(source.entries, named)], shown)
@@ -74,19 +79,20 @@ def _followers(entries: Iterable[Descriptor], named: Iterable[_Named]) -> Iterat
             yield Wanted("", entry.digest, name.repository, f"{digests[name].replace(':', '-')}{suffix}")
 
 
-def _renamed(named: Sequence[_Named], loose: Sequence[Descriptor], shown: str, as_: Reference) -> list[Wanted]:
-    digests = {entry.digest for entry in (*(entry for entry, _ in named), *loose)}
-    tags = [*((entry, name.tag) for entry, name in named), *((entry, tag_in(entry)) for entry in loose)]
-    if len(digests) == 1:
-        tag = as_.tag or next((tag for _, tag in tags if tag), "latest")
-        return [Wanted("", digests.pop(), as_.repository, tag)]
-    kept = [Wanted("", entry.digest, as_.repository, tag) for entry, tag in tags if tag]
+def _renamed(
+    named: Sequence[_Named], tagged: Sequence[tuple[Descriptor, str]], loose: Iterable[str], shown: str, as_: Reference
+) -> list[Wanted]:
+    tags = [*((entry.digest, name.tag) for entry, name in named), *((entry.digest, tag) for entry, tag in tagged)]
+    digests = {*(digest for digest, _ in tags), *loose}
+    kept = [Wanted("", digest, as_.repository, tag) for digest, tag in tags if tag]
+    repositories = {name.repository for _, name in named}
+    if len(digests) == 1 and (as_.tag or not kept or len(repositories) > 1):
+        return [Wanted("", digests.pop(), as_.repository, as_.tag or next((tag for _, tag in tags if tag), "latest"))]
     if as_.tag:
         raise InvalidArchiveError(
             f"`--as {as_}` names one image; `{shown}` has {len(digests)}",
             hint=Sentence(f"use `--as {as_.repository}`: each image keeps its tag") if kept else None,
         )
-    repositories = {name.repository for _, name in named}
     if not kept or len(repositories) > 1:
         raise InvalidArchiveError(f"--as needs an archive with one image; `{shown}` has {len(digests)}")
     return kept

@@ -10,7 +10,7 @@ from localreg.errors import InvalidArchiveError, LocalregError, RegistryError
 from localreg.oci.api import LARGEST_MANIFEST, StoredManifest
 from localreg.oci.archive.files import blob_path
 from localreg.oci.digest import is_whole
-from localreg.oci.manifest import OCI_INDEX, Descriptor, Index, parse_manifest
+from localreg.oci.manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Descriptor, Index, parse_manifest
 from localreg.places.layout.files import INDEX, Files, read_small
 from localreg.places.port import Blob
 from localreg.system.command_line import Sentence
@@ -76,6 +76,16 @@ class LayoutSource:
             if (subject := self.find_subject(entry)) is not None:
                 found.setdefault(subject, []).append(entry.digest)
         return found
+
+    def find_children(self, entry: Descriptor) -> list[str]:
+        """The digests of the manifests in an index; none if it is not one or cannot be read."""
+        if entry.media_type in (OCI_MANIFEST, DOCKER_MANIFEST):
+            return []
+        # An error is told when the entry itself is read.
+        with contextlib.suppress(LocalregError):
+            found = self.read_manifest("", entry.digest).content
+            return [child.digest for child in found.manifests] if isinstance(found, Index) else []
+        return []
 
     def find_subject(self, entry: Descriptor) -> str | None:
         """The digest of the manifest that an entry of the index is about; None if it does not tell one."""

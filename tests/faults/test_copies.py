@@ -103,6 +103,6 @@ def test_a_load_to_a_full_disk(bed: Bed, folder: Path, faults: tuple[Fault, ...]
         to_registry.by(bed, file=file, place=place)
         assert bed.ok("ls") == ""
         (place / "ballast").unlink()
+        with small_disk(folder / "temporary") as other:
+            to_spool.by(bed, env={"TMPDIR": str(other)}, file=file, temporary=other)
         bed.ok("down")
-    with small_disk(folder / "temporary") as place:
-        to_spool.by(bed, env={"TMPDIR": str(place)}, file=file, temporary=place)

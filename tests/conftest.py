@@ -13,14 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 from hypothesis import HealthCheck, settings
-from support.engines.real import BEDS, REGISTRY_IMAGE, Bed, Distribution, free_port, is_free, require_testbed
+from support.engines.real import BEDS, REGISTRY_IMAGE, Bed, Distribution, is_free, require_testbed
 from support.engines.used import keep_wanted
 from support.faults.table import Fault, faults_of
+from support.registries.distribution import serving
 from support.registries.fake import FakeRegistry, fake_registry
 from support.shared_queue import ENGINES_RAN, shared_queue
 from support.tunnels.far_host import FarHost, far_host
 
-from localreg.oci.ping import is_ready
 from localreg.registry.program import RegistryProgram, image_around
 from localreg.system.waiting import wait_until
 
@@ -229,18 +229,5 @@ def nothing_is_young(monkeypatch: pytest.MonkeyPatch) -> None:
 def distribution(request: pytest.FixtureRequest, registry_program: Path, tmp_path: Path) -> Iterator[Distribution]:
     """A real Distribution 2.8.3 on loopback, deleting enabled."""
     request.node.user_properties.append(("engine", "distribution"))
-    root = tmp_path / "registry"
-    port = free_port()
-    config = tmp_path / "config.yml"
-    config.write_text(
-        "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}\n"
-        f"http: {{addr: '127.0.0.1:{port}'}}\n"
-    )
-    with subprocess.Popen([registry_program, "serve", config], stderr=subprocess.DEVNULL) as process:
-        try:
-            url = f"http://127.0.0.1:{port}"
-            assert wait_until(lambda: is_ready(url), seconds=20, is_alive=lambda: process.poll() is None)
-            yield Distribution(url, f"127.0.0.1:{port}", root)
-        finally:
-            process.kill()
+    with serving(registry_program, tmp_path / "registry") as served:
+        yield served

@@ -52,6 +52,7 @@ OWNERS = {
     "urllib3": ("engines.docker", "engines.podman", "engines.common.reasons", "engines.common.ssh", "oci"),
     "psutil": ("system.ports", "tunnels.files"),
     "tomlkit": ("clients",),
+    "truststore": ("oci",),
     "typer": ("cli",),
     "rich": ("output",),
 }

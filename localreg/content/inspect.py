@@ -204,8 +204,8 @@ class Inspector:
         if around is not None:
             known = around.graph.referrers
             yield from (Referrer(one, subject) for subject in subjects for one in known.get((repository, subject), ()))
-        if around is None or around.volume is None:
-            yield from find_listed(self._registry.get_url(), repository, subjects)
+        if self._client is not None and (around is None or around.volume is None):
+            yield from find_listed(self._client, repository, subjects)
 
     def _read_each(self, repository: str, referrers: Sequence[Referrer]) -> Iterator[Referrer]:
         return (read_referrer(self._source, self._summarizer, repository, one) for one in referrers)

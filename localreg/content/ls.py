@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from localreg.content.listed import NO_FILTERS, Filters, ListedImage, Listing, SortKey, sort_rows
@@ -14,6 +13,7 @@ from localreg.errors import EngineError
 from localreg.oci.api import RegistryClient
 from localreg.registry.volume import Volume
 from localreg.registry.volume_layout import Links
+from localreg.system.at_once import do_at_once
 
 _FEW = 100
 """Tags that the registry answers for as fast as their manifests are read from its volume."""
@@ -110,10 +110,8 @@ def _dated(rows: Sequence[ListedImage], links: Links | None) -> list[ListedImage
 def _list_tags(client: RegistryClient, repositories: Iterable[str]) -> list[tuple[str, str]]:
     """Ask the registry for the tags of repositories."""
     names = sorted(repositories)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return [
-            (name, tag) for name, tags in zip(names, pool.map(client.find_tags, names), strict=True) for tag in tags
-        ]
+    found = do_at_once(client.find_tags, names, workers=WORKERS)
+    return [(name, tag) for name, tags in zip(names, found, strict=True) for tag in tags]
 
 
 def _crawl(client: RegistryClient, wanted: Sequence[Pattern]) -> set[str]:

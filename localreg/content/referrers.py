@@ -14,9 +14,9 @@ from datetime import datetime
 from localreg.content.source import Source
 from localreg.content.summary import Summarizer
 from localreg.errors import LocalregError, RegistryUnreachableError
+from localreg.oci.api import RegistryClient
 from localreg.oci.artifact import Artifact, artifact_of
 from localreg.oci.manifest import Descriptor, Index, Manifest
-from localreg.oci.referrers import list_referrers
 
 _ABOUT = "vnd.docker.reference.digest"
 _PREDICATES = ("in-toto.io/predicate-type", "predicateType")
@@ -90,9 +90,9 @@ def _stem(digest: str) -> str:
     return digest.replace(":", "-", 1)
 
 
-def find_listed(base_url: str, repository: str, subjects: Sequence[str]) -> Iterator[Referrer]:
+def find_listed(client: RegistryClient, repository: str, subjects: Sequence[str]) -> Iterator[Referrer]:
     """Find what the referrers API of a registry lists about manifests, not read yet."""
-    for subject, listed in list_referrers(base_url, repository, subjects).items():
+    for subject, listed in client.list_referrers(repository, subjects).items():
         yield from (_described(one, Referrer(one.digest, subject)) for one in listed)
 
 

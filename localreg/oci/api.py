@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Self
-from urllib.parse import parse_qs, quote, urljoin, urlsplit
+from urllib.parse import quote
 
 from localreg.errors import DeleteDisabledError, RegistryError, RepositoryNotFoundError
+from localreg.oci.access import Access
+from localreg.oci.answer import Answer
 from localreg.oci.blobs import Blobs
 from localreg.oci.digest import digest_of, is_whole
-from localreg.oci.manifest import MANIFEST_TYPES, Index, Manifest, parse_manifest
-from localreg.oci.transport import Answer, Transport
+from localreg.oci.manifest import MANIFEST_TYPES, Descriptor, Index, Manifest, parse_manifest
+from localreg.oci.pages import iter_names
+from localreg.oci.referrers import list_referrers
+from localreg.oci.transport import Transport
 from localreg.system.command_line import Sentence
 
 REQUEST_SECONDS = 30.0
@@ -27,11 +31,9 @@ _PAGE = 1000
 """The largest page that Distribution returns; it rejects a request for more."""
 LARGEST_MANIFEST = 4 << 20
 """Bytes; Distribution takes no larger one."""
-_PAGE_BYTES = 16 << 20
 _BLOB_BYTES = 8 << 20
 _REWRITTEN = (0.05, 0.1, 0.2)
 """Seconds between attempts after a 500, which Distribution returns for a tag while another client writes it."""
-_LINK = re.compile(r"<([^>]*)>\s*;.*\brel=\"?next\"?")
 _TOTAL = re.compile(r"/(\d+)$")
 _PARTIAL = (
     HTTPStatus.PARTIAL_CONTENT,
@@ -85,14 +87,24 @@ class RegistryClient:
     """A client of one registry, safe to use from several threads.
 
     Args:
-        base_url: `http://host:port`.
+        base_url: `http://host:port` or `https://host:port`.
         timeout: Seconds for one whole request.
         connections: The number of connections to keep open.
+        access: How to get into a registry that may want a login or a pause; None for the developer's own.
     """
 
-    def __init__(self, base_url: str, *, timeout: float = REQUEST_SECONDS, connections: int = 16) -> None:
-        self._transport = Transport(base_url, timeout=timeout, connections=connections)
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float = REQUEST_SECONDS,
+        connections: int = 16,
+        access: Access | None = None,
+    ) -> None:
+        self._transport = Transport(base_url, timeout=timeout, connections=connections, access=access)
         self.blobs = Blobs(self._transport)
+        self.who = self._transport.failures.who
+        """How errors name the registry."""
 
     def __enter__(self) -> Self:
         return self
@@ -102,13 +114,15 @@ class RegistryClient:
 
     def iter_repositories(self) -> Iterator[str]:
         """Every repository in the catalog, also empty ones, page by page."""
-        path: str | None = f"/v2/_catalog?n={_PAGE}"
-        seen: set[str] = set()
-        while path is not None:
-            seen.add(path)
-            answer = self._get(path, "the catalog", limit=_PAGE_BYTES)
-            yield from self._names(answer, "the catalog", "repositories")
-            path = _next_page(answer, path, seen)
+        return iter_names(self._transport, f"/v2/_catalog?n={_PAGE}", "the catalog", "repositories")
+
+    def iter_tags(self, repository: str) -> Iterator[str]:
+        """The tags of a repository, page by page; none if all were removed.
+
+        Raises:
+            RepositoryNotFoundError: there is no such repository.
+        """
+        return iter_names(self._transport, f"/v2/{quote(repository)}/tags/list", f"the tags of `{repository}`", "tags")
 
     def list_tags(self, repository: str) -> list[str]:
         """The tags of a repository; none if all were removed.
@@ -116,9 +130,7 @@ class RegistryClient:
         Raises:
             RepositoryNotFoundError: there is no such repository.
         """
-        what = f"the tags of `{repository}`"
-        answer = self._get(f"/v2/{quote(repository)}/tags/list", what, limit=_PAGE_BYTES)
-        return self._names(answer, what, "tags")
+        return list(self.iter_tags(repository))
 
     def find_tags(self, repository: str) -> list[str]:
         """The tags of a repository; none if it does not exist, or was removed after the catalog was read."""
@@ -145,7 +157,9 @@ class RegistryClient:
         head = _head(answer, reference)
         for digest in filter(None, {head.digest, reference if ":" in reference else ""}):
             if not is_whole(digest, answer.body):
-                raise RegistryError(f"the registry sent other content than {digest} for `{repository}:{reference}`")
+                raise RegistryError(
+                    f"{self._transport.failures.who} sent other content than {digest} for `{repository}:{reference}`"
+                )
         return StoredManifest(answer.body, head.media_type, digest_of(answer.body))
 
     def head_manifest(self, repository: str, reference: str) -> ManifestHead:
@@ -162,7 +176,7 @@ class RegistryClient:
     def get_blob(self, repository: str, digest: str) -> bytes:
         """A small blob, such as a config; a large one is an error."""
         path = f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}"
-        return self._get(path, f"blob {digest}", limit=_BLOB_BYTES).body
+        return self._transport.request("GET", path, f"blob {digest}", limit=_BLOB_BYTES).body
 
     def get_blob_part(self, repository: str, digest: str, part: str) -> BlobPart | None:
         """Some bytes of a blob, and its length.
@@ -195,25 +209,25 @@ class RegistryClient:
 
     def put_blob(self, repository: str, data: bytes) -> str:
         """Store a small blob in a repository; returns its digest."""
-        digest = digest_of(data)
-        what = f"an upload to `{repository}`"
-        begun = self._transport.request("POST", f"/v2/{quote(repository)}/blobs/uploads/", what, expected=_ACCEPTED)
-        place = urlsplit(urljoin(f"/v2/{quote(repository)}/blobs/uploads/", begun.headers.get("Location") or ""))
-        query = f"{place.query}&" if place.query else ""
-        self._transport.request(
-            "PUT",
-            f"{place.path}?{query}digest={quote(digest, safe=':')}",
-            what,
-            body=data,
-            media_type="application/octet-stream",
-            expected=_CREATED,
-        )
-        return digest
+        self.blobs.store(repository, digest_of(data), len(data), lambda: [data])
+        return digest_of(data)
 
     def put_manifest(self, repository: str, reference: str, data: bytes, media_type: str) -> str:
         """Store a manifest under a tag or its digest; returns its digest. An existing tag moves."""
         self._manifest("PUT", repository, reference, body=data, media_type=media_type, expected=_CREATED)
         return digest_of(data)
+
+    def list_referrers(self, repository: str, subjects: Iterable[str]) -> dict[str, tuple[Descriptor, ...]]:
+        """The manifests about others, by the digest of that one, as the referrers API of the registry lists them.
+
+        Args:
+            repository: Its name.
+            subjects: The digests to ask for. A registry without the API is asked for the first one only.
+
+        Raises:
+            RegistryUnreachableError: it does not answer, or speaks TLS.
+        """
+        return list_referrers(self._transport, repository, subjects)
 
     def delete_manifest(self, repository: str, digest: str) -> None:
         """Delete a manifest with all its tags.
@@ -263,29 +277,7 @@ class RegistryClient:
         accept = ", ".join(MANIFEST_TYPES)
         return self._transport.request(method, path, what, limit=LARGEST_MANIFEST, accept=accept, **options)
 
-    def _get(self, path: str, what: str, *, limit: int) -> Answer:
-        return self._transport.request("GET", path, what, limit=limit)
-
-    def _names(self, answer: Answer, what: str, key: str) -> list[str]:
-        """The list under a key; Distribution sends `null` for an empty one."""
-        found = self._transport.parse(answer, what).get(key) or []
-        if not isinstance(found, list):
-            raise self._transport.no_registry(answer, what)
-        return list(map(str, found))
-
 
 def _head(answer: Answer, reference: str) -> ManifestHead:
     digest = answer.headers.get("Docker-Content-Digest") or (reference if ":" in reference else "")
     return ManifestHead(answer.headers.get("Content-Type") or "", digest)
-
-
-def _next_page(answer: Answer, path: str, seen: Container[str]) -> str | None:
-    """The path of the next page. The host of an absolute link is ignored: it is the registry's own view of itself."""
-    found = _LINK.search(answer.headers.get("Link") or "")
-    if found is None:
-        return None
-    parts = urlsplit(urljoin(path, found.group(1)))
-    following = f"{parts.path}?{parts.query}"
-    if not parse_qs(parts.query).get("last") or following in seen:
-        raise RegistryError(f"the registry sent an invalid link to the next page: {found.group(1)}")
-    return following

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote
 
 from localreg.errors import RegistryUnreachableError, RepositoryNotFoundError
-from localreg.oci.transport import Transport
+from localreg.oci.transport import REDIRECTS, Transport
+from localreg.system.command_line import Sentence
 
 _PAUSES = (0.1, 0.5, 2.0)
-"""Seconds before each further attempt to read the rest of a blob."""
+"""Seconds before each further attempt to move a blob."""
 _BEGUN = (HTTPStatus.ACCEPTED, HTTPStatus.CREATED)
 
 
@@ -25,13 +26,22 @@ class Blobs:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def find_size(self, repository: str, digest: str) -> int | None:
-        """Bytes of a blob; None if the repository does not have it."""
+    def find_size(self, repository: str, digest: str, *, told: int) -> int | None:
+        """Bytes of a blob; None if the repository does not have it.
+
+        Args:
+            repository: Its name.
+            digest: That of the blob.
+            told: The size to return if the registry only says that it has the blob.
+        """
+        # A redirect tells enough: a store that it leads to may not answer this method.
+        expected = (HTTPStatus.OK, *REDIRECTS)
         try:
-            answer = self._transport.request("HEAD", _path(repository, digest), f"blob {digest}")
+            answer = self._transport.request("HEAD", _path(repository, digest), f"blob {digest}", expected=expected)
         except RepositoryNotFoundError:
             return None
-        return int(answer.headers.get("Content-Length") or 0)
+        length = answer.headers.get("Content-Length") if answer.status == HTTPStatus.OK else None
+        return told if length is None else int(length)
 
     def read(self, repository: str, digest: str) -> Iterator[bytes]:
         """The bytes of a blob, not checked; after a connection that broke it goes on where it was.
@@ -65,33 +75,52 @@ class Blobs:
                     yield chunk[left:]
                 left = max(left - len(chunk), 0)
 
-    def begin(self, repository: str, digest: str, *, origin: str | None = None) -> str | None:
-        """Begin an upload, if the registry cannot take the blob of another repository.
+    def store(
+        self, repository: str, digest: str, size: int, read: Callable[[], Iterable[bytes]], *, origin: str | None = None
+    ) -> None:
+        """Store a blob, if the registry cannot take the one of another repository.
+
+        After a connection that broke, all is sent once more: a session for an upload may not have survived it.
 
         Args:
             repository: The one to store it in.
             digest: That of the blob.
+            size: Its bytes.
+            read: Gives its bytes, from the beginning each time.
             origin: A repository of the same registry that has it.
-
-        Returns:
-            Where to send it; None if the repository has it now.
-        """
-        path = f"/v2/{quote(repository)}/blobs/uploads/"
-        query = f"?mount={quote(digest, safe=':')}&from={quote(origin, safe='')}" if origin else ""
-        answer = self._transport.request("POST", f"{path}{query}", f"an upload to `{repository}`", expected=_BEGUN)
-        if answer.status == HTTPStatus.CREATED:
-            return None
-        # The host of an absolute one is ignored, as for pages of a list.
-        place = urlsplit(urljoin(path, answer.headers.get("Location") or ""))
-        return f"{place.path}?{f'{place.query}&' if place.query else ''}digest={quote(digest, safe=':')}"
-
-    def put(self, place: str, digest: str, size: int, chunks: Iterable[bytes]) -> None:
-        """Send a blob to where an upload was begun.
 
         Raises:
             RegistryError: the registry does not take it, or finds other content than its digest tells.
         """
-        self._transport.upload(place, f"blob {digest}", chunks, size=size)
+        path = f"/v2/{quote(repository)}/blobs/uploads/"
+        for pause in (*_PAUSES, None):
+            try:
+                place = self._begin(path, repository, digest, origin)
+                if place is not None:
+                    what = f"blob {digest} of `{repository}`"
+                    self._transport.upload(place, what, read, size=size, begun_at=path)
+            except RegistryUnreachableError:
+                if pause is None:
+                    raise
+            else:
+                return
+            time.sleep(pause)
+
+    def _begin(self, path: str, repository: str, digest: str, origin: str | None) -> str | None:
+        """Begin an upload; returns where to send it, or None if the repository has it now."""
+        query = f"?mount={quote(digest, safe=':')}&from={quote(origin, safe='')}" if origin else ""
+        what = f"an upload to `{repository}`"
+        try:
+            answer = self._transport.request("POST", f"{path}{query}", what, expected=_BEGUN)
+        except RepositoryNotFoundError as exc:
+            raise RepositoryNotFoundError(
+                f"{self._transport.failures.who} does not have `{repository}`, and a push does not create it",
+                hint=Sentence("create the repository there, or choose another name"),
+            ) from exc
+        if answer.status == HTTPStatus.CREATED:
+            return None
+        place = self._transport.locate(path, answer.headers.get("Location") or "")
+        return f"{place}{'&' if '?' in place else '?'}digest={quote(digest, safe=':')}"
 
 
 def _path(repository: str, digest: str) -> str:

@@ -5,22 +5,23 @@ Distribution does not have it: its clients keep an index under a tag instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
-from localreg.oci.api import REQUEST_SECONDS
 from localreg.oci.manifest import OCI_INDEX, Descriptor, Index, parse_manifest
+from localreg.oci.pages import next_page
 from localreg.oci.transport import Transport
 
 _LARGEST = 4 << 20
+_MOST_PAGES = 1000
 
 
-def list_referrers(base_url: str, repository: str, subjects: Iterable[str]) -> dict[str, tuple[Descriptor, ...]]:
+def list_referrers(transport: Transport, repository: str, subjects: Iterable[str]) -> dict[str, tuple[Descriptor, ...]]:
     """The manifests about others, by the digest of that one.
 
     Args:
-        base_url: `http://host:port`.
+        transport: Sends the requests.
         repository: Its name.
         subjects: The digests to ask for. A registry without the API is asked for the first one only.
 
@@ -28,19 +29,24 @@ def list_referrers(base_url: str, repository: str, subjects: Iterable[str]) -> d
         RegistryUnreachableError: it does not answer, or speaks TLS.
     """
     found: dict[str, tuple[Descriptor, ...]] = {}
-    transport = Transport(base_url, timeout=REQUEST_SECONDS, connections=1)
     try:
         for subject in subjects:
-            path = f"/v2/{quote(repository)}/referrers/{quote(subject, safe=':')}"
-            what = f"the referrers of `{repository}@{subject}`"
-            answer = transport.request("GET", path, what, limit=_LARGEST, accept=OCI_INDEX)
-            index = parse_manifest(answer.body, OCI_INDEX)
-            found[subject] = index.manifests if isinstance(index, Index) else ()
+            found[subject] = tuple(_iter_referrers(transport, repository, subject))
     except RegistryUnreachableError:
         raise
     except (RegistryError, RepositoryNotFoundError):
         # Without the API, most registries answer 404, and some something that is not an index.
         return found
-    finally:
-        transport.close()
     return found
+
+
+def _iter_referrers(transport: Transport, repository: str, subject: str) -> Iterator[Descriptor]:
+    path: str | None = f"/v2/{quote(repository)}/referrers/{quote(subject, safe=':')}"
+    seen: set[str] = set()
+    while path is not None and len(seen) < _MOST_PAGES:
+        seen.add(path)
+        what = f"the referrers of `{repository}@{subject}`"
+        answer = transport.request("GET", path, what, limit=_LARGEST, accept=OCI_INDEX)
+        index = parse_manifest(answer.body, OCI_INDEX)
+        yield from index.manifests if isinstance(index, Index) else ()
+        path = next_page(answer, path, seen, names_last=False)

@@ -3,86 +3,64 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import urllib3
-import urllib3.connection
 import urllib3.exceptions
 
-from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
-from localreg.oci.deadline import with_deadline
-from localreg.oci.manifest import UNREADABLE
-from localreg.oci.ping import Reply, ask
-from localreg.system.command_line import CommandLine, Sentence
+from localreg import __version__
+from localreg.errors import RegistryError
+from localreg.oci.access import Access
+from localreg.oci.answer import Answer, Failures, parse_object, read_answer
+from localreg.oci.connections import STREAM_CHUNK, Connections
+from localreg.oci.leads import is_own_view, led_to, origin_of, target_of
 
-_CHUNK = 64 << 10
-_SHOWN = 200
+if TYPE_CHECKING:
+    from localreg.oci.challenge import Scopes
+    from localreg.oci.login import Login
+    from localreg.oci.pacing import Pacing
+
 _SMALL_BYTES = 1 << 20
-_STREAM_CHUNK = 1 << 20
-_STREAM_SECONDS = 120.0
-"""How long a registry may take for one step of a large transfer: at its end, Distribution waits for the disk."""
 _SENT = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)
-_ABSENT = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN", "NAME_INVALID"})
+REDIRECTS = (301, 302, 303, 307, 308)
+_MOST_REDIRECTS = 5
+_READS = ("GET", "HEAD")
+_BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole response."""
-
-    status: int
-    headers: Any
-    body: bytes
-
-
-class _Connection(urllib3.connection.HTTPConnection):
-    """A connection whose read time-out covers a whole response."""
-
-    def connect(self) -> None:
-        """Connect, then start the clock."""
-        super().connect()
-        self.sock = with_deadline(self.sock)
+Body = Callable[[], bytes | Iterable[bytes] | None]
+"""Gives the body of a request, from its beginning each time."""
 
 
 class Transport:
     """Sends requests to one registry; safe to use from several threads.
 
     Args:
-        base_url: `http://host:port`.
+        base_url: `http://host:port` or `https://host:port`.
         timeout: Seconds for one whole request.
         connections: The number of connections to keep open.
+        access: How to get into a registry that may want a login or a pause; None for the developer's own.
     """
 
-    def __init__(self, base_url: str, *, timeout: float, connections: int) -> None:
+    def __init__(self, base_url: str, *, timeout: float, connections: int, access: Access | None = None) -> None:
         self._base = base_url
-        self._seconds = timeout
-        # A pool uses no proxy, and notices when the registry has closed an idle connection.
-        self._pool = urllib3.connectionpool.connection_from_url(
-            base_url,
-            maxsize=connections,
-            block=True,
-            timeout=urllib3.Timeout(connect=min(timeout, 5.0), read=timeout),
-            retries=False,
-        )
-        self._pool.ConnectionCls = _Connection
-        # Blobs: their size is not known to be small, so that only each step has a time-out.
-        self._streams = urllib3.connectionpool.connection_from_url(
-            base_url,
-            maxsize=connections,
-            block=True,
-            timeout=urllib3.Timeout(connect=min(timeout, 5.0), read=_STREAM_SECONDS),
-            retries=False,
-            blocksize=_STREAM_CHUNK,
-        )
+        self._connections = Connections(timeout=timeout, most=connections, uses_proxy=access is not None)
+        self.failures = Failures(base_url, seconds=timeout, access=access)
+        self._login: Login | None = None
+        self._pacing: Pacing | None = None
+        if access is not None:
+            from localreg.oci.login import Login  # noqa: PLC0415 -- most registries are the developer's own
+            from localreg.oci.pacing import Pacing  # noqa: PLC0415 -- the same
+
+            self._login = Login(access, base_url, self._ask_login_server)
+            self._pacing = Pacing(access)
+        self._agent = {} if access is None else {"User-Agent": f"localreg/{__version__}"}
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.close()
-        self._streams.close()
+        self._connections.close()
 
     def request(
         self,
@@ -101,7 +79,7 @@ class Transport:
 
         Args:
             method: The HTTP method.
-            path: The path below the base URL, with the query.
+            path: The path below the base URL, with the query; or a URL that the registry named.
             what: The name of the requested thing, for errors.
             limit: The largest accepted response in bytes.
             accept: The accepted media types.
@@ -112,20 +90,16 @@ class Transport:
 
         Raises:
             RepositoryNotFoundError: the registry does not have it.
-            RegistryUnreachableError: it does not answer, or speaks TLS.
+            RegistryUnreachableError: it does not answer, or its TLS is not trusted.
             RegistryError: any other response.
         """
         optional = {"Content-Type": media_type, "Range": part}
         headers = {"Accept": accept, **{name: value for name, value in optional.items() if value}}
-        try:
-            response = self._pool.request(
-                method, path, headers=headers, body=body, preload_content=False, decode_content=False
-            )
-            answer = Answer(response.status, response.headers, self._read(response, what, limit))
-        except (urllib3.exceptions.HTTPError, OSError) as exc:
-            raise self._unreachable(exc) from exc
+        with self._translated():
+            response = self._exchange(method, path, headers, lambda: body, what, final=expected)
+            answer = read_answer(response, what, limit)
         if answer.status not in expected:
-            raise self._refusal(answer, what)
+            raise self.failures.of_answer(answer, what)
         return answer
 
     @contextlib.contextmanager
@@ -146,15 +120,12 @@ class Transport:
             RegistryError: any other response.
         """
         headers = {"Range": f"bytes={start}-"} if start else {}
-        try:
-            response = self._streams.request("GET", path, headers=headers, preload_content=False, decode_content=False)
-        except (urllib3.exceptions.HTTPError, OSError) as exc:
-            raise self._unreachable(exc) from exc
+        with self._translated():
+            response = self._exchange("GET", path, headers, lambda: None, what, streams=True)
         try:
             if response.status not in _SENT:
-                raise self._refusal(
-                    Answer(response.status, response.headers, self._read(response, what, _SMALL_BYTES)), what
-                )
+                with self._translated():
+                    raise self.failures.of_answer(read_answer(response, what, _SMALL_BYTES), what)
             yield start if response.status == HTTPStatus.PARTIAL_CONTENT else 0, self._chunks(response)
         finally:
             if response.length_remaining != 0:
@@ -163,56 +134,133 @@ class Transport:
             response.release_conn()
 
     def _chunks(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-        try:
-            while chunk := response.read(_STREAM_CHUNK):
+        with self._translated():
+            while chunk := response.read(STREAM_CHUNK):
                 yield chunk
-        except (urllib3.exceptions.HTTPError, OSError) as exc:
-            raise self._unreachable(exc) from exc
 
-    def upload(self, path: str, what: str, chunks: Iterable[bytes], *, size: int) -> Answer:
+    def upload(self, path: str, what: str, read: Callable[[], Iterable[bytes]], *, size: int, begun_at: str) -> Answer:
         """Send something of any size with PUT.
 
         Args:
-            path: The path below the base URL, with the query.
+            path: The path below the base URL, with the query; or a URL that the registry named.
             what: The name of the thing, for errors.
-            chunks: Its bytes.
+            read: Gives its bytes; called again where the registry wants another attempt.
             size: How many bytes there are.
+            begun_at: The path where the upload was begun, which tells the right that it needs.
 
         Raises:
             RegistryUnreachableError: the registry does not answer, or the connection breaks.
             RegistryError: it does not take it.
         """
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        try:
-            response = self._streams.request("PUT", path, headers=headers, body=chunks, preload_content=False)
-            answer = Answer(response.status, response.headers, self._read(response, what, _SMALL_BYTES))
-        except (urllib3.exceptions.HTTPError, OSError) as exc:
-            raise self._unreachable(exc) from exc
+        with self._translated():
+            response = self._exchange("PUT", path, headers, read, what, streams=True, needs=begun_at)
+            answer = read_answer(response, what, _SMALL_BYTES)
         if answer.status != HTTPStatus.CREATED:
-            raise self._refusal(answer, what)
+            raise self.failures.of_answer(answer, what)
         return answer
 
-    def _read(self, response: urllib3.BaseHTTPResponse, what: str, limit: int) -> bytes:
-        body = bytearray()
-        at_end = False
+    def locate(self, path: str, location: str) -> str:
+        """Where a registry's `Location` or `Link` leads: a path of its own, or the URL of another host.
+
+        The developer's own registry is taken by its word for the path only: it may not know where it is reached.
+
+        Raises:
+            RegistryError: it leads from TLS to plain HTTP.
+        """
+        own = urljoin(self._base, path)
+        url = urljoin(own, location)
+        if self._login is None or is_own_view(self._base, url):
+            return target_of(url)
+        return led_to(own, url, who=self.failures.who)
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Body,
+        what: str,
+        *,
+        streams: bool = False,
+        final: Collection[int] = (),
+        needs: str | None = None,
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request as often as logins, pauses and redirects make necessary, until a status in `final`."""
+        url = urljoin(self._base, path)
+        scopes = self._scopes(method, needs or path)
+        redirects = pauses = 0
+        renewed: str | None = None
+        while True:
+            login = self._login if origin_of(url) == origin_of(self._base) else None
+            authorization = None if login is None else renewed or login.header_for(scopes)
+            sent = {**headers, **self._agent, **({"Authorization": authorization} if authorization else {})}
+            response = self._send(method, url, sent, body(), streams=streams)
+            status = response.status
+            if status in final or status < HTTPStatus.MULTIPLE_CHOICES:
+                return response
+            self.failures.has_login = login is not None and login.has_credentials
+            if status == HTTPStatus.UNAUTHORIZED and login is not None and renewed is None:
+                # The first one is an invitation. Its connection is free again before the login needs one.
+                answer = read_answer(response, what, _SMALL_BYTES)
+                renewed = login.renew(answer.headers.get("WWW-Authenticate") or "", scopes, authorization)
+                if renewed is None:
+                    self.failures.has_login = login.has_credentials
+                    raise self.failures.of_answer(answer, what)
+            elif self._is_postponed(response, pauses):
+                pauses += 1
+                _drop(response)
+            elif status in REDIRECTS and method in _READS and "Location" in response.headers:
+                redirects += 1
+                _drop(response)
+                if redirects > _MOST_REDIRECTS:
+                    raise RegistryError(f"{self.failures.who} redirects {what} without end", status=status)
+                url = led_to(url, response.headers["Location"], who=self.failures.who)
+            else:
+                return response
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes] | None,
+        *,
+        streams: bool,
+    ) -> urllib3.BaseHTTPResponse:
+        if self._pacing is not None:
+            self._pacing.wait()
+        pool = self._connections.pool(url, streams=streams)
+        return pool.request(
+            method, target_of(url), headers=headers, body=body, preload_content=False, decode_content=False
+        )
+
+    def _ask_login_server(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        """Send a request to the server that a registry gets its tokens from; redirects are not followed."""
+        pauses = 0
+        while True:
+            response = self._send(method, url, headers, body, streams=False)
+            if not self._is_postponed(response, pauses):
+                return read_answer(response, "a token", _SMALL_BYTES)
+            pauses += 1
+            _drop(response)
+
+    def _is_postponed(self, response: urllib3.BaseHTTPResponse, pauses: int) -> bool:
+        return self._pacing is not None and response.status in _BUSY and self._pacing.postpone(response.headers, pauses)
+
+    def _scopes(self, method: str, path: str) -> Scopes:
+        if self._login is None:
+            return frozenset()
+        from localreg.oci.challenge import scopes_of  # noqa: PLC0415 -- most registries are the developer's own
+
+        return scopes_of(method, path)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
         try:
-            # `read1` returns the available bytes instead of waiting for a full chunk.
-            while part := response.read1(_CHUNK):
-                body += part
-                if len(body) > limit:
-                    raise RegistryError(
-                        f"the registry's response for {what} is larger than {limit >> 20} MiB", status=response.status
-                    )
-            at_end = True
-        except urllib3.exceptions.ProtocolError as exc:
-            # The registry is reachable; maybe only this response is broken, as for a blob that is gone from its disk.
-            raise RegistryError(f"the registry's response for {what} broke off") from exc
-        finally:
-            if not at_end:
-                response.close()
-            # Always: the pool would wait for ever for a connection that is not released.
-            response.release_conn()
-        return bytes(body)
+            yield
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            raise self.failures.of_connection(exc) from exc
 
     def parse(self, answer: Answer, what: str) -> dict[str, Any]:
         """Parse a response as a JSON object.
@@ -220,69 +268,17 @@ class Transport:
         Raises:
             RegistryError: it is not one.
         """
-        try:
-            found = json.loads(answer.body)
-        except (ValueError, RecursionError) as exc:
-            raise self.no_registry(answer, what) from exc
-        if not isinstance(found, dict):
+        found = parse_object(answer.body)
+        if found is None:
             raise self.no_registry(answer, what)
-        return found
+        return dict(found)
 
     def no_registry(self, answer: Answer, what: str) -> RegistryError:
         """The error for a response that no registry sends."""
-        return RegistryError(
-            f"{self._base} is not a registry: it did not return JSON for {what}",
-            details=[answer.body[:_SHOWN].decode(errors="backslashreplace")],
-            status=answer.status,
-        )
-
-    def _refusal(self, answer: Answer, what: str) -> LocalregError:
-        code, message = _first_error(answer.body)
-        absent = answer.status == HTTPStatus.NOT_FOUND
-        if absent and (code in _ABSENT or not answer.body):
-            return RepositoryNotFoundError(
-                f"the registry does not have {what.removeprefix('blob ').removeprefix('the tags of ')}"
-            )
-        # The answer to HEAD has no text to recognise this by.
-        if answer.status == HTTPStatus.BAD_REQUEST and code is None and ask(self._base) is Reply.SPEAKS_TLS:
-            return speaks_tls(self._base)
-        if answer.status == HTTPStatus.UNAUTHORIZED:
-            return RegistryError(
-                f"the registry at {self._base} requires a login for {what}",
-                hint=Sentence("localreg cannot log in; only push and pull work, because the engine uses its own login"),
-                status=answer.status,
-                registry_code=code,
-            )
-        said = f"{code}: {message}" if code else answer.body[:_SHOWN].decode(errors="backslashreplace").strip()
-        return RegistryError(
-            f"the registry returned {answer.status} for {what}",
-            details=[said] if said else [],
-            status=answer.status,
-            registry_code=code,
-        )
-
-    def _unreachable(self, error: Exception) -> RegistryUnreachableError:
-        if isinstance(error, urllib3.exceptions.ReadTimeoutError):
-            why = f"it does not answer within {self._seconds:g} seconds"
-        elif "refused" in str(error):
-            why = "nothing listens there"
-        else:
-            why = "the connection broke"
-        return RegistryUnreachableError(f"cannot reach the registry at {self._base}: {why}", hint=CommandLine("status"))
+        return self.failures.no_registry(answer, what)
 
 
-def speaks_tls(url: str) -> RegistryUnreachableError:
-    """The error for a registry that speaks TLS at the address of a URL."""
-    return RegistryUnreachableError(
-        f"the registry at {urlsplit(url).netloc} speaks TLS, but localreg speaks plain HTTP only",
-        hint=CommandLine("--name", "OTHER", "up"),
-    )
-
-
-def _first_error(body: bytes) -> tuple[str | None, str | None]:
-    """The code and the message of a registry's error body, `{"errors": [{code, message, detail}]}`."""
-    try:
-        first = json.loads(body)["errors"][0]
-        return str(first["code"]), str(first.get("message") or "")
-    except UNREADABLE:
-        return None, None
+def _drop(response: urllib3.BaseHTTPResponse) -> None:
+    """Read the short rest of an answer that is not wanted, so that its connection can be used again."""
+    with contextlib.suppress(RegistryError):
+        read_answer(response, "an answer", _SMALL_BYTES)

@@ -5,7 +5,7 @@ The idea is that of regclient's schemes and of oras' storages: one way to copy, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -158,8 +158,8 @@ class Target(Protocol):
             LocalregError: it cannot be written.
         """
 
-    def put_blob(self, blob: Blob, chunks: Iterator[bytes]) -> None:
-        """Take one of these blobs."""
+    def put_blob(self, blob: Blob, read: Callable[[], Iterator[bytes]]) -> None:
+        """Take one of these blobs; `read` gives its bytes, from the beginning each time."""
 
     def finish(self, content: Content) -> None:
         """Take the manifests and the names, once all blobs are there."""
@@ -172,7 +172,7 @@ class Watcher(Protocol):
         """So many bytes are to be copied."""
 
     def advance(self, count: int) -> None:
-        """So many bytes more were copied."""
+        """So many bytes more were copied; below 0 if they have to be copied again."""
 
 
 class Unwatched:

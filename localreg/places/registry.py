@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -13,6 +12,8 @@ from localreg.errors import LocalregError, RegistryError, RegistryUnreachableErr
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.manifest import Index
 from localreg.places.port import Blob, BlobsGoneError, Content, Named
+from localreg.places.referrers import Referrers
+from localreg.places.referrers_tag import is_referrers_tag, merged
 from localreg.system.at_once import do_at_once
 
 _REQUESTS = 16
@@ -42,15 +43,19 @@ class RegistryPlace:
 
     Args:
         client: A client of the registry.
+        is_both: The content that it takes comes from this registry.
     """
 
     workers = _BLOBS
 
-    def __init__(self, client: RegistryClient) -> None:
+    def __init__(self, client: RegistryClient, *, is_both: bool = False) -> None:
         self._client = client
-        self._referrers = lru_cache(maxsize=None)(self._list_referrers)
+        self._is_both = is_both
+        self._referrers = Referrers(client)
         self._lacking: dict[str, list[str]] = {}
         self._having: dict[str, str] = {}
+        self._stored: set[tuple[str, str]] = set()
+        """The repository and the digest of each manifest that it got."""
         self.states: dict[Named, State] = {}
         """What became of each name."""
 
@@ -59,16 +64,16 @@ class RegistryPlace:
         return self._client.get_manifest(repository, reference)
 
     def find_referrers(self, repository: str, digest: str) -> Iterable[str]:
-        """The tags that say they are about a manifest: `sha256-HEX`, or with cosign's `.sig`, `.att` or `.sbom`."""
-        return self._referrers(repository).get(digest.replace(":", "-"), ())
+        """The tags that say they are about a manifest, and the digests that the registry lists as its referrers."""
+        return self._referrers.find(repository, digest)
 
     def find_size(self, blob: Blob) -> int | None:
         """Bytes of a blob."""
-        return self._client.blobs.find_size(blob.origin, blob.digest)
+        return self._client.blobs.find_size(blob.origin, blob.digest, told=blob.size)
 
     def damage(self, what: str, _blob: str = "", /) -> LocalregError:
         """The error for what a full disk, a kill or a removal broke."""
-        return RegistryError(f"in the registry, {what}")
+        return RegistryError(f"in {self._client.who}, {what}")
 
     def read_blob(self, blob: Blob) -> Iterator[bytes]:
         """The bytes of a blob."""
@@ -80,7 +85,19 @@ class RegistryPlace:
             raise self.damage(f"blob {blob.digest} breaks off").with_(details=[exc.message]) from exc
 
     def begin(self, content: Content) -> Sequence[Blob]:
-        """Find the blobs that the registry lacks; take those that another of the repositories has from there."""
+        """Find the blobs that the registry lacks; take those that another of its repositories has from there."""
+        self._look(content)
+        known = [content.blobs[digest] for digest in self._lacking if digest in self._having]
+        self._each(lambda blob: self._spread(blob, self._lacking[blob.digest]), known)
+        return [blob for digest, blob in content.blobs.items() if digest in self._lacking and blob not in known]
+
+    def compare(self, content: Content) -> tuple[Mapping[Named, State], Sequence[Blob]]:
+        """What would become of each name, and the blobs that no repository has; nothing is changed."""
+        self._look(content)
+        states = dict(zip(content.names, self._each(self._state_of, content.names), strict=True))
+        return states, [content.blobs[digest] for digest in self._lacking if digest not in self._having]
+
+    def _look(self, content: Content) -> None:
         pairs = [
             (repository, content.blobs[digest])
             for repository in content.members
@@ -93,14 +110,13 @@ class RegistryPlace:
                 self._having[blob.digest] = repository
             else:
                 self._lacking.setdefault(blob.digest, []).append(repository)
-        known = [content.blobs[digest] for digest in self._lacking if digest in self._having]
-        self._each(lambda blob: self._spread(blob, self._lacking[blob.digest]), known)
-        return [blob for digest, blob in content.blobs.items() if digest in self._lacking and blob not in known]
+                if self._is_both:
+                    self._having.setdefault(blob.digest, blob.origin)
 
-    def put_blob(self, blob: Blob, chunks: Iterator[bytes]) -> None:
+    def put_blob(self, blob: Blob, read: Callable[[], Iterator[bytes]]) -> None:
         """Store a blob in each repository that lacks it."""
         first, *others = self._lacking[blob.digest]
-        self._put(blob, first, self._client.blobs.begin(first, blob.digest), chunks)
+        self._put(blob, first, read)
         self._having[blob.digest] = first
         self._spread(blob, others)
 
@@ -123,12 +139,14 @@ class RegistryPlace:
         )
         # Only after the tags: a garbage collection takes what is about an image that has none.
         put(member for member in members if member not in tagged)
-        self.states = {name: self.states[name] for name in content.names}
+        self.states = {name: self.states.get(name) or self._state_of_untagged(name) for name in content.names}
+        for repository, digests in content.members.items():
+            self._referrers.tell(repository, [content.manifests[digest] for digest in digests], self._store)
 
     def _has(self, pair: tuple[str, Blob]) -> bool:
         repository, blob = pair
         try:
-            size = _ask(lambda: self._client.blobs.find_size(repository, blob.digest))
+            size = _ask(lambda: self._client.blobs.find_size(repository, blob.digest, told=blob.size))
         except RegistryError as exc:
             if not _is_passing(exc):
                 raise
@@ -138,29 +156,25 @@ class RegistryPlace:
             raise self.damage(f"blob {blob.digest} has {size} bytes instead of {blob.size}")
         return size is not None
 
-    def _list_referrers(self, repository: str) -> Mapping[str, Sequence[str]]:
-        """The tags of a repository by what stands before their first dot."""
-        found: dict[str, list[str]] = {}
-        for tag in self._client.find_tags(repository):
-            found.setdefault(tag.partition(".")[0], []).append(tag)
-        return found
-
     def _spread(self, blob: Blob, repositories: Iterable[str]) -> None:
         """Take a blob from a repository of this registry into others."""
         origin = self._having[blob.digest]
-        for repository in repositories:
-            place = self._client.blobs.begin(repository, blob.digest, origin=origin)
+
+        def read() -> Iterator[bytes]:
             try:
-                # Not every registry can.
-                self._put(blob, repository, place, self._client.blobs.read(origin, blob.digest))
+                yield from self._client.blobs.read(origin, blob.digest)
             except RepositoryNotFoundError as exc:
                 raise BlobsGoneError(exc.message) from exc
 
-    def _put(self, blob: Blob, repository: str, place: str | None, chunks: Iterator[bytes]) -> None:
-        if place is None:
-            return
+        for repository in repositories:
+            # Not every registry can: then it is read and sent.
+            self._put(blob, repository, read, origin=origin)
+
+    def _put(
+        self, blob: Blob, repository: str, read: Callable[[], Iterator[bytes]], *, origin: str | None = None
+    ) -> None:
         try:
-            self._client.blobs.put(place, blob.digest, blob.size, chunks)
+            self._client.blobs.store(repository, blob.digest, blob.size, read, origin=origin)
         except RegistryError as exc:
             # Another client has just stored it.
             if not _is_passing(exc) or not self._has((repository, blob)):
@@ -172,12 +186,24 @@ class RegistryPlace:
             self._store(repository, stored.digest, stored)
             # Distribution takes a manifest again whose file is damaged, and says that it has it.
             _ask(lambda: self._client.head_manifest(repository, stored.digest))
+            self._stored.add((repository, stored.digest))
+
+    def _state_of(self, name: Named) -> State:
+        before = self._find(name.repository, name.tag or name.digest)
+        return State.NEW if before is None else State.EXISTS if before == name.digest else State.MOVED
+
+    def _state_of_untagged(self, name: Named) -> State:
+        return State.NEW if (name.repository, name.digest) in self._stored else State.EXISTS
 
     def _tag(self, tagged: tuple[Named, StoredManifest]) -> None:
         name, stored = tagged
-        before = None if name.tag is None else self._find(name.repository, name.tag)
-        is_there = name.tag is None or before == name.digest
-        if name.tag is not None and not is_there:
+        if name.tag is None:
+            return
+        before = self._find(name.repository, name.tag)
+        if before is not None and before != name.digest and is_referrers_tag(name.tag):
+            stored = merged(self._client.get_manifest(name.repository, before), stored)
+        is_there = before == stored.digest
+        if not is_there:
             self._store(name.repository, name.tag, stored)
         # It may have been tagged before something else failed, and all began again.
         self.states.setdefault(name, State.EXISTS if is_there else State.MOVED if before else State.NEW)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 
 from localreg.errors import LocalregError
@@ -28,9 +28,9 @@ class Nowhere:
         """Take all blobs."""
         return list(content.blobs.values())
 
-    def put_blob(self, _blob: Blob, chunks: Iterator[bytes]) -> None:
+    def put_blob(self, _blob: Blob, read: Callable[[], Iterator[bytes]]) -> None:
         """Read a blob."""
-        for _ in chunks:
+        for _ in read():
             pass
 
     def finish(self, _content: Content) -> None:
@@ -76,15 +76,22 @@ def _send(source: Source, target: Target, content: Content, blobs: Sequence[Blob
         except LocalregError as exc:
             raise exc.with_(details=[*exc.details, _needed_by(content, blob)]) from exc
 
-    def chunks(blob: Blob) -> Iterator[bytes]:
-        for chunk in read(blob):
-            if stop.is_set():
-                raise _StoppedError
-            yield chunk
-            watcher.advance(len(chunk))
-
     def send(blob: Blob) -> None:
-        target.put_blob(blob, chunks(blob))
+        sent = 0
+
+        def chunks() -> Iterator[bytes]:
+            nonlocal sent
+            if sent:
+                watcher.advance(-sent)
+                sent = 0
+            for chunk in read(blob):
+                if stop.is_set():
+                    raise _StoppedError
+                yield chunk
+                sent += len(chunk)
+                watcher.advance(len(chunk))
+
+        target.put_blob(blob, chunks)
 
     do_at_once(send, blobs, workers=target.workers, stop=stop)
 

@@ -61,7 +61,7 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
 def _is_ready(url: str) -> bool:
     reply = ask(url)
     if reply is Reply.SPEAKS_TLS:
-        from localreg.oci.transport import speaks_tls  # noqa: PLC0415 -- loads urllib3, only for this error
+        from localreg.oci.answer import speaks_tls  # noqa: PLC0415 -- loads urllib3, only for this error
 
         raise speaks_tls(url)
     return reply.is_ready

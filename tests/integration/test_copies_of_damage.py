@@ -134,10 +134,17 @@ def test_a_save_goes_on_where_its_connection_broke(distribution: Distribution, l
         assert breaking.left == 0
 
 
-def test_a_load_whose_connection_broke_tags_nothing_and_the_next_one_sends_the_rest(
+def test_a_load_sends_a_blob_anew_whose_connection_broke(distribution: Distribution, layout: LayoutFolder) -> None:
+    with Breaking(distribution.base_url, 2) as breaking:
+        images = loaded(layout.path, breaking.url)
+        assert breaking.left == 0
+    assert broken(images, distribution.base_url) == []
+
+
+def test_a_load_whose_connection_broke_for_good_tags_nothing_and_the_next_one_sends_the_rest(
     distribution: Distribution, client: RegistryClient, layout: LayoutFolder
 ) -> None:
-    with Breaking(distribution.base_url, 1) as breaking:
+    with Breaking(distribution.base_url, 4) as breaking:
         with pytest.raises(RegistryUnreachableError):
             loaded(layout.path, breaking.url)
         assert client.find_tags("app") == []

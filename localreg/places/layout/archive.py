@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from localreg.oci.archive.files import blob_path
@@ -52,10 +52,10 @@ class ArchiveTarget:
             self._add(blob_path(digest), stored.data)
         return list(content.blobs.values())
 
-    def put_blob(self, blob: Blob, chunks: Iterator[bytes]) -> None:
+    def put_blob(self, blob: Blob, read: Callable[[], Iterator[bytes]]) -> None:
         """Write a config or a layer."""
         self._head(blob_path(blob.digest), blob.size)
-        for chunk in chunks:
+        for chunk in read():
             self._write(chunk)
         self._fill(tarfile.BLOCKSIZE)
 

@@ -6,8 +6,8 @@ import pytest
 from support.registries.fake import FakeRegistry, child
 
 from localreg.errors import RegistryUnreachableError
+from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import OCI_INDEX
-from localreg.oci.referrers import list_referrers
 
 ONE, TWO = (f"sha256:{digit * 64}" for digit in "12")
 
@@ -18,7 +18,8 @@ def put_list(registry: FakeRegistry, subject: str, *digests: str) -> None:
 
 
 def listed(registry: FakeRegistry) -> dict[str, list[str]]:
-    found = list_referrers(registry.base_url, "app", [ONE, TWO])
+    with RegistryClient(registry.base_url) as client:
+        found = client.list_referrers("app", [ONE, TWO])
     return {subject: [one.digest for one in several] for subject, several in found.items()}
 
 

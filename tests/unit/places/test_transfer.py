@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,12 +64,12 @@ class Refusing(Nowhere):
         self._is_under_way = threading.Event()
         self.seen: list[str] = []
 
-    def put_blob(self, blob: Blob, chunks: Iterator[bytes]) -> None:
+    def put_blob(self, blob: Blob, read: Callable[[], Iterator[bytes]]) -> None:
         if blob != self._taken:
             assert self._is_under_way.wait(20)
             raise RegistryError("no")
         try:
-            for _ in chunks:
+            for _ in read():
                 self._is_under_way.set()
         except Exception as exc:
             self.seen.append(type(exc).__name__)

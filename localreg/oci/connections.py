@@ -1,0 +1,127 @@
+"""The connections to a registry, and to the hosts that it leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import urllib3
+import urllib3.connection
+
+from localreg.oci.deadline import with_deadline
+from localreg.system.address import Address
+
+STREAM_CHUNK = 1 << 20
+_STREAM_SECONDS = 120.0
+"""How long a registry may take for one step of a large transfer: at its end, Distribution waits for the disk."""
+_CONNECT_SECONDS = 5.0
+_FAR_CONNECT_SECONDS = 20.0
+"""With TLS, which few registries on the developer's own machine have."""
+
+
+class _Plain(urllib3.connection.HTTPConnection):
+    """A connection whose read time-out covers a whole response."""
+
+    def connect(self) -> None:
+        """Connect, then start the clock."""
+        super().connect()
+        self.sock = with_deadline(self.sock)
+
+
+class _Tls(urllib3.connection.HTTPSConnection):
+    """The same with TLS."""
+
+    def connect(self) -> None:
+        """Connect, then start the clock."""
+        super().connect()
+        self.sock = with_deadline(self.sock)
+
+
+class Connections:
+    """Connections that stay open; safe to use from several threads.
+
+    Args:
+        timeout: Seconds for one whole request.
+        most: The number of connections to keep open for each host.
+        uses_proxy: Connections with TLS go through the proxy of the environment.
+    """
+
+    def __init__(self, *, timeout: float, most: int, uses_proxy: bool = False) -> None:
+        self._seconds = timeout
+        self._most = most
+        self._uses_proxy = uses_proxy
+        self._pools: dict[tuple[str, str, bool], urllib3.HTTPConnectionPool] = {}
+        self._lock = Lock()
+
+    def pool(self, url: str, *, streams: bool) -> urllib3.HTTPConnectionPool:
+        """The connections to the host of a URL.
+
+        Args:
+            url: Any URL of the host; a user in it is ignored.
+            streams: Only each step of a response has a time-out, because its size is not known to be small.
+
+        Raises:
+            ConfigError: a file of a CA for the host cannot be read.
+        """
+        parts = urlsplit(url)
+        key = parts.scheme, parts.netloc.rpartition("@")[2], streams
+        with self._lock:
+            if key not in self._pools:
+                self._pools[key] = self._made(*key)
+            return self._pools[key]
+
+    def close(self) -> None:
+        """Close them."""
+        for pool in self._pools.values():
+            pool.close()
+
+    def _made(self, scheme: str, host: str, streams: bool) -> urllib3.HTTPConnectionPool:  # noqa: FBT001 -- a part of a key
+        connect = min(self._seconds, _FAR_CONNECT_SECONDS if scheme == "https" else _CONNECT_SECONDS)
+        make: Callable[..., urllib3.HTTPConnectionPool] = urllib3.connectionpool.connection_from_url
+        if scheme == "https" and self._uses_proxy and (proxy := _find_proxy(host)):
+            make = _through(proxy)
+        # A pool notices when the registry has closed an idle connection.
+        pool = make(
+            f"{scheme}://{host}",
+            maxsize=self._most,
+            block=True,
+            timeout=urllib3.Timeout(connect=connect, read=_STREAM_SECONDS if streams else self._seconds),
+            retries=False,
+            **({"ssl_context": _trust(host)} if scheme == "https" else {}),
+            **({"blocksize": STREAM_CHUNK} if streams else {}),
+        )
+        if not streams:
+            pool.ConnectionCls = _Tls if scheme == "https" else _Plain
+        return pool
+
+
+def _trust(host: str) -> object:
+    from localreg.oci.trust import context_for  # noqa: PLC0415 -- most registries speak plain HTTP
+
+    return context_for(host)
+
+
+def _find_proxy(host: str) -> str | None:
+    """The URL of the proxy that the environment, or macOS, names for a host with TLS."""
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 -- most registries speak plain HTTP
+
+    name = urlsplit(f"https://{host}").hostname or ""
+    return None if Address(name, 0).is_loopback or proxy_bypass(name) else getproxies().get("https")
+
+
+def _through(proxy: str) -> Callable[..., urllib3.HTTPConnectionPool]:
+    """How connections through a proxy are made."""
+    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
+
+    def make(url: str, **options: Any) -> urllib3.HTTPConnectionPool:
+        manager = urllib3.ProxyManager(
+            f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+            proxy_headers=urllib3.make_headers(proxy_basic_auth=user),
+            **options,
+        )
+        return manager.connection_from_url(url)
+
+    return make

@@ -20,6 +20,7 @@ GROUPS = {
         "rm": "Remove tags from the registry",
         "save": "Save images of the registry to an archive",
         "load": "Load images from an archive into the registry",
+        "copy": "Copy images between registries",
     },
     "Storage": {
         "du": "Show what the images occupy on the disk",

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from http import HTTPStatus
 from pathlib import Path
 
 from localreg.cli.batch import Failures
 from localreg.cli.session import Session
+from localreg.cli.storing import storing
 from localreg.engines.port import Engine
-from localreg.errors import RegistryError, UsageError
-from localreg.images.push_check import check_takes_pushes
+from localreg.errors import UsageError
 from localreg.oci.api import RegistryClient
 from localreg.oci.reference import Reference, parse_reference, registry_reference
 from localreg.places.layout.entries import find_entries
@@ -23,8 +21,7 @@ from localreg.places.opened import opened_source, opened_stream
 from localreg.places.port import Content
 from localreg.places.sparse import narrow
 from localreg.registry.container import Registry
-from localreg.registry.failed_write import explained
-from localreg.registry.start import await_start, find_cause
+from localreg.registry.start import await_start
 from localreg.system.command_line import CommandLine
 
 STDIN = "-"
@@ -104,24 +101,10 @@ def load_archive(
     with read_archive(session, path, as_=as_, again=again) as (source, content, failures):
         if not content.names:
             return [], failures
-        check_takes_pushes(registry, *content.members)
         shown = STDIN if path is None else str(path)
         with (
-            _explaining(engine, registry, shown),
+            storing(engine, registry, content.members, what=shown),
             RegistryClient(registry.get_url()) as client,
             session.copy_display() as watcher,
         ):
             return load(source, content, client, watcher=watcher), failures
-
-
-@contextlib.contextmanager
-def _explaining(engine: Engine, registry: Registry, shown: str) -> Iterator[None]:
-    """Add the cause from the registry's log to an error of its own."""
-    began = datetime.now(UTC)
-    try:
-        yield
-    except RegistryError as exc:
-        cause = find_cause(engine, registry, since=began) if exc.status == HTTPStatus.INTERNAL_SERVER_ERROR else None
-        if cause is None:
-            raise
-        raise explained(exc, registry, cause, what=shown) from exc

@@ -1,0 +1,54 @@
+"""Clients of registries that the developer did not start: TLS, except on this machine, and logins from the engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from localreg.oci.access import Access
+from localreg.oci.api import RegistryClient
+from localreg.oci.credentials import HUB, CredentialStores, login_command
+from localreg.oci.ping import Reply, ask
+from localreg.system.address import Address
+
+_HUB_URL = "https://registry-1.docker.io"
+
+
+def open_client(
+    host: str,
+    *,
+    url: str | None = None,
+    plain_http: bool,
+    engine: str | None = None,
+    on_wait: Callable[[str, float], None],
+) -> RegistryClient:
+    """A client of a registry.
+
+    Args:
+        host: The registry, as references name it.
+        url: Its URL, if that is known.
+        plain_http: Use no TLS.
+        engine: `docker` or `podman`, whose command for a login errors name; by default one that is installed.
+        on_wait: Is told when the registry asks to wait, with its host and the seconds.
+    """
+    stores = CredentialStores()
+    access = Access(
+        host,
+        find_credentials=lru_cache(maxsize=None)(lambda repository: stores.find(host, repository)),
+        login_command=login_command(host, engine=engine),
+        problems=lambda: list(stores.problems),
+        on_wait=on_wait,
+    )
+    return RegistryClient(url or _url_of(host, plain_http=plain_http), access=access)
+
+
+def _url_of(host: str, *, plain_http: bool) -> str:
+    if host == HUB:
+        return _HUB_URL
+    plain, tls = f"http://{host}", f"https://{host}"
+    if plain_http:
+        return plain
+    is_loopback = Address(urlsplit(plain).hostname or "", 0).is_loopback
+    # A registry on this machine may speak TLS all the same.
+    return plain if is_loopback and ask(plain) is not Reply.SPEAKS_TLS else tls

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from localreg.oci.api import RegistryClient
 from localreg.places.content import Failed, read_content
-from localreg.places.fallback import list_followers
 from localreg.places.layout.source import LayoutSource
 from localreg.places.port import Content, Named, Wanted, Watcher
 from localreg.places.registry import RegistryPlace, State
@@ -36,7 +35,6 @@ def load(source: LayoutSource, content: Content, client: RegistryClient, *, watc
     """
     place = RegistryPlace(client)
     transfer(source, place, content, watcher)
-    list_followers(client, content)
     return [LoadedImage(name, state) for name, state in place.states.items()]
 
 

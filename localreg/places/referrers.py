@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 
 from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
@@ -62,7 +62,7 @@ class Referrers:
                 before = self._client.get_manifest(repository, stem_of(subject))
             except RepositoryNotFoundError:
                 before = None
-            listed = with_referrers(before, referrers)
+            listed = with_referrers(before, referrers, is_there=partial(self._has, repository))
             if listed != before:
                 store(repository, stem_of(subject), listed)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from localreg.oci.api import StoredManifest
@@ -36,18 +36,35 @@ def merged(before: StoredManifest, new: StoredManifest) -> StoredManifest:
     return _extended(new, json.loads(before.data)["manifests"] or [])
 
 
-def with_referrers(before: StoredManifest | None, referrers: Iterable[StoredManifest]) -> StoredManifest:
-    """An index with more referrers; the one before as it is if it lists them, or has another meaning."""
+def with_referrers(
+    before: StoredManifest | None,
+    referrers: Iterable[StoredManifest],
+    *,
+    is_there: Callable[[str], bool] = lambda _: True,
+) -> StoredManifest:
+    """An index with more referrers; the one before as it is if it lists them, or has another meaning.
+
+    Args:
+        before: The index so far.
+        referrers: Those to add.
+        is_there: Tells whether the registry still has a manifest that the index lists: it takes no index that lists
+            one that was removed.
+    """
     if before is None:
         before = _stored({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []})
-    return _extended(before, map(_descriptor, referrers)) if isinstance(before.content, Index) else before
+    return _extended(before, map(_descriptor, referrers), is_there) if isinstance(before.content, Index) else before
 
 
-def _extended(index: StoredManifest, descriptors: Iterable[Mapping[str, Any]]) -> StoredManifest:
+def _extended(
+    index: StoredManifest, descriptors: Iterable[Mapping[str, Any]], is_there: Callable[[str], bool] = lambda _: True
+) -> StoredManifest:
     found = json.loads(index.data)
     known = {each["digest"]: each for each in found["manifests"] or []}
     added = {each["digest"]: each for each in descriptors if each["digest"] not in known}
-    return _stored({**found, "manifests": [*known.values(), *added.values()]}) if added else index
+    if not added:
+        return index
+    kept = [each for digest, each in known.items() if is_there(digest)]
+    return _stored({**found, "manifests": [*kept, *added.values()]})
 
 
 def _stored(index: Mapping[str, Any]) -> StoredManifest:

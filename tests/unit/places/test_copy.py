@@ -93,6 +93,14 @@ def test_an_index_of_referrers_tells_their_kind_and_annotations() -> None:
     assert with_referrers(index, [typed, plain]) is index
 
 
+def test_a_referrer_that_was_removed_is_not_listed_again() -> None:
+    gone, there, new = (manifest(annotations={"number": number}) for number in "123")
+    before = with_referrers(None, [gone, there])
+    after = with_referrers(before, [new], is_there=lambda digest: digest != gone.digest)
+    assert [each["digest"] for each in listed(after)] == [there.digest, new.digest]
+    assert with_referrers(before, [there], is_there=lambda _: False) is before
+
+
 def test_what_is_no_index_stays() -> None:
     other = manifest()
     assert with_referrers(other, [manifest(a="b")]) is other

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import socket
 import struct
@@ -24,6 +25,14 @@ class UnixHTTPConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self._seconds)
         self.sock.connect(self._path)
+
+
+def is_deserted(path: str) -> bool:
+    """No process listens on a Unix socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        # One that is busy is not deserted: then this would have to wait.
+        connection.settimeout(0)
+        return connection.connect_ex(path) in (errno.ECONNREFUSED, errno.ENOENT)
 
 
 def find_listener(path: str, *, seconds: float) -> int:

@@ -23,7 +23,13 @@ from localreg.engines.values import Endpoint
 from localreg.errors import EngineError
 from localreg.system.programs import ProgramError, run
 from localreg.system.runtime_folder import possible_folders, runtime_folder
-from localreg.system.unix_socket import UnixHTTPConnection, count_connections, count_own_connections, find_listener
+from localreg.system.unix_socket import (
+    UnixHTTPConnection,
+    count_connections,
+    count_own_connections,
+    find_listener,
+    is_deserted,
+)
 from localreg.system.waiting import wait_until
 
 _IDLE_SECONDS = 60
@@ -107,10 +113,12 @@ def find_private_socket() -> Path | None:
 
 
 def _running(folder: Path) -> Path | None:
-    """The socket of a running service; removes unused sockets before it."""
+    """The socket of a running service; removes deserted sockets before it."""
     for socket in sorted(folder.glob("podman-*.sock")):
         if not _answers(socket):
-            socket.unlink(missing_ok=True)
+            # One that is busy or hangs may serve another process.
+            if is_deserted(str(socket)):
+                socket.unlink(missing_ok=True)
         elif socket.name.startswith(f"podman-{_configuration()}-"):
             return socket
     return None

@@ -107,6 +107,20 @@ def test_a_socket_that_nobody_listens_on_is_replaced(podman: Path) -> None:
     assert not Path(first.socket).exists()
 
 
+def test_the_socket_of_one_that_is_busy_stays(podman: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localreg.engines.podman.service._PING_SECONDS", 0.3)
+    first = private_service(str(podman))
+    (busy,) = started(podman)
+    os.kill(busy, signal.SIGSTOP)
+    second = private_service(str(podman))
+    os.kill(busy, signal.SIGCONT)
+    assert second != first
+    assert first.socket is not None
+    # Another process may have chosen it just before.
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(first.socket)
+
+
 OTHER = """
 import socket, sys
 with socket.socket(socket.AF_UNIX) as connection:

@@ -38,7 +38,7 @@ class Target:
             return f"at least {1 / self.times:g}x faster"
         more = f"{self.plus * 1000:.0f} ms"
         if self.times == 1:
-            return f"at most {more} more"
+            return f"at most {more} more" if self.plus else "at least as fast"
         return f"at most {self.times:.3g}x{f' + {more}' if self.plus else ''}"
 
 

@@ -21,7 +21,7 @@ HEADINGS = ("case", "localreg", "peer", "compared", "target", "met")
 _HEAD = """\
 # Benchmarks
 
-`make bench` writes this page and fails if a target is missed. Each figure is the median of at least five runs, followed
+`make bench` writes this page and fails if a target is missed. Each figure is the median of three runs or more, followed
 by the lowest and the highest in parentheses. localreg and its peer take turns on the same machine: compare the two
 figures and ignore the seconds. Each run is a whole process, from start to exit. A case without a peer shows its worst
 run. The engines run in the sandbox of `make test` with nothing else in them, and `--engine` tells localreg which one to

@@ -41,12 +41,13 @@ def narrow(source: LayoutSource, wanted: Sequence[Wanted]) -> tuple[list[Wanted]
     """
     # Most entries are no index, and need no look.
     plain = {entry.digest for entry in source.entries if entry.media_type in (OCI_MANIFEST, DOCKER_MANIFEST)}
+    whole: dict[str, bool] = {}
     kept: list[Wanted] = []
     narrowed: list[Narrowed] = []
     failed: Failed = []
     for each in wanted:
         try:
-            image = None if each.reference in plain else _only_image(source, each)
+            image = None if each.reference in plain else _only_image(source, each, whole)
         except LocalregError as exc:
             failed.append((each, exc))
             continue
@@ -56,11 +57,11 @@ def narrow(source: LayoutSource, wanted: Sequence[Wanted]) -> tuple[list[Wanted]
     return kept, narrowed, failed
 
 
-def _only_image(source: LayoutSource, wanted: Wanted) -> str | None:
+def _only_image(source: LayoutSource, wanted: Wanted, whole: dict[str, bool]) -> str | None:
     """The digest of the only image of an index that the archive has; None if it is whole, or not an index."""
     found = source.read_manifest("", wanted.reference).content
     children = [child for child in found.manifests if child.is_manifest] if isinstance(found, Index) else []
-    present = [child for child in children if _is_whole(source, child.digest)]
+    present = [child for child in children if _is_whole(source, child.digest, whole)]
     missing = [child for child in children if child not in present]
     if not missing:
         return None
@@ -73,15 +74,28 @@ def _only_image(source: LayoutSource, wanted: Wanted) -> str | None:
     )
 
 
-def _is_whole(source: LayoutSource, digest: str, depth: int = 0) -> bool:
-    """The archive has a manifest and all that it refers to."""
-    if not source.has(digest) or depth == _DEEPEST:
+def _is_whole(source: LayoutSource, digest: str, whole: dict[str, bool], depth: int = 0) -> bool:
+    """The archive has a manifest and all that it refers to.
+
+    Args:
+        source: The archive.
+        digest: That of the manifest.
+        whole: What is known of others: indexes can list one another so often that looking anew would not end.
+        depth: The levels above it.
+    """
+    if depth == _DEEPEST:
         # Reading the content tells an index that is nested too deeply.
-        return depth == _DEEPEST
-    found = source.read_manifest("", digest).content
-    if isinstance(found, Index):
-        return all(_is_whole(source, child.digest, depth + 1) for child in found.manifests if child.is_manifest)
-    return all(source.has(blob.digest) for blob in (found.config, *found.layers) if not blob.is_foreign)
+        return True
+    if digest not in whole:
+        found = source.read_manifest("", digest).content if source.has(digest) else None
+        if isinstance(found, Index):
+            children = (child.digest for child in found.manifests if child.is_manifest)
+            whole[digest] = all(_is_whole(source, child, whole, depth + 1) for child in children)
+        else:
+            whole[digest] = found is not None and all(
+                source.has(blob.digest) for blob in (found.config, *found.layers) if not blob.is_foreign
+            )
+    return whole[digest]
 
 
 def _shown(child: Descriptor) -> str:

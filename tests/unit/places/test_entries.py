@@ -9,6 +9,7 @@ import pytest
 from support.foreign_archives import IMAGE, OTHER, Image, LayoutFiles, layer, tar_of
 
 from localreg.errors import InvalidArchiveError
+from localreg.oci.api import StoredManifest
 from localreg.oci.reference import Reference
 from localreg.places.content import read_content
 from localreg.places.layout.entries import find_entries
@@ -116,6 +117,27 @@ def test_indexes_in_indexes_end(tmp_path: Path, depth: int) -> None:
     else:
         ((_, error),) = unread
         assert "manifests refer to one another on more than 100 levels" in error.message
+
+
+def test_indexes_that_list_one_another_often_are_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = LayoutFiles()
+    found = files.image()
+    for _ in range(12):
+        found = files.index(*[found] * 10)
+    path = tmp_path / "x.tar"
+    path.write_bytes(tar_of(files.add(found, ref="app:1").all))
+    with opened_source(path) as source:
+        read, left = source.read_manifest, iter(range(100))
+
+        def counting(repository: str, reference: str) -> StoredManifest:
+            # It ends with an error, where it would not end.
+            next(left)
+            return read(repository, reference)
+
+        monkeypatch.setattr(source, "read_manifest", counting)
+        assert narrow(source, [Wanted("", found["digest"], "app", "1")])[1:] == ([], [])
 
 
 @pytest.mark.parametrize("lost", ["image", "config", "layer"])

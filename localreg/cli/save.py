@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -113,7 +114,8 @@ def _path(output: Path | None, names: Sequence[str]) -> Path | None:
     Raises:
         UsageError: an archive cannot be written there.
     """
-    if output is not None and output.is_dir():
+    # Unlike that of a `Path`, this does not fail on a name that is too long: writing tells that.
+    if output is not None and os.path.isdir(output):  # noqa: PTH112 -- see above
         raise UsageError(
             f"`{output}` is a folder", hint=CommandLine("save", "-o", str(output / "registry.tar"), *names)
         )

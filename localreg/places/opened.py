@@ -30,16 +30,19 @@ def opened_source(path: Path) -> Iterator[LayoutSource]:
         InvalidArchiveError: it is not an image archive, is damaged, or cannot be read.
         LocalregError: a temporary file cannot be written.
     """
-    if path.is_dir():
+    with reading(path):
+        is_folder, is_pipe = path.is_dir(), _is_pipe(path)
+        files = [] if is_folder or is_pipe else _parts_of(path)
+    if is_folder:
         with _as_source(Folder(path), path) as source:
             yield source
-    elif _is_pipe(path):
+    elif is_pipe:
         with contextlib.ExitStack() as stack:
             with reading(path):
                 stream = stack.enter_context(path.open("rb"))
             yield stack.enter_context(opened_stream(stream, str(path)))
     else:
-        with _opened_parts(_parts_of(path), path) as source:
+        with _opened_parts(files, path) as source:
             yield source
 
 
@@ -53,11 +56,6 @@ def opened_stream(stream: IO[bytes], shown: str) -> Iterator[LayoutSource]:
     """
     with spooled(stream, Path(shown)) as path, _opened_parts([path], Path(shown)) as source:
         yield source
-
-
-def is_layout(path: Path) -> bool:
-    """It is a folder with images."""
-    return any((path / name).is_file() for name in (INDEX, DOCKER_MANIFEST))
 
 
 @contextlib.contextmanager

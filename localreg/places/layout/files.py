@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -47,9 +50,14 @@ def read_small(files: Files, name: str, *, limit: int = _LARGEST) -> bytes:
     Raises:
         InvalidArchiveError: it is missing, too large, cut or cannot be read.
     """
-    if name in files and files.size(name) > limit:
-        raise InvalidArchiveError(f"`{name}` in {files} is too large: {files.size(name)} bytes, more than {limit}")
-    return b"".join(files.read(name))
+    data = bytearray()
+    for chunk in files.read(name):
+        data += chunk
+        # It may have more than its size tells, as files of the system have.
+        size = max(len(data), files.size(name))
+        if size > limit:
+            raise InvalidArchiveError(f"`{name}` in {files} is too large: {size} bytes, more than {limit}")
+    return bytes(data)
 
 
 class Folder:
@@ -66,18 +74,27 @@ class Folder:
         return f"`{self._path}`"
 
     def __contains__(self, name: object) -> bool:
-        return (self._path / str(name)).is_file()
+        # Unlike that of a `Path`, this finds no file behind a folder that may not be searched, without an error.
+        return os.path.isfile(self._path / str(name))  # noqa: PTH113 -- see above
 
     def size(self, name: str) -> int:
         """Bytes of a file."""
-        return (self._path / name).stat().st_size
+        with self._reading(name):
+            return (self._path / name).stat().st_size
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The bytes of a file."""
-        try:
+        """The bytes of a file; a link may lead to a device or a pipe, which would never end."""
+        with self._reading(name):
+            if not stat.S_ISREG((self._path / name).stat().st_mode):
+                raise InvalidArchiveError(f"`{self._path / name}` is not a file")
             with (self._path / name).open("rb", buffering=0) as file:
                 while chunk := file.read(CHUNK):
                     yield chunk
+
+    @contextlib.contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        try:
+            yield
         except FileNotFoundError as exc:
             raise InvalidArchiveError(f"{self} lacks `{name}`") from exc
         except OSError as exc:

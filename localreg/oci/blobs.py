@@ -40,8 +40,8 @@ class Blobs:
             answer = self._transport.request("HEAD", _path(repository, digest), f"blob {digest}", expected=expected)
         except RepositoryNotFoundError:
             return None
-        length = answer.headers.get("Content-Length") if answer.status == HTTPStatus.OK else None
-        return told if length is None else int(length)
+        length = (answer.headers.get("Content-Length") or "") if answer.status == HTTPStatus.OK else ""
+        return int(length) if length.isascii() and length.isdigit() else told
 
     def read(self, repository: str, digest: str) -> Iterator[bytes]:
         """The bytes of a blob, not checked; after a connection that broke it goes on where it was.

@@ -21,6 +21,25 @@ def target_of(url: str) -> str:
     return f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
 
 
+def resolved(url: str, location: str, *, who: str) -> str:
+    """The URL that a registry means.
+
+    Args:
+        url: The one that was asked.
+        location: As in its answer.
+        who: How errors name the registry.
+
+    Raises:
+        RegistryError: it is not a valid URL.
+    """
+    try:
+        found = urljoin(url, location)
+        origin_of(found)
+    except ValueError:
+        raise RegistryError(f"{who} leads to an invalid URL") from None
+    return found
+
+
 def is_own_view(base: str, url: str) -> bool:
     """The URL is of the registry itself, which behind a proxy for TLS may believe that it speaks plain HTTP."""
     mine, other = urlsplit(base), urlsplit(url)
@@ -40,12 +59,9 @@ def led_to(url: str, location: str, *, who: str) -> str:
     Raises:
         RegistryError: it is not one to follow: of another scheme, or plain HTTP after TLS.
     """
-    try:
-        following = urljoin(url, location)
-        after = urlsplit(following)
-        allowed = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
-        if after.scheme in allowed and origin_of(following)[1:] != (None, None):
-            return following
-    except ValueError:
-        raise RegistryError(f"{who} leads to an invalid URL") from None
+    following = resolved(url, location, who=who)
+    after = urlsplit(following)
+    allowed = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
+    if after.scheme in allowed and after.hostname:
+        return following
     raise RegistryError(f"{who} leads from TLS to `{after.scheme}://{after.hostname}`, which is not safe to follow")

@@ -16,6 +16,7 @@ from localreg.errors import RegistryError
 from localreg.oci.access import Access, Credentials
 from localreg.oci.answer import Answer
 from localreg.oci.challenge import Challenge, Scopes, joined, read_challenge, repository_of
+from localreg.oci.manifest import UNREADABLE
 from localreg.system.command_line import Sentence
 
 _CLIENT = "localreg"
@@ -23,7 +24,6 @@ _SECONDS = 60
 """How long a token is valid if its server does not tell."""
 _EARLY = 10.0
 """Seconds before its end at which a token is not used for another request."""
-_TOKEN_BYTES = 1 << 16
 
 Ask = Callable[[str, str, Mapping[str, str], bytes | None], Answer]
 """Sends a request to a login server: the method, the URL, headers and the body."""
@@ -136,7 +136,7 @@ class Login:
             found = json.loads(answer.body) if answer.status == HTTPStatus.OK else {}
             token = found.get("token") or found.get("access_token")
             seconds = float(found.get("expires_in") or _SECONDS)
-        except (ValueError, TypeError, AttributeError, RecursionError):
+        except UNREADABLE:
             token, seconds = None, 0.0
         # It becomes a header.
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from localreg.errors import RegistryError
 from localreg.oci.answer import Answer
-from localreg.oci.leads import target_of
+from localreg.oci.leads import resolved, target_of
 from localreg.oci.transport import Transport
 
 _PAGE_BYTES = 16 << 20
@@ -42,16 +42,17 @@ def iter_names(transport: Transport, path: str, what: str, key: str) -> Iterator
         if not isinstance(found, list):
             raise transport.no_registry(answer, what)
         yield from map(str, found)
-        following = next_page(answer, following, seen)
+        following = next_page(answer, following, seen, who=transport.failures.who)
 
 
-def next_page(answer: Answer, path: str, seen: Container[str], *, names_last: bool = True) -> str | None:
+def next_page(answer: Answer, path: str, seen: Container[str], *, who: str, names_last: bool = True) -> str | None:
     """The path of the next page. The host of an absolute link is ignored: it is the registry's own view of itself.
 
     Args:
         answer: The page.
         path: Its path.
         seen: The paths of all pages so far.
+        who: How errors name the registry.
         names_last: The link tells the last name of the page.
 
     Raises:
@@ -60,7 +61,7 @@ def next_page(answer: Answer, path: str, seen: Container[str], *, names_last: bo
     found = _LINK.search(answer.headers.get("Link") or "")
     if found is None:
         return None
-    following = target_of(urljoin(path, found.group(1)))
+    following = target_of(resolved(path, found.group(1), who=who))
     if following in seen or (names_last and not parse_qs(urlsplit(following).query).get("last")):
-        raise RegistryError(f"the registry sent an invalid link to the next page: {found.group(1)}")
+        raise RegistryError(f"{who} sent an invalid link to the next page: {found.group(1)}")
     return following

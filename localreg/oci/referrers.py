@@ -49,4 +49,4 @@ def _iter_referrers(transport: Transport, repository: str, subject: str) -> Iter
         answer = transport.request("GET", path, what, limit=_LARGEST, accept=OCI_INDEX)
         index = parse_manifest(answer.body, OCI_INDEX)
         yield from index.manifests if isinstance(index, Index) else ()
-        path = next_page(answer, path, seen, names_last=False)
+        path = next_page(answer, path, seen, who=transport.failures.who, names_last=False)

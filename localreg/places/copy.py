@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
 
 from localreg.content.ls import list_images
 from localreg.content.pattern import registry_in_pattern
-from localreg.errors import LocalregError, RegistryError, RepositoryNotFoundError, UsageError
+from localreg.errors import InvalidReferenceError, LocalregError, RegistryError, RepositoryNotFoundError, UsageError
 from localreg.oci.api import RegistryClient
 from localreg.oci.reference import parse_reference, qualified
 from localreg.places.content import Failed, read_content
@@ -81,6 +82,10 @@ def read_end(text: str) -> End:
 def _host(registry: str | None) -> str | None:
     if registry is None or registry == _PODMANS:
         return None
+    try:
+        urlsplit(f"//{registry}").port  # noqa: B018 -- the grammar of references has no limit for it
+    except ValueError as exc:
+        raise InvalidReferenceError(f"`{registry}` is not a valid registry: use HOST or HOST:PORT") from exc
     return qualified(parse_reference(f"{registry}/x/x")).registry
 
 

@@ -52,7 +52,21 @@ def test_a_name_that_may_be_both_is_refused_with_the_way_out(text: str) -> None:
     assert f"{text}/" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("text", ["", "App", "https://ghcr.io/", "a b", "//", "team//", "app:", f"app@{DIGEST}/"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "App",
+        "https://ghcr.io/",
+        "a b",
+        "//",
+        "team//",
+        "app:",
+        f"app@{DIGEST}/",
+        "localhost:99999/app",
+        "ghcr.io:99999/",
+    ],
+)
 def test_no_name_is_refused(text: str) -> None:
     with pytest.raises(InvalidReferenceError):
         read_end(text)

@@ -15,6 +15,7 @@ import urllib3.exceptions
 
 from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci.access import Access
+from localreg.oci.leads import origin_of
 from localreg.oci.manifest import UNREADABLE
 from localreg.oci.ping import Reply, ask
 from localreg.system.command_line import CommandLine, Sentence
@@ -164,13 +165,23 @@ class Failures:
             registry_code=code,
         )
 
-    def of_connection(self, error: Exception) -> RegistryUnreachableError:
-        """The error for a connection that failed."""
+    def of_connection(self, error: Exception, url: str | None = None) -> RegistryUnreachableError:
+        """The error for a connection that failed.
+
+        Args:
+            error: Why.
+            url: What was asked for; the registry may have led to another host.
+        """
+        host = urlsplit(self._base).netloc if self._access is None else self._access.host
+        asked = self._base if url is None else url
+        is_elsewhere = origin_of(asked) != origin_of(self._base)
+        if is_elsewhere:
+            host = urlsplit(asked).netloc.rpartition("@")[2]
+        if isinstance(error, urllib3.exceptions.SSLError | ssl.SSLError):
+            return self._no_tls(error, host, is_elsewhere=is_elsewhere)
         hint: str = CommandLine("status")
         if self._access is not None:
             hint = Sentence("check the name of the registry, and the network")
-        if isinstance(error, urllib3.exceptions.SSLError | ssl.SSLError):
-            return self._no_tls(error)
         if isinstance(error, urllib3.exceptions.ReadTimeoutError):
             why = f"it does not answer within {self._seconds:g} seconds"
         elif isinstance(error, urllib3.exceptions.ProxyError):
@@ -183,25 +194,26 @@ class Failures:
             why = "nothing answers there"
         else:
             why = "the connection broke"
-        where = self._base if self._access is None else self._access.host
+        if is_elsewhere:
+            return RegistryUnreachableError(f"cannot reach {host}, where {self.who} leads: {why}")
+        where = self._base if self._access is None else host
         return RegistryUnreachableError(f"cannot reach the registry at {where}: {why}", hint=hint)
 
-    def _no_tls(self, error: Exception) -> RegistryUnreachableError:
-        host = urlsplit(self._base).netloc if self._access is None else self._access.host
-        said = str(error)
+    def _no_tls(self, error: Exception, host: str, *, is_elsewhere: bool) -> RegistryUnreachableError:
+        said, who = str(error), f"{host}, where {self.who} leads," if is_elsewhere else f"the registry at {host}"
         if any(sign in said.lower() for sign in _NOT_TLS):
             return RegistryUnreachableError(
-                f"the registry at {host} does not speak TLS",
-                hint=Sentence("if you trust the network in between, add --plain-http"),
+                f"{who} does not speak TLS",
+                hint=None if is_elsewhere else Sentence("if you trust the network in between, add --plain-http"),
             )
         found = _verify_error(error)
         if found is not None:
             return RegistryUnreachableError(
-                f"the certificate of the registry at {host} is not trusted: {found}",
+                f"the certificate of {who} is not trusted: {found}",
                 hint=Sentence(f"put the certificate of its CA into ~/.config/containers/certs.d/{host}/ca.crt"),
             )
         return RegistryUnreachableError(
-            f"cannot reach the registry at {host}: its TLS failed", details=[said.rpartition("(_ssl.c")[0] or said]
+            f"cannot reach {who.removesuffix(',')}: its TLS failed", details=[said.rpartition("(_ssl.c")[0] or said]
         )
 
 

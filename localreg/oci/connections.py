@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from threading import Lock
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import urllib3
 import urllib3.connection
 
+from localreg.errors import ConfigError
 from localreg.oci.deadline import with_deadline
-from localreg.system.address import Address
+from localreg.system.address import Address, without_password
+from localreg.system.command_line import Sentence
 
 STREAM_CHUNK = 1 << 20
 _STREAM_SECONDS = 120.0
@@ -19,6 +22,18 @@ _STREAM_SECONDS = 120.0
 _CONNECT_SECONDS = 5.0
 _FAR_CONNECT_SECONDS = 20.0
 """With TLS, which few registries on the developer's own machine have."""
+
+
+class Use(StrEnum):
+    """What a connection is for. Each has connections of its own.
+
+    An upload may read what it sends from the same registry: both out of one pool would wait for each other.
+    """
+
+    SMALL = "small"
+    """The time-out is for a whole response; for the others, for each step of it, because they may be large."""
+    DOWNLOAD = "download"
+    UPLOAD = "upload"
 
 
 class _Plain(urllib3.connection.HTTPConnection):
@@ -44,7 +59,7 @@ class Connections:
 
     Args:
         timeout: Seconds for one whole request.
-        most: The number of connections to keep open for each host.
+        most: The number of connections to keep open for each host and use.
         uses_proxy: Connections with TLS go through the proxy of the environment.
     """
 
@@ -52,21 +67,21 @@ class Connections:
         self._seconds = timeout
         self._most = most
         self._uses_proxy = uses_proxy
-        self._pools: dict[tuple[str, str, bool], urllib3.HTTPConnectionPool] = {}
+        self._pools: dict[tuple[str, str, Use], urllib3.HTTPConnectionPool] = {}
         self._lock = Lock()
 
-    def pool(self, url: str, *, streams: bool) -> urllib3.HTTPConnectionPool:
+    def pool(self, url: str, use: Use) -> urllib3.HTTPConnectionPool:
         """The connections to the host of a URL.
 
         Args:
             url: Any URL of the host; a user in it is ignored.
-            streams: Only each step of a response has a time-out, because its size is not known to be small.
+            use: What they are for.
 
         Raises:
-            ConfigError: a file of a CA for the host cannot be read.
+            ConfigError: a file of a CA for the host cannot be read, or the proxy for it cannot be used.
         """
         parts = urlsplit(url)
-        key = parts.scheme, parts.netloc.rpartition("@")[2], streams
+        key = parts.scheme, parts.netloc.rpartition("@")[2], use
         with self._lock:
             if key not in self._pools:
                 self._pools[key] = self._made(*key)
@@ -77,7 +92,8 @@ class Connections:
         for pool in self._pools.values():
             pool.close()
 
-    def _made(self, scheme: str, host: str, streams: bool) -> urllib3.HTTPConnectionPool:  # noqa: FBT001 -- a part of a key
+    def _made(self, scheme: str, host: str, use: Use) -> urllib3.HTTPConnectionPool:
+        is_small = use is Use.SMALL
         connect = min(self._seconds, _FAR_CONNECT_SECONDS if scheme == "https" else _CONNECT_SECONDS)
         make: Callable[..., urllib3.HTTPConnectionPool] = urllib3.connectionpool.connection_from_url
         if scheme == "https" and self._uses_proxy and (proxy := _find_proxy(host)):
@@ -87,12 +103,12 @@ class Connections:
             f"{scheme}://{host}",
             maxsize=self._most,
             block=True,
-            timeout=urllib3.Timeout(connect=connect, read=_STREAM_SECONDS if streams else self._seconds),
+            timeout=urllib3.Timeout(connect=connect, read=self._seconds if is_small else _STREAM_SECONDS),
             retries=False,
             **({"ssl_context": _trust(host)} if scheme == "https" else {}),
-            **({"blocksize": STREAM_CHUNK} if streams else {}),
+            **({} if is_small else {"blocksize": STREAM_CHUNK}),
         )
-        if not streams:
+        if is_small:
             pool.ConnectionCls = _Tls if scheme == "https" else _Plain
         return pool
 
@@ -111,9 +127,29 @@ def _find_proxy(host: str) -> str | None:
     return None if Address(name, 0).is_loopback or proxy_bypass(name) else getproxies().get("https")
 
 
+def _read_proxy(url: str) -> SplitResult | None:
+    """The parts of a proxy's URL; None if it is not valid, or not one for HTTP."""
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        # Its text may hold a part of the password.
+        return None
+    return parts if is_valid else None
+
+
 def _through(proxy: str) -> Callable[..., urllib3.HTTPConnectionPool]:
-    """How connections through a proxy are made."""
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    """How connections through a proxy are made.
+
+    Raises:
+        ConfigError: its URL is not that of a proxy for HTTP.
+    """
+    parts = _read_proxy(proxy)
+    if parts is None:
+        raise ConfigError(
+            f"the proxy in HTTPS_PROXY cannot be used: {without_password(proxy)}",
+            hint=Sentence("set it to http://HOST:PORT, or name the registry in NO_PROXY"),
+        )
     user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
 
     def make(url: str, **options: Any) -> urllib3.HTTPConnectionPool:

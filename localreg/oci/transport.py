@@ -15,8 +15,8 @@ from localreg import __version__
 from localreg.errors import RegistryError
 from localreg.oci.access import Access
 from localreg.oci.answer import Answer, Failures, parse_object, read_answer
-from localreg.oci.connections import STREAM_CHUNK, Connections
-from localreg.oci.leads import is_own_view, led_to, origin_of, target_of
+from localreg.oci.connections import STREAM_CHUNK, Connections, Use
+from localreg.oci.leads import is_own_view, led_to, origin_of, resolved, target_of
 
 if TYPE_CHECKING:
     from localreg.oci.challenge import Scopes
@@ -121,7 +121,7 @@ class Transport:
         """
         headers = {"Range": f"bytes={start}-"} if start else {}
         with self._translated():
-            response = self._exchange("GET", path, headers, lambda: None, what, streams=True)
+            response = self._exchange("GET", path, headers, lambda: None, what, use=Use.DOWNLOAD)
         try:
             if response.status not in _SENT:
                 with self._translated():
@@ -154,7 +154,7 @@ class Transport:
         """
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         with self._translated():
-            response = self._exchange("PUT", path, headers, read, what, streams=True, needs=begun_at)
+            response = self._exchange("PUT", path, headers, read, what, use=Use.UPLOAD, needs=begun_at)
             answer = read_answer(response, what, _SMALL_BYTES)
         if answer.status != HTTPStatus.CREATED:
             raise self.failures.of_answer(answer, what)
@@ -166,10 +166,10 @@ class Transport:
         The developer's own registry is taken by its word for the path only: it may not know where it is reached.
 
         Raises:
-            RegistryError: it leads from TLS to plain HTTP.
+            RegistryError: it is not a valid URL, or leads from TLS to plain HTTP.
         """
         own = urljoin(self._base, path)
-        url = urljoin(own, location)
+        url = resolved(own, location, who=self.failures.who)
         if self._login is None or is_own_view(self._base, url):
             return target_of(url)
         return led_to(own, url, who=self.failures.who)
@@ -182,7 +182,7 @@ class Transport:
         body: Body,
         what: str,
         *,
-        streams: bool = False,
+        use: Use = Use.SMALL,
         final: Collection[int] = (),
         needs: str | None = None,
     ) -> urllib3.BaseHTTPResponse:
@@ -195,7 +195,7 @@ class Transport:
             login = self._login if origin_of(url) == origin_of(self._base) else None
             authorization = None if login is None else renewed or login.header_for(scopes)
             sent = {**headers, **self._agent, **({"Authorization": authorization} if authorization else {})}
-            response = self._send(method, url, sent, body(), streams=streams)
+            response = self._send(method, url, sent, body(), use)
             status = response.status
             if status in final or status < HTTPStatus.MULTIPLE_CHOICES:
                 return response
@@ -225,21 +225,27 @@ class Transport:
         url: str,
         headers: Mapping[str, str],
         body: bytes | Iterable[bytes] | None,
-        *,
-        streams: bool,
+        use: Use = Use.SMALL,
     ) -> urllib3.BaseHTTPResponse:
         if self._pacing is not None:
             self._pacing.wait()
-        pool = self._connections.pool(url, streams=streams)
-        return pool.request(
-            method, target_of(url), headers=headers, body=body, preload_content=False, decode_content=False
-        )
+        pool = self._connections.pool(url, use)
+        with self._translated(url):
+            return pool.request(
+                method,
+                target_of(url),
+                headers=headers,
+                body=body,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
 
     def _ask_login_server(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         """Send a request to the server that a registry gets its tokens from; redirects are not followed."""
         pauses = 0
         while True:
-            response = self._send(method, url, headers, body, streams=False)
+            response = self._send(method, url, headers, body)
             if not self._is_postponed(response, pauses):
                 return read_answer(response, "a token", _SMALL_BYTES)
             pauses += 1
@@ -256,11 +262,11 @@ class Transport:
         return scopes_of(method, path)
 
     @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, url: str | None = None) -> Iterator[None]:
         try:
             yield
         except (urllib3.exceptions.HTTPError, OSError) as exc:
-            raise self.failures.of_connection(exc) from exc
+            raise self.failures.of_connection(exc, url) from exc
 
     def parse(self, answer: Answer, what: str) -> dict[str, Any]:
         """Parse a response as a JSON object.

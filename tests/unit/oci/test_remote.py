@@ -16,7 +16,7 @@ from support.registries.fake import FakeRegistry
 from support.registries.remote import Remote, basic, digest_of, remote_registry
 from support.registries.shelf import Shelf
 
-from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
+from localreg.errors import ConfigError, LocalregError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci import pacing
 from localreg.oci.access import Access, Credentials
 from localreg.oci.api import RegistryClient
@@ -179,6 +179,54 @@ def test_no_redirect_leaves_tls(to: str) -> None:
         led_to("https://localhost/v2/", to, who="the registry")
 
 
+INVALID = ["http://[", "https://localhost:port/x", "https://localhost:99999/x"]
+
+
+@pytest.mark.parametrize("to", INVALID)
+@pytest.mark.parametrize("is_own", [True, False])
+def test_an_invalid_url_is_told(registry: FakeRegistry, remote: Remote, to: str, *, is_own: bool) -> None:
+    remote.answers[f"GET {MANIFEST}"] = [(307, {"Location": to})]
+    remote.answers["POST /v2/app/blobs/uploads/"] = [(202, {"Location": to})]
+    remote.answers["GET /v2/app/tags/list"] = [(200, {"Link": f'<{to}?last=1>; rel="next"'})]
+    with RegistryClient(remote.base_url) if is_own else client_of(remote) as client:
+        for ask in (lambda: client.get_manifest("app", "1"), lambda: client.put_blob("app", b"new")):
+            with pytest.raises(RegistryError, match="leads to an invalid URL"):
+                ask()
+    registry.tags, registry.link_base = {f"app-{number:05}": {} for number in range(1001)}, to
+    with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="leads to an invalid URL"):
+        list(client.iter_repositories())
+
+
+def test_a_host_that_a_registry_leads_to_is_named(remote: Remote) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    remote.blobs_at = f"http://127.0.0.1:{port}/"
+    said = f"cannot reach 127.0.0.1:{port}, where the registry at {remote.location} leads: nothing listens there"
+    with client_of(remote) as client, pytest.raises(RegistryUnreachableError, match=f"^{said}$"):
+        client.get_blob("app", next(digest for _, digest in remote.blobs))
+
+
+def test_what_is_sent_may_come_from_the_same_registry(remote: Remote) -> None:
+    (_, digest), data = next(iter(remote.blobs.items()))
+    with RegistryClient(remote.base_url, connections=1) as client:
+
+        def store() -> None:
+            client.blobs.store("other", digest, len(data), lambda: client.blobs.read("app", digest))
+
+        # Both would wait for the one connection.
+        thread = threading.Thread(target=store, daemon=True)
+        thread.start()
+        thread.join(20)
+    assert remote.blobs["other", digest] == data
+
+
+def test_a_length_that_is_none_is_not_believed(remote: Remote) -> None:
+    digest = next(digest for _, digest in remote.blobs)
+    remote.answers[f"HEAD /v2/app/blobs/{digest}"] = [(200, {"Content-Length": "many"})]
+    with client_of(remote) as client:
+        assert client.blobs.find_size("app", digest, told=7) == 7
+
+
 def test_a_redirect_may_be_relative() -> None:
     assert led_to("https://localhost:1/v2/x", "/y", who="") == "https://localhost:1/y"
 
@@ -245,7 +293,16 @@ def test_waits_come_to_an_end(remote: Remote, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("12", 12), ("0", 0), ("", None), ("soon", None), ("-1", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("٣", None)],
+    [
+        ("12", 12),
+        ("0", 0),
+        ("", None),
+        ("soon", None),
+        ("-1", None),
+        (f"Wed, 21 Oct 2015 07:28:00 +{'9' * 20}", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("٣", None),
+    ],
 )
 def test_waits_are_read(text: str, seconds: float | None) -> None:
     assert retry_after({"Retry-After": text}) == seconds
@@ -502,3 +559,17 @@ def test_what_a_request_needs_is_in_its_path() -> None:
         "repository:a:pull,push",
         "repository:b/c:pull,push",
     ]
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://dev:hunter2@localhost:1080", "http://dev:hunter2@localhost:port", "http://["]
+)
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    for name in ("no_proxy", "NO_PROXY", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "" if name.lower() == "no_proxy" else proxy)
+    with (
+        RegistryClient("https://registry.invalid", access=Access("registry.invalid")) as client,
+        pytest.raises(ConfigError, match="HTTPS_PROXY cannot be used") as caught,
+    ):
+        client.get_manifest("app", "1")
+    assert SECRET not in caught.value.message

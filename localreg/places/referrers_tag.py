@@ -29,11 +29,19 @@ def is_referrers_tag(tag: str) -> bool:
     return _TAG.fullmatch(tag) is not None
 
 
-def merged(before: StoredManifest, new: StoredManifest) -> StoredManifest:
-    """The new index with the referrers that only the one before lists; the new one as it is if that lists no more."""
+def merged(
+    before: StoredManifest, new: StoredManifest, *, is_there: Callable[[str], bool] = lambda _: True
+) -> StoredManifest:
+    """The new index with the referrers that only the one before lists; the new one as it is if that lists no more.
+
+    Args:
+        before: The index so far.
+        new: The one that takes its place.
+        is_there: Tells whether the registry still has a manifest that the index before lists.
+    """
     if not isinstance(before.content, Index) or not isinstance(new.content, Index):
         return new
-    return _extended(new, json.loads(before.data)["manifests"] or [])
+    return _extended(new, [each for each in json.loads(before.data)["manifests"] or [] if is_there(each["digest"])])
 
 
 def with_referrers(
@@ -69,7 +77,7 @@ def _extended(
 
 def _stored(index: Mapping[str, Any]) -> StoredManifest:
     data = json.dumps(index, separators=(",", ":")).encode()
-    return StoredManifest(data, OCI_INDEX, digest_of(data))
+    return StoredManifest(data, str(index.get("mediaType") or OCI_INDEX), digest_of(data))
 
 
 def _descriptor(stored: StoredManifest) -> dict[str, Any]:

@@ -201,7 +201,8 @@ class RegistryPlace:
             return
         before = self._find(name.repository, name.tag)
         if before is not None and before != name.digest and is_referrers_tag(name.tag):
-            stored = merged(self._client.get_manifest(name.repository, before), stored)
+            index = self._client.get_manifest(name.repository, before)
+            stored = merged(index, stored, is_there=lambda digest: self._find(name.repository, digest) is not None)
         is_there = before == stored.digest
         if not is_there:
             self._store(name.repository, name.tag, stored)

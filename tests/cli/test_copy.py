@@ -224,6 +224,19 @@ def test_what_the_destination_lists_by_tag_stays_listed(near: Remote, far: Remot
     assert other["digest"] in {each["digest"] for each in listed}
 
 
+@pytest.mark.parametrize("by_tag", [True, False])
+def test_a_referrer_that_was_removed_is_not_listed_again(near: Remote, far: Remote, *, by_tag: bool) -> None:
+    """A registry takes no index that lists what is not there."""
+    near.lists_referrers = not by_tag
+    index = Shelf(near, "app").index("1")
+    sbom = Shelf(near, "app").sbom(index, listed=by_tag)
+    removed = Shelf(far, "app").sbom({**index, "size": 1}, listed=True)
+    del far.manifests["app", removed["digest"]]
+    assert main(["copy", f"{near.location}/app:1", f"{far.location}/"]) == 0
+    listed = json.loads(far.manifests["app", far.tags["app", index["digest"].replace(":", "-")]][1])["manifests"]
+    assert [each["digest"] for each in listed] == [sbom["digest"]]
+
+
 def test_the_login_of_the_engines_is_used(
     near: Remote, far: Remote, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,7 +79,12 @@ def save(
     with session.selection() as selection:
         registry = session.running_registry(selection.engine)
         named = {name: registry_in_pattern(name) for name in names}
-        refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("save", short))
+        options = (
+            *(("-o", str(output)) if output else ()),
+            *(("--split", split) if split else ()),
+            *(("--zstd",) if zstd else ()),
+        )
+        refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("save", *options, short))
         with RegistryClient(registry.get_url()) as client:
             with session.waiting("reading the registry"):
                 wanted, missing = saving.find_wanted(client, names)

@@ -65,9 +65,8 @@ def read_end(text: str) -> End:
         return End(None, "", is_folder=True)
     if _REGISTRY_ALONE.fullmatch(text):
         text += "/"
-    if text.endswith("/"):
-        below = parse_reference(f"{text}x")
-        return End(_host(below.registry), below.repository[:-1].rstrip("/"), is_folder=True)
+    if text.endswith("/") and "://" not in text:
+        return _read_folder(text)
     if "/" not in text and "." in text.partition(":")[0]:
         raise UsageError(
             f"`{text}` may be a registry or a repository", hint=Sentence(f"`{text}/` is the registry of that name")
@@ -77,6 +76,19 @@ def read_end(text: str) -> End:
         full = qualified(found)
         return End(_host(full.registry), full.repository, found.tag, found.digest)
     return End(None, found.repository, found.tag, found.digest)
+
+
+def _read_folder(text: str) -> End:
+    if "/" not in text[:-1]:
+        # With something below it, a registry is told from a repository.
+        below = parse_reference(f"{text}x")
+        return End(_host(below.registry), below.repository.removesuffix("x").rstrip("/"), is_folder=True)
+    found = parse_reference(text[:-1])
+    if found.tag or found.digest:
+        raise InvalidReferenceError(
+            f"`{text}` has a tag or a digest, but is not one image: leave out the `/` at its end"
+        )
+    return End(_host(found.registry), found.repository, is_folder=True)
 
 
 def _host(registry: str | None) -> str | None:

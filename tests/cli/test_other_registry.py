@@ -52,6 +52,12 @@ COMMANDS = [
     ("ls {host}/te*/app", "ls 'te*/app'", None),
     ("push app:1 --as {host}/x/app", "push app:1 --as x/app", None),
     ("tag app:1 {host}/x/app", "tag app:1 x/app", None),
+    ("save {host}/app:1 -o {folder}/x.tar", "save -o {folder}/x.tar app:1", None),
+    (
+        "save --zstd --split 4G {host}/app:1 -o {folder}/x.tar",
+        "save -o {folder}/x.tar --split 4G --zstd app:1",
+        None,
+    ),
     ("build {folder} -t mine -t {host}/x/app", "build {folder} -t mine -t x/app", None),
 ]
 BY_A_LOCAL_NAME = [

@@ -72,6 +72,22 @@ def test_no_name_is_refused(text: str) -> None:
         read_end(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ("/mirror/", "`/mirror` in `/mirror`", None),
+        ("ghcr.io/Team/", "`Team` in `ghcr.io/Team`", "use ghcr.io/team"),
+        ("http://ghcr.io/team/", "`http://ghcr.io/team/` is a URL", "use ghcr.io/team/"),
+        ("ghcr.io/team/app:1/", "`ghcr.io/team/app:1/` has a tag", None),
+    ],
+)
+def test_an_error_has_only_what_was_typed(text: str, said: str, hint: str | None) -> None:
+    with pytest.raises(InvalidReferenceError) as caught:
+        read_end(text)
+    assert said in caught.value.message
+    assert caught.value.hint == hint
+
+
 def manifest(media_type: str = OCI_MANIFEST, **content: object) -> StoredManifest:
     config = {"mediaType": "application/x-config", "digest": DIGEST, "size": 2}
     body = {"config": config} if media_type == OCI_MANIFEST else {}

@@ -42,34 +42,57 @@ def narrow(source: LayoutSource, wanted: Sequence[Wanted]) -> tuple[list[Wanted]
     # Most entries are no index, and need no look.
     plain = {entry.digest for entry in source.entries if entry.media_type in (OCI_MANIFEST, DOCKER_MANIFEST)}
     whole: dict[str, bool] = {}
+    # Many names can lead to one index.
+    looks: dict[str, _Look | LocalregError] = {}
     kept: list[Wanted] = []
     narrowed: list[Narrowed] = []
     failed: Failed = []
     for each in wanted:
-        try:
-            image = None if each.reference in plain else _only_image(source, each, whole)
-        except LocalregError as exc:
-            failed.append((each, exc))
+        if each.reference in plain:
+            kept.append(each)
             continue
-        kept.append(each if image is None else replace(each, reference=image))
-        if image is not None:
+        if each.reference not in looks:
+            looks[each.reference] = _look(source, each.reference, whole)
+        found = looks[each.reference]
+        if isinstance(found, LocalregError):
+            failed.append((each, found))
+        elif not found.missing:
+            kept.append(each)
+        elif len(found.images) == 1:
+            kept.append(replace(each, reference=found.images[0]))
             narrowed.append(Narrowed(kept[-1], each.reference))
+        else:
+            failed.append((each, _not_whole(each, found.missing)))
     return kept, narrowed, failed
 
 
-def _only_image(source: LayoutSource, wanted: Wanted, whole: dict[str, bool]) -> str | None:
-    """The digest of the only image of an index that the archive has; None if it is whole, or not an index."""
-    found = source.read_manifest("", wanted.reference).content
-    children = [child for child in found.manifests if child.is_manifest] if isinstance(found, Index) else []
-    present = [child for child in children if _is_whole(source, child.digest, whole)]
-    missing = [child for child in children if child not in present]
-    if not missing:
-        return None
-    images = [child for child in present if not child.is_attestation]
-    if len(images) == 1:
-        return images[0].digest
-    raise InvalidArchiveError(
-        f"`{wanted}` is not whole: the archive lacks {', '.join(dict.fromkeys(map(_shown, missing)))}",
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What an archive has of an index; nothing is missing of what is not an index."""
+
+    images: Sequence[str] = ()
+    """The digests of the images that are whole."""
+    missing: Sequence[str] = ()
+    """What is not, in words."""
+
+
+def _look(source: LayoutSource, digest: str, whole: dict[str, bool]) -> _Look | LocalregError:
+    try:
+        found = source.read_manifest("", digest).content
+        children = [child for child in found.manifests if child.is_manifest] if isinstance(found, Index) else []
+        is_there = [_is_whole(source, child.digest, whole) for child in children]
+    except LocalregError as exc:
+        return exc
+    parts = list(zip(children, is_there, strict=True))
+    return _Look(
+        [child.digest for child, is_whole in parts if is_whole and not child.is_attestation],
+        list(dict.fromkeys(_shown(child) for child, is_whole in parts if not is_whole)),
+    )
+
+
+def _not_whole(wanted: Wanted, missing: Sequence[str]) -> LocalregError:
+    return InvalidArchiveError(
+        f"`{wanted}` is not whole: the archive lacks {', '.join(missing)}",
         hint=Sentence("save it again, with all of its platforms or with one"),
     )
 

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from localreg.errors import InvalidArchiveError, LocalregError, RegistryError
 from localreg.oci.api import LARGEST_MANIFEST, StoredManifest
 from localreg.oci.archive.files import blob_path
 from localreg.oci.digest import is_whole
-from localreg.oci.manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Descriptor, Index, parse_manifest
+from localreg.oci.manifest import OCI_INDEX, Descriptor, Index, parse_manifest
 from localreg.places.layout.files import INDEX, Files, read_small
 from localreg.places.port import Blob
 from localreg.system.command_line import Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class _Relations:
+    """What a manifest tells of others."""
+
+    children: Sequence[str] = ()
+    """Their digests."""
+    subject: str | None = None
 
 
 class LayoutSource:
@@ -30,6 +40,7 @@ class LayoutSource:
         self._files = files
         self.entries = _read_index(files)
         """What its index names."""
+        self._relations: dict[str, _Relations] = {}
         self._types: dict[str, str] = {entry.digest: entry.media_type for entry in self.entries}
 
     def read_manifest(self, _repository: str, reference: str) -> StoredManifest:
@@ -77,22 +88,24 @@ class LayoutSource:
                 found.setdefault(subject, []).append(entry.digest)
         return found
 
-    def find_children(self, entry: Descriptor) -> list[str]:
+    def find_children(self, entry: Descriptor) -> Sequence[str]:
         """The digests of the manifests in an index; none if it is not one or cannot be read."""
-        if entry.media_type in (OCI_MANIFEST, DOCKER_MANIFEST):
-            return []
-        # An error is told when the entry itself is read.
-        with contextlib.suppress(LocalregError):
-            found = self.read_manifest("", entry.digest).content
-            return [child.digest for child in found.manifests] if isinstance(found, Index) else []
-        return []
+        return self._related(entry.digest).children
 
     def find_subject(self, entry: Descriptor) -> str | None:
         """The digest of the manifest that an entry of the index is about; None if it does not tell one."""
-        # An error is told when the entry itself is read.
-        with contextlib.suppress(LocalregError):
-            return self.read_manifest("", entry.digest).content.subject
-        return None
+        return self._related(entry.digest).subject
+
+    def _related(self, digest: str) -> _Relations:
+        """Read once: an index can name one manifest a hundred thousand times."""
+        if digest not in self._relations:
+            self._relations[digest] = _Relations()
+            # An error is told when the entry itself is read.
+            with contextlib.suppress(LocalregError):
+                found = self.read_manifest("", digest).content
+                children = [child.digest for child in found.manifests] if isinstance(found, Index) else []
+                self._relations[digest] = _Relations(children, found.subject)
+        return self._relations[digest]
 
 
 def _read_index(files: Files) -> tuple[Descriptor, ...]:

@@ -10,6 +10,7 @@ from support.foreign_archives import IMAGE, OTHER, Image, LayoutFiles, layer, ta
 
 from localreg.errors import InvalidArchiveError
 from localreg.oci.api import StoredManifest
+from localreg.oci.manifest import OCI_INDEX
 from localreg.oci.reference import Reference
 from localreg.places.content import read_content
 from localreg.places.layout.entries import find_entries
@@ -138,6 +139,31 @@ def test_indexes_that_list_one_another_often_are_looked_at_once(
 
         monkeypatch.setattr(source, "read_manifest", counting)
         assert narrow(source, [Wanted("", found["digest"], "app", "1")])[1:] == ([], [])
+
+
+@pytest.mark.parametrize("is_index", [True, False])
+def test_many_names_of_one_manifest_are_looked_up_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_index: bool
+) -> None:
+    files = LayoutFiles()
+    image = files.image()
+    found = files.index(image) if is_index else {**image, "mediaType": OCI_INDEX}
+    for number in range(100):
+        files.add(found, ref=f"app:{number}")
+    path = tmp_path / "x.tar"
+    path.write_bytes(tar_of(files.all))
+    with opened_source(path) as source:
+        read, counted = source.read_manifest, list[str]()
+
+        def counting(repository: str, reference: str) -> StoredManifest:
+            counted.append(reference)
+            return read(repository, reference)
+
+        monkeypatch.setattr(source, "read_manifest", counting)
+        kept, narrowed, failed = narrow(source, find_entries(source, "x.tar"))
+    assert (len(kept), len(failed)) == ((100, 0) if is_index else (0, 100))
+    assert narrowed == []
+    assert len(counted) < 5
 
 
 @pytest.mark.parametrize("lost", ["image", "config", "layer"])

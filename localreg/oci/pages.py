@@ -14,6 +14,8 @@ from localreg.oci.transport import Transport
 _PAGE_BYTES = 16 << 20
 _MOST_PAGES = 5000
 """Some registries send a hundred names a page, whatever they are asked for."""
+_MOST_BYTES = 256 << 20
+"""Of all pages; a million repositories take a tenth of it."""
 _LINK = re.compile(r"<([^>]*)>\s*;.*\brel=\"?next\"?")
 
 
@@ -32,11 +34,13 @@ def iter_names(transport: Transport, path: str, what: str, key: str) -> Iterator
     """
     following: str | None = path
     seen: set[str] = set()
+    left = _MOST_BYTES
     while following is not None:
         seen.add(following)
-        if len(seen) > _MOST_PAGES:
+        if len(seen) > _MOST_PAGES or left < 0:
             raise RegistryError(f"{transport.failures.who} sends {what} without end")
         answer = transport.request("GET", following, what, limit=_PAGE_BYTES)
+        left -= len(answer.body)
         # Distribution sends `null` for an empty one.
         found = transport.parse(answer, what).get(key) or []
         if not isinstance(found, list):

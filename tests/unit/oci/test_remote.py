@@ -341,8 +341,11 @@ def test_tags_come_in_pages(remote: Remote) -> None:
         assert client.list_tags("many") == [f"{number}" for number in range(8)]
 
 
-def test_a_catalog_without_end_is_left(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("localreg.oci.pages._MOST_PAGES", 3)
+@pytest.mark.parametrize(("limit", "most"), [("_MOST_PAGES", 3), ("_MOST_BYTES", 40_000)])
+def test_a_catalog_without_end_is_left(
+    registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    monkeypatch.setattr(f"localreg.oci.pages.{limit}", most)
     registry.tags = {f"app-{number:05}": {} for number in range(5000)}
     with RegistryClient(registry.base_url) as client, pytest.raises(RegistryError, match="without end"):
         list(client.iter_repositories())

@@ -139,14 +139,16 @@ def login_command(host: str, *, engine: str | None = None) -> str:
 
 
 def _paths(environ: Mapping[str, str]) -> Iterator[Path]:
-    """The files that may hold credentials, the first one first."""
-    home = Path(environ.get("HOME") or Path.home())
+    """The files that may hold credentials, the first one first; a user may have no home."""
+    home, config, docker = (environ.get(name) for name in ("HOME", "XDG_CONFIG_HOME", "DOCKER_CONFIG"))
     if named := environ.get("REGISTRY_AUTH_FILE"):
         yield Path(named)
     runtime = environ.get("XDG_RUNTIME_DIR")
     yield (Path(runtime, "containers") if runtime else Path(f"/run/containers/{os.getuid()}")) / "auth.json"
-    yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config", "containers", "auth.json")
-    yield Path(environ.get("DOCKER_CONFIG") or home / ".docker", "config.json")
+    if config or home:
+        yield Path(config or Path(home or "", ".config"), "containers", "auth.json")
+    if docker or home:
+        yield Path(docker or Path(home or "", ".docker"), "config.json")
 
 
 def _keys(host: str, repository: str) -> Iterator[str]:

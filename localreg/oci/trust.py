@@ -32,10 +32,11 @@ def context_for(host: str) -> ssl.SSLContext:
 
 
 def folders_of(host: str) -> list[Path]:
-    """The folders that Docker and Podman read the CAs of a registry from, the user's own first."""
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    places = (home / "containers", home / "docker", Path("/etc/containers"), Path("/etc/docker"))
-    return [place / "certs.d" / host for place in places]
+    """The folders that Docker and Podman read the CAs of a registry from, those of a user with a home first."""
+    home = os.environ.get("HOME")
+    configured = os.environ.get("XDG_CONFIG_HOME") or (home and f"{home}/.config")
+    places = [*([configured] if configured else []), "/etc"]
+    return [Path(place, engine, "certs.d", host) for place in places for engine in ("containers", "docker")]
 
 
 def _files_of(host: str) -> Iterator[Path]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from localreg.oci.credentials import CredentialStores, login_command
+from localreg.oci.trust import folders_of
 
 HOST = "registry.example.com"
 
@@ -178,3 +179,17 @@ def test_the_cure_is_of_an_installed_engine(monkeypatch: pytest.MonkeyPatch, tmp
     (tmp_path / "podman").chmod(0o755)
     assert login_command(HOST) == f"podman login {HOST}"
     assert login_command("docker.io") == "podman login docker.io"
+
+
+def test_a_user_without_a_home_has_no_stores_of_their_own(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del environ["HOME"]
+    assert found(environ) is None
+    write(Path(environ["XDG_RUNTIME_DIR"], "containers/auth.json"), auths={HOST: login("dev", "pw")})
+    assert found(environ) == ("dev", "pw")
+    for name in ("HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    # As in a container that runs with a number that no user has.
+    monkeypatch.setattr(Path, "home", lambda: pytest.fail("it is not known"))
+    assert [str(each) for each in folders_of(HOST)] == [f"/etc/{it}/certs.d/{HOST}" for it in ("containers", "docker")]

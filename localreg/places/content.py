@@ -115,7 +115,7 @@ def _read_parts(graph: _Graph, wanted: Sequence[Wanted], failed: Failed) -> Iter
         try:
             part = list(graph.walk((each.origin, each.reference), set()))
         except LocalregError as exc:
-            failed.append((each, _naming(each, exc)))
+            failed.append((each, naming(each, exc)))
             continue
         yield each, part
         for reference in (reference for node in part for reference in node.referrers):
@@ -125,7 +125,7 @@ def _read_parts(graph: _Graph, wanted: Sequence[Wanted], failed: Failed) -> Iter
                 left.append(more)
 
 
-def _naming(wanted: Wanted, error: LocalregError) -> LocalregError:
+def naming(wanted: Wanted, error: LocalregError) -> LocalregError:
     """The error with the name of what cannot be copied; it may be about a part of that."""
     return error if str(wanted) in error.message else error.with_(message=f"cannot read `{wanted}`: {error.message}")
 

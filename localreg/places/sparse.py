@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from localreg.errors import InvalidArchiveError, LocalregError
 from localreg.oci.manifest import DOCKER_MANIFEST, OCI_MANIFEST, Descriptor, Index
-from localreg.places.content import Failed
+from localreg.places.content import Failed, naming
 from localreg.places.layout.source import LayoutSource
 from localreg.places.port import Wanted
 from localreg.system.command_line import Sentence
@@ -55,7 +55,7 @@ def narrow(source: LayoutSource, wanted: Sequence[Wanted]) -> tuple[list[Wanted]
             looks[each.reference] = _look(source, each.reference, whole)
         found = looks[each.reference]
         if isinstance(found, LocalregError):
-            failed.append((each, found))
+            failed.append((each, naming(each, found)))
         elif not found.missing:
             kept.append(each)
         elif len(found.images) == 1:

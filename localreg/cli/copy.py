@@ -24,6 +24,7 @@ from localreg.places.copy import End
 from localreg.places.port import Watcher
 from localreg.places.registry import RegistryPlace
 from localreg.registry.container import Registry
+from localreg.registry.start import await_start
 from localreg.system.address import Address
 
 app = command_app()
@@ -128,11 +129,13 @@ def _own_registry(
     asking = session if is_needed else replace(session, quiet=True)
     try:
         selection = stack.enter_context(asking.selection())
-        return selection.engine, asking.running_registry(selection.engine)
+        registry = asking.running_registry(selection.engine)
     except LocalregError:
         if is_needed:
             raise
         return None, None
+    await_start(registry)
+    return selection.engine, registry
 
 
 def _may_be_here(host: str) -> bool:

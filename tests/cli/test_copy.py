@@ -437,3 +437,11 @@ def test_the_registry_of_the_command_has_no_host(
     far.tags.clear()
     assert main(["copy", f"{location}/", f"{far.location}/below/", "--all"]) == 0
     assert set(far.tags) == {("below/team/web", "1")}
+
+
+def test_a_registry_that_was_just_started_is_waited_for(registry: FakeRegistry, up: FakeEngine, far: Remote) -> None:
+    Shelf(InFake(registry), "team/web").image("1")
+    registry.faults["/v2/"] = "busy"
+    del up
+    assert main(["copy", "team/web:1", f"{far.location}/"]) == 0
+    assert not registry.faults

@@ -28,7 +28,7 @@ def open_client(
     Args:
         host: The registry, as references name it.
         url: Its URL, if that is known.
-        plain_http: Use no TLS.
+        plain_http: Use a registry without TLS, if it has none.
         engine: `docker` or `podman`, whose command for a login errors name; by default one that is installed.
         on_wait: Is told when the registry asks to wait, with its host and the seconds.
     """
@@ -47,8 +47,9 @@ def _url_of(host: str, *, plain_http: bool) -> str:
     if host == HUB:
         return _HUB_URL
     plain, tls = f"http://{host}", f"https://{host}"
-    if plain_http:
-        return plain
-    is_loopback = Address(urlsplit(plain).hostname or "", 0).is_loopback
-    # A registry on this machine may speak TLS all the same.
-    return plain if is_loopback and ask(plain) is not Reply.SPEAKS_TLS else tls
+    if not plain_http and not Address(urlsplit(plain).hostname or "", 0).is_loopback:
+        return tls
+    # It may speak TLS all the same: on this machine, or as the other end of a copy.
+    reply = ask(plain)
+    has_port = urlsplit(plain).port is not None
+    return tls if reply is Reply.SPEAKS_TLS or (reply is Reply.NONE and not has_port) else plain

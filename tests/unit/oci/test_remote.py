@@ -23,6 +23,8 @@ from localreg.oci.api import RegistryClient
 from localreg.oci.challenge import Challenge, joined, read_challenge, repository_of, scopes_of
 from localreg.oci.leads import led_to
 from localreg.oci.pacing import retry_after
+from localreg.oci.ping import Reply
+from localreg.oci.remote import open_client
 
 SECRET = "hunter2"
 MANIFEST = "/v2/app/manifests/1"
@@ -424,6 +426,43 @@ def test_a_file_that_is_no_certificate_is_named(secure: Remote, certificates: Pa
     error = read(secure)
     assert error is not None
     assert "ca.crt" in error.message
+
+
+@pytest.mark.parametrize(
+    ("host", "plain_http", "reply", "scheme"),
+    [
+        ("registry.test:5000", False, None, "https"),
+        ("localhost.registry.test:5000", False, None, "https"),
+        ("127.0.0.1.registry.test", False, None, "https"),
+        ("registry.test:5000", True, Reply.READY, "http"),
+        ("registry.test:5000", True, Reply.NONE, "http"),
+        ("registry.test:5000", True, Reply.SPEAKS_TLS, "https"),
+        # It sends clients on to TLS, or nothing listens at port 80.
+        ("registry.test", True, Reply.NONE, "https"),
+        ("registry.test", True, Reply.WANTS_LOGIN, "http"),
+        ("localhost:5000", False, Reply.READY, "http"),
+        ("[::1]:5000", False, Reply.NONE, "http"),
+        ("127.0.0.1:5000", False, Reply.SPEAKS_TLS, "https"),
+        ("docker.io", True, None, "https"),
+    ],
+)
+def test_plain_http_is_used_where_it_is_allowed_and_there_is_no_tls(
+    monkeypatch: pytest.MonkeyPatch, *, host: str, plain_http: bool, reply: Reply | None, scheme: str
+) -> None:
+    asked: list[str] = []
+
+    def answer(url: str) -> Reply | None:
+        asked.append(url)
+        return reply
+
+    def keep(url: str, **_options: object) -> str:
+        return url
+
+    monkeypatch.setattr("localreg.oci.remote.ask", answer)
+    monkeypatch.setattr("localreg.oci.remote.RegistryClient", keep)
+    opened = open_client(host, plain_http=plain_http, on_wait=Waits())
+    assert str(opened).partition(":")[0] == scheme
+    assert asked == ([] if reply is None else [f"http://{host}"])
 
 
 def test_a_registry_without_tls_is_named(remote: Remote) -> None:

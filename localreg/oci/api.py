@@ -226,6 +226,7 @@ class RegistryClient:
 
         Raises:
             RegistryUnreachableError: it does not answer, or speaks TLS.
+            RegistryError: it fails, or allows no more requests.
         """
         return list_referrers(self._transport, repository, subjects)
 

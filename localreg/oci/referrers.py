@@ -6,6 +6,7 @@ Distribution does not have it: its clients keep an index under a tag instead.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from http import HTTPStatus
 from urllib.parse import quote
 
 from localreg.errors import RegistryError, RegistryUnreachableError, RepositoryNotFoundError
@@ -15,6 +16,13 @@ from localreg.oci.transport import Transport
 
 _LARGEST = 4 << 20
 _MOST_PAGES = 1000
+_FAILURES = (
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
 
 
 def list_referrers(transport: Transport, repository: str, subjects: Iterable[str]) -> dict[str, tuple[Descriptor, ...]]:
@@ -27,6 +35,7 @@ def list_referrers(transport: Transport, repository: str, subjects: Iterable[str
 
     Raises:
         RegistryUnreachableError: it does not answer, or speaks TLS.
+        RegistryError: it fails, or allows no more requests: then it may have referrers all the same.
     """
     found: dict[str, tuple[Descriptor, ...]] = {}
     try:
@@ -34,8 +43,10 @@ def list_referrers(transport: Transport, repository: str, subjects: Iterable[str
             found[subject] = tuple(_iter_referrers(transport, repository, subject))
     except RegistryUnreachableError:
         raise
-    except (RegistryError, RepositoryNotFoundError):
+    except (RegistryError, RepositoryNotFoundError) as exc:
         # Without the API, most registries answer 404, and some something that is not an index.
+        if getattr(exc, "status", None) in _FAILURES:
+            raise
         return found
     return found
 

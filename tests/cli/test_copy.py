@@ -224,6 +224,21 @@ def test_what_the_destination_lists_by_tag_stays_listed(near: Remote, far: Remot
     assert other["digest"] in {each["digest"] for each in listed}
 
 
+def test_an_image_whose_referrers_cannot_be_listed_is_not_copied_without_them(
+    near: Remote, far: Remote, capsys: pytest.CaptureFixture[str]
+) -> None:
+    near.lists_referrers = True
+    index = Shelf(near, "app").index("1")
+    Shelf(near, "app").sbom(index, listed=False)
+    near.answers[f"GET /v2/app/referrers/{index['digest']}"] = [(500, {})]
+    command = ["copy", f"{near.location}/app:1", f"{far.location}/"]
+    assert main(command) == 6
+    assert "returned 500 for the referrers" in capsys.readouterr().err
+    assert not far.tags
+    assert main(command) == 0
+    assert {key for key in near.manifests if key[0] == "app"} <= set(far.manifests)
+
+
 @pytest.mark.parametrize("by_tag", [True, False])
 def test_a_referrer_that_was_removed_is_not_listed_again(near: Remote, far: Remote, *, by_tag: bool) -> None:
     """A registry takes no index that lists what is not there."""

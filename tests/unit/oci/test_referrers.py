@@ -5,7 +5,7 @@ import json
 import pytest
 from support.registries.fake import FakeRegistry, child
 
-from localreg.errors import RegistryUnreachableError
+from localreg.errors import RegistryError, RegistryUnreachableError
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import OCI_INDEX
 
@@ -29,11 +29,19 @@ def test_each_subject_is_asked_for(registry: FakeRegistry) -> None:
     assert listed(registry) == {ONE: [TWO], TWO: []}
 
 
-@pytest.mark.parametrize("fault", ["404", "405", "500", "absent", "html", "nested", "loop"])
+@pytest.mark.parametrize("fault", ["404", "405", "501", "absent", "html", "nested", "loop"])
 def test_a_registry_without_the_api_is_asked_once(registry: FakeRegistry, fault: str) -> None:
     registry.faults[f"/v2/app/referrers/{ONE}"] = fault
     assert listed(registry) == {}
     assert not registry.requests[f"/v2/app/referrers/{TWO}"]
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_registry_that_fails_may_have_some(registry: FakeRegistry, status: int) -> None:
+    registry.faults[f"/v2/app/referrers/{ONE}"] = str(status)
+    with pytest.raises(RegistryError) as caught:
+        listed(registry)
+    assert caught.value.status == status
 
 
 def test_a_registry_that_goes_away_is_an_error(registry: FakeRegistry) -> None:

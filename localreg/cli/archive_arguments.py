@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-_MARKS = ("index.json", "manifest.json")
+from localreg.places.layout.files import DOCKER_MANIFEST, INDEX
 
 
 def is_path(name: str) -> bool:
@@ -23,7 +23,7 @@ def archives_in(names: Sequence[str]) -> list[str]:
 
 def _is_archive(path: Path) -> bool:
     try:
-        return any((path / mark).is_file() for mark in _MARKS) if path.is_dir() else path.exists()
+        return any((path / name).is_file() for name in (INDEX, DOCKER_MANIFEST)) if path.is_dir() else path.exists()
     except OSError:
         # The name is too long for one of a file.
         return False

@@ -13,8 +13,10 @@ from urllib.parse import unquote
 Scopes = frozenset[str]
 """What a token is for: `repository:NAME:pull`, and others of the specification."""
 
-_CHALLENGE = re.compile(r'([A-Za-z]+)\s+(?=[A-Za-z_-]+\s*=)|([A-Za-z_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,]+)')
-"""A scheme before its first parameter, or a parameter and its value."""
+_CHALLENGE = re.compile(
+    r'(?<![A-Za-z])([A-Za-z]+)\s+(?=[A-Za-z_-]+\s*=)|(?<![A-Za-z_-])([A-Za-z_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,]+)'
+)
+"""A scheme before its first parameter, or a parameter and its value. Only the beginning of a word is tried."""
 _NAME = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags|referrers)/")
 _READS = frozenset({"GET", "HEAD"})
 

@@ -16,7 +16,7 @@ _MOST_PAGES = 5000
 """Some registries send a hundred names a page, whatever they are asked for."""
 _MOST_BYTES = 256 << 20
 """Of all pages; a million repositories take a tenth of it."""
-_LINK = re.compile(r"<([^>]*)>\s*;.*\brel=\"?next\"?")
+_LINK = re.compile(r"<([^<>]*)>\s*;[^<]*\brel=\"?next\"?")
 
 
 def iter_names(transport: Transport, path: str, what: str, key: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ import socket
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,10 +20,12 @@ from support.registries.shelf import Shelf
 from localreg.errors import ConfigError, LocalregError, RegistryError, RegistryUnreachableError, RepositoryNotFoundError
 from localreg.oci import pacing
 from localreg.oci.access import Access, Credentials
+from localreg.oci.answer import Answer
 from localreg.oci.api import RegistryClient
 from localreg.oci.challenge import Challenge, joined, read_challenge, repository_of, scopes_of
 from localreg.oci.leads import led_to
 from localreg.oci.pacing import retry_after
+from localreg.oci.pages import next_page
 from localreg.oci.ping import Reply
 from localreg.oci.remote import open_client
 
@@ -227,6 +230,17 @@ def test_a_length_that_is_none_is_not_believed(remote: Remote) -> None:
     remote.answers[f"HEAD /v2/app/blobs/{digest}"] = [(200, {"Content-Length": "many"})]
     with client_of(remote) as client:
         assert client.blobs.find_size("app", digest, told=7) == 7
+
+
+@pytest.mark.parametrize(
+    "header", ["a" * 60_000, f"Bearer realm=x,{'b' * 60_000}", "a " * 30_000, "<" * 60_000, "<>;" * 20_000]
+)
+def test_a_long_header_is_read_in_one_go(header: str) -> None:
+    began = time.process_time()
+    read_challenge(header)
+    next_page(Answer(200, {"Link": header}, b""), "/", (), who="the registry")
+    # It was a minute.
+    assert time.process_time() - began < 5
 
 
 def test_a_redirect_may_be_relative() -> None:

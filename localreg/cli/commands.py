@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,15 +45,21 @@ class Command(TyperCommand):
     runs_with_broken_settings = False
     """A problem with a setting does not end it; it finds them in `Session.problems`."""
 
+    option_of_argument: str | None = None
+    """The option that a single argument was probably meant for, if the command accepts no arguments."""
+
     def get_params(self, ctx: Any) -> list[Any]:
         """Its own parameters, then the global options."""
         return [*super().get_params(ctx), *_shared(ctx)]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line."""
+        typed = list(args)
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as exc:
+            if self.option_of_argument is not None:
+                _refuse_argument(ctx, exc, typed, self.option_of_argument)
             # For an option without its value, Typer forgets the command.
             if getattr(exc, "ctx", None) is None:
                 vars(exc)["ctx"] = ctx
@@ -207,6 +214,19 @@ class Subcommands(Commands):
         """Show the subcommands, then the names of the global options."""
         write_rows(formatter, "Commands", [(name, summary, None) for name, summary in self.summaries.items()])
         _write_global(formatter, ctx)
+
+
+def _refuse_argument(ctx: Any, error: typer.TyperException, typed: list[str], option: str) -> None:
+    """Raise an error whose hint has the option before the argument; does nothing for other errors."""
+    found = re.fullmatch(r"Got unexpected extra argument(?:\(s\))? \((.*)\)", error.format_message(), re.DOTALL)
+    name = next(str(param.name) for param in ctx.command.params if option in param.opts)
+    if found is None or ctx.params.get(name) is not None or typed.count(found[1]) != 1:
+        return
+    at = typed.index(found[1])
+    path = ctx.command_path.split()[1:]
+    raise UsageError(
+        f"unexpected argument `{found[1]}`", hint=CommandLine(*path, *typed[:at], option, *typed[at:])
+    ) from error
 
 
 def command_app() -> typer.Typer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from localreg.cli.help_page import examples
 from localreg.cli.session import Session, session_of
 from localreg.cli.storing import storing
 from localreg.engines.port import Engine
-from localreg.errors import LocalregError
+from localreg.errors import LocalregError, UsageError
 from localreg.oci.api import RegistryClient
 from localreg.oci.remote import open_client
 from localreg.output.copy import render
@@ -26,8 +27,12 @@ from localreg.places.registry import RegistryPlace
 from localreg.registry.container import Registry
 from localreg.registry.start import await_start
 from localreg.system.address import Address
+from localreg.system.command_line import CommandLine
 
 app = command_app()
+
+_ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.zst")
+"""How the names of archives end."""
 
 
 @app.command(
@@ -41,19 +46,23 @@ app = command_app()
 def copy(
     context: typer.Context,
     source: Annotated[
-        str, typer.Argument(metavar="SRC", help="[HOST/]REPOSITORY[:TAG|@DIGEST]; with --all or patterns, HOST/ too")
+        str,
+        typer.Argument(
+            metavar="SRC",
+            help="[HOST/]REPOSITORY[:TAG|@DIGEST]; with --all or patterns also HOST/, or / for localreg's registry",
+        ),
     ],
     destination: Annotated[
         str,
         typer.Argument(
-            metavar="DST", help="[HOST/]REPOSITORY[:TAG]; with / at its end, images keep their names below it"
+            metavar="DST", help="[HOST/]REPOSITORY[:TAG]; if it ends with /, images keep their names below it"
         ),
     ],
     pattern: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[PATTERN...]",
-            help="Copy these: tags of SRC, or repositories and tags if SRC is a registry; * and ? are wildcards",
+            help="Copy only these tags of SRC, or repositories and tags if SRC ends with /; * and ? are wildcards",
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Copy all images of SRC")] = False,
@@ -63,9 +72,10 @@ def copy(
     """Copy images between registries, without an engine's store in between.
 
     Digests stay the same, and signatures and attestations come along. A name without a host is in localreg's registry.
-    What the destination has already is not sent again. Logins are those of `docker login` and `podman login`.
+    Blobs that the destination has are not sent again. localreg uses the logins of `docker login` and `podman login`.
     """
     session = session_of(context)
+    _refuse_paths(source, destination)
     ends = copying.read_end(source), copying.read_end(destination)
     copying.check_ends(*ends, pattern or (), everything=everything)
     with contextlib.ExitStack() as stack:
@@ -99,6 +109,27 @@ def copy(
                 sent = counted.sent
     shown = render(images, failures, location=far.registry or "", sent=sent, dry_run=dry_run) if images else None
     show_all(session, shown, failures)
+
+
+def _refuse_paths(source: str, destination: str) -> None:
+    """Refuse files and folders, which are for other commands.
+
+    Raises:
+        UsageError: an end is a path.
+    """
+    instead = {source: CommandLine("push", source), destination: CommandLine("save", "-o", destination, source)}
+    for end, command in instead.items():
+        if _is_path(end):
+            raise UsageError(f"`{end}` is a path; copy works between registries", hint=command)
+
+
+def _is_path(end: str) -> bool:
+    if end in (".", "..") or end.startswith(("./", "../")):
+        return True
+    if "/" in end:
+        # A name of a registry may begin or end like a path.
+        return end != "/" and (end.startswith("/") or end.endswith(_ARCHIVES)) and Path(end).exists()
+    return ":" not in end and end.endswith(_ARCHIVES)
 
 
 class _Counted:

@@ -24,7 +24,8 @@ from localreg.registry.container import Registry
 from localreg.registry.start import await_start
 from localreg.system.command_line import CommandLine
 
-STDIN = "-"
+STDIN = "stdin"
+"""How messages name an archive that has no path."""
 
 
 def parse_as(as_: str | None) -> Reference | None:

@@ -22,8 +22,14 @@ from localreg.system.command_line import CommandLine
 app = command_app()
 
 
+class _Load(Command):
+    """Other programs name the file without an option."""
+
+    option_of_argument = "-i"
+
+
 @app.command(
-    cls=Command,
+    cls=_Load,
     epilog=examples(
         "localreg load -i registry.tar", "localreg load -i registry.tar --check", "docker save alpine:3 | localreg load"
     ),
@@ -31,7 +37,8 @@ app = command_app()
 def load(
     context: typer.Context,
     input_: Annotated[
-        Path | None, typer.Option("-i", "--input", metavar="FILE", help="Read this archive or folder, not stdin")
+        Path | None,
+        typer.Option("-i", "--input", metavar="FILE", help="Read this archive or folder; - is stdin", show_default="-"),
     ] = None,
     as_: Annotated[
         str | None,
@@ -46,11 +53,11 @@ def load(
     """
     session = session_of(context)
     named = parse_as(as_)
-    path = None if input_ is None or str(input_) == STDIN else input_
+    path = None if input_ is None or str(input_) == "-" else input_
     if path is None and sys.stdin.isatty():
         raise UsageError("no archive: stdin is a terminal", hint=CommandLine("load", "-i", "FILE"))
     shown = STDIN if path is None else str(path)
-    again = CommandLine("load", "-i", shown)
+    again = CommandLine("load", *([] if path is None else ["-i", shown]), *(["--check"] if check else []))
     if check:
         with read_archive(session, path, as_=named, again=again) as (source, content, failures):
             if content.names:

@@ -42,6 +42,12 @@ MEANT = {
         "login": _LOGIN,
         "logout": _LOGIN,
         "garbage-collect": "gc",
+        "export": "save",
+        "backup": "save",
+        "import": "load",
+        "restore": "load",
+        "sync": "copy",
+        "mirror": "copy",
     },
     "tunnel": {"start": "open", "stop": "close", "rm": "close", "status": "ls", "list": "ls"},
 }

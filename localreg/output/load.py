@@ -66,6 +66,7 @@ def render_check(content: Content, errors: Sequence[tuple[str, LocalregError]], 
     return Renderings(
         table=lambda width: block(whole, facts, width=width),
         plain=lambda: "\n".join(f"{name}\t{name.digest}" for name in content.names),
+        quiet=lambda: "\n".join(str(name) for name in content.names),
         json=lambda: {
             "whole": not errors,
             "size": content.size,

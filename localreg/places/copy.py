@@ -63,13 +63,17 @@ def read_end(text: str) -> End:
     """
     if text == "/":
         return End(None, "", is_folder=True)
+    if text.startswith("/"):
+        named = text.lstrip("/")
+        raise InvalidReferenceError(f"`{text}` begins with `/`", hint=Sentence(f"use {named}") if named else None)
     if _REGISTRY_ALONE.fullmatch(text):
         text += "/"
     if text.endswith("/") and "://" not in text:
         return _read_folder(text)
     if "/" not in text and "." in text.partition(":")[0]:
         raise UsageError(
-            f"`{text}` may be a registry or a repository", hint=Sentence(f"`{text}/` is the registry of that name")
+            f"`{text}` may be a registry or a repository",
+            hint=Sentence(f"write `{text}/` for the registry, or `localhost/{text}` for your repository"),
         )
     found = parse_reference(text)
     if found.registry is not None and found.registry != _PODMANS:

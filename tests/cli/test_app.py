@@ -132,6 +132,15 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["--engine", "lxc", "ls"], "`--engine`", "localreg --help"),
         (["pull", "many*"], "`many*`", "localreg ls 'many*' -q | xargs -r localreg pull"),
         (["tag", "app:1", "a", "--as", "b"], "--as", "localreg tag app:1 --as b"),
+        (["export", "app:1"], "`export`", "localreg save app:1"),
+        (["import", "-i", "a.tar"], "`import`", "localreg load -i a.tar"),
+        (["load", "my app.tar", "--check"], "`my app.tar`", "localreg load -i 'my app.tar' --check"),
+        (["load", "a.tar", "b.tar"], "`a.tar b.tar`", "localreg load --help"),
+        (["load", "--input=a.tar", "b.tar"], "`b.tar`", "localreg load --help"),
+        (["copy", "./app.tar", "x"], "`./app.tar` is a path", "localreg push ./app.tar"),
+        (["copy", "app:1", "../app.tar"], "`../app.tar` is a path", "localreg save -o ../app.tar app:1"),
+        (["copy", "app.tar", "x"], "`app.tar` is a path", "localreg push app.tar"),
+        (["copy", "/team/", "x/", "--all"], "begins with `/`", "use team/"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_exit_code_2(

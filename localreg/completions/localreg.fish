@@ -10,3 +10,6 @@ complete -c localreg -n '__fish_seen_subcommand_from build' -l file -s f -r -F
 complete -c localreg -n '__fish_seen_subcommand_from open' -l identity -r -F
 complete -c localreg -n '__fish_seen_subcommand_from up' -l image-archive -r -F
 complete -c localreg -n '__fish_seen_subcommand_from up' -l volume -r -F
+complete -c localreg -n '__fish_seen_subcommand_from push' -F
+complete -c localreg -n '__fish_seen_subcommand_from load' -l input -s i -r -F
+complete -c localreg -n '__fish_seen_subcommand_from save' -l output -s o -r -F

@@ -38,7 +38,8 @@ def test_images_and_references_are_offered(filled: Bed) -> None:
     engine = filled.engine
     assert "app:1" in offered(filled, "--engine", engine, "push", "ap")
     assert offered(filled, "--engine", engine, "pull", "te") == ["team/app:1", "team/app:dev"]
-    assert offered(filled, "rm", "--engine", engine, "team/app:d") == ["team/app:dev"]
+    for command in ("rm", "save", "copy"):
+        assert offered(filled, command, "--engine", engine, "team/app:d") == ["team/app:dev"]
     assert offered(filled, "pull", "--name", "nosuch", "") == []
     assert offered(filled, "--engine", engine, "down", "") == ["registry"]
     assert offered(filled, "--engine", engine, "ls", "--name", "re") == ["registry"]
@@ -98,7 +99,8 @@ def test_fish_completes(docker: Bed, folder: Path) -> None:
     script = "localreg completion fish | source; complete -C $argv[1]"
     assert re.search(r"^push\t\S", docker.run("fish", "-c", script, "localreg pu").stdout, re.MULTILINE)
     assert docker.run("fish", "-c", script, "localreg pull te").stdout.split() == ["team/app:dev"]
-    assert "/etc/" in docker.run("fish", "-c", script, "localreg build /et").stdout.split()
+    for command in ("build", "push", "load -i", "save -o"):
+        assert "/etc/" in docker.run("fish", "-c", script, f"localreg {command} /et").stdout.split()
     assert "--format=plain" in docker.run("fish", "-c", script, "localreg ls --format=pl").stdout.split()
 
 
@@ -122,6 +124,8 @@ def test_zsh_completes_at_a_prompt(docker: Bed, folder: Path) -> None:
     assert "localreg pull team/app:dev" in screen
     # Images have no description.
     assert "--" not in typed_into_zsh(docker, "localreg pull \t\t\n").partition("\n")[2]
+    for command in ("push", "load -i"):
+        assert f"localreg {command} /etc/passwd" in typed_into_zsh(docker, f"localreg {command} /etc/passw\t --help\n")
     assert "localreg podman-fix" in typed_into_zsh(docker, "localreg pod\t --dry-run\n")
 
 

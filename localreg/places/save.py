@@ -44,7 +44,7 @@ def find_wanted(client: RegistryClient, names: Sequence[str]) -> tuple[list[Want
 
     Raises:
         InvalidReferenceError: a name is not a valid reference.
-        RepositoryNotFoundError: the registry is empty.
+        RepositoryNotFoundError: the registry is empty, or the patterns fit nothing.
     """
     digests = [registry_reference(parse_reference(name), registry="") for name in names if "@" in name]
     patterns = [name for name in names if "@" not in name]
@@ -56,6 +56,9 @@ def find_wanted(client: RegistryClient, names: Sequence[str]) -> tuple[list[Want
         raise RepositoryNotFoundError(
             "the registry is empty: there is nothing to save", hint=CommandLine("push", "IMAGE")
         )
+    if not listing.rows and not listing.missing and not found:
+        # An empty archive, or an old one that stays, would be taken for a good backup.
+        raise RepositoryNotFoundError("there is nothing to save: no tag fits", hint=CommandLine("ls"))
     tags = [Wanted(row.repository, row.tag, row.repository, row.tag) for row in listing.rows if row.tag]
     return [*tags, *found], listing.missing
 

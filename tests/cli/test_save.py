@@ -242,6 +242,15 @@ def test_an_empty_registry(tmp_path: Path, file: Path, capsys: Capture) -> None:
 
 
 @pytest.mark.usefixtures("index")
+@pytest.mark.parametrize("to_file", [True, False])
+def test_patterns_that_fit_nothing(tmp_path: Path, file: Path, capsys: Capture, *, to_file: bool) -> None:
+    target = ["-o", str(file)] if to_file else []
+    out, err = shown(capsys, *target, "nosuch*", code=4)
+    assert (out, err) == ("", "error: there is nothing to save: no tag fits\nhint: localreg ls\n")
+    assert saved_files(tmp_path) == []
+
+
+@pytest.mark.usefixtures("index")
 @pytest.mark.parametrize("size", ["0", "4X", "-1", "", "1.5G"])
 def test_not_a_size(file: Path, size: str, capsys: Capture) -> None:
     assert "is not a valid size" in shown(capsys, "-o", str(file), f"--split={size}", code=2)[1]

@@ -1,4 +1,4 @@
-"""Arguments of `push` that are archives, not images of the engine."""
+"""Arguments that are archives, not images of the engine or of a registry."""
 
 from __future__ import annotations
 
@@ -7,18 +7,34 @@ from pathlib import Path
 
 from localreg.places.layout.files import DOCKER_MANIFEST, INDEX
 
+_ENDINGS = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+_TRANSPORTS = ("docker-archive", "oci-archive", "oci")
+"""How skopeo and Podman begin the names of archives and layouts."""
+
 
 def is_path(name: str) -> bool:
     """It can only be a path: no image has such a name."""
     return name.startswith(("/", "./", "../"))
 
 
+def ends_like_archive(name: str) -> bool:
+    """It is a name that people give to archives; an image or a repository may also have it."""
+    return ":" not in name and name.endswith(_ENDINGS)
+
+
+def path_after_transport(name: str) -> str | None:
+    """The file or folder that `oci-archive:FILE` and the like name; None if it is not one that exists."""
+    transport, _, rest = name.partition(":")
+    path = rest.partition(":")[0]
+    return path if transport in _TRANSPORTS and path and _is_archive(Path(path)) else None
+
+
 def archives_in(names: Sequence[str]) -> list[str]:
-    """The names that are paths, and those that are files or folders with images.
+    """The names that are paths or may be, and those that are files or folders with images.
 
     An image of the engine may have the name of a file; `is_path` tells which names need no such look.
     """
-    return [name for name in names if is_path(name) or _is_archive(Path(name))]
+    return [name for name in names if is_path(name) or ends_like_archive(name) or _is_archive(Path(name))]
 
 
 def _is_archive(path: Path) -> bool:

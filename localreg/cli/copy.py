@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from localreg.cli.batch import Failures, not_found, show_all
 from localreg.cli.commands import Command, command_app
+from localreg.cli.copy_arguments import refuse_paths, refuse_pattern, with_way_out
 from localreg.cli.help_page import examples
 from localreg.cli.session import Session, session_of
 from localreg.cli.storing import storing
 from localreg.engines.port import Engine
-from localreg.errors import LocalregError, UsageError
+from localreg.errors import LocalregError
 from localreg.oci.api import RegistryClient
 from localreg.oci.remote import open_client
 from localreg.output.copy import render
@@ -27,12 +27,8 @@ from localreg.places.registry import RegistryPlace
 from localreg.registry.container import Registry
 from localreg.registry.start import await_start
 from localreg.system.address import Address
-from localreg.system.command_line import CommandLine
 
 app = command_app()
-
-_ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.zst")
-"""How the names of archives end."""
 
 
 @app.command(
@@ -75,7 +71,8 @@ def copy(
     Blobs that the destination has are not sent again. localreg uses the logins of `docker login` and `podman login`.
     """
     session = session_of(context)
-    _refuse_paths(source, destination)
+    refuse_paths(source, destination)
+    refuse_pattern(source, destination)
     ends = copying.read_end(source), copying.read_end(destination)
     copying.check_ends(*ends, pattern or (), everything=everything)
     with contextlib.ExitStack() as stack:
@@ -94,7 +91,10 @@ def copy(
             wanted, missing = copying.find_wanted(clients[0], near, far, pattern or (), everything=everything)
             origin, target = RegistryPlace(clients[0]), RegistryPlace(clients[1], is_both=near.registry == far.registry)
             content, failed = copying.read_wanted(origin, wanted)
-        failures: Failures = [*not_found(session, missing), *((str(name), error) for name, error in failed)]
+        failures: Failures = [
+            *not_found(session, missing),
+            *((str(name), with_way_out(ends[0], error)) for name, error in failed),
+        ]
         images: list[copying.CopiedImage] = []
         sent = 0
         if content.names and dry_run:
@@ -109,27 +109,6 @@ def copy(
                 sent = counted.sent
     shown = render(images, failures, location=far.registry or "", sent=sent, dry_run=dry_run) if images else None
     show_all(session, shown, failures)
-
-
-def _refuse_paths(source: str, destination: str) -> None:
-    """Refuse files and folders, which are for other commands.
-
-    Raises:
-        UsageError: an end is a path.
-    """
-    instead = {source: CommandLine("push", source), destination: CommandLine("save", "-o", destination, source)}
-    for end, command in instead.items():
-        if _is_path(end):
-            raise UsageError(f"`{end}` is a path; copy works between registries", hint=command)
-
-
-def _is_path(end: str) -> bool:
-    if end in (".", "..") or end.startswith(("./", "../")):
-        return True
-    if "/" in end:
-        # A name of a registry may begin or end like a path.
-        return end != "/" and (end.startswith("/") or end.endswith(_ARCHIVES)) and Path(end).exists()
-    return ":" not in end and end.endswith(_ARCHIVES)
 
 
 class _Counted:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from localreg.cli.archive_arguments import path_after_transport
 from localreg.cli.batch import show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.from_archive import STDIN, load_archive, parse_as, read_archive
@@ -53,6 +54,9 @@ def load(
     """
     session = session_of(context)
     named = parse_as(as_)
+    file = path_after_transport(str(input_)) if input_ is not None and not input_.exists() else None
+    if file is not None:
+        raise UsageError(f"`{input_}` does not exist", hint=CommandLine("load", "-i", file))
     path = None if input_ is None or str(input_) == "-" else input_
     if path is None and sys.stdin.isatty():
         raise UsageError("no archive: stdin is a terminal", hint=CommandLine("load", "-i", "FILE"))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from localreg.cli.archive_arguments import archives_in, is_path
+from localreg.cli.archive_arguments import archives_in, is_path, path_after_transport
 from localreg.cli.batch import Failures, do_each, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
@@ -56,6 +56,13 @@ def push(
     with session.selection() as selection:
         engine = selection.engine
         registry = session.running_registry(engine)
+        for name in image:
+            file = path_after_transport(name)
+            if file is not None and not engine.find_image(name):
+                raise UsageError(
+                    f"`{name}` is not an image; a file has no `{name.partition(':')[0]}:`",
+                    hint=CommandLine("push", file),
+                )
         files = [name for name in files if is_path(name) or find_reference(name) is None or not engine.find_image(name)]
         if as_ is None:
             named = {name: local_registry_in(name) for name in image if name not in files}

@@ -34,10 +34,9 @@ def render(
             (with_short_digests(f"{location}/{each.name}"), short_digest(each.name.digest), each.state.value)
             for each in images
         ]
-        verb = "Would copy" if dry_run else "Copied"
-        at_most = "at most " if dry_run else ""
+        verb, send = ("Would copy", "send at most") if dry_run else ("Copied", "sent")
         listed = columns(("NAME", "DIGEST", "STATE"), rows, width=width)
-        return f"{listed}\n\n{verb} {counted(len(images), 'name')}, {at_most}{size(sent)} sent"
+        return f"{listed}\n\n{verb} {counted(len(images), 'name')} and {send} {size(sent)}"
 
     return Renderings(
         table=table,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError
 from localreg.oci.api import StoredManifest
 from localreg.oci.manifest import Descriptor, Index
-from localreg.places.port import Blob, Content, Named, Source, Wanted
+from localreg.places.port import Blob, Content, Named, Source, Wanted, named
 from localreg.places.verified import check_size, read_whole
 from localreg.system.at_once import do_at_once
 
@@ -127,7 +127,10 @@ def _read_parts(graph: _Graph, wanted: Sequence[Wanted], failed: Failed) -> Iter
 
 def naming(wanted: Wanted, error: LocalregError) -> LocalregError:
     """The error with the name of what cannot be copied; it may be about a part of that."""
-    return error if str(wanted) in error.message else error.with_(message=f"cannot read `{wanted}`: {error.message}")
+    names = [str(wanted), *([named(wanted.origin, wanted.reference)] if wanted.origin else [])]
+    if any(name in error.message for name in names):
+        return error
+    return error.with_(message=f"cannot read `{wanted}`: {error.message}")
 
 
 def _read_graph(source: Source, left: Iterable[Key], *, referrers: bool) -> _Graph:

@@ -162,7 +162,8 @@ def find_wanted(
     else:
         tags, missing = _list_repository(client, source.path, patterns)
     if not tags and not missing:
-        raise RepositoryNotFoundError("there is nothing to copy: no tag fits")
+        reason = "the source is empty" if everything else "no tag fits"
+        raise RepositoryNotFoundError(f"there is nothing to copy: {reason}")
     return [Wanted(name, tag, _placed(name, source, target), tag) for name, tag in tags], missing
 
 

@@ -141,6 +141,8 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["copy", "app:1", "../app.tar"], "`../app.tar` is a path", "localreg save -o ../app.tar app:1"),
         (["copy", "app.tar", "x"], "`app.tar` is a path", "localreg push app.tar"),
         (["copy", "/team/", "x/", "--all"], "begins with `/`", "use team/"),
+        (["copy", "app:*", "x"], "`app:*` is a pattern", "localreg copy / x/ 'app:*'"),
+        (["copy", "ghcr.io/me/a*", "x/"], "is a pattern", "localreg copy ghcr.io/ x/ 'me/a*'"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_exit_code_2(

@@ -401,6 +401,7 @@ def test_one_that_fails_does_not_stop_the_others(near: Remote, far: Remote, caps
         (["NEAR/app:1", "FAR/x@DIGEST"], 2, "has a digest"),
         (["NEAR/app:1", "ghcr.io"], 2, "may be a registry"),
         (["NEAR/nosuch:1", "FAR/"], 4, "does not have `nosuch:1`"),
+        (["NEAR/nosuch:1", "FAR/x:2"], 4, "error: the registry at NEAR does not have `nosuch:1`"),
         (["NEAR/nosuch", "FAR/", "--all"], 4, "does not have `nosuch`"),
         (["NEAR/App:1", "FAR/"], 2, "lower case"),
         (["app:1", "FAR/"], 3, "no engine"),
@@ -413,6 +414,7 @@ def test_what_cannot_be_copied_is_refused(
     places = {"NEAR": near.location, "FAR": far.location, "DIGEST": f"sha256:{'0' * 64}"}
     for name, value in places.items():
         arguments = [word.replace(name, value) for word in arguments]
+        words = words.replace(name, value)
     assert main(["copy", *arguments]) == code
     assert words in " ".join(capsys.readouterr().err.split())
     assert not far.tags
@@ -443,7 +445,7 @@ def test_a_registry_that_lists_nothing_tells_what_to_name(
 
 
 def test_the_registry_of_the_command_has_no_host(
-    registry: FakeRegistry, up: FakeEngine, far: Remote, location: str
+    registry: FakeRegistry, up: FakeEngine, far: Remote, location: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Shelf(InFake(registry), "team/web").image("1")
     del up
@@ -452,6 +454,11 @@ def test_the_registry_of_the_command_has_no_host(
     far.tags.clear()
     assert main(["copy", f"{location}/", f"{far.location}/below/", "--all"]) == 0
     assert set(far.tags) == {("below/team/web", "1")}
+    # Other programs take a short name for one of Docker Hub.
+    assert main(["copy", "alpine:3", f"{far.location}/"]) == 4
+    assert "images of Docker Hub begin with `docker.io/`" in " ".join(capsys.readouterr().err.split())
+    assert main(["copy", "team/web", f"{far.location}/"]) == 4
+    assert "hint: name a tag, or add --all" in capsys.readouterr().err
 
 
 def test_a_registry_that_was_just_started_is_waited_for(registry: FakeRegistry, up: FakeEngine, far: Remote) -> None:

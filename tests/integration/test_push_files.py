@@ -114,6 +114,19 @@ def test_one_broken_file_does_not_stop_the_others(
     assert out == f"{location}/app:1\n{location}/me/other:2\n"
     assert "`cut.tar` ends early: it lacks" in err
     assert "`missing.tar` does not exist" in err
+    # Without the path, it is not taken for an image to pull.
+    assert main(["push", "missing.tar"]) == 2
+    assert "`missing.tar` does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("archive")
+def test_skopeos_name_of_an_archive(location: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["push", "oci-archive:save.tar"], ["load", "-i", "docker-archive:save.tar:app:1"]):
+        assert main(words) == 2
+        hint = " ".join([*words[:-1], "save.tar"])
+        assert f"hint: localreg {hint}\n" in capsys.readouterr().err
+    assert main(["copy", "oci-archive:save.tar", f"{location}/x/"]) == 2
+    assert "hint: localreg push save.tar\n" in capsys.readouterr().err
 
 
 def test_an_archive_that_is_not_whole(

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from localreg.errors import InvalidArchiveError, reason_of
+from localreg.system.command_line import Sentence
 
 INDEX = "index.json"
 """Lists what an OCI layout has."""
 DOCKER_MANIFEST = "manifest.json"
 """Lists what a docker-archive has."""
+
+COPY_AGAIN = Sentence("copy it again from where it was saved, or save it again")
 
 CHUNK = 1 << 20
 """Bytes that are read at once."""

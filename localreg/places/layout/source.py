@@ -12,9 +12,8 @@ from localreg.oci.api import LARGEST_MANIFEST, StoredManifest
 from localreg.oci.archive.files import blob_path
 from localreg.oci.digest import is_whole
 from localreg.oci.manifest import OCI_INDEX, Descriptor, Index, parse_manifest
-from localreg.places.layout.files import INDEX, Files, read_small
+from localreg.places.layout.files import COPY_AGAIN, INDEX, Files, read_small
 from localreg.places.port import Blob
-from localreg.system.command_line import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +67,7 @@ class LayoutSource:
 
     def damage(self, what: str, _blob: str = "", /) -> LocalregError:
         """The error for something that was cut or changed."""
-        return InvalidArchiveError(
-            f"in {self._files}, {what}", hint=Sentence("copy it again from where it was saved, or save it again")
-        )
+        return InvalidArchiveError(f"in {self._files}, {what}", hint=COPY_AGAIN)
 
     def read_blob(self, blob: Blob) -> Iterator[bytes]:
         """The bytes of a blob."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import IO, cast
 
 from localreg.errors import InvalidArchiveError, reason_of
-from localreg.places.layout.files import CHUNK, DOCKER_MANIFEST, INDEX
+from localreg.places.layout.files import CHUNK, COPY_AGAIN, DOCKER_MANIFEST, INDEX
 from localreg.places.seekable import Parts
 
 _MOST_MEMBERS = 500_000
@@ -124,7 +124,7 @@ class Tar:
         raise InvalidArchiveError(f"{self} lacks `{name}`")
 
     def _ends_early(self, missing: str) -> InvalidArchiveError:
-        return InvalidArchiveError(f"{self} ends early: it lacks {missing}")
+        return InvalidArchiveError(f"{self} ends early: it lacks {missing}", hint=COPY_AGAIN)
 
     def _unreadable(self, error: OSError) -> InvalidArchiveError:
         return InvalidArchiveError(f"cannot read {self}: {reason_of(error)}")

@@ -39,7 +39,15 @@ def load(
     context: typer.Context,
     input_: Annotated[
         Path | None,
-        typer.Option("-i", "--input", metavar="FILE", help="Read this archive or folder; - is stdin", show_default="-"),
+        typer.Option(
+            "-i",
+            "--input",
+            metavar="FILE",
+            # localreg tells why it cannot be read.
+            readable=False,
+            help="Read this archive or folder; - is stdin",
+            show_default="-",
+        ),
     ] = None,
     as_: Annotated[
         str | None,

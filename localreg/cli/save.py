@@ -57,7 +57,14 @@ def save(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write this file; - is stdout", show_default="-"),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            readable=False,
+            help="Write this file; - is stdout",
+            show_default="-",
+        ),
     ] = None,
     split: Annotated[
         str | None,
@@ -96,7 +103,7 @@ def save(
     failures: Failures = [*not_found(session, missing), *(_failure(session, *each) for each in failed)]
     shown = None
     if images and path is not None:
-        shown = render(images, failures, file=path, size=size, parts=most is not None)
+        shown = render(images, failures, file=path, size=size, parts=most is not None, is_stream=not is_file)
     show_all(session, shown, failures)
 
 

@@ -23,7 +23,8 @@ class CopyDisplay:
         bar = [BarColumn(bar_width=min(room, _WIDEST_BAR))] if room >= _NARROWEST_BAR else []
         figures = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         self._progress = Progress(*bar, *figures, console=console, transient=True)
-        self._task = self._progress.add_task("", total=None)
+        # Without a total, the figures would be question marks.
+        self._task = self._progress.add_task("", total=None, visible=False)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -36,7 +37,7 @@ class CopyDisplay:
 
     def begin(self, total: int) -> None:
         """So many bytes are to be copied."""
-        self._progress.update(self._task, total=total, completed=0)
+        self._progress.update(self._task, total=total, completed=0, visible=True)
 
     def advance(self, count: int) -> None:
         """So many bytes more were copied."""

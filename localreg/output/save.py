@@ -24,6 +24,7 @@ def render(
     file: Path,
     size: int,
     parts: bool = False,
+    is_stream: bool = False,
 ) -> Renderings:
     """Lay out what was saved.
 
@@ -33,6 +34,7 @@ def render(
         file: The archive.
         size: Its bytes.
         parts: It is several files, whose names begin with this one.
+        is_stream: It is a pipe or a device, which nothing reads again.
     """
 
     def table(width: int) -> str:
@@ -41,7 +43,9 @@ def render(
         ]
         listed = columns(("NAME", "DIGEST", "SIZE"), rows, width=width, right=frozenset({"SIZE"}))
         saved = f"Saved {counted(len(images), 'name')} to {file}{'.*' if parts else ''}, {_size(size)}"
-        return "\n".join([listed, "", block(saved, _facts(images, file, parts=parts), width=width)])
+        return "\n".join(
+            [listed, "", block(saved, [] if is_stream else _facts(images, file, parts=parts), width=width)]
+        )
 
     return Renderings(
         table=table,

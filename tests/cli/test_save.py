@@ -182,7 +182,9 @@ def test_a_pipe_by_its_name(file: Path, tmp_path: Path, capsys: Capture, monkeyp
     received: list[bytes] = []
     reader = threading.Thread(target=lambda: received.append(file.read_bytes()))
     reader.start()
-    shown(capsys, "-o", str(file), "web")
+    out, _ = shown(capsys, "-o", str(file), "web", "--format", "table")
+    # Nothing reads a pipe again.
+    assert out.endswith(f"to {file}, {out.rpartition(', ')[2]}")
     reader.join(timeout=10)
     assert received == [piped(monkeypatch, "web")]
     assert saved_files(tmp_path) == ["x.tar"]
@@ -239,6 +241,15 @@ def test_an_empty_registry(tmp_path: Path, file: Path, capsys: Capture) -> None:
     _, err = shown(capsys, "-o", str(file), code=4)
     assert err == "error: the registry is empty: there is nothing to save\nhint: localreg push IMAGE\n"
     assert saved_files(tmp_path) == []
+
+
+@pytest.mark.usefixtures("index")
+def test_a_file_that_can_only_be_written(file: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.touch()
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    assert shown(capsys, "-o", str(file), "web", "-q") == ("web:1\nweb:2\n", "")
+    assert main(["load", "-i", str(file), "--check", "-q"]) == 0
+    assert capsys.readouterr().out == "web:1\nweb:2\n"
 
 
 @pytest.mark.usefixtures("index")

@@ -156,5 +156,5 @@ def test_an_archive_through_a_pipe(
             monkeypatch.setattr(sys, "stdin", stdin)
             assert main(["load", *arguments]) == code
         if code:
-            assert "--as needs an archive with one image; `-` has 2" in capsys.readouterr().err
+            assert "--as needs an archive with one image; `stdin` has 2" in capsys.readouterr().err
     assert capsys.readouterr().out == f"{location}/app:1\n{location}/me/other:2\n"

@@ -12,6 +12,7 @@ import typer
 from localreg.cli.batch import Failures, not_found, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.copy_arguments import refuse_paths, refuse_pattern, with_way_out
+from localreg.cli.counted import Counted
 from localreg.cli.help_page import examples
 from localreg.cli.session import Session, session_of
 from localreg.cli.storing import storing
@@ -22,7 +23,6 @@ from localreg.oci.remote import open_client
 from localreg.output.copy import render
 from localreg.places import copy as copying
 from localreg.places.copy import End
-from localreg.places.port import Watcher
 from localreg.places.registry import RegistryPlace
 from localreg.registry.container import Registry
 from localreg.registry.start import await_start
@@ -104,28 +104,11 @@ def copy(
             if engine is not None and registry is not None and far.registry == registry.location:
                 stack.enter_context(storing(engine, registry, content.members, what=source))
             with session.copy_display() as watcher:
-                counted = _Counted(watcher)
+                counted = Counted(watcher)
                 images = copying.copy(origin, target, content, watcher=counted)
                 sent = counted.sent
     shown = render(images, failures, location=far.registry or "", sent=sent, dry_run=dry_run) if images else None
     show_all(session, shown, failures)
-
-
-class _Counted:
-    """Counts the bytes that are sent."""
-
-    def __init__(self, watcher: Watcher) -> None:
-        self._watcher = watcher
-        self.sent = 0
-
-    def begin(self, total: int) -> None:
-        """So many bytes are to be sent."""
-        self.sent += total
-        self._watcher.begin(total)
-
-    def advance(self, count: int) -> None:
-        """So many bytes more were sent."""
-        self._watcher.advance(count)
 
 
 def _own_registry(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from localreg.cli.batch import Failures
+from localreg.cli.counted import Counted
 from localreg.cli.session import Session
 from localreg.cli.storing import storing
 from localreg.engines.port import Engine
@@ -80,7 +81,7 @@ def load_archive(
     *,
     as_: Reference | None,
     again: CommandLine,
-) -> tuple[list[LoadedImage], Failures]:
+) -> tuple[list[LoadedImage], int, Failures]:
     """Copy the images of an archive into the registry.
 
     Args:
@@ -92,7 +93,7 @@ def load_archive(
         again: The command without `--as`.
 
     Returns:
-        The images, and the names that cannot be read.
+        The images; the bytes of the blobs that the registry lacked; and the names that cannot be read.
 
     Raises:
         InvalidArchiveError: it is not an image archive, is damaged, or names no image.
@@ -101,11 +102,12 @@ def load_archive(
     await_start(registry)
     with read_archive(session, path, as_=as_, again=again) as (source, content, failures):
         if not content.names:
-            return [], failures
+            return [], 0, failures
         shown = STDIN if path is None else str(path)
         with (
             storing(engine, registry, content.members, what=shown),
             RegistryClient(registry.get_url()) as client,
             session.copy_display() as watcher,
         ):
-            return load(source, content, client, watcher=watcher), failures
+            counted = Counted(watcher)
+            return load(source, content, client, watcher=counted), counted.sent, failures

@@ -83,6 +83,6 @@ def load(
             refuse_other_registries(
                 selection, registry, {as_: registry_in(as_)}, lambda _, short: CommandLine(*again.words, "--as", short)
             )
-        images, failures = load_archive(session, selection.engine, registry, path, as_=named, again=again)
+        images, sent, failures = load_archive(session, selection.engine, registry, path, as_=named, again=again)
         location = registry.get_location()
-    show_all(session, render(images, failures, location=location) if images else None, failures)
+    show_all(session, render(images, failures, location=location, sent=sent) if images else None, failures)

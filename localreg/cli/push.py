@@ -90,7 +90,7 @@ def push(
         def move_archive(name: str) -> list[Transferred]:
             from localreg.cli.from_archive import load_archive, parse_as  # noqa: PLC0415 -- for archives only
 
-            loaded, failed = load_archive(
+            loaded, _, failed = load_archive(
                 session, engine, registry, Path(name), as_=parse_as(as_), again=CommandLine("push", name)
             )
             unread.extend(failed)

@@ -8,18 +8,21 @@ from localreg.errors import LocalregError
 from localreg.output.block import block
 from localreg.output.streams import Renderings, error_as_json
 from localreg.output.table import columns
-from localreg.output.text import short_digest, size, with_short_digests
+from localreg.output.text import counted, short_digest, size, with_short_digests
 from localreg.places.load import LoadedImage
 from localreg.places.port import Content
 
 
-def render(images: Sequence[LoadedImage], errors: Sequence[tuple[str, LocalregError]], *, location: str) -> Renderings:
+def render(
+    images: Sequence[LoadedImage], errors: Sequence[tuple[str, LocalregError]], *, location: str, sent: int
+) -> Renderings:
     """Lay out what was loaded.
 
     Args:
         images: The images and other artifacts.
         errors: Each name that was not loaded, and its error.
         location: The registry's part of a reference.
+        sent: Bytes of the blobs that the registry lacked.
     """
 
     def table(width: int) -> str:
@@ -27,13 +30,15 @@ def render(images: Sequence[LoadedImage], errors: Sequence[tuple[str, LocalregEr
             (with_short_digests(f"{location}/{each.name}"), short_digest(each.name.digest), each.state.value)
             for each in images
         ]
-        return columns(("NAME", "DIGEST", "STATE"), rows, width=width)
+        listed = columns(("NAME", "DIGEST", "STATE"), rows, width=width)
+        return f"{listed}\n\nLoaded {counted(len(images), 'name')} and sent {size(sent)}"
 
     return Renderings(
         table=table,
         plain=lambda: "\n".join(f"{location}/{each.name}\t{each.name.digest}\t{each.state.value}" for each in images),
         quiet=lambda: "\n".join(f"{location}/{each.name}" for each in images),
         json=lambda: {
+            "sent": sent,
             "images": [
                 {
                     "reference": f"{location}/{each.name}",

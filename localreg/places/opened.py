@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from localreg.places.layout.files import DOCKER_MANIFEST, INDEX, Files, Folder
 from localreg.places.layout.source import LayoutSource
 from localreg.places.layout.tar import Tar
 from localreg.places.seekable import Parts
+from localreg.system.command_line import Sentence
+
+_LATER_PART = re.compile(r"\.[0-9]{3}")
 
 
 @contextlib.contextmanager
@@ -42,7 +46,14 @@ def opened_source(path: Path) -> Iterator[LayoutSource]:
                 stream = stack.enter_context(path.open("rb"))
             yield stack.enter_context(opened_stream(stream, str(path)))
     else:
-        with _opened_parts(files, path) as source:
+        with contextlib.ExitStack() as stack:
+            try:
+                source = stack.enter_context(_opened_parts(files, path))
+            except InvalidArchiveError as exc:
+                first = path.with_suffix(".000")
+                if _LATER_PART.fullmatch(path.suffix) is None or not first.exists():
+                    raise
+                raise exc.with_(hint=Sentence(f"name the first part of the archive, `{first}`")) from exc
             yield source
 
 

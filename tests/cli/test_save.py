@@ -167,6 +167,11 @@ def test_parts_are_the_archive(file: Path, tmp_path: Path, capsys: Capture) -> N
     assert "to parts.tar.*, " in out
     assert "`localreg load -i parts.tar.000`" in out
     assert "podman pull" not in out
+    assert main(["load", "-i", "parts.tar.001", "--check"]) == 2
+    assert "hint: name the first part of the archive, `parts.tar.000`\n" in capsys.readouterr().err
+    (tmp_path / "parts.tar.001").unlink()
+    assert main(["load", "-i", "parts.tar", "--check"]) == 2
+    assert "a part of the archive is missing: `parts.tar.001`" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("index")

@@ -23,10 +23,24 @@ def ends_like_archive(name: str) -> bool:
 
 
 def path_after_transport(name: str) -> str | None:
-    """The file or folder that `oci-archive:FILE` and the like name; None if it is not one that exists."""
+    """The file or folder that `oci-archive:FILE` and the like name.
+
+    Returns:
+        None if there is none, or if something has the whole name.
+    """
     transport, _, rest = name.partition(":")
     path = rest.partition(":")[0]
-    return path if transport in _TRANSPORTS and path and _is_archive(Path(path)) else None
+    is_one = transport in _TRANSPORTS and path and not exists(name) and _is_archive(Path(path))
+    return path if is_one else None
+
+
+def exists(name: str) -> bool:
+    """There is a file or a folder of this name."""
+    try:
+        return Path(name).exists()
+    except OSError:
+        # It is too long for one.
+        return False
 
 
 def archives_in(names: Sequence[str]) -> list[str]:

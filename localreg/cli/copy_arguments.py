@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from localreg.cli.archive_arguments import ends_like_archive, path_after_transport
+from localreg.cli.archive_arguments import ends_like_archive, exists, path_after_transport
 from localreg.content.pattern import registry_in_pattern
 from localreg.errors import LocalregError, RepositoryNotFoundError, UsageError
 from localreg.places.copy import End
@@ -31,7 +29,7 @@ def _is_path(end: str) -> bool:
         return True
     if "/" in end:
         # A name of a registry may begin or end like a path.
-        return end != "/" and (end.startswith("/") or ends_like_archive(end)) and Path(end).exists()
+        return end != "/" and (end.startswith("/") or ends_like_archive(end)) and exists(end)
     return ends_like_archive(end)
 
 

@@ -62,7 +62,7 @@ def load(
     """
     session = session_of(context)
     named = parse_as(as_)
-    file = path_after_transport(str(input_)) if input_ is not None and not input_.exists() else None
+    file = None if input_ is None else path_after_transport(str(input_))
     if file is not None:
         raise UsageError(f"`{input_}` does not exist", hint=CommandLine("load", "-i", file))
     path = None if input_ is None or str(input_) == "-" else input_

@@ -75,7 +75,7 @@ def test_no_name_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said", "hint"),
     [
-        ("/mirror/", "`/mirror` in `/mirror`", None),
+        ("/mirror/", "`/mirror/` begins with `/`", "use mirror/"),
         ("ghcr.io/Team/", "`Team` in `ghcr.io/Team`", "use ghcr.io/team"),
         ("http://ghcr.io/team/", "`http://ghcr.io/team/` is a URL", "use ghcr.io/team/"),
         ("ghcr.io/team/app:1/", "`ghcr.io/team/app:1/` has a tag", None),

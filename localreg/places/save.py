@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from localreg.content.ls import list_images
+from localreg.content.pattern import read_pattern
 from localreg.errors import LocalregError, RegistryError, RepositoryNotFoundError
 from localreg.oci.api import RegistryClient
 from localreg.oci.artifact import artifact_of
@@ -40,11 +41,11 @@ def find_wanted(client: RegistryClient, names: Sequence[str]) -> tuple[list[Want
         names: Repositories, tags, digests or patterns; none means everything.
 
     Returns:
-        The images, and the names that the registry does not have.
+        The images, and the names and patterns that fit nothing in the registry.
 
     Raises:
         InvalidReferenceError: a name is not a valid reference.
-        RepositoryNotFoundError: the registry is empty, or the patterns fit nothing.
+        RepositoryNotFoundError: the registry is empty.
     """
     digests = [registry_reference(parse_reference(name), registry="") for name in names if "@" in name]
     patterns = [name for name in names if "@" not in name]
@@ -56,11 +57,10 @@ def find_wanted(client: RegistryClient, names: Sequence[str]) -> tuple[list[Want
         raise RepositoryNotFoundError(
             "the registry is empty: there is nothing to save", hint=CommandLine("push", "IMAGE")
         )
-    if not listing.rows and not listing.missing and not found:
-        # An empty archive, or an old one that stays, would be taken for a good backup.
-        raise RepositoryNotFoundError("there is nothing to save: no tag fits", hint=CommandLine("ls"))
     tags = [Wanted(row.repository, row.tag, row.repository, row.tag) for row in listing.rows if row.tag]
-    return [*tags, *found], listing.missing
+    # Also those with wildcards: an archive without them would be taken for a good backup.
+    missing = [each for each in map(read_pattern, patterns) if not any(each.fits(tag.origin, tag.tag) for tag in tags)]
+    return [*tags, *found], tuple(map(str, missing))
 
 
 def read_wanted(

@@ -262,8 +262,15 @@ def test_a_file_that_can_only_be_written(file: Path, capsys: Capture, monkeypatc
 def test_patterns_that_fit_nothing(tmp_path: Path, file: Path, capsys: Capture, *, to_file: bool) -> None:
     target = ["-o", str(file)] if to_file else []
     out, err = shown(capsys, *target, "nosuch*", code=4)
-    assert (out, err) == ("", "error: there is nothing to save: no tag fits\nhint: localreg ls\n")
+    assert (out, err) == ("", "error: the registry does not have `nosuch*`\nhint: localreg ls\n")
     assert saved_files(tmp_path) == []
+
+
+def test_a_pattern_that_fits_nothing_fails_beside_others(index: str, file: Path, capsys: Capture) -> None:
+    out, err = shown(capsys, "-o", str(file), "team/*", "nosuch*:1", code=4)
+    assert f"team/api:1.4.2\t{index}" in out
+    assert "the registry does not have `nosuch*:1`" in err
+    assert file.exists()
 
 
 @pytest.mark.usefixtures("index")

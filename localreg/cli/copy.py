@@ -62,7 +62,9 @@ def copy(
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Copy all images of SRC")] = False,
-    plain_http: Annotated[bool, typer.Option("--plain-http", help="Use other registries that have no TLS")] = False,
+    plain_http: Annotated[
+        bool, typer.Option("--plain-http", help="Use registries with HOST:PORT that have no TLS")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be copied; change nothing")] = False,
 ) -> None:
     """Copy images between registries, without an engine's store in between.

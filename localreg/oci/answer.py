@@ -202,10 +202,9 @@ class Failures:
     def _no_tls(self, error: Exception, host: str, *, is_elsewhere: bool) -> RegistryUnreachableError:
         said, who = str(error), f"{host}, where {self.who} leads," if is_elsewhere else f"the registry at {host}"
         if any(sign in said.lower() for sign in _NOT_TLS):
-            return RegistryUnreachableError(
-                f"{who} does not speak TLS",
-                hint=None if is_elsewhere else Sentence("if you trust the network in between, add --plain-http"),
-            )
+            port = "" if ":" in host.rpartition("]")[2] else f" and name the port, such as {host}:80"
+            hint = Sentence(f"if you trust the network in between, add --plain-http{port}")
+            return RegistryUnreachableError(f"{who} does not speak TLS", hint=None if is_elsewhere else hint)
         found = _verify_error(error)
         if found is not None:
             return RegistryUnreachableError(

@@ -28,7 +28,7 @@ def open_client(
     Args:
         host: The registry, as references name it.
         url: Its URL, if that is known.
-        plain_http: Use a registry without TLS, if it has none.
+        plain_http: Use a registry without TLS, if it has none and is named with its port.
         engine: `docker` or `podman`, whose command for a login errors name; by default one that is installed.
         on_wait: Is told when the registry asks to wait, with its host and the seconds.
     """
@@ -47,9 +47,10 @@ def _url_of(host: str, *, plain_http: bool) -> str:
     if host == HUB:
         return _HUB_URL
     plain, tls = f"http://{host}", f"https://{host}"
-    if not plain_http and not Address(urlsplit(plain).hostname or "", 0).is_loopback:
-        return tls
-    # It may speak TLS all the same: on this machine, or as the other end of a copy.
-    reply = ask(plain)
     has_port = urlsplit(plain).port is not None
+    # A public registry has no port in its name: as the other end of a copy, it keeps TLS.
+    may_be_plain = Address(urlsplit(plain).hostname or "", 0).is_loopback or (plain_http and has_port)
+    if not may_be_plain:
+        return tls
+    reply = ask(plain)
     return tls if reply is Reply.SPEAKS_TLS or (reply is Reply.NONE and not has_port) else plain

@@ -451,9 +451,11 @@ def test_a_file_that_is_no_certificate_is_named(secure: Remote, certificates: Pa
         ("registry.test:5000", True, Reply.READY, "http"),
         ("registry.test:5000", True, Reply.NONE, "http"),
         ("registry.test:5000", True, Reply.SPEAKS_TLS, "https"),
+        # Anyone on the way could answer at port 80.
+        ("registry.test", True, None, "https"),
+        ("registry.test:80", True, Reply.WANTS_LOGIN, "http"),
         # It sends clients on to TLS, or nothing listens at port 80.
-        ("registry.test", True, Reply.NONE, "https"),
-        ("registry.test", True, Reply.WANTS_LOGIN, "http"),
+        ("localhost", False, Reply.NONE, "https"),
         ("localhost:5000", False, Reply.READY, "http"),
         ("[::1]:5000", False, Reply.NONE, "http"),
         ("127.0.0.1:5000", False, Reply.SPEAKS_TLS, "https"),

@@ -12,7 +12,6 @@ import typer
 from localreg.cli.batch import Failures, not_found, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.copy_arguments import refuse_paths, refuse_pattern, with_way_out
-from localreg.cli.counted import Counted
 from localreg.cli.help_page import examples
 from localreg.cli.session import Session, session_of
 from localreg.cli.storing import storing
@@ -22,8 +21,9 @@ from localreg.oci.api import RegistryClient
 from localreg.oci.remote import open_client
 from localreg.output.copy import render
 from localreg.places import copy as copying
+from localreg.places.content import read_content
 from localreg.places.copy import End
-from localreg.places.registry import RegistryPlace
+from localreg.places.registry import Placed, RegistryPlace
 from localreg.registry.container import Registry
 from localreg.registry.start import await_start
 from localreg.system.address import Address
@@ -92,12 +92,12 @@ def copy(
         with session.waiting(f"reading {near.registry}"):
             wanted, missing = copying.find_wanted(clients[0], near, far, pattern or (), everything=everything)
             origin, target = RegistryPlace(clients[0]), RegistryPlace(clients[1], is_both=near.registry == far.registry)
-            content, failed = copying.read_wanted(origin, wanted)
+            content, failed = read_content(origin, wanted)
         failures: Failures = [
             *not_found(session, missing),
             *((str(name), with_way_out(ends[0], error)) for name, error in failed),
         ]
-        images: list[copying.CopiedImage] = []
+        images: list[Placed] = []
         sent = 0
         if content.names and dry_run:
             with session.waiting(f"reading {far.registry}"):
@@ -106,9 +106,7 @@ def copy(
             if engine is not None and registry is not None and far.registry == registry.location:
                 stack.enter_context(storing(engine, registry, content.members, what=source))
             with session.copy_display() as watcher:
-                counted = Counted(watcher)
-                images = copying.copy(origin, target, content, watcher=counted)
-                sent = counted.sent
+                images, sent = copying.copy(origin, target, content, watcher=watcher)
     shown = render(images, failures, location=far.registry or "", sent=sent, dry_run=dry_run) if images else None
     show_all(session, shown, failures)
 

@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from localreg.cli.batch import Failures
-from localreg.cli.counted import Counted
 from localreg.cli.session import Session
 from localreg.cli.storing import storing
 from localreg.engines.port import Engine
 from localreg.errors import UsageError
 from localreg.oci.api import RegistryClient
 from localreg.oci.reference import Reference, parse_reference, registry_reference
+from localreg.places.content import read_content
 from localreg.places.layout.entries import find_entries
 from localreg.places.layout.source import LayoutSource
-from localreg.places.load import LoadedImage, load, read_entries
+from localreg.places.load import load
 from localreg.places.opened import opened_source, opened_stream
 from localreg.places.port import Content
+from localreg.places.registry import Placed
 from localreg.places.sparse import narrow
 from localreg.registry.container import Registry
 from localreg.registry.start import await_start
@@ -67,7 +68,7 @@ def read_archive(
             opened = opened_stream(sys.stdin.buffer, STDIN) if path is None else opened_source(path)
             source = stack.enter_context(opened)
             wanted, narrowed, failed = narrow(source, find_entries(source, shown, as_=as_, again=again))
-            content, unread = read_entries(source, wanted)
+            content, unread = read_content(source, wanted)
         for each in narrowed:
             session.streams.warn(str(each))
         yield source, content, [(str(name), session.completed(error)) for name, error in (*failed, *unread)]
@@ -81,7 +82,7 @@ def load_archive(
     *,
     as_: Reference | None,
     again: CommandLine,
-) -> tuple[list[LoadedImage], int, Failures]:
+) -> tuple[list[Placed], int, Failures]:
     """Copy the images of an archive into the registry.
 
     Args:
@@ -109,5 +110,4 @@ def load_archive(
             RegistryClient(registry.get_url()) as client,
             session.copy_display() as watcher,
         ):
-            counted = Counted(watcher)
-            return load(source, content, client, watcher=counted), counted.sent, failures
+            return *load(source, content, client, watcher=watcher), failures

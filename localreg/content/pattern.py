@@ -29,14 +29,15 @@ class Pattern:
         return tag is None or self.tag is None or fnmatchcase(tag, self.tag)
 
 
-def _is_glob(text: str) -> bool:
+def is_glob(text: str) -> bool:
+    """It has a wildcard."""
     return any(character in text for character in "*?[")
 
 
 def registry_in_pattern(pattern: str) -> str | None:
     """The registry that a pattern begins with; None if it names none, or only Podman's `localhost`."""
     first, slash, _ = pattern.partition("/")
-    return first if slash and any(mark in first for mark in ":.") and not _is_glob(first.lstrip("[")) else None
+    return first if slash and any(mark in first for mark in ":.") and not is_glob(first.lstrip("[")) else None
 
 
 def read_pattern(text: str) -> Pattern:
@@ -46,7 +47,7 @@ def read_pattern(text: str) -> Pattern:
         InvalidReferenceError: it has no wildcards, and is not a valid reference, or has a digest.
     """
     wanted = text.removeprefix(f"{registry_in_pattern(text) or 'localhost'}/")
-    if _is_glob(wanted):
+    if is_glob(wanted):
         repository, colon, tag = wanted.partition(":")
         return Pattern(repository, tag if colon else None, is_glob=True)
     named = parse_reference(text)

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from localreg.errors import LocalregError
 from localreg.output.block import block
+from localreg.output.placed import lay_out
 from localreg.output.streams import Renderings, error_as_json
-from localreg.output.table import columns
-from localreg.output.text import counted, short_digest, size, with_short_digests
-from localreg.places.load import LoadedImage
+from localreg.output.text import counted, size
 from localreg.places.port import Content
+from localreg.places.registry import Placed
 
 
 def render(
-    images: Sequence[LoadedImage], errors: Sequence[tuple[str, LocalregError]], *, location: str, sent: int
+    images: Sequence[Placed], errors: Sequence[tuple[str, LocalregError]], *, location: str, sent: int
 ) -> Renderings:
     """Lay out what was loaded.
 
@@ -24,34 +24,8 @@ def render(
         location: The registry's part of a reference.
         sent: Bytes of the blobs that the registry lacked.
     """
-
-    def table(width: int) -> str:
-        rows = [
-            (with_short_digests(f"{location}/{each.name}"), short_digest(each.name.digest), each.state.value)
-            for each in images
-        ]
-        listed = columns(("NAME", "DIGEST", "STATE"), rows, width=width)
-        return f"{listed}\n\nLoaded {counted(len(images), 'name')} and sent {size(sent)}"
-
-    return Renderings(
-        table=table,
-        plain=lambda: "\n".join(f"{location}/{each.name}\t{each.name.digest}\t{each.state.value}" for each in images),
-        quiet=lambda: "\n".join(f"{location}/{each.name}" for each in images),
-        json=lambda: {
-            "sent": sent,
-            "images": [
-                {
-                    "reference": f"{location}/{each.name}",
-                    "repository": each.name.repository,
-                    "tag": each.name.tag,
-                    "digest": each.name.digest,
-                    "state": each.state.value,
-                }
-                for each in images
-            ],
-            "errors": [{"source": source, **error_as_json(error)} for source, error in errors],
-        },
-    )
+    summary = f"Loaded {counted(len(images), 'name')} and sent {size(sent)}"
+    return lay_out(images, errors, location=location, summary=summary, facts={"sent": sent})
 
 
 def render_check(content: Content, errors: Sequence[tuple[str, LocalregError]], *, file: str) -> Renderings:

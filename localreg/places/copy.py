@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from localreg.content.ls import list_images
-from localreg.content.pattern import registry_in_pattern
+from localreg.content.pattern import Pattern, choose, is_glob, registry_in_pattern
 from localreg.errors import InvalidReferenceError, LocalregError, RegistryError, RepositoryNotFoundError, UsageError
 from localreg.oci.api import RegistryClient
 from localreg.oci.reference import parse_reference, qualified
-from localreg.places.content import Failed, read_content
-from localreg.places.port import Content, Named, Wanted, Watcher
-from localreg.places.registry import RegistryPlace, State
+from localreg.places.port import Content, Wanted, Watcher
+from localreg.places.registry import Placed, RegistryPlace
 from localreg.places.transfer import transfer
 from localreg.system.command_line import Sentence
 
@@ -44,14 +42,6 @@ class End:
     def prefix(self) -> str:
         """What the names of repositories in a folder begin with."""
         return f"{self.path}/" if self.path else ""
-
-
-@dataclass(frozen=True, slots=True)
-class CopiedImage:
-    """An image, or something else, at the destination."""
-
-    name: Named
-    state: State
 
 
 def read_end(text: str) -> End:
@@ -188,11 +178,10 @@ def _list_folder(
 def _list_repository(
     client: RegistryClient, repository: str, patterns: Sequence[str]
 ) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
-    tags = sorted(client.list_tags(repository))
-    wanted = [pattern.removeprefix(":") for pattern in patterns] or ["*"]
-    found = [tag for tag in tags if any(fnmatchcase(tag, pattern) for pattern in wanted)]
-    exact = [pattern for pattern in wanted if not any(mark in pattern for mark in "*?[")]
-    return [(repository, tag) for tag in found], tuple(f"{repository}:{tag}" for tag in exact if tag not in tags)
+    wanted = [
+        Pattern(repository, each, is_glob=is_glob(each)) for each in (text.removeprefix(":") for text in patterns)
+    ]
+    return choose(((repository, tag) for tag in client.list_tags(repository)), wanted)
 
 
 def _placed(repository: str, source: End, target: End) -> str:
@@ -204,30 +193,26 @@ def _placed(repository: str, source: End, target: End) -> str:
     return f"{target.prefix}{kept}"
 
 
-def read_wanted(place: RegistryPlace, wanted: Sequence[Wanted]) -> tuple[Content, Failed]:
-    """Read the manifests of what is to be copied, and of what is about them.
-
-    Raises:
-        RegistryUnreachableError: the source does not respond.
-    """
-    return read_content(place, wanted)
-
-
-def copy(source: RegistryPlace, target: RegistryPlace, content: Content, *, watcher: Watcher) -> list[CopiedImage]:
+def copy(
+    source: RegistryPlace, target: RegistryPlace, content: Content, *, watcher: Watcher
+) -> tuple[list[Placed], int]:
     """Copy content from registry to registry; what is there is not sent again.
+
+    Returns:
+        What is at the destination now, and the bytes of the blobs that it lacked.
 
     Raises:
         RegistryError: the source has other content than its digests tell, or the destination does not take it.
     """
-    transfer(source, target, content, watcher)
-    return [CopiedImage(name, state) for name, state in target.states.items()]
+    sent = transfer(source, target, content, watcher)
+    return [Placed(name, state) for name, state in target.states.items()], sent
 
 
-def plan(target: RegistryPlace, content: Content) -> tuple[list[CopiedImage], int]:
+def plan(target: RegistryPlace, content: Content) -> tuple[list[Placed], int]:
     """What a copy would do, and the bytes that it would send at most; nothing is changed.
 
     Raises:
         RegistryError: the destination cannot be read.
     """
     states, lacking = target.compare(content)
-    return [CopiedImage(name, state) for name, state in states.items()], sum(blob.size for blob in lacking)
+    return [Placed(name, state) for name, state in states.items()], sum(blob.size for blob in lacking)

@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from localreg.oci.api import RegistryClient
-from localreg.places.content import Failed, read_content
 from localreg.places.layout.source import LayoutSource
-from localreg.places.port import Content, Named, Wanted, Watcher
-from localreg.places.registry import RegistryPlace, State
+from localreg.places.port import Content, Watcher
+from localreg.places.registry import Placed, RegistryPlace
 from localreg.places.transfer import Nowhere, transfer
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedImage:
-    """An image of an archive."""
-
-    name: Named
-    state: State
-
-
-def read_entries(source: LayoutSource, wanted: Sequence[Wanted]) -> tuple[Content, Failed]:
-    """Read the manifests of what is to be loaded."""
-    return read_content(source, wanted)
-
-
-def load(source: LayoutSource, content: Content, client: RegistryClient, *, watcher: Watcher) -> list[LoadedImage]:
+def load(
+    source: LayoutSource, content: Content, client: RegistryClient, *, watcher: Watcher
+) -> tuple[list[Placed], int]:
     """Copy an archive's content into the registry.
+
+    Returns:
+        What is there now, and the bytes of the blobs that the registry lacked.
 
     Raises:
         InvalidArchiveError: the archive is cut, or has other content than its digests tell.
         RegistryError: the registry does not take it.
     """
     place = RegistryPlace(client)
-    transfer(source, place, content, watcher)
-    return [LoadedImage(name, state) for name, state in place.states.items()]
+    sent = transfer(source, place, content, watcher)
+    return [Placed(name, state) for name, state in place.states.items()], sent
 
 
 def check(source: LayoutSource, content: Content, *, watcher: Watcher) -> None:

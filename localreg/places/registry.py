@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from typing import TypeVar
@@ -36,6 +37,14 @@ class State(StrEnum):
     MOVED = "moved"
     """The registry had another manifest of that name."""
     EXISTS = "exists"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An image, or something else, in a registry."""
+
+    name: Named
+    state: State
 
 
 class RegistryPlace:

@@ -37,7 +37,7 @@ class Nowhere:
         """Do nothing."""
 
 
-def transfer(source: Source, target: Target, content: Content, watcher: Watcher | None = None) -> None:
+def transfer(source: Source, target: Target, content: Content, watcher: Watcher | None = None) -> int:
     """Copy content: each blob once and checked, then the manifests, then the names.
 
     Args:
@@ -46,14 +46,19 @@ def transfer(source: Source, target: Target, content: Content, watcher: Watcher 
         content: What `read_content` found there.
         watcher: Is told how it goes on.
 
+    Returns:
+        The bytes of the blobs that the target lacked.
+
     Raises:
         LocalregError: something cannot be read or written; no name leads to something incomplete.
     """
-    watcher = watcher or Unwatched()
+    watcher, sent = watcher or Unwatched(), 0
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             lacking = target.begin(content)
-            watcher.begin(sum(blob.size for blob in lacking))
+            size = sum(blob.size for blob in lacking)
+            sent += size
+            watcher.begin(size)
             _send(source, target, content, lacking, watcher)
             target.finish(content)
         except BlobsGoneError:
@@ -61,7 +66,8 @@ def transfer(source: Source, target: Target, content: Content, watcher: Watcher 
             if attempt == _ATTEMPTS:
                 raise
         else:
-            return
+            break
+    return sent
 
 
 def _send(source: Source, target: Target, content: Content, blobs: Sequence[Blob], watcher: Watcher) -> None:

@@ -20,10 +20,12 @@ from localreg.content.gc import NOW, GcOptions, collect
 from localreg.content.quarantine import Batch, Quarantine
 from localreg.errors import LocalregError
 from localreg.oci.api import RegistryClient
+from localreg.places.content import read_content
 from localreg.places.layout.entries import find_entries
-from localreg.places.load import LoadedImage, load, read_entries
+from localreg.places.load import load
 from localreg.places.opened import opened_source
 from localreg.places.port import Unwatched, Watcher
+from localreg.places.registry import Placed
 from localreg.places.save import find_wanted, read_wanted, save
 from localreg.registry.running import get_running_registry
 
@@ -44,11 +46,11 @@ def layout(tmp_path: Path) -> LayoutFolder:
     return made
 
 
-def loaded(layout: LayoutFolder, url: str, watcher: Watcher | None = None) -> list[LoadedImage]:
+def loaded(layout: LayoutFolder, url: str, watcher: Watcher | None = None) -> list[Placed]:
     with opened_source(layout.path) as source, RegistryClient(url) as client:
-        content, failed = read_entries(source, find_entries(source, "layout"))
+        content, failed = read_content(source, find_entries(source, "layout"))
         assert failed == []
-        return load(source, content, client, watcher=watcher or Unwatched())
+        return load(source, content, client, watcher=watcher or Unwatched())[0]
 
 
 def saved(url: str) -> bytes:
@@ -60,7 +62,7 @@ def saved(url: str) -> bytes:
     return output.getvalue()
 
 
-def broken(images: list[LoadedImage], url: str) -> list[str]:
+def broken(images: list[Placed], url: str) -> list[str]:
     """What is not there of what was loaded."""
     pool = urllib3.connectionpool.connection_from_url(url)
     return [
@@ -120,7 +122,7 @@ def test_a_blob_that_goes_after_a_load_has_seen_it(
 ) -> None:
     images = loaded(layout, distribution.base_url)
     with opened_source(layout.path) as source:
-        content, _ = read_entries(source, find_entries(source, "layout"))
+        content, _ = read_content(source, find_entries(source, "layout"))
     with RegistryClient(distribution.base_url) as client:
         for digest in content.members["team/app-1"]:
             client.delete_manifest("team/app-1", digest)

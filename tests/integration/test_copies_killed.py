@@ -24,12 +24,13 @@ import sys
 from localreg.oci.api import RegistryClient
 from localreg.oci.reference import Reference
 from localreg.places.layout.entries import find_entries
-from localreg.places.load import load, read_entries
+from localreg.places.load import load
+from localreg.places.content import read_content
 from localreg.places.opened import opened_source
 from localreg.places.port import Unwatched
 *_, url, folder, name = sys.argv
 with opened_source(__import__("pathlib").Path(folder)) as source, RegistryClient(url) as client:
-    content, _ = read_entries(source, find_entries(source, folder, as_=Reference(None, name, "1")))
+    content, _ = read_content(source, find_entries(source, folder, as_=Reference(None, name, "1")))
     load(source, content, client, watcher=Unwatched())
 """
 SAVE = """

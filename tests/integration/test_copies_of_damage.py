@@ -21,11 +21,12 @@ from support.registries.shelf import Shelf
 from localreg.errors import LocalregError, RegistryError, RegistryUnreachableError
 from localreg.oci.api import RegistryClient
 from localreg.oci.digest import digest_of
+from localreg.places.content import read_content
 from localreg.places.layout.entries import find_entries
-from localreg.places.load import LoadedImage, load, read_entries
+from localreg.places.load import load
 from localreg.places.opened import opened_source
 from localreg.places.port import Unwatched
-from localreg.places.registry import State
+from localreg.places.registry import Placed, State
 from localreg.places.save import find_wanted, read_wanted, save
 
 LARGE = os.urandom(8 << 20)
@@ -103,12 +104,12 @@ def client(distribution: Distribution) -> Iterator[RegistryClient]:
         yield opened
 
 
-def loaded(path: Path, url: str) -> list[LoadedImage]:
+def loaded(path: Path, url: str) -> list[Placed]:
     with opened_source(path) as source, RegistryClient(url) as client:
-        content, failed = read_entries(source, find_entries(source, str(path)))
+        content, failed = read_content(source, find_entries(source, str(path)))
         if failed:
             raise failed[0][1]
-        return load(source, content, client, watcher=Unwatched())
+        return load(source, content, client, watcher=Unwatched())[0]
 
 
 def saved(url: str) -> bytes:
@@ -120,7 +121,7 @@ def saved(url: str) -> bytes:
     return output.getvalue()
 
 
-def broken(images: list[LoadedImage], url: str) -> list[str]:
+def broken(images: list[Placed], url: str) -> list[str]:
     pool = urllib3.connectionpool.connection_from_url(url)
     names = [image.name for image in images]
     return [each for name in names for each in problems(pool, name.repository, str(name.tag), name.digest)]

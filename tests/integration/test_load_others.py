@@ -34,9 +34,9 @@ from localreg.errors import InvalidArchiveError
 from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import Index, Manifest
 from localreg.oci.reference import Reference
-from localreg.places.content import Failed
+from localreg.places.content import Failed, read_content
 from localreg.places.layout.entries import find_entries
-from localreg.places.load import load, read_entries
+from localreg.places.load import load
 from localreg.places.opened import opened_source
 from localreg.places.port import Unwatched
 from localreg.places.sparse import narrow
@@ -65,8 +65,8 @@ def loaded(client: RegistryClient, path: Path, *, as_: Reference | None = None) 
     """The names of what was loaded, warnings, and what was not."""
     with opened_source(path) as source:
         wanted, narrowed, failed = narrow(source, find_entries(source, str(path), as_=as_))
-        content, unread = read_entries(source, wanted)
-        images = load(source, content, client, watcher=Unwatched())
+        content, unread = read_content(source, wanted)
+        images = load(source, content, client, watcher=Unwatched())[0]
         return [str(image.name) for image in images], list(map(str, narrowed)), [*failed, *unread]
 
 

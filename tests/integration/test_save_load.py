@@ -16,12 +16,13 @@ from support.registries.writer import Writer
 
 from localreg.errors import InvalidArchiveError
 from localreg.oci.api import RegistryClient
+from localreg.places.content import read_content
 from localreg.places.layout.entries import find_entries
-from localreg.places.load import LoadedImage, load, read_entries
+from localreg.places.load import load
 from localreg.places.opened import opened_source
 from localreg.places.part_file import PartFile
 from localreg.places.port import Unwatched
-from localreg.places.registry import State
+from localreg.places.registry import Placed, State
 from localreg.places.save import find_wanted, read_wanted, save
 
 LOCATION = "localhost:5000"
@@ -72,11 +73,11 @@ def saved(client: RegistryClient, *names: str) -> bytes:
     return output.getvalue()
 
 
-def loaded(client: RegistryClient, path: Path) -> list[LoadedImage]:
+def loaded(client: RegistryClient, path: Path) -> list[Placed]:
     with opened_source(path) as source:
-        content, failed = read_entries(source, find_entries(source, str(path)))
+        content, failed = read_content(source, find_entries(source, str(path)))
         assert not failed
-        return load(source, content, client, watcher=Unwatched())
+        return load(source, content, client, watcher=Unwatched())[0]
 
 
 def test_everything_comes_back_byte_for_byte(

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from support.foreign_archives import IMAGE, Image, LayoutFiles, crane_tarball, docker_save, layer, tar_of
 
 from localreg.errors import LocalregError
+from localreg.places.content import read_content
 from localreg.places.layout.entries import find_entries
-from localreg.places.load import check, read_entries
+from localreg.places.load import check
 from localreg.places.opened import opened_source
 from localreg.places.port import Unwatched
 from localreg.places.sparse import narrow
@@ -37,7 +38,7 @@ def checked(path: Path) -> None:
     """Read all of an archive."""
     with opened_source(path) as source:
         wanted, _, _ = narrow(source, find_entries(source, str(path)))
-        content, _ = read_entries(source, wanted)
+        content, _ = read_content(source, wanted)
         check(source, content, watcher=Unwatched())
 
 

@@ -54,7 +54,7 @@ class Recorder:
         self._waiting: int | None = None
         """The thread whose request is the step and has no answer yet: a question of another thread does not end it."""
         self._sending = _Sending()
-        self._finishing = threading.Lock()
+        self._noting = threading.RLock()
 
     def watch(self, event: str, arguments: tuple[Any, ...]) -> None:
         """See an event of the interpreter, which comes right before what it reports is done."""
@@ -68,7 +68,7 @@ class Recorder:
 
     def finish(self) -> None:
         """Something else comes now: the step before it is done."""
-        with self._finishing:
+        with self._noting:
             if self._step is not None and self._waiting in (None, threading.get_ident()):
                 step, self._step = self._step, None
                 self._note("done", step)
@@ -98,10 +98,11 @@ class Recorder:
         self._sending.blocks = 0
 
     def _note(self, moment: str, step: str) -> None:
-        os.write(self._file, json.dumps([moment, step]).encode() + b"\n")
-        if self._moments == self._fatal:
-            signal.raise_signal(signal.SIGKILL)
-        self._moments += 1
+        with self._noting:
+            os.write(self._file, json.dumps([moment, step]).encode() + b"\n")
+            if self._moments == self._fatal:
+                signal.raise_signal(signal.SIGKILL)
+            self._moments += 1
 
 
 def _change(event: str, arguments: tuple[Any, ...]) -> str | None:

@@ -114,7 +114,7 @@ class CredentialStores:
             self.problems.append(f"the credential helper {program} failed: {exc}")
             return None
         if ended.code != 0:
-            # It may have printed anything: only what it is known to say for an unknown server is no problem.
+            # It may have printed anything: only its known words for an unknown server are not a problem.
             if not any(known in f"{ended.out}{ended.err}".lower() for known in _NOT_FOUND):
                 self.problems.append(f"the credential helper {program} failed with exit code {ended.code}")
             return None

@@ -39,7 +39,7 @@ def narrow(source: LayoutSource, wanted: Sequence[Wanted]) -> tuple[list[Wanted]
     Returns:
         What can be read; those of it that were an index; and the indexes of which it has several images, but not all.
     """
-    # Most entries are no index, and need no look.
+    # Most entries are not an index, and need not be read.
     plain = {entry.digest for entry in source.entries if entry.media_type in (OCI_MANIFEST, DOCKER_MANIFEST)}
     whole: dict[str, bool] = {}
     # Many names can lead to one index.

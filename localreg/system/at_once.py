@@ -64,7 +64,7 @@ def _work(do_next: Callable[[], bool], workers: int, stop: Event) -> None:
         else:
             ends.put(None)
 
-    # The interpreter waits at its end for all threads that are no daemons.
+    # At its end, the interpreter waits for all threads but daemons.
     threads = [Thread(target=work, daemon=True) for _ in range(workers)]
     is_done = False
     try:

@@ -14,9 +14,9 @@ from localreg.cli.other_registry import refuse_other_registries
 from localreg.cli.session import session_of
 from localreg.content.du import SortKey, find_usage
 from localreg.content.pattern import registry_in_pattern
-from localreg.oci.api import RegistryClient
 from localreg.output.du import render
 from localreg.output.text import counted
+from localreg.registry.client import open_registry
 from localreg.registry.volume import open_volume
 from localreg.system.command_line import CommandLine
 
@@ -51,7 +51,7 @@ def du(
         volume = open_volume(selection.engine, registry)
         client = None
         if not registry.only_volume_tells or volume is None:
-            client = opened.enter_context(RegistryClient(registry.get_url()))
+            client = opened.enter_context(open_registry(registry))
         with session.waiting("reading the registry"):
             usage = find_usage(client, volume, pattern or (), by_tag=tags, sort=sort)
     if usage.unreadable:

@@ -12,7 +12,6 @@ from localreg.cli.session import Session
 from localreg.cli.storing import storing
 from localreg.engines.port import Engine
 from localreg.errors import UsageError
-from localreg.oci.api import RegistryClient
 from localreg.oci.reference import Reference, parse_reference, registry_reference
 from localreg.places.content import read_content
 from localreg.places.layout.entries import find_entries
@@ -22,6 +21,7 @@ from localreg.places.opened import opened_source, opened_stream
 from localreg.places.port import Content
 from localreg.places.registry import Placed
 from localreg.places.sparse import narrow
+from localreg.registry.client import open_registry
 from localreg.registry.container import Registry
 from localreg.registry.start import await_start
 from localreg.system.command_line import CommandLine
@@ -107,7 +107,7 @@ def load_archive(
         shown = STDIN if path is None else str(path)
         with (
             storing(engine, registry, content.members, what=shown),
-            RegistryClient(registry.get_url()) as client,
+            open_registry(registry) as client,
             session.copy_display() as watcher,
         ):
             return *load(source, content, client, watcher=watcher), failures

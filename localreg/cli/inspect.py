@@ -16,10 +16,10 @@ from localreg.cli.session import session_of
 from localreg.content.inspect import Inspected, Inspector
 from localreg.content.short_digest import read_reference
 from localreg.errors import EngineError, UsageError
-from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import Platform
 from localreg.oci.platform import parse_platform
 from localreg.output.inspect import render
+from localreg.registry.client import open_registry
 from localreg.registry.container import Registry
 from localreg.registry.volume import READING_SECONDS, WritableVolume, open_volume
 from localreg.system.command_line import CommandLine
@@ -96,4 +96,4 @@ def _open(registry: Registry, volume: WritableVolume | None, stack: contextlib.E
             # Its error has a hint.
             registry.get_url()
             raise
-    return Inspector(registry, stack.enter_context(RegistryClient(registry.get_url())), volume)
+    return Inspector(registry, stack.enter_context(open_registry(registry)), volume)

@@ -16,8 +16,8 @@ from localreg.content.listed import NO_FILTERS, Filters, Listing, SortKey
 from localreg.content.ls import list_images, list_stored
 from localreg.content.pattern import registry_in_pattern
 from localreg.errors import EngineError
-from localreg.oci.api import RegistryClient
 from localreg.output.ls import render
+from localreg.registry.client import open_registry
 from localreg.registry.container import Registry
 from localreg.registry.volume import READING_SECONDS, WritableVolume, open_volume
 from localreg.system.command_line import CommandLine
@@ -111,7 +111,7 @@ def _list(
             # Its error has a hint.
             registry.get_url()
             raise
-    with RegistryClient(registry.get_url()) as client:
+    with open_registry(registry) as client:
         return list_images(client, patterns, names_only=names_only, volume=volume, sort=sort, filters=filters)
 
 
@@ -122,5 +122,5 @@ def _list_untagged(
 
     if registry.only_volume_tells:
         return list_untagged(None, volume, patterns, sort=sort, filters=filters)
-    with RegistryClient(registry.get_url()) as client:
+    with open_registry(registry) as client:
         return list_untagged(client, volume, patterns, sort=sort, filters=filters)

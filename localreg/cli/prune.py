@@ -22,9 +22,9 @@ from localreg.content.prune_plan import Plan, PruneOptions, read_hash
 from localreg.content.reading import unread_error
 from localreg.content.rm import explained
 from localreg.errors import DeleteDisabledError, UsageError
-from localreg.oci.api import RegistryClient
 from localreg.oci.clock import read_clock
 from localreg.output import prune as output
+from localreg.registry.client import open_registry
 from localreg.registry.container import Registry
 from localreg.registry.volume import open_volume
 from localreg.system.command_line import CommandLine
@@ -100,7 +100,7 @@ def prune(
         volume = open_volume(selection.engine, registry)
         if volume is None:
             raise unread_error(KNOWN_FROM_VOLUME)
-        with RegistryClient(registry.get_url()) as client:
+        with open_registry(registry) as client:
             pruner = Pruner(volume, client, options.rules(_now(registry)))
             with session.waiting("reading the registry"):
                 plan = Plan(options, pruner.decide())

@@ -19,9 +19,9 @@ from localreg.content import rm as removal
 from localreg.content.pattern import registry_in_pattern
 from localreg.content.removals import Planner, check_name, distinct
 from localreg.content.rm import Removal, Removed
-from localreg.oci.api import RegistryClient
 from localreg.oci.reference import find_reference
 from localreg.output.rm import question, render, things
+from localreg.registry.client import open_registry
 from localreg.registry.volume import open_volume
 from localreg.system.command_line import CommandLine
 
@@ -70,7 +70,7 @@ def rm(
             lambda _, short: CommandLine("ls", *_repository_of(short)),
         )
         volume = open_volume(engine, registry) if repository or any("@" in name for name in reference) else None
-        with RegistryClient(registry.get_url()) as client:
+        with open_registry(registry) as client:
             planner = Planner(registry, client, volume)
             with session.waiting("reading the registry"):
                 planned, failures = do_each(session, reference, planner.plan_repository if repository else planner.plan)

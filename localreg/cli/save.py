@@ -27,6 +27,7 @@ from localreg.places.content import Failed
 from localreg.places.layout.archive import Output
 from localreg.places.part_file import PartFile, Stream, is_stream, opened_stream
 from localreg.places.port import Content, Wanted
+from localreg.registry.client import open_registry
 from localreg.system.amount import parse_amount
 from localreg.system.command_line import CommandLine, Sentence
 
@@ -92,7 +93,7 @@ def save(
             *(("--zstd",) if zstd else ()),
         )
         refuse_other_registries(selection, registry, named, lambda _, short: CommandLine("save", *options, short))
-        with RegistryClient(registry.get_url()) as client:
+        with open_registry(registry) as client:
             with session.waiting("reading the registry"):
                 wanted, missing = saving.find_wanted(client, names)
             archive = functools.partial(_opened, path, most, zstd=zstd)

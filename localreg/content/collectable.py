@@ -9,9 +9,9 @@ from localreg.content.agreement import has_one_of, read_served_links
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container, ContainerState, HostPathMount, Mount, VolumeMount
 from localreg.errors import ConflictError, NotOursError
-from localreg.oci.api import RegistryClient
 from localreg.oci.push_check import find_push_refusal
 from localreg.oci.refusal import PushRefusal
+from localreg.registry.client import open_registry
 from localreg.registry.container import HELPER_LABEL, Registry
 from localreg.registry.distribution_settings import CACHE_VARIABLE, FILESYSTEM, DistributionSettings
 from localreg.registry.volume import WritableVolume
@@ -75,7 +75,7 @@ def check_stores_here(registry: Registry, volume: WritableVolume) -> None:
     """
     if registry.only_volume_tells:
         return
-    with RegistryClient(registry.get_url()) as client:
+    with open_registry(registry) as client:
         few = volume.read_links(volume.list_repositories()[:_FEW])
         if not has_one_of(client, few) and read_served_links(client, volume) is None:
             raise ConflictError(

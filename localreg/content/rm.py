@@ -18,6 +18,7 @@ from localreg.errors import (
 from localreg.oci.api import RegistryClient
 from localreg.oci.push_check import find_push_refusal
 from localreg.oci.reference import Reference
+from localreg.registry.client import open_registry
 from localreg.registry.container import Registry
 from localreg.registry.refusals import why
 from localreg.system.command_line import CommandLine
@@ -67,7 +68,7 @@ def look(engine: Engine, registry: Registry, removal: Removal, *, keep_local: bo
     # Whatever has a digest was found in the registry.
     if removal.digest is None and reference.tag is not None:
         try:
-            with RegistryClient(registry.get_url()) as client:
+            with open_registry(registry) as client:
                 _check_exists(client, reference.repository, reference.tag)
         except RepositoryNotFoundError as exc:
             if keep_local or not _is_in_engine(engine, reference):
@@ -96,7 +97,7 @@ def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: 
     """
     reference = removal.reference
     try:
-        with RegistryClient(registry.get_url()) as client:
+        with open_registry(registry) as client:
             if reference.tag is None:
                 client.delete_manifest(reference.repository, str(reference.digest))
             else:
@@ -125,7 +126,7 @@ def _check_exists(client: RegistryClient, repository: str, tag: str) -> None:
 
 def _listing(registry: Registry, repository: str) -> CommandLine:
     """The command that shows what there is instead."""
-    with RegistryClient(registry.get_url()) as client:
+    with open_registry(registry) as client:
         return CommandLine("ls", *([repository] if client.has_tags(repository) else []))
 
 

@@ -11,6 +11,7 @@ from localreg.images.transfer import Transfer
 from localreg.oci.api import RegistryClient, StoredManifest
 from localreg.oci.damage import find_damage
 from localreg.oci.manifest import Descriptor, Manifest
+from localreg.registry.client import open_registry
 from localreg.registry.container import Registry
 from localreg.registry.defaults import DEFAULT_NAME
 from localreg.registry.volume_layout import ROOT
@@ -35,7 +36,7 @@ def check_stored(engine: Engine, registry: Registry, transfer: Transfer, *, said
     if registry.url is None:
         return said
     reference = transfer.reference
-    with RegistryClient(registry.url, connections=1) as client:
+    with open_registry(registry, connections=1) as client:
         try:
             stored = client.get_manifest(reference.repository, str(reference.tag))
         except RegistryError as exc:

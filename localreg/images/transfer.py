@@ -23,9 +23,9 @@ from localreg.errors import (
 )
 from localreg.images.stuck_push import StuckPushDetector
 from localreg.images.watchdog import watched
-from localreg.oci.api import RegistryClient
 from localreg.oci.ping import is_ready
 from localreg.oci.reference import Reference, looks_like_image_id, parse_reference
+from localreg.registry.client import open_registry
 from localreg.registry.container import Registry
 from localreg.registry.port import PortClaims
 from localreg.registry.request import Notify
@@ -92,7 +92,7 @@ def find_digest(registry: Registry, reference: Reference) -> str | None:
     if registry.url is None:
         return None
     try:
-        with RegistryClient(registry.url) as client:
+        with open_registry(registry) as client:
             try:
                 return client.head_manifest(reference.repository, str(reference.digest or reference.tag)).digest
             except RepositoryNotFoundError as exc:

@@ -102,10 +102,10 @@ def _health(registry: Registry, reply: Reply) -> Health:
 
 
 def _count_repositories(registry: Registry) -> int | None:
-    from localreg.oci.api import RegistryClient  # noqa: PLC0415 -- loads urllib3, only for a healthy one
+    from localreg.registry.client import open_registry  # noqa: PLC0415 -- loads urllib3, only for a healthy one
 
     try:
-        with RegistryClient(registry.get_url()) as client, ThreadPoolExecutor(_WORKERS) as pool:
+        with open_registry(registry) as client, ThreadPoolExecutor(_WORKERS) as pool:
             # The registry goes on listing a repository whose last tag was removed.
             return sum(pool.map(client.has_tags, client.iter_repositories()))
     except LocalregError:

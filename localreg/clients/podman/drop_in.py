@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import difflib
 import errno
-import fcntl
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from localreg.clients.file_change import ChangedMeanwhileError, FileChange
 from localreg.clients.podman import registries_conf as conf
 from localreg.clients.podman.entries import list_marked, set_entries
 from localreg.clients.podman.search import ETC, OLD, drop_in, list_files, user_folder
@@ -59,15 +57,14 @@ class Plan:
         """Whether the plan changes the file."""
         return self.before != self.after
 
+    @property
+    def change(self) -> FileChange:
+        """The change of the file."""
+        return FileChange(self.path, self.before.encode() or None, self.after.encode() or None)
+
     def diff(self) -> str:
         """The change as a unified diff; empty without a change."""
-        lines = difflib.unified_diff(
-            self.before.splitlines(keepends=True),
-            self.after.splitlines(keepends=True),
-            str(self.path) if self.before else "/dev/null",
-            str(self.path) if self.after else "/dev/null",
-        )
-        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+        return self.change.diff()
 
 
 def plan_fix(
@@ -205,17 +202,10 @@ def apply_plan(plan: Plan) -> None:
     """
     if not plan.changes:
         return
-    target = plan.path.resolve()
     try:
-        _make_folder(plan.path.parent)
-        _make_folder(target.parent)
-        with _locked(target.parent):
-            if conf.read_text(target, missing="") != plan.before:
-                raise ConfigError(f"another program changed `{plan.path}`", hint=CommandLine(*_again(plan)))
-            if plan.after or plan.path.is_symlink():
-                _replace(target, plan.after)
-            else:
-                target.unlink()
+        plan.change.make()
+    except ChangedMeanwhileError as exc:
+        raise ConfigError(f"another program changed `{plan.path}`", hint=CommandLine(*_again(plan))) from exc
     except OSError as exc:
         raise ConfigError(f"cannot write `{plan.path}`: {reason_of(exc)}", hint=_cure(plan, exc)) from exc
 
@@ -232,50 +222,3 @@ def _again(plan: Plan) -> list[str]:
     name = [] if plan.name == "registry" else ["--name", plan.name]
     wanted = [word for place in plan.added for word in ("--location", place)] or ["--remove"]
     return ["podman-fix", *name, *wanted]
-
-
-def _make_folder(folder: Path) -> None:
-    """Create a folder and its parents, readable by all users, whatever the umask is."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    # With the umask instead of a later chmod, because a kill between the two would leave the wrong mode.
-    before = os.umask(0o022)
-    try:
-        folder.mkdir(exist_ok=True)
-    finally:
-        os.umask(before)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Lock out other localreg processes that write."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _replace(target: Path, text: str) -> None:
-    """Replace the file by the text; Podman never sees half of it, because it reads only `*.conf`."""
-    existing = target.stat() if target.exists() else None
-    # A fixed name, so that the next run removes the file that a killed one left. The lock protects it.
-    new = target.with_name(f".{target.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode())
-            file.flush()
-            if existing is not None:
-                # Only root can change the owner; for other users the file is their own.
-                with contextlib.suppress(PermissionError):
-                    os.fchown(descriptor, existing.st_uid, existing.st_gid)
-            os.fchmod(descriptor, existing.st_mode & 0o777 if existing else 0o644)
-            os.fsync(descriptor)
-        new.replace(target)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise

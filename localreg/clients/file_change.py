@@ -1,0 +1,128 @@
+"""A change of a configuration file: shown as a diff, then made atomically, by one localreg process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_FILE_MODE, _FOLDER_UMASK = 0o644, 0o022
+
+
+class ChangedMeanwhileError(Exception):
+    """Another program changed the file since the change was planned."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """A file before and after; an empty one counts as one that does not exist."""
+
+    path: Path
+    before: bytes | None
+    """None if it does not exist."""
+    after: bytes | None
+    """None if it is to be removed."""
+
+    @property
+    def changes(self) -> bool:
+        """It is not the same before and after."""
+        return self.before != self.after
+
+    def diff(self) -> str:
+        """The change as a unified diff; empty without a change."""
+        lines = difflib.unified_diff(
+            _lines(self.before),
+            _lines(self.after),
+            "/dev/null" if self.before is None else str(self.path),
+            "/dev/null" if self.after is None else str(self.path),
+        )
+        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+    def make(self) -> None:
+        """Write the file, or remove it; a link stays, and the file that it leads to is changed.
+
+        Raises:
+            ChangedMeanwhileError: the file is not as it was when the change was planned.
+            OSError: it cannot be written.
+        """
+        if not self.changes:
+            return
+        target = self.path.resolve()
+        for folder in (self.path.parent, target.parent):
+            make_folder(folder)
+        with _locked(target.parent):
+            if (read_file(target) or None) != (self.before or None):
+                raise ChangedMeanwhileError(str(self.path))
+            if self.after is not None:
+                _replace(target, self.after)
+            elif self.path.is_symlink():
+                _replace(target, b"")
+            else:
+                target.unlink()
+
+
+def read_file(path: Path) -> bytes | None:
+    """The content of a file; None if it does not exist.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and its parents, readable by all users, whatever the umask is."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    # With the umask instead of a later chmod, because a kill between the two would leave the wrong mode.
+    before = os.umask(_FOLDER_UMASK)
+    try:
+        folder.mkdir(exist_ok=True)
+    finally:
+        os.umask(before)
+
+
+def _lines(data: bytes | None) -> list[str]:
+    return (data or b"").decode(errors="backslashreplace").splitlines(keepends=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock out other localreg processes that write."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(target: Path, data: bytes) -> None:
+    """Replace the file; its client never sees half of it, because it does not read a hidden file."""
+    existing = target.stat() if target.exists() else None
+    # A fixed name, so that the next run removes the file that a killed one left. The lock protects it.
+    new = target.with_name(f".{target.name}.new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            if existing is not None:
+                # Only root can change the owner; for other users the file is their own.
+                with contextlib.suppress(PermissionError):
+                    os.fchown(descriptor, existing.st_uid, existing.st_gid)
+            os.fchmod(descriptor, existing.st_mode & 0o777 if existing else _FILE_MODE)
+            os.fsync(descriptor)
+        new.replace(target)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,87 @@
+"""What a program on this machine that pulls and pushes images is told of the registry, so that it can use it.
+
+Each client of the registry has a module with a `Client`. It plans the changes of its configuration, which are shown or
+made, and is then asked itself whether they are in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from localreg.clients.file_change import FileChange
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A registry, as clients on this machine are told of it."""
+
+    name: str
+    """The name of the registry, to which localreg's entries belong."""
+    locations: tuple[str, ...]
+    """Each `HOST:PORT` that begins a reference to it, the usual one first; empty to take back all entries."""
+    ca: str | None = None
+    """The certificates in PEM of the CA that signed its certificate; None for a registry that speaks plain HTTP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a client still cannot use the registry, whatever localreg writes."""
+
+    what: str
+    """A sentence without a subject, in lower case, with the file in question."""
+    cure: str
+    """The command, a `CommandLine` if that is localreg's, or a `Sentence`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The changes that one client needs."""
+
+    client: str
+    changes: tuple[FileChange, ...] = ()
+    """In the order in which they are made; without those that change nothing."""
+    provided: Mapping[str, str] = field(default_factory=dict)
+    """The locations that the client can use without a change, and why: `loopback`, or the path of a file."""
+    obstacles: tuple[Obstacle, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the user should know, such as that the client must be started again; in lower case, no full stop."""
+    cures: tuple[str, ...] = ()
+    """The commands that put the changes in force, if localreg does not run them itself."""
+
+
+class Client(Protocol):
+    """One kind of client."""
+
+    @property
+    def name(self) -> str:
+        """The word for it on the command line, such as `containerd`."""
+
+    def is_here(self) -> bool:
+        """Whether this machine has it; runs no program."""
+
+    def plan(self, target: Target) -> Plan:
+        """Plan what it needs; for a target without locations, to take back all that localreg added for it.
+
+        Raises:
+            ConfigError: a file of it cannot be read or parsed; it is left alone.
+        """
+
+    def apply(self, plan: Plan) -> None:
+        """Make the changes, and put them in force where that interrupts nothing.
+
+        Raises:
+            ConfigError: a file cannot be written, or has changed since the plan was made.
+        """
+
+    def check(self, locations: Sequence[str], *, ca: str | None = None) -> Mapping[str, str | None] | None:
+        """Ask the client itself whether it can use the registry.
+
+        Args:
+            locations: Each `HOST:PORT`.
+            ca: As in `Target`.
+
+        Returns:
+            By location, why it cannot, as a sentence without a subject, or None if it can; None if it cannot be asked.
+        """

@@ -15,13 +15,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from localreg.content.collected import Collected, Step, Waste
-from localreg.content.graph import Graph, GraphReader, list_blobs
+from localreg.content.graph import Graph, GraphReader
 from localreg.content.in_use import InUse
 from localreg.content.pushes import revision_of
 from localreg.content.quarantine import Batch, Quarantine
 from localreg.content.uploads import find_abandoned, find_uploading
 from localreg.registry.volume import WritableVolume
-from localreg.registry.volume_layout import Links, VolumeFile
+from localreg.registry.volume_layout import Links, VolumeFile, data_of
 
 _AT_ONCE = 2000
 """Blobs that are moved before the registry is looked at again."""
@@ -76,7 +76,7 @@ class Collector:
         """
         with ThreadPoolExecutor(1) as pool:
             # Beside the links: a blob that comes meanwhile is young.
-            listed = pool.submit(list_blobs, self._volume)
+            listed = pool.submit(self._volume.list_blobs)
             others = pool.submit(lambda: (self._quarantine.list(), tuple(find_abandoned(self._volume))))
             if not self._volume.is_elsewhere:
                 others.result()  # Two threads of this process would take each other's time.
@@ -109,7 +109,7 @@ class Collector:
         freed, more = self._delete(batches, until=datetime.now(UTC) - grace)
         batch = self._quarantine.begin()
         # The blobs are listed first: those that come later are not waste.
-        waste, put_back = self._move(batch, list_blobs(self._volume))
+        waste, put_back = self._move(batch, self._volume.list_blobs())
         if self._runs and (batch.blobs or batch.links):
             self._on_step(Step.WAITING)
             time.sleep(max(_ANSWER_SECONDS, _YOUNG_SECONDS - grace.total_seconds()))
@@ -168,9 +168,9 @@ class Collector:
         """The collection of an open batch may be at work."""
         return time.time() - self._quarantine.last_alive(batch) <= _DEAD_SECONDS
 
-    def _move(self, batch: Batch, blobs: Mapping[str, VolumeFile]) -> tuple[Waste, int]:
+    def _move(self, batch: Batch, blobs: Collection[str]) -> tuple[Waste, int]:
         """Move all waste, a part at a time; after each part, put back what is needed again."""
-        left, repositories, put_back = dict(blobs), set[str](), 0
+        left, repositories, put_back = set(blobs), set[str](), 0
         while True:
             waste = self._find_waste(left.copy, self._quarantine.last_alive(batch))
             part = dict(islice(waste.blobs.items(), _AT_ONCE))
@@ -183,7 +183,7 @@ class Collector:
             self._quarantine.take_blobs(batch, part)
             put_back += self._put_back_needed([batch])
             repositories |= waste.repositories
-            left = {digest: file for digest, file in left.items() if digest not in part}
+            left -= part.keys()
             if len(part) == len(waste.blobs):
                 moved = Waste(frozenset(batch.revisions), frozenset(repositories), dict(batch.blobs), waste.left)
                 return moved, put_back
@@ -222,8 +222,7 @@ class Collector:
             back = 0
             for batch in batches:
                 blobs = needed & batch.blobs.keys()
-                pushed_to = batch.tagged_repositories()
-                links = {link for link in batch.links if _is_needed(link, kept) or _repository_of(link) in pushed_to}
+                links = batch.needed_links(kept)
                 # Blobs first, as in `undo`.
                 self._quarantine.put_back(batch, blobs=blobs)
                 self._quarantine.put_back(batch, links=links)
@@ -233,19 +232,20 @@ class Collector:
             count += back
         return count
 
-    def _find_waste(self, list_them: Callable[[], Mapping[str, VolumeFile]], now: int) -> Waste:
+    def _find_waste(self, list_them: Callable[[], Collection[str]], now: int) -> Waste:
         """Find what no tag leads to.
 
         Args:
-            list_them: Lists the blobs that may be waste, once the links were read.
+            list_them: Lists the digests of the blobs that may be waste, once the links were read.
             now: Seconds since 1970, by the clock of the engine's machine.
         """
         self._on_step(Step.MARKING)
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(self._in_use)
+            named = pool.submit(self._volume.list_repositories)
             links = self._reader.read_links()
-            in_use = asked.result()
-        graph, blobs = self._reader.read_all(links), list_them()
+            in_use, repositories = asked.result(), named.result()
+        graph, blobs = self._reader.read_all(links), set(list_them())
         kept = self._kept(graph, graph.revisions if self._keep_untagged else ())
         needed = _blobs_of(graph, kept)
         spared = {manifest for manifest in graph.revisions if manifest[1] in in_use.digests}
@@ -254,14 +254,17 @@ class Collector:
         )
         for repository, digest in spared:
             kept.setdefault(repository, set()).update(graph.manifests_of(repository, [digest]))
-        young = {digest for digest, file in blobs.items() if _is_young(file, now)}
-        protected = (_blobs_of(graph, kept) | in_use.digests | young) & blobs.keys()
-        emptied = {name for name in self._volume.list_repositories() if name not in kept} - in_use.repositories
+        spared_blobs = (_blobs_of(graph, kept) | in_use.digests) - needed
+        # Only of these it matters how old and how large they are.
+        paths = {data_of(digest): digest for digest in blobs - needed - spared_blobs}
+        files = {paths[file.path]: file for file in self._volume.list_files(*paths)}
+        old = {digest: file.size for digest, file in files.items() if not _is_young(file, now)}
+        emptied = {name for name in repositories if name not in kept} - in_use.repositories
         return Waste(
             frozenset(manifest for manifest in graph.revisions if manifest[1] not in kept.get(manifest[0], ())),
             frozenset(emptied - find_uploading(self._volume) if emptied else ()),
-            {digest: file.size for digest, file in blobs.items() if digest not in needed and digest not in protected},
-            len(protected - needed),
+            old,
+            len(spared_blobs & blobs) + len(files) - len(old),
         )
 
     def _kept(self, graph: Graph, untagged: Manifests) -> dict[str, set[str]]:
@@ -281,18 +284,6 @@ class Collector:
 def _blobs_of(graph: Graph, kept: Mapping[str, Iterable[str]]) -> set[str]:
     """The digests of all blobs of manifests."""
     return set[str]().union(*(graph.blobs_of(repository, digests) for repository, digests in kept.items()))
-
-
-def _is_needed(link: str, kept: Mapping[str, Collection[str]]) -> bool:
-    """A moved link is needed again: its manifest is, or its repository has a manifest again."""
-    repository, _, rest = link.partition("/_")
-    if rest.startswith("manifests/revisions/"):
-        return f"sha256:{rest.split('/')[-2]}" in kept.get(repository, ())
-    return bool(kept.get(repository))
-
-
-def _repository_of(link: str) -> str:
-    return link.partition("/_")[0]
 
 
 def _is_young(file: VolumeFile, now: int) -> bool:

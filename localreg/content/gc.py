@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -58,9 +59,17 @@ def look(
         ConflictError: the registry must not be collected, or is being collected.
         EngineError: the registry's volume cannot be read.
     """
-    with collecting(registry), _opened(engine, registry, options) as (settings, volume):
+    with (
+        collecting(registry),
+        _opened(engine, registry, options) as (settings, volume),
+        ThreadPoolExecutor(1) as pool,
+    ):
         stops = must_stop(registry, settings)
-        return replace(_collector(engine, registry, options, volume, on_step).look(grace=options.grace), stops=stops)
+        # Beside the look, because nothing is changed.
+        checked = pool.submit(check_stores_here, registry, volume)
+        found = _collector(engine, registry, options, volume, on_step).look(grace=options.grace)
+        checked.result()
+        return replace(found, stops=stops)
 
 
 def collect(
@@ -97,6 +106,7 @@ def _collect(
     on_step: Callable[[Step], None],
 ) -> Collected:
     with _opened(engine, registry, options) as (settings, volume):
+        check_stores_here(registry, volume)
         collector = _collector(engine, registry, options, volume, on_step)
         if not must_stop(registry, settings):
             return collector.collect(grace=options.grace)
@@ -146,6 +156,7 @@ def undo(engine: Engine, registry: Registry, options: GcOptions) -> tuple[int, i
         EngineError: the registry's volume cannot be read or changed.
     """
     with collecting(registry), _opened(engine, registry, options) as (_, volume):
+        check_stores_here(registry, volume)
         return Collector(volume).undo()
 
 
@@ -158,7 +169,6 @@ def _opened(
     check_collectable(engine, registry, settings, force=options.force, others=options.others)
     remove_helper(engine, registry.container.name)
     with _volume(engine, registry, settings) as volume:
-        check_stores_here(registry, volume)
         yield settings, volume
 
 

@@ -17,7 +17,7 @@ from localreg.oci.api import RegistryClient
 from localreg.oci.digest import is_whole
 from localreg.oci.manifest import Descriptor, Index, parse_manifest
 from localreg.registry.volume import WritableVolume
-from localreg.registry.volume_layout import BLOBS, REPOSITORIES, Links, TagLink, VolumeFile, data_of
+from localreg.registry.volume_layout import BLOBS, REPOSITORIES, Links, TagLink, data_of
 
 _WORKERS = 16
 _SETTLES = (0.02, 0.05, 0.1, 0.2)
@@ -222,17 +222,8 @@ def read_sizes(volume: WritableVolume) -> dict[str, int]:
     Raises:
         EngineError: the volume cannot be read.
     """
-    return {digest: file.size for digest, file in list_blobs(volume).items()}
-
-
-def list_blobs(volume: WritableVolume) -> dict[str, VolumeFile]:
-    """The file of each stored blob, by its digest.
-
-    Raises:
-        EngineError: the volume cannot be read.
-    """
-    found = ((_DATA.fullmatch(file.path), file) for file in volume.list_files(BLOBS))
-    return {f"sha256:{match.group(1)}": file for match, file in found if match}
+    found = ((_DATA.fullmatch(file.path), file.size) for file in volume.list_files(BLOBS))
+    return {f"sha256:{match.group(1)}": size for match, size in found if match}
 
 
 def read_graph_by_http(client: RegistryClient, *, most_tags: int | None = None) -> Graph:

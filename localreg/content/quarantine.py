@@ -70,6 +70,15 @@ class Batch:
         """The repositories of tags in it: their push ended right before all that they had was moved."""
         return {repository for link in self.links for repository, mark, _ in [link.partition(_TAGS)] if mark}
 
+    def needed_links(self, kept: Mapping[str, Collection[str]]) -> set[str]:
+        """The links that are needed again: a manifest of theirs is, or their repository has one again.
+
+        Args:
+            kept: By repository, the digests of the manifests that are needed.
+        """
+        pushed_to = self.tagged_repositories()
+        return {link for link in self.links if link.partition("/_")[0] in pushed_to or _is_needed(link, kept)}
+
     def blob_path(self, digest: str) -> str:
         """The path of a blob in it."""
         return f"{self.folder}/blobs/{digest.removeprefix('sha256:')}/data"
@@ -189,6 +198,13 @@ def _add(batch: Batch, file: VolumeFile, part: re.Match[str]) -> None:
         batch.links.add(part["link"])
         if revision := _revision_of(part["link"]):
             batch.revisions.add(revision)
+
+
+def _is_needed(link: str, kept: Mapping[str, Collection[str]]) -> bool:
+    repository, _, rest = link.partition("/_")
+    if rest.startswith("manifests/revisions/"):
+        return f"sha256:{rest.split('/')[-2]}" in kept.get(repository, ())
+    return bool(kept.get(repository))
 
 
 def _revision_of(link: str) -> tuple[str, str] | None:

@@ -51,6 +51,13 @@ class WritableVolume(Volume, Protocol):
             EngineError: they cannot be read.
         """
 
+    def list_blobs(self) -> set[str]:
+        """The digests of all blobs that have a folder; one that is being stored or deleted may have no bytes in it.
+
+        Raises:
+            EngineError: they cannot be read.
+        """
+
     def list_files(self, *paths: str, skip: Collection[str] = ()) -> Iterator[VolumeFile]:
         """The files in folders, and those named themselves; the ones that do not exist are left out.
 

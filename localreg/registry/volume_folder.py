@@ -13,6 +13,7 @@ from pathlib import Path
 from localreg.errors import EngineError, reason_of
 from localreg.oci.digest import is_whole
 from localreg.registry.volume_layout import (
+    BLOBS,
     DIGEST,
     LARGEST,
     REPOSITORIES,
@@ -85,6 +86,13 @@ class FolderVolume:
         """Every repository that has or had content."""
         with _reported("read"):
             return sorted(_iter_repositories(str(self._folder / REPOSITORIES), having="_layers"))
+
+    def list_blobs(self) -> set[str]:
+        """The digests of all blobs that have a folder."""
+        with _reported("read"):
+            top = f"{self._folder}/{BLOBS}"
+            found = (f"sha256:{name}" for part in _names(top) for name in _names(f"{top}/{part}"))
+            return set(filter(DIGEST.fullmatch, found))
 
     def list_files(self, *paths: str, skip: Collection[str] = ()) -> Iterator[VolumeFile]:
         """The files in folders, and those named themselves."""

@@ -161,6 +161,19 @@ def test_emptied_repositories_are_listed(tree: Tree, volume: WritableVolume) -> 
     assert volume.list_repositories() == ["a", "a/b", "c/d"]
 
 
+def test_blobs_are_listed_by_their_folders(tree: Tree, volume: WritableVolume) -> None:
+    digests = {tree.layer("a", b"one"), tree.layer("b", b"two")}
+    for stray in (f"{BLOBS}/.DS_Store", f"{BLOBS}/ab/.DS_Store", f"{BLOBS}/ab/short/data"):
+        path = tree.folder / stray
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    assert volume.list_blobs() == digests
+
+
+def test_no_blobs_are_listed_in_an_empty_registry(volume: WritableVolume) -> None:
+    assert volume.list_blobs() == set()
+
+
 def test_small_files_are_read(tree: Tree, volume: WritableVolume) -> None:
     contents = {"a": b"", "b c": b"\n\n1 b\n", "d": b"sha512:1\n"}
     for name, content in contents.items():
@@ -244,7 +257,12 @@ def test_only_a_file_that_vanished_is_no_error_in_the_container(
     (programs / "find").chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
     volume = ExecVolume(run_here, str(tree.folder))
-    for read in (volume.read_links, volume.list_repositories, lambda: list(volume.list_files(BLOBS))):
+    for read in (
+        volume.read_links,
+        volume.list_repositories,
+        volume.list_blobs,
+        lambda: list(volume.list_files(BLOBS)),
+    ):
         with pytest.raises(EngineError) if is_error else contextlib.nullcontext():
             read()
 

@@ -15,6 +15,7 @@ from localreg.registry.client import open_registry
 from localreg.registry.container import HELPER_LABEL, Registry
 from localreg.registry.distribution_settings import CACHE_VARIABLE, FILESYSTEM, DistributionSettings
 from localreg.registry.volume import WritableVolume
+from localreg.registry.volume_layout import Links
 from localreg.system.command_line import CommandLine, Sentence
 
 _FEW = 5
@@ -66,8 +67,13 @@ def check_collectable(
     _check_alone(engine, registry, settings.root_directory, others)
 
 
-def check_stores_here(registry: Registry, volume: WritableVolume) -> None:
+def check_stores_here(registry: Registry, volume: WritableVolume, links: Links | None = None) -> None:
     """Check that a registry serves what is in a volume.
+
+    Args:
+        registry: It runs.
+        volume: The volume.
+        links: All links of the volume, if they were read already.
 
     Raises:
         ConflictError: it has other tags.
@@ -76,8 +82,8 @@ def check_stores_here(registry: Registry, volume: WritableVolume) -> None:
     if registry.only_volume_tells:
         return
     with open_registry(registry) as client:
-        few = volume.read_links(volume.list_repositories()[:_FEW])
-        if not has_one_of(client, few) and read_served_links(client, volume) is None:
+        some = links or volume.read_links(volume.list_repositories()[:_FEW])
+        if not has_one_of(client, some) and read_served_links(client, volume) is None:
             raise ConflictError(
                 f"registry `{registry.container.name}` does not serve what is in its volume: its images are elsewhere",
                 hint=CommandLine("ls"),

@@ -67,6 +67,8 @@ class Collector:
         self._on_step = on_step
         self._reader = GraphReader(volume)
         self._quarantine = Quarantine(volume)
+        self.links: Links | None = None
+        """Those that were read last, to find waste."""
 
     def look(self, *, grace: timedelta) -> Collected:
         """Find what a collection would do; changes nothing.
@@ -243,7 +245,7 @@ class Collector:
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(self._in_use)
             named = pool.submit(self._volume.list_repositories)
-            links = self._reader.read_links()
+            links = self.links = self._reader.read_links()
             in_use, repositories = asked.result(), named.result()
         graph, blobs = self._reader.read_all(links), set(list_them())
         kept = self._kept(graph, graph.revisions if self._keep_untagged else ())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -59,16 +58,12 @@ def look(
         ConflictError: the registry must not be collected, or is being collected.
         EngineError: the registry's volume cannot be read.
     """
-    with (
-        collecting(registry),
-        _opened(engine, registry, options) as (settings, volume),
-        ThreadPoolExecutor(1) as pool,
-    ):
+    with collecting(registry), _opened(engine, registry, options) as (settings, volume):
         stops = must_stop(registry, settings)
-        # Beside the look, because nothing is changed.
-        checked = pool.submit(check_stores_here, registry, volume)
-        found = _collector(engine, registry, options, volume, on_step).look(grace=options.grace)
-        checked.result()
+        collector = _collector(engine, registry, options, volume, on_step)
+        found = collector.look(grace=options.grace)
+        # Not before, because nothing was changed, and the links are read now.
+        check_stores_here(registry, volume, collector.links)
         return replace(found, stops=stops)
 
 

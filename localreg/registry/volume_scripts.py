@@ -37,7 +37,7 @@ checked read_links "$@"
 READ_BLOBS = f"""
 cd "$1" 2>/dev/null || exit 0
 shift
-set -- $(find "$@" -name data -type f -size -{LARGEST + 1}c)
+set -- $(find "$@" -type f -size -{LARGEST + 1}c)
 [ $# -gt 0 ] && stat -c '%s %n' "$@"
 echo
 [ $# -gt 0 ] && cat "$@"

@@ -16,7 +16,7 @@ from localreg.registry.volume_layout import (
     ROOT,
     Links,
     VolumeFile,
-    folder_of,
+    data_of,
     read_link,
 )
 from localreg.registry.volume_scripts import (
@@ -87,7 +87,7 @@ class ExecVolume:
             EngineError: the container has no shell.
         """
         start = len(f"{BLOBS}/")
-        places = [folder_of(digest)[start:] for digest in digests if DIGEST.fullmatch(digest)]
+        places = [data_of(digest)[start:] for digest in digests if DIGEST.fullmatch(digest)]
         for batch in _batches(places, _BLOBS):
             yield from _split(self._sh(READ_BLOBS, BLOBS, *batch))
 

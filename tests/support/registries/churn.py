@@ -38,6 +38,7 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+_APPENDING = threading.Lock()
 _REFUSALS = ("BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "BLOB_UPLOAD_UNKNOWN", "UNKNOWN")
 
 
@@ -53,6 +54,8 @@ class Outcome:
     deletions: int = 0
     seconds: list[float] = field(default_factory=list)
     """Of each push of an image, with all that was done anew."""
+    sent: list[int] = field(default_factory=list)
+    """Of each of these pushes, how many layers the registry did not have."""
     tags: int = 0
     """Those that have to be there at the end."""
     broken: list[str] = field(default_factory=list)
@@ -81,6 +84,7 @@ class _Client:
         self._random = random.Random(seed * 100 + number)
         self._outcome = outcome
         self.expected: dict[tuple[str, str], _Expected] = {}
+        self._sent = 0
         self.recent: deque[tuple[str, str, str]] = deque(maxlen=2)
 
     def work(self, stop: threading.Event) -> None:
@@ -90,9 +94,11 @@ class _Client:
             tag = f"{self._number}-{self._random.randrange(_TAGS)}"
             match self._random.choices(("image", "signed", "index", "delete", "empty"), (60, 8, 8, 20, 4))[0]:
                 case "image":
-                    began = time.monotonic()
+                    self._sent, began = 0, time.monotonic()
                     self._push(repository, tag)
-                    self._outcome.seconds.append(time.monotonic() - began)
+                    with _APPENDING:
+                        self._outcome.seconds.append(time.monotonic() - began)
+                        self._outcome.sent.append(self._sent)
                 case "signed":
                     self._push(repository, tag, signed=True)
                 case "index":
@@ -214,6 +220,7 @@ class _Client:
                 headers={"Content-Type": "application/octet-stream"},
             )
             self._check(put, 201)
+            self._sent += media_type == _LAYER
         return {"mediaType": media_type, "digest": digest, "size": len(data)}
 
     def _request(self, method: str, path: str, **options: Any) -> urllib3.BaseHTTPResponse:

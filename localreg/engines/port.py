@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 
+from localreg.engines.files import ContainerFile
 from localreg.engines.values import Container, ContainerSpec, EngineInfo, Image, LogChunk, Progress, Stream, Volume
 
 PING_SECONDS = 5.0
@@ -111,6 +112,25 @@ class ContainerRuntime(Protocol):
             EngineError: the command failed (raised by the last item), or the container does not have its
                 program; `details` are its stderr.
             EngineError: the container is not running.
+        """
+
+    def put_files(self, container_id: str, folder: str, files: Mapping[str, ContainerFile]) -> None:
+        """Put files of root's into a container, running or not; existing ones are replaced.
+
+        Args:
+            container_id: Name or ID.
+            folder: An absolute path in the container, also in a volume of it; it is created.
+            files: Each file by its name in the folder.
+
+        Raises:
+            ContainerNotFoundError: the container does not exist.
+        """
+
+    def read_file(self, container_id: str, path: str) -> bytes | None:
+        """Read a small file of a container, running or not; None if there is no file at this path.
+
+        Raises:
+            ContainerNotFoundError: the container does not exist.
         """
 
     def find_volume(self, name: str) -> Volume | None:

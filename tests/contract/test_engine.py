@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 from support.engines.connections import Bench
+from support.engines.fake import FakeEngine
 from support.engines.images import static_busybox, write_image
 from support.engines.real import free_port
 
+from localreg.engines.files import ContainerFile
 from localreg.engines.values import AnonymousMount, Container, ContainerSpec, ContainerState, LogChunk, VolumeMount
 from localreg.errors import (
     ContainerNotFoundError,
@@ -315,6 +317,45 @@ def test_an_engine_that_is_lost_says_so(loaded: Bench) -> None:
         loaded.engine.find_container("speaker")
     with pytest.raises(EngineLostError):
         list(loaded.engine.push_image(f"{loaded.location}/app:1", plain_http=True))
+
+
+@pytest.mark.parametrize("place", ["/etc/new/folder", "/data/new", "/data"], ids=["image", "volume", "top"])
+def test_files_are_put_into_a_container_and_read_back(loaded: Bench, place: str) -> None:
+    engine = loaded.engine
+    created = engine.create_container(spec())
+    assert engine.read_file(created.id, f"{place}/key") is None
+    engine.put_files(created.id, place, {"key": ContainerFile(b"\xff secret", 0o600), "crt": ContainerFile(b"open")})
+    engine.start_container(created.id)
+    assert engine.read_file("speaker", f"{place}/key") == b"\xff secret"
+    engine.put_files("speaker", place, {"crt": ContainerFile(b"other", 0o640)})
+    assert engine.read_file(created.id, f"{place}/crt") == b"other"
+    if not isinstance(engine, FakeEngine):
+        stat = ["busybox", "stat", "-c", "%a %u %g", place, f"{place}/key", f"{place}/crt"]
+        assert b"".join(engine.run_in_container(created.id, stat)) == b"755 0 0\n600 0 0\n640 0 0\n"
+        assert b"".join(engine.run_in_container(created.id, ["cat", f"{place}/key"])) == b"\xff secret"
+    engine.stop_container(created.id, grace_seconds=0)
+    engine.put_files(created.id, place, {"key": ContainerFile(b"after", 0o600)})
+    assert engine.read_file(created.id, f"{place}/key") == b"after"
+    start_again(loaded, created)
+    assert engine.read_file(created.id, f"{place}/key") == b"after"
+    assert engine.read_file(created.id, place) is None
+
+
+def test_files_of_a_volume_stay_with_it(loaded: Bench) -> None:
+    created = loaded.engine.create_container(spec())
+    loaded.engine.put_files(created.id, "/data/kept", {"file": ContainerFile(b"1")})
+    loaded.engine.put_files(created.id, "/etc/kept", {"file": ContainerFile(b"1")})
+    loaded.engine.remove_container(created.id)
+    again = loaded.engine.create_container(spec())
+    assert loaded.engine.read_file(again.id, "/data/kept/file") == b"1"
+    assert loaded.engine.read_file(again.id, "/etc/kept/file") is None
+
+
+def test_only_a_container_has_files(bench: Bench) -> None:
+    with pytest.raises(ContainerNotFoundError):
+        bench.engine.put_files("nosuch", "/etc", {"file": ContainerFile(b"")})
+    with pytest.raises(ContainerNotFoundError):
+        bench.engine.read_file("nosuch", "/etc/passwd")
 
 
 def test_a_command_in_a_container_writes_every_byte(loaded: Bench) -> None:

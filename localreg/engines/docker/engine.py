@@ -16,6 +16,7 @@ from localreg.engines.common.messages import PORT_TAKEN
 from localreg.engines.common.values import read_container
 from localreg.engines.docker.connection import Connection, docker_errors, said
 from localreg.engines.docker.exec import DockerExec
+from localreg.engines.docker.files import DockerFiles
 from localreg.engines.docker.images import DockerImages
 from localreg.engines.docker.plain_http import PlainHttp
 from localreg.engines.docker.volumes import DockerVolumes
@@ -42,7 +43,7 @@ from localreg.errors import (
 _LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
 
 
-class DockerEngine(DockerImages, DockerVolumes, DockerExec):
+class DockerEngine(DockerImages, DockerVolumes, DockerExec, DockerFiles):
     """A Docker daemon."""
 
     def __init__(

@@ -53,6 +53,10 @@ class Connection:
         response.raise_for_status()
         return response
 
+    def put(self, path: str, **options: Any) -> None:
+        """Send a PUT request."""
+        self.client.api.put(path, **options).raise_for_status()
+
     def delete(self, path: str, **options: Any) -> None:
         """Send a DELETE request; does nothing if the object does not exist."""
         with contextlib.suppress(podman.errors.NotFound):

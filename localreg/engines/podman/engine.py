@@ -18,6 +18,7 @@ from localreg.engines.common.ports import is_anonymous
 from localreg.engines.common.values import read_container
 from localreg.engines.podman.connection import NEVER, REQUEST_SECONDS, Connection, podman_errors, quoted, said
 from localreg.engines.podman.exec import PodmanExec
+from localreg.engines.podman.files import PodmanFiles
 from localreg.engines.podman.images import PodmanImages
 from localreg.engines.podman.service import end_hanging_service
 from localreg.engines.podman.volumes import PodmanVolumes
@@ -49,7 +50,7 @@ _LOG_BYTES = 10_000_000
 _REMOVAL_SECONDS = 10.0
 
 
-class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec):
+class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec, PodmanFiles):
     """A Podman service."""
 
     def __init__(self, connection: Connection, endpoint: Endpoint, info: EngineInfo) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from localreg.engines.common.messages import transfer_error
 from localreg.engines.common.ports import published_port
+from localreg.engines.files import ContainerFile
 from localreg.engines.values import (
     AnonymousMount,
     Container,
@@ -71,6 +72,7 @@ class FakeEngine:
         registries: What each reachable registry has: location to reference to image.
         exits: An image that is in here ends at once with this code.
         files: What containers have at a path: a file or a folder of this machine, whose programs they run.
+        put: What else they have: by the container, or the volume of it, and the path in the container.
         shell_less: Images without a shell.
         forgets_ports: A container whose port was taken once starts without it, as with Docker 29.
         lost: Every stream breaks, and every call fails, as when the engine is killed.
@@ -87,6 +89,7 @@ class FakeEngine:
         self.expecting_tls: set[str] = set()
         self.exits: dict[str, int] = {}
         self.files: dict[str, Path] = {}
+        self.put: dict[tuple[str, str], ContainerFile] = {}
         self.shell_less: set[str] = set()
         self.forgets_ports = False
         self.lost = threading.Event()
@@ -273,6 +276,30 @@ class FakeEngine:
 
     def _on_host(self, word: str) -> str:
         return next((word.replace(path, str(here)) for path, here in self.files.items() if path in word), word)
+
+    def put_files(self, container_id: str, folder: str, files: Mapping[str, ContainerFile]) -> None:
+        for name, file in files.items():
+            path = f"{folder}/{name}"
+            here = Path(self._on_host(path))
+            if str(here) == path:
+                self.put[self._holder(container_id, path), path] = file
+                continue
+            here.parent.mkdir(parents=True, exist_ok=True)
+            here.write_bytes(file.data)
+            here.chmod(file.mode)
+
+    def read_file(self, container_id: str, path: str) -> bytes | None:
+        file = self.put.get((self._holder(container_id, path), path))
+        here = Path(self._on_host(path))
+        if file is None and str(here) != path and here.is_file():
+            return here.read_bytes()
+        return None if file is None else file.data
+
+    def _holder(self, container_id: str, path: str) -> str:
+        """The container, or the volume of it that the path is in."""
+        container = self._get(container_id).container
+        volumes = (mount for mount in container.mounts if isinstance(mount, VolumeMount))
+        return next((mount.volume for mount in volumes if path.startswith(f"{mount.target}/")), container.id)
 
     def find_volume(self, name: str) -> Volume | None:
         self._check()

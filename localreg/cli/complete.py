@@ -135,6 +135,7 @@ def _stored(command: str, typed: dict[str, str], word: str) -> Iterator[Candidat
 
 def _references(answer: Answer, registry: str, word: str) -> Iterator[str]:
     from localreg.oci.api import RegistryClient  # noqa: PLC0415 -- loads urllib3
+    from localreg.registry.tls import tls_in  # noqa: PLC0415 -- loads ssl
 
     container = answer.find(registry)
     if container is None or not container.published or answer.endpoint.is_remote:
@@ -145,7 +146,9 @@ def _references(answer: Answer, registry: str, word: str) -> Iterator[str]:
     # A registry that the word begins with stays before each of its references.
     host = next((f"{name}/" for name in names if word.startswith(f"{name}/")), "")
     repository = word.removeprefix(host).partition(":")[0]
-    with RegistryClient(url_of(near), timeout=SECONDS) as client:
+    tls = tls_in(container.labels)
+    url, ca = url_of(near, tls=tls is not None), tls.ca if tls else None
+    with RegistryClient(url, timeout=SECONDS, ca=ca) as client:
         repositories = [found for found in client.iter_repositories() if found.startswith(repository)]
         if len(repositories) > _MOST_REPOSITORIES:
             yield from (f"{host}{found}" for found in repositories)

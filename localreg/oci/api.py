@@ -91,6 +91,7 @@ class RegistryClient:
         timeout: Seconds for one whole request.
         connections: The number of connections to keep open.
         access: How to get into a registry that may want a login or a pause; None for the developer's own.
+        ca: The certificate of the only CA to trust, as PEM; None for those of the system and of engines.
     """
 
     def __init__(
@@ -100,8 +101,9 @@ class RegistryClient:
         timeout: float = REQUEST_SECONDS,
         connections: int = 16,
         access: Access | None = None,
+        ca: str | None = None,
     ) -> None:
-        self._transport = Transport(base_url, timeout=timeout, connections=connections, access=access)
+        self._transport = Transport(base_url, timeout=timeout, connections=connections, access=access, ca=ca)
         self.blobs = Blobs(self._transport)
         self.who = self._transport.failures.who
         """How errors name the registry."""

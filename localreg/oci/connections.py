@@ -61,12 +61,14 @@ class Connections:
         timeout: Seconds for one whole request.
         most: The number of connections to keep open for each host and use.
         uses_proxy: Connections with TLS go through the proxy of the environment.
+        ca: The certificate of the only CA to trust, as PEM; None for those of the system and of engines.
     """
 
-    def __init__(self, *, timeout: float, most: int, uses_proxy: bool = False) -> None:
+    def __init__(self, *, timeout: float, most: int, uses_proxy: bool = False, ca: str | None = None) -> None:
         self._seconds = timeout
         self._most = most
         self._uses_proxy = uses_proxy
+        self._ca = ca
         self._pools: dict[tuple[str, str, Use], urllib3.HTTPConnectionPool] = {}
         self._lock = Lock()
 
@@ -105,7 +107,7 @@ class Connections:
             block=True,
             timeout=urllib3.Timeout(connect=connect, read=self._seconds if is_small else _STREAM_SECONDS),
             retries=False,
-            **({"ssl_context": _trust(host)} if scheme == "https" else {}),
+            **({"ssl_context": _trust(host, self._ca)} if scheme == "https" else {}),
             **({} if is_small else {"blocksize": STREAM_CHUNK}),
         )
         if is_small:
@@ -113,10 +115,10 @@ class Connections:
         return pool
 
 
-def _trust(host: str) -> object:
+def _trust(host: str, ca: str | None) -> object:
     from localreg.oci.trust import context_for  # noqa: PLC0415 -- most registries speak plain HTTP
 
-    return context_for(host)
+    return context_for(host, ca=ca)
 
 
 def _find_proxy(host: str) -> str | None:

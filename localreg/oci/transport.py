@@ -42,11 +42,20 @@ class Transport:
         timeout: Seconds for one whole request.
         connections: The number of connections to keep open.
         access: How to get into a registry that may want a login or a pause; None for the developer's own.
+        ca: The certificate of the only CA to trust, as PEM; None for those of the system and of engines.
     """
 
-    def __init__(self, base_url: str, *, timeout: float, connections: int, access: Access | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float,
+        connections: int,
+        access: Access | None = None,
+        ca: str | None = None,
+    ) -> None:
         self._base = base_url
-        self._connections = Connections(timeout=timeout, most=connections, uses_proxy=access is not None)
+        self._connections = Connections(timeout=timeout, most=connections, uses_proxy=access is not None, ca=ca)
         self.failures = Failures(base_url, seconds=timeout, access=access)
         self._login: Login | None = None
         self._pacing: Pacing | None = None

@@ -10,15 +10,18 @@ from pathlib import Path
 from localreg.errors import ConfigError, reason_of
 
 
-def context_for(host: str) -> ssl.SSLContext:
+def context_for(host: str, *, ca: str | None = None) -> ssl.SSLContext:
     """The trust for a registry.
 
     Args:
         host: `HOST` or `HOST:PORT`, as references name it.
+        ca: The certificate of the only CA to trust, as PEM; None for those of the system and of engines.
 
     Raises:
         ConfigError: a file of a CA cannot be read.
     """
+    if ca is not None:
+        return ssl.create_default_context(cadata=ca)
     import truststore  # noqa: PLC0415 -- only registries with TLS need it
 
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from localreg.oci.api import REQUEST_SECONDS, RegistryClient
 from localreg.registry.container import Registry
+from localreg.registry.tls import ca_of
 
 
 def open_registry(registry: Registry, *, timeout: float = REQUEST_SECONDS, connections: int = 16) -> RegistryClient:
@@ -17,4 +18,4 @@ def open_registry(registry: Registry, *, timeout: float = REQUEST_SECONDS, conne
     Raises:
         RegistryUnreachableError: this machine cannot reach it.
     """
-    return RegistryClient(registry.get_url(), timeout=timeout, connections=connections)
+    return RegistryClient(registry.get_url(), timeout=timeout, connections=connections, ca=ca_of(registry))

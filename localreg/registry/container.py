@@ -171,7 +171,7 @@ class Registry:
     @property
     def speaks_plain_http(self) -> bool:
         """It has no certificate: engines must be told to use plain HTTP for it."""
-        return True
+        return not self.options.tls
 
     @property
     def url(self) -> str | None:
@@ -180,7 +180,7 @@ class Registry:
         It has the published address, never a name, which may lead to another registry.
         """
         address = None if self.published is None else self.published.from_host
-        return None if address is None else url_of(address)
+        return None if address is None else url_of(address, tls=not self.speaks_plain_http)
 
     def get_url(self) -> str:
         """Where this machine reaches it.
@@ -205,9 +205,9 @@ class Registry:
         return self.url is None and self.is_ours
 
 
-def url_of(address: Address) -> str:
+def url_of(address: Address, *, tls: bool) -> str:
     """The URL of a registry at this address."""
-    return f"http://{address}"
+    return f"{'https' if tls else 'http'}://{address}"
 
 
 def storage_of(mount: Mount) -> str | None:

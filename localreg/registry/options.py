@@ -39,6 +39,10 @@ class RegistryOptions:
     volume: str | None = None
     """A volume's name, or the absolute path of a folder."""
     ephemeral: bool | None = None
+    tls: bool | None = None
+    """False only where it was asked for: a registry without TLS has None."""
+    san: tuple[str, ...] | None = None
+    """More names and addresses for the certificate: lower case, sorted."""
 
     def over(self, other: RegistryOptions) -> RegistryOptions:
         """These options, with the other's in place of None."""
@@ -50,6 +54,7 @@ class RegistryOptions:
         asked, found = asdict(self), asdict(actual)
         if self.image and actual.image and _is_same_image(self.image, actual.image):
             found["image"] = self.image
+        found["tls"] = bool(found["tls"])
         return tuple(name for name, value in asked.items() if value is not None and value != found[name])
 
     def to_json(self) -> str:
@@ -65,8 +70,10 @@ class RegistryOptions:
             return cls()
         if not isinstance(values, dict):
             return cls()
-        kinds = {"port": int, "host": str, "image": str, "volume": str, "ephemeral": bool}
-        return cls(**{key: values[key] for key, kind in kinds.items() if type(values.get(key)) is kind})
+        kinds = {"port": int, "host": str, "image": str, "volume": str, "ephemeral": bool, "tls": bool}
+        found = {key: values[key] for key, kind in kinds.items() if type(values.get(key)) is kind}
+        names = values.get("san")
+        return cls(**found, san=tuple(map(str, names)) if isinstance(names, list) else None)
 
 
 def _is_same_image(one: str, other: str) -> bool:

@@ -1,0 +1,98 @@
+"""The TLS of a registry that localreg runs: its files in the container, and the label that tells of its certificate.
+
+The label has no secret: the certificate of the CA, and the end of the server's certificate. So every command, and any
+other user of the engine, knows whom to trust without a file of this machine and without a request.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from localreg.engines.files import ContainerFile
+from localreg.registry.container import Registry, is_ours
+
+TLS_LABEL = "localreg.tls"
+FOLDER = "/etc/localreg/tls"
+"""In the container; outside its volume, because a new container gets a new certificate."""
+_CERTIFICATE, _KEY = "server.crt", "server.key"
+
+ENVIRONMENT = {
+    "REGISTRY_HTTP_TLS_CERTIFICATE": f"{FOLDER}/{_CERTIFICATE}",
+    "REGISTRY_HTTP_TLS_KEY": f"{FOLDER}/{_KEY}",
+}
+"""Distribution's settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFacts:
+    """What the label tells of a registry's certificate."""
+
+    ca: str
+    """The certificate of the CA that signed it, as PEM."""
+    ends_at: datetime
+    """Aware."""
+
+    def to_label(self) -> str:
+        """The value of the label, in one line."""
+        der = base64.b64encode(ssl.PEM_cert_to_DER_cert(self.ca)).decode()
+        return json.dumps({"ca": der, "ends": self.ends_at.isoformat()}, sort_keys=True)
+
+    @classmethod
+    def from_label(cls, text: str) -> Self | None:
+        """Read what `to_label` wrote; None for invalid text."""
+        try:
+            found = json.loads(text)
+            pem = ssl.DER_cert_to_PEM_cert(base64.b64decode(found["ca"], validate=True))
+            ends_at = datetime.fromisoformat(found["ends"])
+        except (ValueError, KeyError, TypeError, binascii.Error):
+            return None
+        return None if ends_at.tzinfo is None else cls(pem, ends_at)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTls:
+    """The certificate of a new registry with its key."""
+
+    certificate: bytes
+    """PEM, with the certificates between it and the CA, if there are any."""
+    key: bytes = field(repr=False)
+    """PEM."""
+    facts: TlsFacts
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of the registry's container."""
+        return {TLS_LABEL: self.facts.to_label()}
+
+    @property
+    def files(self) -> Mapping[str, ContainerFile]:
+        """The files of its folder."""
+        return {_CERTIFICATE: ContainerFile(self.certificate, 0o644), _KEY: ContainerFile(self.key, 0o600)}
+
+
+def tls_of(registry: Registry) -> TlsFacts | None:
+    """What is known of a registry's certificate; None without TLS, or if localreg did not create the registry."""
+    return tls_in(registry.container.labels)
+
+
+def tls_in(labels: Mapping[str, str]) -> TlsFacts | None:
+    """The same from the labels of its container."""
+    text = labels.get(TLS_LABEL)
+    return None if text is None or not is_ours(labels) else TlsFacts.from_label(text)
+
+
+def ca_of(registry: Registry) -> str | None:
+    """The certificate of the CA that signed a registry's certificate, as PEM; None without TLS.
+
+    It is what the container's label says: enough to know this registry by, but not to trust for other hosts, as another
+    user of the engine can write a label.
+    """
+    facts = tls_of(registry)
+    return None if facts is None else facts.ca

@@ -18,7 +18,7 @@ ARROWS = {
     "errors": (),
     "system": ("errors",),
     "oci": ("errors", "system"),
-    "engines": ("errors", "system"),
+    "engines": ("errors", "system", "oci.access"),
     "registry": ("errors", "system", "oci", "engines"),
     "images": ("errors", "system", "oci", "engines", "registry"),
     "content": ("errors", "system", "oci", "engines", "registry"),
@@ -46,6 +46,7 @@ WITHOUT_SDK = ("engines.podman.service",)
 
 OWNERS = {
     "backports": ("oci.archive",),
+    "bcrypt": ("registry.htpasswd",),
     "docker": ("engines.docker",),
     "podman": ("engines.podman",),
     "requests": ("engines.docker", "engines.podman", "engines.common.reasons", "engines.common.ssh"),

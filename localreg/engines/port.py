@@ -16,6 +16,7 @@ from typing import Protocol, Self
 
 from localreg.engines.files import ContainerFile
 from localreg.engines.values import Container, ContainerSpec, EngineInfo, Image, LogChunk, Progress, Stream, Volume
+from localreg.oci.access import Credentials
 
 PING_SECONDS = 5.0
 """Timeout of `is_answering`."""
@@ -197,7 +198,7 @@ class ImageStore(Protocol):
             RegistryError: the engine's configuration makes it expect TLS; with the cure.
         """
 
-    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+    def push_image(self, reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
         """Push an image to the registry in its reference.
 
         An error that the engine reports in the middle of the stream is raised like any other.
@@ -205,14 +206,20 @@ class ImageStore(Protocol):
         Args:
             reference: Complete, with registry and tag.
             plain_http: The registry speaks plain HTTP; an engine that must be told is told.
+            login: The login to the registry; None for the one that the engine or its program has, if any.
 
         Raises:
             ImageNotFoundError: the engine has no such image.
             RegistryError: the registry refused, could not be reached or returned an error.
         """
 
-    def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+    def pull_image(self, reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
         """Pull an image by its complete reference (tag or digest).
+
+        Args:
+            reference: Complete, with registry and tag or digest.
+            plain_http: As for `push_image`.
+            login: As for `push_image`.
 
         Raises:
             ImageNotFoundError: the registry does not have it.

@@ -23,9 +23,10 @@ from localreg.errors import (
 )
 from localreg.images.stuck_push import StuckPushDetector
 from localreg.images.watchdog import watched
+from localreg.oci.access import Credentials
 from localreg.oci.ping import is_ready
 from localreg.oci.reference import Reference, looks_like_image_id, parse_reference
-from localreg.registry.client import open_registry
+from localreg.registry.client import find_login, open_registry
 from localreg.registry.container import Registry
 from localreg.registry.port import PortClaims
 from localreg.registry.request import Notify
@@ -136,7 +137,8 @@ def push_steps(
         RegistryUnreachableError: the registry stopped responding.
         LocalregError: the engine reported an error.
     """
-    push = partial(engine.push_image, str(reference), plain_http=registry.speaks_plain_http)
+    login = find_login(registry, reference.repository)
+    push = partial(engine.push_image, str(reference), plain_http=registry.speaks_plain_http, login=login)
     can_stick = engine.info().pushes_may_stick
     for attempt in range(1, _ATTEMPTS + 1):
         began = datetime.now(UTC)
@@ -144,7 +146,7 @@ def push_steps(
         is_stuck = _stuck_check(engine, registry, reference, began) if is_watched else None
         under_way: set[str] = set()
         try:
-            for step in _watched(engine, registry, push(), is_stuck=is_stuck):
+            for step in _watched(engine, registry, push(), login=login, is_stuck=is_stuck):
                 if step.layer is not None:
                     (under_way.add if step.state is TransferState.RUNNING else under_way.discard)(step.layer)
                 yield step
@@ -198,7 +200,9 @@ def pull_steps(engine: Engine, registry: Registry, reference: Reference) -> Iter
         RegistryUnreachableError: the registry stopped responding.
         LocalregError: the engine reported an error.
     """
-    return _watched(engine, registry, engine.pull_image(str(reference), plain_http=registry.speaks_plain_http))
+    login = find_login(registry, reference.repository)
+    steps = engine.pull_image(str(reference), plain_http=registry.speaks_plain_http, login=login)
+    return _watched(engine, registry, steps, login=login)
 
 
 def _watched(
@@ -206,6 +210,7 @@ def _watched(
     registry: Registry,
     steps: Iterator[Progress],
     *,
+    login: Credentials | None,
     is_stuck: Callable[[float], bool] | None = None,
 ) -> Iterator[Progress]:
     """The steps of a transfer, which ends with an error if the registry or the engine hangs.
@@ -214,6 +219,7 @@ def _watched(
         engine: The engine.
         registry: The registry.
         steps: The engine's steps.
+        login: The one that they were begun with.
         is_stuck: Gets the seconds since the last step, and tells whether the push is stuck.
     """
 
@@ -229,15 +235,14 @@ def _watched(
     try:
         yield from watched(steps, find_silence)
     except RegistryError as exc:
-        raise _with_way(exc, engine, registry) from exc
+        raise _with_way(exc, registry, login) from exc
 
 
-def _with_way(error: RegistryError, engine: Engine, registry: Registry) -> RegistryError:
+def _with_way(error: RegistryError, registry: Registry, login: Credentials | None) -> RegistryError:
     """The error, with what keeps the engine from a registry that answers localreg, and what lets it through."""
     if any(map(WANTS_LOGIN.search, error.details)):
-        program = engine.info().name
-        plain_http = " --tls-verify=false" if program == "podman" else ""
-        return error.with_(hint=f"{program} login{plain_http} {registry.location}")
+        refused = None if login is None else f"the registry does not accept the stored login of `{login.user}`"
+        return error.with_(message=refused, hint=CommandLine("login"))
     bound = None if registry.published is None else registry.published.bound
     if bound is not None and registry.url is not None and is_ready(registry.url):
         if (namesake := ports.find_namesake(bound)) is not None:

@@ -1,4 +1,4 @@
-"""What a client of a registry needs beside its URL, if the registry is not the developer's own."""
+"""What a client of a registry needs beside its URL, if the registry wants a login or is not the developer's own."""
 
 from __future__ import annotations
 
@@ -30,3 +30,5 @@ class Access:
     """Why stores that were asked could not be read."""
     on_wait: Callable[[str, float], None] = lambda _host, _seconds: None
     """Is told when the registry asks to wait, with its host and the seconds."""
+    is_own: bool = False
+    """The registry is on the developer's own engine: errors need not tell which, and no proxy is on the way."""

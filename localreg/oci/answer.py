@@ -82,8 +82,10 @@ class Failures:
         self._base = base_url
         self._seconds = seconds
         self._access = access
+        self._far_host = None if access is None or access.is_own else access.host
+        """The registry as references name it, if it is not on the developer's own engine."""
         # Where there are two registries, each error tells which.
-        self.who = "the registry" if access is None else f"the registry at {access.host}"
+        self.who = "the registry" if self._far_host is None else f"the registry at {self._far_host}"
         self.has_login = False
         """Requests were sent with stored credentials."""
 
@@ -142,7 +144,7 @@ class Failures:
         )
 
     def _tls_alone(self) -> RegistryUnreachableError:
-        if self._access is None:
+        if self._far_host is None:
             return speaks_tls(self._base)
         return RegistryUnreachableError(f"{self.who} speaks TLS", hint=Sentence("leave out --plain-http"))
 
@@ -172,7 +174,7 @@ class Failures:
             error: Why.
             url: What was asked for; the registry may have led to another host.
         """
-        host = urlsplit(self._base).netloc if self._access is None else self._access.host
+        host = self._far_host or urlsplit(self._base).netloc
         asked = self._base if url is None else url
         is_elsewhere = origin_of(asked) != origin_of(self._base)
         if is_elsewhere:
@@ -180,7 +182,7 @@ class Failures:
         if isinstance(error, urllib3.exceptions.SSLError | ssl.SSLError):
             return self._no_tls(error, host, is_elsewhere=is_elsewhere)
         hint: str = CommandLine("status")
-        if self._access is not None:
+        if self._far_host is not None:
             hint = Sentence("check the name of the registry, and the network")
         if isinstance(error, urllib3.exceptions.ReadTimeoutError):
             why = f"it does not answer within {self._seconds:g} seconds"
@@ -196,7 +198,7 @@ class Failures:
             why = "the connection broke"
         if is_elsewhere:
             return RegistryUnreachableError(f"cannot reach {host}, where {self.who} leads: {why}")
-        where = self._base if self._access is None else host
+        where = self._base if self._far_host is None else host
         return RegistryUnreachableError(f"cannot reach the registry at {where}: {why}", hint=hint)
 
     def _no_tls(self, error: Exception, host: str, *, is_elsewhere: bool) -> RegistryUnreachableError:

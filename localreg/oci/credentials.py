@@ -1,7 +1,7 @@
-"""Credentials from the stores of Docker and Podman: what `docker login` and `podman login` wrote.
+"""Credentials from localreg's own store and from those of the engines: what `docker login` and `podman login` wrote.
 
-The files are those of containers-auth.json(5), in its order, and of Docker's `config.json`. The Docker SDK reads the
-latter alone, without identity tokens and namespaces, and waits for ever for a helper: so they are read here.
+The engines' files are those of containers-auth.json(5), in its order, and Docker's `config.json`. The Docker SDK reads
+the latter alone, without identity tokens and namespaces, and waits for ever for a helper: so they are read here.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 from localreg.errors import reason_of
 from localreg.oci.access import Credentials
+from localreg.system.data_folder import data_folder
 from localreg.system.programs import ProgramError, run
 
 HUB = "docker.io"
@@ -70,7 +71,7 @@ class CredentialStores:
         for key in _keys(host, repository):
             if key in helpers:
                 return self._ask(str(helpers[key]), key)
-            found = _read_login(_table(logins.get(key) or by_name.get(key)))
+            found = read_login(_table(logins.get(key) or by_name.get(key)))
             if found is not None:
                 return found
         if stored.get("credsStore"):
@@ -126,6 +127,16 @@ class CredentialStores:
         return _credentials(str(answer.get("Username") or ""), str(answer.get("Secret") or ""))
 
 
+def own_file(environ: Mapping[str, str] | None = None) -> Path | None:
+    """The file of localreg's own store, which may not exist; None for a user without a home.
+
+    Args:
+        environ: The environment; the process's own by default.
+    """
+    folder = data_folder(environ)
+    return None if folder is None else folder / "auth.json"
+
+
 def login_command(host: str, *, engine: str | None = None) -> str:
     """The command that stores credentials for a registry.
 
@@ -141,6 +152,8 @@ def login_command(host: str, *, engine: str | None = None) -> str:
 def _paths(environ: Mapping[str, str]) -> Iterator[Path]:
     """The files that may hold credentials, the first one first; a user may have no home."""
     home, config, docker = (environ.get(name) for name in ("HOME", "XDG_CONFIG_HOME", "DOCKER_CONFIG"))
+    if own := own_file(environ):
+        yield own
     if named := environ.get("REGISTRY_AUTH_FILE"):
         yield Path(named)
     runtime = environ.get("XDG_RUNTIME_DIR")
@@ -170,8 +183,8 @@ def _table(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _read_login(login: Mapping[str, Any]) -> Credentials | None:
-    """The login in an entry of `auths`; Docker leaves an empty entry where a helper has it."""
+def read_login(login: Mapping[str, Any]) -> Credentials | None:
+    """The login in an entry of `auths`; None for an empty one, which Docker leaves where a helper has the login."""
     try:
         user, _, password = base64.b64decode(str(login.get("auth") or "")).decode().partition(":")
     except (binascii.Error, ValueError):

@@ -41,7 +41,7 @@ class Transport:
         base_url: `http://host:port` or `https://host:port`.
         timeout: Seconds for one whole request.
         connections: The number of connections to keep open.
-        access: How to get into a registry that may want a login or a pause; None for the developer's own.
+        access: How to get into a registry that may want a login or a pause; None for an own one without a login.
         ca: The certificate of the only CA to trust, as PEM; None for those of the system and of engines.
     """
 
@@ -55,7 +55,8 @@ class Transport:
         ca: str | None = None,
     ) -> None:
         self._base = base_url
-        self._connections = Connections(timeout=timeout, most=connections, uses_proxy=access is not None, ca=ca)
+        self._is_own = access is None or access.is_own
+        self._connections = Connections(timeout=timeout, most=connections, uses_proxy=not self._is_own, ca=ca)
         self.failures = Failures(base_url, seconds=timeout, access=access)
         self._login: Login | None = None
         self._pacing: Pacing | None = None
@@ -179,7 +180,7 @@ class Transport:
         """
         own = urljoin(self._base, path)
         url = resolved(own, location, who=self.failures.who)
-        if self._login is None or is_own_view(self._base, url):
+        if self._is_own or is_own_view(self._base, url):
             return target_of(url)
         return led_to(own, url, who=self.failures.who)
 

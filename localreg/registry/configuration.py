@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 
 from localreg.registry.container import Registry
+from localreg.registry.options import RegistryOptions
+from localreg.registry.users import ENVIRONMENT as USERS
 
 _ENVIRONMENT = {
     "REGISTRY_STORAGE_DELETE_ENABLED": "true",
@@ -22,11 +24,12 @@ _SECRET = "REGISTRY_HTTP_SECRET"  # noqa: S105 -- the name of a variable
 _SECRET_BYTES = 32
 
 
-def environment_of(replaced: Registry | None) -> dict[str, str]:
+def environment_of(options: RegistryOptions, replaced: Registry | None) -> dict[str, str]:
     """The environment of a new registry.
 
     Args:
+        options: The registry's.
         replaced: The registry whose secret stays; None for a new secret.
     """
     kept = None if replaced is None else replaced.container.environment.get(_SECRET)
-    return {**_ENVIRONMENT, _SECRET: kept or secrets.token_hex(_SECRET_BYTES)}
+    return {**_ENVIRONMENT, **(USERS if options.auth else {}), _SECRET: kept or secrets.token_hex(_SECRET_BYTES)}

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from localreg.engines.common.messages import PORT_NEEDS_ROOT
 from localreg.engines.port import Engine
-from localreg.engines.values import AnonymousMount, ContainerSpec, HostPathMount, Mount, VolumeMount
+from localreg.engines.values import AnonymousMount, Container, ContainerSpec, HostPathMount, Mount, VolumeMount
 from localreg.errors import EngineError, LocalregError, NameTakenError, PortTakenError, RegistryNotReadyError
 from localreg.registry.configuration import environment_of
 from localreg.registry.container import CONTAINER_PORT, DATA_FOLDER, Registry, labels_of, storage_of, volume_labels
@@ -18,6 +18,8 @@ from localreg.registry.options import RegistryOptions
 from localreg.registry.port import choose_port, port_taken
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry, last_words
+from localreg.registry.users import ENVIRONMENT as USERS
+from localreg.registry.users import Prepared, prepare_users
 from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
 
@@ -59,7 +61,7 @@ def create_registry(
         EngineError: only root may use the port.
         RegistryNotReadyError: it was not ready in time.
     """
-    claims, environment = request.claims, environment_of(replaced)
+    claims, environment = request.claims, environment_of(request.asked, replaced)
     with _storage(engine, request, notify) as mount:
         while True:
             choice = choose_port(request.asked, claims, command=request.command)
@@ -108,12 +110,44 @@ def _run(engine: Engine, request: UpRequest, spec: ContainerSpec, notify: Notify
     """
     container = engine.create_container(spec)
     with _removed_on_failure(engine.remove_container, container.id, notify):
+        prepared = prepare_login(engine, container, request, notify) if request.asked.auth else None
         engine.start_container(container.id)
         if note:
             notify(note)
         registry = Registry(engine.find_container(container.id) or container)
         _await(engine, registry, request, spec)
+        if prepared is not None:
+            store_login(engine, registry, prepared)
         return registry
+
+
+def prepare_login(engine: Engine, container: Container, request: UpRequest, notify: Notify) -> Prepared:
+    """Give a registry that is not running its users, unless it has them and localreg can log in.
+
+    Raises:
+        LocalregError: bcrypt is not installed.
+        ConfigError: localreg's store of passwords cannot be read.
+    """
+    from localreg.registry.passwords import list_logins  # noqa: PLC0415 -- few registries require a login
+
+    prepared = prepare_users(engine, container.id, request.user, list_logins)
+    if prepared.was_unknown:
+        notify(f"localreg did not know the password of `{prepared.login.user}`, so that user has a new one")
+    if prepared.others:
+        notify(f"these users keep their passwords: {', '.join(prepared.others)}")
+    return prepared
+
+
+def store_login(engine: Engine, registry: Registry, prepared: Prepared) -> None:
+    """Store the login to a registry that runs, for localreg's own commands.
+
+    Raises:
+        ConfigError: the store cannot be written.
+    """
+    from localreg.registry.passwords import owner_of, remember  # noqa: PLC0415 -- few registries require a login
+
+    owner = owner_of(engine.info().name, registry.container.name)
+    remember(registry.get_location(), prepared.login, owner=owner)
 
 
 def _await(engine: Engine, registry: Registry, request: UpRequest, spec: ContainerSpec) -> None:
@@ -123,7 +157,10 @@ def _await(engine: Engine, registry: Registry, request: UpRequest, spec: Contain
         if spec.remove_when_stopped and not exc.details:
             # Its log went with it.
             engine.remove_container(registry.container.id)
-            raise exc.with_(details=last_words(engine, replace(spec, remove_when_stopped=False))) from exc
+            # Without the file of its users, Distribution would write the password of one that it invents.
+            environment = {name: value for name, value in spec.environment.items() if name not in USERS}
+            kept = replace(spec, remove_when_stopped=False, environment=environment)
+            raise exc.with_(details=last_words(engine, kept)) from exc
         raise
 
 
@@ -161,6 +198,7 @@ def _spec(
         image=loaded or request.asked.image or DEFAULT_IMAGE,
         volume=storage_of(mount),
         ephemeral=ephemeral or None,
+        auth=request.asked.auth or None,
     )
     return ContainerSpec(
         name=request.name,

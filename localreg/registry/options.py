@@ -43,6 +43,8 @@ class RegistryOptions:
     """False only where it was asked for: a registry without TLS has None."""
     san: tuple[str, ...] | None = None
     """More names and addresses for the certificate: lower case, sorted."""
+    auth: bool | None = None
+    """It requires a login. False only if that was asked for: a registry without a login has None."""
 
     def over(self, other: RegistryOptions) -> RegistryOptions:
         """These options, with the other's in place of None."""
@@ -55,6 +57,7 @@ class RegistryOptions:
         if self.image and actual.image and _is_same_image(self.image, actual.image):
             found["image"] = self.image
         found["tls"] = bool(found["tls"])
+        found["auth"] = bool(found["auth"])
         return tuple(name for name, value in asked.items() if value is not None and value != found[name])
 
     def to_json(self) -> str:
@@ -70,7 +73,7 @@ class RegistryOptions:
             return cls()
         if not isinstance(values, dict):
             return cls()
-        kinds = {"port": int, "host": str, "image": str, "volume": str, "ephemeral": bool, "tls": bool}
+        kinds = {"port": int, "host": str, "image": str, "volume": str, "ephemeral": bool, "tls": bool, "auth": bool}
         found = {key: values[key] for key, kind in kinds.items() if type(values.get(key)) is kind}
         names = values.get("san")
         return cls(**found, san=tuple(map(str, names)) if isinstance(names, list) else None)
@@ -98,7 +101,13 @@ def check_name(name: str) -> None:
 
 
 def read_options(
-    *, port: int | None, host: str | None, image: str | None, volume: str | None, ephemeral: bool
+    *,
+    port: int | None,
+    host: str | None,
+    image: str | None,
+    volume: str | None,
+    ephemeral: bool,
+    auth: bool | None = None,
 ) -> RegistryOptions:
     """Check and read the options of `up`.
 
@@ -115,6 +124,7 @@ def read_options(
         image=image,
         volume=None if volume is None else read_volume(volume),
         ephemeral=ephemeral or None,
+        auth=auth,
     )
 
 

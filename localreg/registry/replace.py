@@ -13,6 +13,7 @@ from localreg.engines.port import ContainerRuntime, Engine
 from localreg.errors import LocalregError
 from localreg.registry.container import Registry, find_registry, replaced_name
 from localreg.registry.create import create_registry, ensure_image
+from localreg.registry.exposure import check_exposure
 from localreg.registry.port import choose_port
 from localreg.registry.request import Notify, OnProgress, UpRequest
 
@@ -34,6 +35,7 @@ def replace_registry(
         options = replace(options, ephemeral=None)
     if request.asked.ephemeral:
         options = replace(options, volume=None)
+    check_exposure(options, command=request.command, allowed=request.insecure_exposure)
     # The image comes first: a slow failure must happen while the old container still serves.
     image = ensure_image(engine, replace(request, asked=options), notify=notify, on_progress=on_progress)
     if request.asked.port not in (None, registry.options.port):

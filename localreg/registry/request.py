@@ -10,6 +10,7 @@ from localreg.engines.values import Progress
 from localreg.registry.defaults import DEFAULT_WAIT_SECONDS
 from localreg.registry.options import PullPolicy, RegistryOptions
 from localreg.registry.port import PortClaims
+from localreg.registry.users import UserRequest
 from localreg.system.command_line import CommandLine
 
 Notify = Callable[[str], None]
@@ -29,6 +30,10 @@ class UpRequest:
     wait_seconds: float = DEFAULT_WAIT_SECONDS
     recreate: bool = False
     claims: PortClaims = field(default_factory=PortClaims)
+    user: UserRequest = field(default_factory=UserRequest)
+    """If the registry requires a login."""
+    insecure_exposure: bool = False
+    """Machines beyond this one may use the registry without TLS or a password."""
 
     @property
     def command(self) -> CommandLine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 from localreg.engines.port import Engine
@@ -20,8 +20,9 @@ from localreg.errors import (
 from localreg.oci.ping import Reply, ask
 from localreg.oci.refusal import PushRefusal
 from localreg.registry.container import Registry, find_registry, seems_none, start_command
-from localreg.registry.create import create_registry, ensure_image
+from localreg.registry.create import create_registry, ensure_image, prepare_login, store_login
 from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_PORT
+from localreg.registry.exposure import check_exposure
 from localreg.registry.helper import find_helper, remove_helper
 from localreg.registry.options import RegistryOptions
 from localreg.registry.port import choose_port
@@ -30,6 +31,7 @@ from localreg.registry.replace import recover, replace_registry
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry
 from localreg.registry.stop import start_again
+from localreg.registry.users import has_users
 from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
 from localreg.system.waiting import wait_until
@@ -112,11 +114,13 @@ def _bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress
         _refuse_paused(engine, registry)
     else:
         _refuse_other_options(registry, request)
-        _start(engine, registry, request)
+        _start(engine, registry, request, notify)
         registry = _refreshed(engine, registry)
     if request.recreate or registry.lost_its_port:
         if registry.lost_its_port:
             notify(f"{engine.info().name.capitalize()} runs the registry without its port; replacing its container")
+        # A registry that only lost its port opens nothing that was not open.
+        request = request if request.recreate else replace(request, insecure_exposure=True)
         registry = replace_registry(engine, registry, request, notify=notify, on_progress=on_progress)
         return UpResult(registry, UpAction.RECREATED, time.monotonic() - began)
     return UpResult(registry, action, time.monotonic() - began, request.image_options)
@@ -208,14 +212,16 @@ def _refuse_other_options(registry: Registry, request: UpRequest) -> None:
 
 def _typed(options: RegistryOptions) -> list[str]:
     """The options as words of a command line."""
-    asked = {name: getattr(options, name) for name in options.differing(RegistryOptions())}
-    return [word for name, value in asked.items() for word in (f"--{name}", *([] if value is True else [str(value)]))]
+    asked = {name: value for name, value in asdict(options).items() if value is not None}
+    words = {name: [f"--{name}", str(value)] for name, value in asked.items() if not isinstance(value, bool)}
+    switches = {name: [f"--{name}" if value else f"--no-{name}"] for name, value in asked.items() if name not in words}
+    return [word for name in asked for word in (words | switches)[name]]
 
 
 def _shown(value: object) -> str:
     if value is None:
         return "none"
-    return "yes" if value is True else f"`{value}`"
+    return ("yes" if value else "no") if isinstance(value, bool) else f"`{value}`"
 
 
 def _refuse_paused(engine: Engine, registry: Registry) -> None:
@@ -226,7 +232,7 @@ def _refuse_paused(engine: Engine, registry: Registry) -> None:
         )
 
 
-def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
+def _start(engine: Engine, registry: Registry, request: UpRequest, notify: Notify) -> None:
     """Start an existing container and wait; if it was stopped and is not ready in time, it is stopped again.
 
     A container that runs without its port is not waited for.
@@ -240,6 +246,9 @@ def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
         return
     address = Address(registry.options.host or DEFAULT_HOST, registry.options.port or DEFAULT_PORT)
     request.claims.await_forwarder(address)
+    # Its volume may have been emptied meanwhile.
+    is_bare = bool(registry.options.auth) and not has_users(engine, registry)
+    prepared = prepare_login(engine, container, request, notify) if is_bare else None
     try:
         engine.start_container(container.id)
     except PortTakenError as exc:
@@ -257,6 +266,8 @@ def _start(engine: Engine, registry: Registry, request: UpRequest) -> None:
     except BaseException:
         engine.stop_container(container.id)
         raise
+    if prepared is not None:
+        store_login(engine, started, prepared)
 
 
 def _refreshed(engine: Engine, registry: Registry) -> Registry:
@@ -265,7 +276,8 @@ def _refreshed(engine: Engine, registry: Registry) -> Registry:
 
 
 def _create(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> Registry:
-    # Before a pull, so that a port in use is reported at once.
+    # Before a pull, so that what is wrong is reported at once.
+    check_exposure(request.asked, command=request.command, allowed=request.insecure_exposure)
     choose_port(request.asked, request.claims)
     image = ensure_image(engine, request, notify=notify, on_progress=on_progress)
     return create_registry(engine, request, image, asked=request.asked, notify=notify)

@@ -62,8 +62,8 @@ WANTS_TLS = Saying(r"HTTP response to HTTPS client")
 THROUGH_PROXY = Saying(r"\bproxyconnect\b")
 """The message of an engine that asks a proxy for a registry, and cannot reach the proxy."""
 _SPEAKS_TLS = Saying(r"HTTP request to an HTTPS server")
-WANTS_LOGIN = Saying(r"no basic auth credentials|authentication required")
-"""The messages of engines without credentials for a registry that requires a login."""
+WANTS_LOGIN = Saying(r"no basic auth credentials|authentication required|\b401 unauthorized|invalid username/password")
+"""The messages of engines without credentials for a registry that requires a login, or with wrong ones."""
 _TAKES_NO_PUSH = Saying(r"(?:^|: )unsupported(?:: the operation is unsupported\.?)?\s*$|method not allowed|\b405\b")
 _OTHER_PLATFORM = Saying(r"no matching manifest for|no image found in (?:manifest list|image index) for")
 _RATE_LIMIT = Saying(r"toomanyrequests|rate limit")

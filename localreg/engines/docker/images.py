@@ -13,12 +13,14 @@ import docker.errors
 import requests
 
 from localreg.engines.common.events import iter_load, iter_pull, iter_push
+from localreg.engines.common.logins import for_engine
 from localreg.engines.common.messages import DISK_FULL, WANTS_LOGIN
 from localreg.engines.common.values import read_image
 from localreg.engines.docker.connection import Connection, docker_errors, said
 from localreg.engines.docker.plain_http import PlainHttp
 from localreg.engines.values import Image, Progress
 from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError, RegistryError
+from localreg.oci.access import Credentials
 
 
 class DockerImages:
@@ -90,28 +92,41 @@ class DockerImages:
         """Check Docker's configuration."""
         self._plain_http.check(registry)
 
-    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
+    def push_image(
+        self,
+        reference: str,
+        *,
+        plain_http: bool,  # noqa: ARG002 -- Docker decides
+        login: Credentials | None = None,
+    ) -> Iterator[Progress]:
         """Push an image."""
         with docker_errors(f"push `{reference}`"), self._cured(reference):
             try:
                 # An empty login keeps the SDK from asking a credential helper, which may be slow or missing.
-                yield from self._push(reference, {})
+                yield from self._push(reference, {} if login is None else for_engine(login))
             except RegistryError as exc:
-                login = _login(reference) if any(map(WANTS_LOGIN.search, exc.details)) else {}
-                if not login:
+                wants_login = login is None and any(map(WANTS_LOGIN.search, exc.details))
+                stored = _stored_login(reference) if wants_login else {}
+                if not stored:
                     raise
-                yield from self._push(reference, login)
+                yield from self._push(reference, stored)
 
     def _push(self, reference: str, login: Mapping[str, Any]) -> Iterator[Progress]:
         events = self._connection.patient.push(reference, stream=True, decode=True, auth_config=dict(login))
         yield from iter_push(events, reference)
 
-    def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:  # noqa: ARG002 -- Docker decides
+    def pull_image(
+        self,
+        reference: str,
+        *,
+        plain_http: bool,  # noqa: ARG002 -- Docker decides
+        login: Credentials | None = None,
+    ) -> Iterator[Progress]:
         """Pull an image."""
         with docker_errors(f"pull `{reference}`"), self._cured(reference):
             try:
-                login = _login(reference)
-                events = self._connection.patient.pull(reference, stream=True, decode=True, auth_config=login)
+                known = _stored_login(reference) if login is None else for_engine(login)
+                events = self._connection.patient.pull(reference, stream=True, decode=True, auth_config=known)
                 yield from iter_pull(events, reference)
             except docker.errors.APIError as exc:
                 yield from iter_pull(iter([{"error": str(exc.explanation)}]), reference)
@@ -125,7 +140,7 @@ class DockerImages:
             raise self._plain_http.with_cure(exc, reference.partition("/")[0]) from exc
 
 
-def _login(reference: str) -> dict[str, Any]:
+def _stored_login(reference: str) -> dict[str, Any]:
     """The credentials of `docker login` for a registry; empty if they cannot be read, or a credential helper fails."""
     registry, _ = docker.auth.resolve_repository_name(reference)
     unreadable = (docker.errors.DockerException, ValueError, TypeError, AttributeError)

@@ -9,12 +9,14 @@ from pathlib import Path
 import podman.errors
 import requests
 
+from localreg.engines.common.logins import header_of
 from localreg.engines.common.messages import DISK_FULL, transfer_error
 from localreg.engines.common.values import list_image, read_image
 from localreg.engines.podman.connection import NEVER, Connection, podman_errors, quoted, said
 from localreg.engines.podman.events import iter_pull_with_bytes, iter_transfer
 from localreg.engines.values import EngineInfo, Image, Progress
 from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError
+from localreg.oci.access import Credentials
 
 _FIRST_WITH_PULL_BYTES = (4, 8)
 
@@ -104,7 +106,7 @@ class PodmanImages:
     def check_plain_http(self, registry: str) -> None:
         """Do nothing: Podman is told with each push and pull."""
 
-    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+    def push_image(self, reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
         """Push an image; of a manifest list all images, of which Podman otherwise pushes only this platform's."""
         params = {"quiet": "false", **({"tlsVerify": "false"} if plain_http else {})}
         name = quoted(reference)
@@ -112,19 +114,22 @@ class PodmanImages:
         with podman_errors(f"push `{reference}`"):
             if self._is_list(reference):
                 path, params = f"/manifests/{name}/registry/{name}", {**params, "all": "true"}
-        yield from self._transfer(f"push `{reference}`", path, params, reference)
+        yield from self._transfer(f"push `{reference}`", path, params, reference, login)
 
-    def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+    def pull_image(self, reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
         """Pull an image."""
         params = {"reference": reference, **({"tlsVerify": "false"} if plain_http else {})}
         if _version(self._info.version) >= _FIRST_WITH_PULL_BYTES:
             params["compatMode"] = "true"
-        yield from self._transfer(f"pull `{reference}`", "/images/pull", params, reference)
+        yield from self._transfer(f"pull `{reference}`", "/images/pull", params, reference, login)
 
-    def _transfer(self, doing: str, path: str, params: Mapping[str, str], reference: str) -> Iterator[Progress]:
+    def _transfer(
+        self, doing: str, path: str, params: Mapping[str, str], reference: str, login: Credentials | None
+    ) -> Iterator[Progress]:
+        headers = {} if login is None else header_of(login)
         with podman_errors(doing):
             try:
-                response = self._connection.post(path, params=params, stream=True, timeout=NEVER)
+                response = self._connection.post(path, params=params, headers=headers, stream=True, timeout=NEVER)
             except podman.errors.APIError as exc:
                 if exc.response is None:
                     raise

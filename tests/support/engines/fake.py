@@ -46,6 +46,7 @@ from localreg.errors import (
     PortTakenError,
     RegistryError,
 )
+from localreg.oci.access import Credentials
 
 LOG = (
     LogChunk("stdout", b"to stdout\n"),
@@ -70,6 +71,7 @@ class FakeEngine:
     Attributes:
         taken_ports: Ports that somebody else holds.
         registries: What each reachable registry has: location to reference to image.
+        logins: What registries that require a login accept, by location.
         exits: An image that is in here ends at once with this code.
         files: What containers have at a path: a file or a folder of this machine, whose programs they run.
         put: What else they have: by the container, or the volume of it, and the path in the container.
@@ -86,6 +88,7 @@ class FakeEngine:
         self._images: dict[str, Image] = {}
         self.taken_ports: set[int] = set()
         self.registries: dict[str, dict[str, Image]] = {}
+        self.logins: dict[str, Credentials] = {}
         self.expecting_tls: set[str] = set()
         self.exits: dict[str, int] = {}
         self.files: dict[str, Path] = {}
@@ -365,11 +368,12 @@ class FakeEngine:
         if registry in self.expecting_tls:
             raise RegistryError(f"Docker uses HTTPS for {registry}, which speaks plain HTTP", hint="allow it")
 
-    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+    def push_image(self, reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
         del plain_http
         image = self.find_image(reference)
         if image is None:
             raise transfer_error(reference, "image not known")
+        self._log_in(reference, login)
         layer = image.id.removeprefix("sha256:")[:12]
         yield Progress(layer, TransferState.RUNNING, 500, image.size)
         self._check()
@@ -377,9 +381,10 @@ class FakeEngine:
         yield Progress(layer, TransferState.DONE)
         yield Progress(digest=image.id, state=TransferState.DONE)
 
-    def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+    def pull_image(self, reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
         del plain_http
         self._check()
+        self._log_in(reference, login)
         image = self._registry(reference).get(reference)
         if image is None:
             raise transfer_error(reference, "manifest unknown")
@@ -389,6 +394,11 @@ class FakeEngine:
         yield Progress(layer, TransferState.DONE)
         self._images.setdefault(image.id, replace(image, references=()))
         self.tag_image(image.id, reference)
+
+    def _log_in(self, reference: str, login: Credentials | None) -> None:
+        wanted = self.logins.get(reference.partition("/")[0])
+        if wanted is not None and login != wanted:
+            raise transfer_error(reference, "no basic auth credentials" if login is None else "401 Unauthorized")
 
     def _registry(self, reference: str) -> dict[str, Image]:
         location = reference.partition("/")[0]

@@ -13,6 +13,7 @@ from localreg.engines.values import AnonymousMount, ContainerSpec, Progress
 from localreg.errors import RegistryError
 from localreg.images.push import push_image
 from localreg.images.transfer import Transfer
+from localreg.oci.access import Credentials
 from localreg.oci.reference import parse_reference
 from localreg.registry.container import Registry
 from localreg.system.address import Address
@@ -23,8 +24,8 @@ SAID = "unexpected status from HEAD request to http://localhost:5000/v2/app/mani
 class AskingEngine(FakeEngine):
     """Asks for the tag before it pushes, as Docker's containerd store does."""
 
-    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
-        del plain_http
+    def push_image(self, reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
+        del plain_http, login
         raise transfer_error(reference, SAID)
         yield
 

@@ -24,6 +24,7 @@ from localreg.engines.values import (
 from localreg.errors import EngineError
 from localreg.images import watchdog
 from localreg.images.transfer import push_steps
+from localreg.oci.access import Credentials
 from localreg.oci.reference import parse_reference
 from localreg.registry.container import Registry
 from localreg.system.address import Address
@@ -87,13 +88,13 @@ class StandingEngine(LoggedEngine):
         self._looks.release()
         return super().is_answering()
 
-    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+    def push_image(self, reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
         self.pushes += 1
         if self._left:
             self._left -= 1
             yield Progress(LAYER)
             self.may_go_on.wait()
-        yield from super().push_image(reference, plain_http=plain_http)
+        yield from super().push_image(reference, plain_http=plain_http, login=login)
 
 
 @pytest.fixture(autouse=True)
@@ -195,12 +196,12 @@ class MeetingEngine(LoggedEngine):
         self._said = [said] * times
         self.pushes = 0
 
-    def push_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+    def push_image(self, reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
         self.pushes += 1
         yield Progress(LAYER)
         if self._said:
             raise EngineError("the push failed", details=["errors:", self._said.pop()])
-        yield from super().push_image(reference, plain_http=plain_http)
+        yield from super().push_image(reference, plain_http=plain_http, login=login)
 
 
 @pytest.mark.parametrize(

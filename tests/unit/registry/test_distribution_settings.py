@@ -11,6 +11,7 @@ from localreg.engines.values import ContainerSpec
 from localreg.registry.configuration import environment_of
 from localreg.registry.container import DATA_FOLDER, Registry
 from localreg.registry.distribution_settings import DistributionSettings, read_settings, settings_of
+from localreg.registry.options import RegistryOptions
 
 OFFICIAL = """\
 version: 0.1
@@ -64,7 +65,7 @@ def test_a_cache_that_a_restart_does_not_empty_is_found(
 
 def test_localregs_own_registry_has_no_cache() -> None:
     for file in (OFFICIAL, None):
-        assert not settings_of(environment_of(None), file).has_cache
+        assert not settings_of(environment_of(RegistryOptions(), None), file).has_cache
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from localreg.engines.docker.connection import Connection
-from localreg.engines.docker.images import _login
+from localreg.engines.docker.images import _stored_login
 from localreg.engines.values import Endpoint
 
 
@@ -59,10 +59,10 @@ def test_the_configuration_of_the_user_stops_nothing(
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     connection = Connection(Endpoint("unix:///nowhere"), api_version="1.41")
     connection.close()
-    assert _login("localhost:5000/app:1") == {}
+    assert _stored_login("localhost:5000/app:1") == {}
 
 
 def test_a_login_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"auths": {"localhost:5000": {"auth": "bWU6c2VjcmV0"}}}))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    assert _login("localhost:5000/app:1")["username"] == "me"
+    assert _stored_login("localhost:5000/app:1")["username"] == "me"

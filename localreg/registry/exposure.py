@@ -1,0 +1,57 @@
+"""Who can reach a registry beyond this machine, and what keeps them from using it."""
+
+from __future__ import annotations
+
+from localreg.errors import UsageError
+from localreg.registry.container import Registry
+from localreg.registry.defaults import DEFAULT_HOST
+from localreg.registry.options import RegistryOptions
+from localreg.system.address import Address
+from localreg.system.command_line import CommandLine
+
+_ALLOWED = "insecure-exposure"
+
+
+def check_exposure(options: RegistryOptions, *, command: CommandLine, allowed: bool) -> None:
+    """Check that a registry which others can reach has TLS and a login.
+
+    Args:
+        options: Of the registry that is to be created.
+        command: The command that asks for it, for the hint.
+        allowed: It need not have them.
+
+    Raises:
+        UsageError: it has not both.
+    """
+    host = options.host or DEFAULT_HOST
+    missing = _missing(options)
+    if allowed or not missing or Address(host, 0).is_loopback:
+        return
+    raise UsageError(
+        f"{_who(Address(host, 0))} could use the registry, and it has no {' and no '.join(missing.values())}",
+        hint=CommandLine(*command.words, "--host", host, *missing),
+        details=[f"`{CommandLine(*command.words, '--host', host, f'--{_ALLOWED}')}` opens it all the same"],
+    )
+
+
+def exposure_of(registry: Registry) -> str | None:
+    """The warning for a registry of localreg that others can use or overhear; None for one that is safe."""
+    bound = None if registry.published is None else registry.published.bound
+    missing = _missing(registry.options)
+    if bound is None or bound.is_loopback or not missing or not registry.is_ours:
+        return None
+    if "--auth" in missing:
+        return f"{_who(bound)} can pull, push and delete images: the registry has no password"
+    return f"{_who(bound)} may read the password on its way to the registry, which has no TLS"
+
+
+def _missing(options: RegistryOptions) -> dict[str, str]:
+    """The options that keep others out and that a registry does not have, and what each gives it."""
+    return {
+        **({} if options.tls else {"--tls": "TLS"}),
+        **({} if options.auth else {"--auth": "password"}),
+    }
+
+
+def _who(bound: Address) -> str:
+    return f"anyone who can reach {'this machine' if bound.is_wildcard else bound.host}"

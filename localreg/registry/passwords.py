@@ -1,0 +1,109 @@
+"""localreg's own store of passwords, with which it gets into the registries that it created.
+
+The file has the format of containers-auth.json(5), so that `localreg.oci.credentials` reads it like the stores of the
+engines, before them. Each login also tells whose it is, because a registry can get another port.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from localreg.errors import ConfigError, reason_of
+from localreg.oci.access import Credentials
+from localreg.oci.credentials import own_file, read_login
+from localreg.system.data_folder import locked, replace_private_file
+
+_OWNER = "localreg"
+"""The key of an entry's owner, which other readers of the format ignore."""
+
+_Logins = dict[str, dict[str, Any]]
+
+
+def owner_of(engine: str, name: str) -> str:
+    """The registry of this name on an engine, as the store names it."""
+    return f"{engine}/{name}"
+
+
+def remember(location: str, credentials: Credentials, *, owner: str) -> None:
+    """Store the login to a registry; an older one to it is replaced.
+
+    Args:
+        location: The registry's part of a reference.
+        credentials: The login.
+        owner: As from `owner_of`.
+
+    Raises:
+        ConfigError: the file cannot be read or written.
+    """
+    secret = base64.b64encode(f"{credentials.user}:{credentials.secret}".encode()).decode()
+
+    def added(logins: _Logins) -> _Logins:
+        others = {place: login for place, login in logins.items() if place != location and not _is_of(login, owner)}
+        return {**others, location: {"auth": secret, _OWNER: owner}}
+
+    _change(added)
+
+
+def forget(*, owner: str) -> None:
+    """Remove the login to a registry; does nothing if there is none.
+
+    Raises:
+        ConfigError: the file cannot be read or written.
+    """
+    file = own_file()
+    if file is not None and file.exists():
+        _change(lambda logins: {place: login for place, login in logins.items() if not _is_of(login, owner)})
+
+
+def list_logins() -> list[Credentials]:
+    """All logins in the store, for a registry that has another location than before.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    file = own_file()
+    logins = {} if file is None else _logins_in(_read(file))
+    found = (read_login(login) for login in logins.values())
+    return [login for login in found if login is not None]
+
+
+def _change(change: Callable[[_Logins], _Logins]) -> None:
+    file = own_file()
+    if file is None:
+        raise ConfigError("localreg cannot store a password: neither HOME nor XDG_DATA_HOME is set")
+    try:
+        with locked(file):
+            content = _read(file)
+            changed = {**content, "auths": change(_logins_in(content))}
+            if changed != content:
+                replace_private_file(file, f"{json.dumps(changed, indent=2)}\n".encode())
+    except OSError as exc:
+        raise ConfigError(f"cannot write {file}: {reason_of(exc)}") from exc
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except OSError as exc:
+        raise ConfigError(f"cannot read {file}: {reason_of(exc)}") from exc
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{file} is not a JSON object", hint=f"rm {file}")
+    return content
+
+
+def _logins_in(content: dict[str, Any]) -> _Logins:
+    logins = content.get("auths")
+    known = logins.items() if isinstance(logins, dict) else ()
+    return {place: login for place, login in known if isinstance(login, dict)}
+
+
+def _is_of(login: dict[str, Any], owner: str) -> bool:
+    return login.get(_OWNER) == owner

@@ -73,11 +73,15 @@ OTHER_USE_CASES = {
     "ci": "ci",
     "config": "settings",
     "completion": "cli.complete",
+    "auth add": "registry.users",
+    "auth rm": "registry.users",
+    "auth ls": "registry.users",
+    "logout": "registry.login",
 }
 NO_RESULT = {"logs", "completion", "ci"}
 """Commands that print what the registry wrote, or a script: nothing to lay out."""
-SAME_RESULT = {"build": "push", "pull": "push"}
-"""Commands whose result looks like that of another."""
+SAME_RESULT = {"build": "push", "pull": "push", "auth.add": "auth", "auth.rm": "auth", "auth.ls": "auth"}
+"""Commands whose result looks like that of another, or is laid out beside it."""
 
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
@@ -133,7 +137,7 @@ def test_adapters_are_imported_by_discovery_only(module: str) -> None:
     assert not {name for name in imported if is_in(name, ADAPTERS) and name not in WITHOUT_SDK}
 
 
-WITHOUT_FINISHING = ("cli.session", "cli.gc", "cli.url", "cli.tunnel.open")
+WITHOUT_FINISHING = ("cli.session", "cli.gc", "cli.url", "cli.tunnel.open", "cli.auth.add", "cli.auth.rm", "cli.login")
 """What may ask for the running registry past the session: `gc` finishes a killed collection itself, and the others do
 not look at the registry's content."""
 
@@ -165,7 +169,11 @@ def test_a_command_has_one_name_everywhere(command: str) -> None:
 
 
 def test_declared_dependencies_are_the_imported_ones() -> None:
-    declared = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    declared = [
+        *project["dependencies"],
+        *(each for extra in project["optional-dependencies"].values() for each in extra),
+    ]
     imported = {name.partition(".")[0] for path in MODULES.values() for name in imports_of(path)}
     others = imported - sys.stdlib_module_names - {"localreg", *NEWER}
     assert others == {re.split(r"[^\w]", requirement)[0] for requirement in declared} == set(OWNERS)

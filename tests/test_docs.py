@@ -156,7 +156,10 @@ def test_every_schema_and_its_keys_are_on_the_page_on_output(schema: str) -> Non
     page = (ROOT / "docs/reference/output.md").read_text()
     assert f"(schema/{schema}.json)" in page
     command = (
-        schema.replace("status-all", "status --all").replace("load-check", "load --check").replace("tunnel-", "tunnel ")
+        schema.replace("status-all", "status --all")
+        .replace("load-check", "load --check")
+        .replace("tunnel-", "tunnel ")
+        .replace("auth-", "auth ")
     )
     if schema in ("common", "stderr"):
         return

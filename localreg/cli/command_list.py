@@ -9,6 +9,7 @@ GROUPS = {
         "status": "Show the registry's state",
         "url": "Print the registry's address",
         "logs": "Show the registry's log",
+        "auth": "Manage the users of a registry that requires a login",
     },
     "Images": {
         "build": "Build an image and push it to the registry",
@@ -29,6 +30,8 @@ GROUPS = {
     },
     "Clients": {
         "podman-fix": "Let the podman program use the registry over plain HTTP",
+        "login": "Log the docker or podman program in to the registry",
+        "logout": "Log the docker or podman program out of the registry",
     },
     "Pipelines": {
         "tunnel": "Let another machine push to the registry over ssh",
@@ -42,6 +45,11 @@ GROUPS = {
 """The commands by purpose, each with its summary. The help of the program imports no command's module."""
 
 SUBCOMMANDS = {
+    "auth": {
+        "add": "Add a user, or change the password of one",
+        "rm": "Remove a user",
+        "ls": "List the users",
+    },
     "tunnel": {
         "open": "Open a tunnel and keep it open",
         "ls": "List open tunnels",

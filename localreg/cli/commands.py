@@ -155,8 +155,6 @@ class Commands(TyperGroup):
         """The command that was probably meant, or advice."""
         group = ctx.command_path.split()[1:]
         meant = MEANT[" ".join(group)].get(args[0], "")
-        if isinstance(meant, Sentence):
-            return meant
         near = meant.split() or difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
         return CommandLine(*group, *near, *args[1:]) if near else CommandLine(*group, "--help")
 

@@ -17,8 +17,9 @@ from localreg.cli.commands import Commands
 from localreg.engines.discovery.probe import Answer
 from localreg.engines.discovery.quick_look import SECONDS, list_image_names, quick_look
 from localreg.errors import LocalregError
-from localreg.registry.container import is_ours, url_of
+from localreg.registry.container import OPTIONS_LABEL, is_ours, location_at, url_of
 from localreg.registry.defaults import default_volume
+from localreg.registry.options import RegistryOptions
 from localreg.settings import resolve
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _MOST_REPOSITORIES = 50
 """With more repositories than this, localreg offers their names without tags."""
 _IMAGES = frozenset({"push", "tag"})
 _REFERENCES = frozenset({"pull", "rm", "ls", "inspect", "du", "save", "copy"})
-_NAMED = frozenset({"up", "down", "status", "url", "logs", "gc"})
+_NAMED = frozenset({"up", "down", "status", "url", "logs", "gc", "login", "logout"})
 _WORDS = {"completion": ("bash", "zsh", "fish"), "ci": ("bitbucket", "github", "gitlab", "shell")}
 
 Candidate = tuple[str, str]
@@ -135,6 +136,7 @@ def _stored(command: str, typed: dict[str, str], word: str) -> Iterator[Candidat
 
 def _references(answer: Answer, registry: str, word: str) -> Iterator[str]:
     from localreg.oci.api import RegistryClient  # noqa: PLC0415 -- loads urllib3
+    from localreg.registry.client import access_to  # noqa: PLC0415 -- the same
     from localreg.registry.tls import tls_in  # noqa: PLC0415 -- loads ssl
 
     container = answer.find(registry)
@@ -148,7 +150,9 @@ def _references(answer: Answer, registry: str, word: str) -> Iterator[str]:
     repository = word.removeprefix(host).partition(":")[0]
     tls = tls_in(container.labels)
     url, ca = url_of(near, tls=tls is not None), tls.ca if tls else None
-    with RegistryClient(url, timeout=SECONDS, ca=ca) as client:
+    options = RegistryOptions.from_json(container.labels.get(OPTIONS_LABEL))
+    access = access_to(location_at(near)) if options.auth else None
+    with RegistryClient(url, timeout=SECONDS, access=access, ca=ca) as client:
         repositories = [found for found in client.iter_repositories() if found.startswith(repository)]
         if len(repositories) > _MOST_REPOSITORIES:
             yield from (f"{host}{found}" for found in repositories)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 
-from localreg.system.command_line import Sentence
-
-_LOGIN = Sentence("registries of localreg have no login; for others, use `docker login` or `podman login`")
 _ALMOST = 0.7
 """How much a variable is like the one that was meant, from 0 to 1."""
 
@@ -39,8 +36,13 @@ MEANT = {
         "untag": "rm",
         "address": "url",
         "version": "--version",
-        "login": _LOGIN,
-        "logout": _LOGIN,
+        "signin": "login",
+        "users": "auth ls",
+        "user": "auth",
+        "adduser": "auth add",
+        "useradd": "auth add",
+        "passwd": "auth add",
+        "htpasswd": "auth add",
         "garbage-collect": "gc",
         "export": "save",
         "backup": "save",
@@ -49,9 +51,10 @@ MEANT = {
         "sync": "copy",
         "mirror": "copy",
     },
+    "auth": {"passwd": "add", "set": "add", "create": "add", "del": "rm", "delete": "rm", "remove": "rm", "list": "ls"},
     "tunnel": {"start": "open", "stop": "close", "rm": "close", "status": "ls", "list": "ls"},
 }
-"""For the program and for a command with commands: each name, and what to type instead, or a sentence."""
+"""For the program and for a command with commands: each name, and what to type instead."""
 
 
 def misspelt_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from localreg.cli.session import NAME_ARGUMENT, Session, session_of
 from localreg.engines.discovery.select import none_answered, open_engine
 from localreg.errors import LocalregError
 from localreg.output.status import render, render_all
+from localreg.registry.exposure import exposure_of
 from localreg.registry.status import Health, SeenRegistry, get_status, list_registries
 from localreg.tunnels.ls import list_tunnels_to
 
@@ -41,6 +42,8 @@ def status(
     plain_http = find_plain_http(result.engine, result.registry)
     line = plain_http.line(session.command) if plain_http else None
     shown = render(result, plain_http=line, tunnels=list_tunnels_to(session.name), command=session.command)
+    if result.registry is not None and (exposure := exposure_of(result.registry)):
+        session.streams.warn(exposure)
     session.streams.show(shown)
     raise typer.Exit(_EXIT_CODES[result.health])
 

@@ -16,11 +16,13 @@ from localreg.errors import UsageError
 from localreg.output.streams import Renderings
 from localreg.output.up import render
 from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_IMAGE, DEFAULT_PORT, DEFAULT_WAIT_SECONDS, default_volume
+from localreg.registry.exposure import exposure_of
 from localreg.registry.options import PullPolicy, read_options
 from localreg.registry.port import PortClaims
 from localreg.registry.request import UpRequest
 from localreg.registry.status import registry_version
 from localreg.registry.up import UpAction, UpResult, bring_up
+from localreg.registry.users import DEFAULT_USER, UserRequest
 from localreg.system.command_line import CommandLine
 
 app = command_app()
@@ -61,6 +63,20 @@ def up(
         ),
     ] = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Remove everything when the registry stops")] = False,
+    auth: Annotated[
+        bool | None,
+        typer.Option("--auth/--no-auth", help="Require a login, with a generated password", show_default="--no-auth"),
+    ] = None,
+    auth_user: Annotated[
+        str | None, typer.Option(metavar="USER", help="User that may log in", show_default=DEFAULT_USER)
+    ] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from stdin, or ask for it on a terminal")
+    ] = False,
+    insecure_exposure: Annotated[
+        bool,
+        typer.Option("--insecure-exposure", help="Let other machines use the registry without --tls and --auth"),
+    ] = False,
     pull: Annotated[
         PullPolicy, typer.Option(metavar="missing|always|never", help="When to pull the registry's image")
     ] = PullPolicy.MISSING,
@@ -85,7 +101,8 @@ def up(
     streams = session.streams
     if image is not None and image_archive is not None:
         raise UsageError("--image and --image-archive cannot be combined")
-    asked = read_options(port=port, host=host, image=image, volume=volume, ephemeral=ephemeral)
+    asked = read_options(port=port, host=host, image=image, volume=volume, ephemeral=ephemeral, auth=auth)
+    user = _read_user(auth=auth, name=auth_user, password_stdin=password_stdin)
     with session.selection() as selection, session.transfer_display() as on_progress:
         engine = selection.engine
         request = UpRequest(
@@ -95,6 +112,8 @@ def up(
             pull=pull,
             wait_seconds=wait,
             recreate=recreate,
+            user=user,
+            insecure_exposure=insecure_exposure,
             claims=PortClaims.of(selection.survey.answers, name=session.name, remote=engine.info().remote),
         )
         result = bring_up(engine, request, notify=streams.note, on_progress=on_progress)
@@ -115,17 +134,27 @@ def up(
         streams.hint(hint)
 
 
+def _read_user(*, auth: bool | None, name: str | None, password_stdin: bool) -> UserRequest:
+    if not auth and (name is not None or password_stdin):
+        option = "--password-stdin" if name is None else "--auth-user"
+        raise UsageError(f"{option} needs --auth", hint=CommandLine("up", "--auth", option, *([name] if name else [])))
+    if not auth:
+        return UserRequest()
+    from localreg.cli.password_input import read_new_password  # noqa: PLC0415 -- few registries require a login
+    from localreg.registry.htpasswd import check_user  # noqa: PLC0415 -- the same
+
+    checked = None if name is None else check_user(name)
+    password = read_new_password(checked or DEFAULT_USER) if password_stdin else None
+    return UserRequest(checked, password)
+
+
 def _warn(session: Session, result: UpResult) -> None:
     reason = (
         "localreg did not start this registry and does not change it"
         if result.action is UpAction.ADOPTED
         else f"the registry already exists; {session.command} up --recreate replaces its container"
     )
-    bound = result.registry.published.bound if result.registry.published else None
-    if bound and not bound.is_loopback and result.action in (UpAction.CREATED, UpAction.RECREATED, UpAction.STARTED):
-        who = "this machine" if bound.is_wildcard else bound.host
-        session.streams.warn(
-            f"anyone who can reach {who} can pull, push and delete images: the registry has no password"
-        )
+    if exposure := exposure_of(result.registry):
+        session.streams.warn(exposure)
     for option in result.ignored:
         session.streams.warn(f"--{option} does not apply: {reason}")

@@ -49,12 +49,18 @@ def storage_line(registry: Registry) -> str:
     return registry.storage_phrase or f"an anonymous volume, deleted {gone}"
 
 
-def limits(result: Status | UpResult, engine: EngineInfo) -> list[tuple[str, str]]:
-    """What a registry that localreg did not create demands or refuses, for a block."""
+def limits(result: Status | UpResult, engine: EngineInfo, command: str) -> list[tuple[str, str]]:
+    """The demands of a registry, and what one that localreg did not create refuses, for a block.
+
+    Args:
+        result: Of a command.
+        engine: The registry's.
+        command: `localreg`, with the registry's name unless that is the default.
+    """
     facts = []
     if result.requires_login:
-        use = f"required: pushes and pulls use that of `{engine.name} login`; localreg cannot list images"
-        facts.append(("login", use))
+        known = f"required; localreg logs in as `{result.login_user}`, and `{command} login` logs {engine.name} in"
+        facts.append(("login", known if result.login_user else f"required; `{command} login` stores one"))
     if result.registry is not None and result.pushes_refused is not None:
         facts.append(("pushes", f"refused: it is {why(result.pushes_refused, result.registry)}"))
     return facts

@@ -36,7 +36,7 @@ def render(result: Status, *, plain_http: str | None, tunnels: Sequence[TunnelSp
         command: `localreg`, with the registry's name unless that is the default.
     """
     facts = [
-        *_facts(result),
+        *_facts(result, command),
         *([("podman", plain_http)] if plain_http and result.registry else []),
         *(("tunnel", f"{spec.host} pushes to it as {spec.remote}") for spec in tunnels),
     ]
@@ -62,6 +62,7 @@ def render(result: Status, *, plain_http: str | None, tunnels: Sequence[TunnelSp
             "storage": result.storage,
             "repositories": result.repositories,
             "requires_login": result.requires_login,
+            "login_user": result.login_user,
             "pushes_refused": result.pushes_refused and str(result.pushes_refused),
             "stopped_by_gc": result.stopped_by_gc,
             "tunnels": [{"host": spec.host, "remote": spec.remote} for spec in tunnels],
@@ -100,7 +101,7 @@ def _headline(result: Status) -> str:
     return f"{what}{place}: running, {health}{started(result.registry)}"
 
 
-def _facts(result: Status) -> list[tuple[str, str]]:
+def _facts(result: Status, command: str) -> list[tuple[str, str]]:
     facts = [("engine", engine_line(result.engine))]
     if result.registry is None:
         return facts
@@ -111,7 +112,7 @@ def _facts(result: Status) -> list[tuple[str, str]]:
     number = "" if count is None else f", {count} {'repository' if count == 1 else 'repositories'}"
     if result.is_registry:
         facts.append(("storage", f"{storage_line(result.registry)}{number}"))
-    facts += limits(result, result.engine)
+    facts += limits(result, result.engine, command)
     if not result.registry.is_ours:
         facts.append(("origin", "started by hand, not by localreg"))
     return facts

@@ -41,8 +41,8 @@ def render(
             ("engine", engine_line(info)),
             ("reach", reach_line(result.registry)),
             ("storage", _storage(result, command)),
-            *limits(result, info),
-            ("next", _next(result, info, location, command)),
+            *limits(result, info, command),
+            ("next", _next(result, command)),
         ]
         return block(headline, facts, width=width) + below
 
@@ -53,6 +53,8 @@ def render(
             "action": str(result.action),
             "registry": registry_json(result.registry),
             "engine": engine_json(info),
+            "requires_login": result.requires_login,
+            "login_user": result.login_user,
             **({"podman_fix": podman_fix.json()} if podman_fix else {}),
         },
     )
@@ -64,11 +66,11 @@ def _storage(result: UpResult, command: str) -> str:
     return f"{storage_line(registry)}{f', kept by `{command} down`' if is_kept else ''}"
 
 
-def _next(result: UpResult, info: EngineInfo, location: str, command: str) -> str:
+def _next(result: UpResult, command: str) -> str:
     if result.pushes_refused is not None:
         return "localreg --name OTHER up"
-    if result.requires_login:
-        return f"{info.name} login {'--tls-verify=false ' if info.name == 'podman' else ''}{location}"
+    if result.requires_login and result.login_user is None:
+        return f"{command} login"
     return f"{command} push IMAGE"
 
 

@@ -223,9 +223,12 @@ def storage_of(mount: Mount) -> str | None:
 
 def location_of(published: PublishedPort) -> str:
     """The registry's part of a reference for a published port: `localhost` if that name leads to it."""
-    if published.bound.host in LOCALHOST or published.bound.is_wildcard:
-        return f"localhost:{published.bound.port}"
-    return str(published.bound)
+    return location_at(published.bound)
+
+
+def location_at(bound: Address) -> str:
+    """The registry's part of a reference for the address that a registry listens on."""
+    return f"localhost:{bound.port}" if bound.host in LOCALHOST or bound.is_wildcard else str(bound)
 
 
 def host_of(registry: Registry, reference: Reference) -> str:

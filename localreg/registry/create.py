@@ -19,7 +19,6 @@ from localreg.registry.port import choose_port, port_taken
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry, last_words
 from localreg.registry.users import ENVIRONMENT as USERS
-from localreg.registry.users import Prepared, prepare_users
 from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
 
@@ -110,44 +109,30 @@ def _run(engine: Engine, request: UpRequest, spec: ContainerSpec, notify: Notify
     """
     container = engine.create_container(spec)
     with _removed_on_failure(engine.remove_container, container.id, notify):
-        prepared = prepare_login(engine, container, request, notify) if request.asked.auth else None
+        store_login = _prepare_login(engine, container, request, notify)
         engine.start_container(container.id)
         if note:
             notify(note)
         registry = Registry(engine.find_container(container.id) or container)
         _await(engine, registry, request, spec)
-        if prepared is not None:
-            store_login(engine, registry, prepared)
+        store_login(registry)
         return registry
 
 
-def prepare_login(engine: Engine, container: Container, request: UpRequest, notify: Notify) -> Prepared:
-    """Give a registry that is not running its users, unless it has them and localreg can log in.
+def _prepare_login(
+    engine: Engine, container: Container, request: UpRequest, notify: Notify
+) -> Callable[[Registry], None]:
+    """Give a container that requires a login its users, before it starts.
 
-    Raises:
-        LocalregError: bcrypt is not installed.
-        ConfigError: localreg's store of passwords cannot be read.
+    Returns:
+        Stores the login, once the registry has an address.
     """
-    from localreg.registry.passwords import list_logins  # noqa: PLC0415 -- few registries require a login
+    if not request.asked.auth:
+        return lambda _registry: None
+    from localreg.registry.own_login import prepare_login, store_login  # noqa: PLC0415 -- few require a login
 
-    prepared = prepare_users(engine, container.id, request.user, list_logins)
-    if prepared.was_unknown:
-        notify(f"localreg did not know the password of `{prepared.login.user}`, so that user has a new one")
-    if prepared.others:
-        notify(f"these users keep their passwords: {', '.join(prepared.others)}")
-    return prepared
-
-
-def store_login(engine: Engine, registry: Registry, prepared: Prepared) -> None:
-    """Store the login to a registry that runs, for localreg's own commands.
-
-    Raises:
-        ConfigError: the store cannot be written.
-    """
-    from localreg.registry.passwords import owner_of, remember  # noqa: PLC0415 -- few registries require a login
-
-    owner = owner_of(engine.info().name, registry.container.name)
-    remember(registry.get_location(), prepared.login, owner=owner)
+    login = prepare_login(engine, container, request.user, notify)
+    return lambda registry: store_login(engine, registry, login)
 
 
 def _await(engine: Engine, registry: Registry, request: UpRequest, spec: ContainerSpec) -> None:

@@ -58,7 +58,11 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
     if volumes:
         for volume in ours:
             engine.remove_volume(volume)
+    is_discarded = volumes or (registry is not None and bool(registry.options.ephemeral))
     place = _place_of_others(registry, ours, volumes=volumes)
+    # Users in a folder that stays keep their passwords.
+    if is_discarded and place is None:
+        _forget_login(engine, name)
     return DownResult(
         container=registry.container.name if registry else None,
         is_registry=registry is None or registry.seems_one,
@@ -66,6 +70,12 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
         kept=() if volumes else ours,
         kept_elsewhere=(place,) if place else (),
     )
+
+
+def _forget_login(engine: Engine, name: str) -> None:
+    from localreg.registry.passwords import forget, owner_of  # noqa: PLC0415 -- only with the images
+
+    forget(owner_of(engine.info().name, name))
 
 
 def _stop(engine: Engine, registry: Registry) -> None:

@@ -48,7 +48,7 @@ def remember(location: str, credentials: Credentials, *, owner: str) -> None:
     _change(added)
 
 
-def forget(*, owner: str) -> None:
+def forget(owner: str) -> None:
     """Remove the login to a registry; does nothing if there is none.
 
     Raises:
@@ -59,16 +59,29 @@ def forget(*, owner: str) -> None:
         _change(lambda logins: {place: login for place, login in logins.items() if not _is_of(login, owner)})
 
 
+def find_login_of(owner: str) -> Credentials | None:
+    """The login to a registry; None if the store has none.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    found = (read_login(login) for login in _read_logins().values() if _is_of(login, owner))
+    return next((login for login in found if login is not None), None)
+
+
 def list_logins() -> list[Credentials]:
     """All logins in the store, for a registry that has another location than before.
 
     Raises:
         ConfigError: the file cannot be read.
     """
-    file = own_file()
-    logins = {} if file is None else _logins_in(_read(file))
-    found = (read_login(login) for login in logins.values())
+    found = (read_login(login) for login in _read_logins().values())
     return [login for login in found if login is not None]
+
+
+def _read_logins() -> _Logins:
+    file = own_file()
+    return {} if file is None else _logins_in(_read(file))
 
 
 def _change(change: Callable[[_Logins], _Logins]) -> None:

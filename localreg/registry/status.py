@@ -46,6 +46,8 @@ class Status:
     repositories: int | None = None
     """The number of repositories that have a tag; None if the registry could not be read."""
     requires_login: bool = False
+    login_user: str | None = None
+    """The user that localreg logs in as; None if no store has a login."""
     pushes_refused: PushRefusal | None = None
     """Why it takes no pushes; None if the container of a registry that localreg did not create does not tell."""
     stopped_by_gc: bool = False
@@ -59,6 +61,9 @@ def get_status(engine: Engine, name: str) -> Status:
         return Status(name, engine.info(), Health.ABSENT)
     reply = _ask(registry)
     health = _health(registry, reply)
+    requires_login = reply is Reply.WANTS_LOGIN
+    login_user = _find_user(registry) if requires_login else None
+    can_list = reply is Reply.READY or login_user is not None
     return Status(
         name=name,
         engine=engine.info(),
@@ -67,8 +72,9 @@ def get_status(engine: Engine, name: str) -> Status:
         version=registry_version(engine, registry),
         storage=registry.storage,
         is_registry=_seems_one(registry, health),
-        repositories=_count_repositories(registry) if reply is Reply.READY else None,
-        requires_login=reply is Reply.WANTS_LOGIN,
+        repositories=_count_repositories(registry) if can_list else None,
+        requires_login=requires_login,
+        login_user=login_user,
         pushes_refused=None if registry.is_ours else find_refusal(registry),
         stopped_by_gc=health is Health.STOPPED and find_helper(engine, name) is not None,
     )
@@ -99,6 +105,13 @@ def _health(registry: Registry, reply: Reply) -> Health:
         return Health.SPEAKS_TLS
     is_out_of_reach = registry.published is not None and registry.url is None
     return Health.OUT_OF_REACH if is_out_of_reach else Health.NOT_ANSWERING
+
+
+def _find_user(registry: Registry) -> str | None:
+    from localreg.registry.client import find_login  # noqa: PLC0415 -- loads urllib3, only for a login
+
+    login = find_login(registry)
+    return None if login is None else login.user
 
 
 def _count_repositories(registry: Registry) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from localreg.engines.port import Engine
@@ -13,18 +13,19 @@ from localreg.errors import (
     ContainerNotFoundError,
     NameTakenError,
     NotOursError,
-    OptionsDifferError,
     PortTakenError,
     RegistryNotReadyError,
 )
+from localreg.oci.access import Credentials
 from localreg.oci.ping import Reply, ask
 from localreg.oci.refusal import PushRefusal
 from localreg.registry.container import Registry, find_registry, seems_none, start_command
-from localreg.registry.create import create_registry, ensure_image, prepare_login, store_login
+from localreg.registry.create import create_registry, ensure_image
 from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_PORT
 from localreg.registry.exposure import check_exposure
 from localreg.registry.helper import find_helper, remove_helper
 from localreg.registry.options import RegistryOptions
+from localreg.registry.other_options import refuse_other_options
 from localreg.registry.port import choose_port
 from localreg.registry.refusals import find_refusal
 from localreg.registry.replace import recover, replace_registry
@@ -61,6 +62,8 @@ class UpResult:
     ignored: tuple[str, ...] = ()
     """The given options that do not apply to an existing registry."""
     requires_login: bool = False
+    login_user: str | None = None
+    """The user that localreg logs in as; None if no store has a login."""
     pushes_refused: PushRefusal | None = None
     """Why it takes no pushes; None if the container of a registry that localreg did not create does not tell."""
 
@@ -82,11 +85,17 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
         RegistryNotReadyError: it was not ready in time; everything created for it is removed again.
     """
     try:
-        return _bring_up(engine, request, notify=notify, on_progress=on_progress)
+        result = _bring_up(engine, request, notify=notify, on_progress=on_progress)
     except ContainerNotFoundError:
         # A `down` at the same time removed it.
         wait_until(lambda: find_registry(engine, request.name) is None, seconds=_RIVAL_SECONDS)
-        return _bring_up(engine, request, notify=notify, on_progress=on_progress)
+        result = _bring_up(engine, request, notify=notify, on_progress=on_progress)
+    if not (result.requires_login or result.registry.options.auth):
+        return result
+    from localreg.registry.client import find_login  # noqa: PLC0415 -- loads urllib3, only for a login
+
+    login = find_login(result.registry)
+    return replace(result, requires_login=True, login_user=None if login is None else login.user)
 
 
 def _bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> UpResult:
@@ -113,7 +122,7 @@ def _bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress
     if request.recreate:
         _refuse_paused(engine, registry)
     else:
-        _refuse_other_options(registry, request)
+        refuse_other_options(registry, request)
         _start(engine, registry, request, notify)
         registry = _refreshed(engine, registry)
     if request.recreate or registry.lost_its_port:
@@ -195,35 +204,6 @@ def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
     )
 
 
-def _refuse_other_options(registry: Registry, request: UpRequest) -> None:
-    options = registry.options
-    differing = request.asked.differing(options)
-    if not differing:
-        return
-    raise OptionsDifferError(
-        f"registry `{request.name}` exists with other options",
-        hint=CommandLine("up", "--recreate", *_typed(request.asked)),
-        details=[
-            f"--{name}  requested {_shown(getattr(request.asked, name))}, is {_shown(getattr(options, name))}"
-            for name in differing
-        ],
-    )
-
-
-def _typed(options: RegistryOptions) -> list[str]:
-    """The options as words of a command line."""
-    asked = {name: value for name, value in asdict(options).items() if value is not None}
-    words = {name: [f"--{name}", str(value)] for name, value in asked.items() if not isinstance(value, bool)}
-    switches = {name: [f"--{name}" if value else f"--no-{name}"] for name, value in asked.items() if name not in words}
-    return [word for name in asked for word in (words | switches)[name]]
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "none"
-    return ("yes" if value else "no") if isinstance(value, bool) else f"`{value}`"
-
-
 def _refuse_paused(engine: Engine, registry: Registry) -> None:
     container = registry.container
     if container.state is ContainerState.PAUSED:
@@ -246,9 +226,7 @@ def _start(engine: Engine, registry: Registry, request: UpRequest, notify: Notif
         return
     address = Address(registry.options.host or DEFAULT_HOST, registry.options.port or DEFAULT_PORT)
     request.claims.await_forwarder(address)
-    # Its volume may have been emptied meanwhile.
-    is_bare = bool(registry.options.auth) and not has_users(engine, registry)
-    prepared = prepare_login(engine, container, request, notify) if is_bare else None
+    login = _replace_lost_users(engine, registry, request, notify) if registry.options.auth else None
     try:
         engine.start_container(container.id)
     except PortTakenError as exc:
@@ -266,8 +244,19 @@ def _start(engine: Engine, registry: Registry, request: UpRequest, notify: Notif
     except BaseException:
         engine.stop_container(container.id)
         raise
-    if prepared is not None:
-        store_login(engine, started, prepared)
+    if login is not None:
+        from localreg.registry.own_login import store_login  # noqa: PLC0415 -- seldom needed
+
+        store_login(engine, started, login)
+
+
+def _replace_lost_users(engine: Engine, registry: Registry, request: UpRequest, notify: Notify) -> Credentials | None:
+    """Give a stopped registry users if its volume was emptied; None if it has users."""
+    if has_users(engine, registry):
+        return None
+    from localreg.registry.own_login import prepare_login  # noqa: PLC0415 -- seldom needed
+
+    return prepare_login(engine, registry.container, request.user, notify)
 
 
 def _refreshed(engine: Engine, registry: Registry) -> Registry:

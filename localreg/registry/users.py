@@ -96,7 +96,7 @@ def list_users(engine: ContainerRuntime, registry: Registry) -> tuple[str, ...]:
         NotOursError: localreg did not create the registry.
         ConflictError: it requires no login.
     """
-    _check(registry)
+    check_has_users(registry)
     return _read(engine, registry.container.id).users
 
 
@@ -110,7 +110,7 @@ def set_password(engine: ContainerRuntime, registry: Registry, user: str, passwo
         NotOursError: localreg did not create the registry.
         ConflictError: it requires no login.
     """
-    _check(registry)
+    check_has_users(registry)
     with _one_at_a_time():
         users = _read(engine, registry.container.id)
         _replace(engine, registry, users.with_user(user, password))
@@ -127,7 +127,7 @@ def remove_user(engine: ContainerRuntime, registry: Registry, user: str) -> bool
         NotOursError: localreg did not create the registry.
         ConflictError: it requires no login, or this is its only user.
     """
-    _check(registry)
+    check_has_users(registry)
     with _one_at_a_time():
         users = _read(engine, registry.container.id)
         if user not in users.users:
@@ -156,7 +156,13 @@ def _one_at_a_time() -> Iterator[None]:
         raise ConfigError(f"cannot use {folder}: {reason_of(exc)}") from exc
 
 
-def _check(registry: Registry) -> None:
+def check_has_users(registry: Registry) -> None:
+    """Check that localreg manages the users of a registry.
+
+    Raises:
+        NotOursError: localreg did not create the registry.
+        ConflictError: it requires no login.
+    """
     name = registry.container.name
     if not registry.is_ours:
         raise NotOursError(f"localreg did not create registry `{name}`, and does not know where its users are")

@@ -99,7 +99,8 @@ def plan_ssh(
     )
     if not is_loopback and not expose:
         raise UsageError(
-            f"--bind {bind} needs --expose: anyone who can reach {host} could push without a password",
+            f"--bind {bind} needs --expose: anyone who can reach {host} could "
+            f"{'try passwords' if registry.options.auth else 'push without a password'}",
             hint=replace(spec, bind=LOOPBACK).as_typed(),
         )
     return spec

@@ -11,7 +11,6 @@ from support.engines.fake import FakeEngine
 
 from localreg.cli import complete, session
 from localreg.cli.app import app, main
-from localreg.cli.other_names import MEANT
 from localreg.engines.discovery import select
 from localreg.engines.discovery.probe import Answer, SeenContainer
 from localreg.engines.discovery.select import Selection, Survey
@@ -85,7 +84,6 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["remove", "app:1"], "`remove`", "localreg rm app:1"),
         (["version"], "`version`", "localreg --version"),
         (["restart", "team"], "`restart`", "localreg up --recreate team"),
-        (["login", "localhost:5000"], "`login`", MEANT[""]["login"]),
         (["tunnel", "start", "ci@far"], "`tunnel start`", "localreg tunnel open ci@far"),
         (["tunnel", "rm", "far"], "`tunnel rm`", "localreg tunnel close far"),
         (["tunnel", "frobnicate"], "`tunnel frobnicate`", "localreg tunnel --help"),

@@ -212,7 +212,7 @@ def test_rm_names_why_nothing_is_deleted(
     ("environment", "needs_login", "rows"),
     [
         ({}, False, ["next     localreg push IMAGE"]),
-        ({}, True, ["login    required: ", "next     docker login {location}"]),
+        ({}, True, ["login    required; ", "next     localreg login"]),
         (
             {"REGISTRY_STORAGE_MAINTENANCE_READONLY": "{enabled: true}"},
             False,

@@ -12,6 +12,7 @@ from support.engines.fake import FakeEngine
 from localreg.cli.app import main
 from localreg.engines.common.messages import transfer_error
 from localreg.engines.values import Progress
+from localreg.oci.access import Credentials
 
 
 @pytest.mark.parametrize("command", ["push", "pull"])
@@ -33,8 +34,8 @@ def test_a_registry_that_the_engine_does_not_reach(
     message: str,
     hint: str,
 ) -> None:
-    def fail(reference: str, *, plain_http: bool) -> Iterator[Progress]:
-        del plain_http
+    def fail(reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
+        del plain_http, login
         yield Progress("0123456789ab")
         raise transfer_error(reference, said)
 
@@ -60,8 +61,8 @@ def namesake(location: str) -> Iterator[str]:
 def test_a_server_that_localhost_leads_to_is_named(
     up: FakeEngine, namesake: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(reference: str, *, plain_http: bool) -> Iterator[Progress]:
-        del plain_http
+    def fail(reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
+        del plain_http, login
         yield Progress("0123456789ab")
         raise transfer_error(reference, "invalid status code from registry 404 (Not Found)")
 

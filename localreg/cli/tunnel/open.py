@@ -84,7 +84,8 @@ def open_(
         log = _log_source(selection, registry)
     if command is not None:
         spec = plan_program(registry, log, command=command, probe_url=probe_url or "")
-        session.streams.warn(f"anyone who can reach `{spec.host}` can push: the registry has no password")
+        if not registry.options.auth:
+            session.streams.warn(f"anyone who can reach `{spec.host}` can push: the registry has no password")
     else:
         spec = plan_ssh(
             registry,
@@ -96,7 +97,7 @@ def open_(
             identity=identity,
             ssh_options=[*([f"{PORT}={ssh_port}"] if ssh_port else []), *(ssh_option or ())],
         )
-        if expose:
+        if expose and not registry.options.auth:
             session.streams.warn(
                 f"anyone who can reach {spec.bind} on {spec.host} can push: the registry has no password"
             )

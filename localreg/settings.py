@@ -127,6 +127,7 @@ SETTINGS = (
     Setting("image", _text(check_image), DEFAULT_IMAGE),
     Setting("volume", _text(read_volume), None),
     Setting("ephemeral", _flag, default=False),
+    Setting("tls", _flag, default=False, in_project=True),
     Setting("pull", lambda found: PullPolicy(_choice(*PullPolicy)(found)), PullPolicy.MISSING),
     Setting("image-archive", _text(_file), None),
     Setting("wait", _seconds, DEFAULT_WAIT_SECONDS),
@@ -208,8 +209,7 @@ def find_project_file(folder: Path | None = None) -> Path | None:
     """The nearest `localreg.toml`, or `pyproject.toml` with a table `[tool.localreg]`, in this folder or above."""
     try:
         start = (folder or Path.cwd()).resolve()
-    except OSError:
-        # The current folder was removed.
+    except OSError:  # the current folder was removed
         return None
     for above in (start, *start.parents):
         if _is_file(above / PROJECT_FILE):

@@ -47,6 +47,7 @@ WITHOUT_SDK = ("engines.podman.service",)
 OWNERS = {
     "backports": ("oci.archive",),
     "bcrypt": ("registry.htpasswd",),
+    "cryptography": ("registry.x509", "registry.ca"),
     "docker": ("engines.docker",),
     "podman": ("engines.podman",),
     "requests": ("engines.docker", "engines.podman", "engines.common.reasons", "engines.common.ssh"),

@@ -26,6 +26,7 @@ from localreg.places.copy import End
 from localreg.places.registry import Placed, RegistryPlace
 from localreg.registry.container import Registry
 from localreg.registry.start import await_start
+from localreg.registry.tls import ca_of
 from localreg.system.address import Address
 
 app = command_app()
@@ -84,8 +85,15 @@ def copy(
 
         def opened(end: End) -> RegistryClient:
             host = end.registry or ""
-            url = registry.get_url() if registry is not None and host == registry.location else None
-            client = open_client(host, url=url, plain_http=plain_http, engine=program, on_wait=partial(_tell, session))
+            own = registry if registry is not None and host == registry.location else None
+            client = open_client(
+                host,
+                url=None if own is None else own.get_url(),
+                plain_http=plain_http,
+                engine=program,
+                ca=None if own is None else ca_of(own),
+                on_wait=partial(_tell, session),
+            )
             return stack.enter_context(client)
 
         clients = opened(near), opened(far)

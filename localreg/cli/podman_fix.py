@@ -15,7 +15,7 @@ from localreg.cli.session import Session, session_of
 from localreg.clients.podman.check import ask_podman, podman_release
 from localreg.clients.podman.drop_in import Plan, Scope, apply_plan, plan_fix
 from localreg.clients.podman.machine import fix_machine
-from localreg.errors import ConfigError, EngineUnavailableError, UsageError
+from localreg.errors import ConfigError, ConflictError, EngineUnavailableError, UsageError
 from localreg.oci.reference import find_reference
 from localreg.output.podman_fix import render
 from localreg.output.streams import Renderings
@@ -156,5 +156,10 @@ def _locations(session: Session) -> list[str]:
 
 
 def _both_names(registry: Registry | None) -> list[str]:
+    if registry and not registry.speaks_plain_http:
+        raise ConflictError(
+            f"registry `{registry.container.name}` has TLS, so podman needs its certificate authority, not plain HTTP",
+            hint=CommandLine("trust", "podman"),
+        )
     location = (registry.location if registry else None) or f"localhost:{DEFAULT_PORT}"
     return [location, location.replace("localhost", "127.0.0.1")] if location.startswith("localhost:") else [location]

@@ -42,7 +42,7 @@ class PlainHttp:
 
 def find_plain_http(info: EngineInfo, registry: Registry | None) -> PlainHttp | None:
     """Find out whether `podman` can use a registry; None if it needs no configuration."""
-    if info.name != "podman" or registry is None or registry.location is None:
+    if info.name != "podman" or registry is None or registry.location is None or not registry.speaks_plain_http:
         return None
     if _is_nameless(registry.location):
         return PlainHttp(trouble="takes no IPv6 address in the name of an image")
@@ -65,18 +65,15 @@ def hint_for(info: EngineInfo, registry: Registry, command: str) -> str | None:
 
     Its files are read for it, without a run of Podman, which would take a good part of the time of `up`.
     """
-    if info.name != "podman" or registry.location is None or _is_nameless(registry.location):
+    location = registry.location if registry.speaks_plain_http else None
+    if info.name != "podman" or location is None or _is_nameless(location):
         return None
     release = info.version.partition(".")[0]
     try:
-        allowed_by = find_permission(registry.location, release=int(release) if release.isdigit() else OLD)
+        allowed_by = find_permission(location, release=int(release) if release.isdigit() else OLD)
     except ConfigError:
         return None
-    return (
-        None
-        if allowed_by
-        else f"run `{command} podman-fix` to use {registry.location} with plain `podman push` as well"
-    )
+    return None if allowed_by else f"run `{command} podman-fix` to use {location} with plain `podman push` as well"
 
 
 def _is_nameless(location: str) -> bool:

@@ -63,6 +63,13 @@ def up(
         ),
     ] = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Remove everything when the registry stops")] = False,
+    tls: Annotated[
+        bool | None, typer.Option("--tls/--no-tls", help="Serve HTTPS, with a certificate by a CA of your own")
+    ] = None,
+    san: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Another name or address for the certificate; repeatable"),
+    ] = None,
     auth: Annotated[
         bool | None,
         typer.Option("--auth/--no-auth", help="Require a login, with a generated password", show_default="--no-auth"),
@@ -101,7 +108,9 @@ def up(
     streams = session.streams
     if image is not None and image_archive is not None:
         raise UsageError("--image and --image-archive cannot be combined")
-    asked = read_options(port=port, host=host, image=image, volume=volume, ephemeral=ephemeral, auth=auth)
+    asked = read_options(
+        port=port, host=host, image=image, volume=volume, ephemeral=ephemeral, tls=tls, san=san or (), auth=auth
+    )
     user = _read_user(auth=auth, name=auth_user, password_stdin=password_stdin)
     with session.selection() as selection, session.transfer_display() as on_progress:
         engine = selection.engine

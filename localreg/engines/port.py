@@ -205,7 +205,8 @@ class ImageStore(Protocol):
 
         Args:
             reference: Complete, with registry and tag.
-            plain_http: The registry speaks plain HTTP; an engine that must be told is told.
+            plain_http: The registry may speak plain HTTP, or have a certificate that the engine does not trust; an
+                engine that must be told is told.
             login: The login to the registry; None for the one that the engine or its program has, if any.
 
         Raises:

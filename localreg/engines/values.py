@@ -87,6 +87,8 @@ class EngineInfo:
     rootless: bool = False
     remote: bool = False
     """It runs on another machine, so its loopback is not this machine's."""
+    host: str | None = None
+    """The name of that machine on the network."""
     private: bool = False
     """localreg started its service, because Podman had no socket."""
     restarts_containers: bool = False

@@ -32,6 +32,7 @@ from localreg.registry.port import PortClaims
 from localreg.registry.request import Notify
 from localreg.registry.start import find_cause
 from localreg.system import ports
+from localreg.system.address import Address
 from localreg.system.command_line import CommandLine, Sentence
 
 _MET_ANOTHER = re.compile("digest invalid|blob unknown to registry|invalid checksum digest format", re.IGNORECASE)
@@ -117,6 +118,11 @@ def check_plain_http(engine: Engine, registry: Registry, reference: Reference) -
         engine.check_plain_http(reference.registry)
 
 
+def _may_be_unverified(registry: Registry, reference: Reference) -> bool:
+    """Podman is told on loopback what Docker does there by itself: no certificate proves more than the address."""
+    return registry.speaks_plain_http or Address(reference.host, 0).is_loopback
+
+
 class _StuckPushError(EngineError):
     """The push is stuck, although the engine responds."""
 
@@ -138,7 +144,7 @@ def push_steps(
         LocalregError: the engine reported an error.
     """
     login = find_login(registry, reference.repository)
-    push = partial(engine.push_image, str(reference), plain_http=registry.speaks_plain_http, login=login)
+    push = partial(engine.push_image, str(reference), plain_http=_may_be_unverified(registry, reference), login=login)
     can_stick = engine.info().pushes_may_stick
     for attempt in range(1, _ATTEMPTS + 1):
         began = datetime.now(UTC)
@@ -201,7 +207,7 @@ def pull_steps(engine: Engine, registry: Registry, reference: Reference) -> Iter
         LocalregError: the engine reported an error.
     """
     login = find_login(registry, reference.repository)
-    steps = engine.pull_image(str(reference), plain_http=registry.speaks_plain_http, login=login)
+    steps = engine.pull_image(str(reference), plain_http=_may_be_unverified(registry, reference), login=login)
     return _watched(engine, registry, steps, login=login)
 
 

@@ -209,10 +209,11 @@ class Failures:
             return RegistryUnreachableError(f"{who} does not speak TLS", hint=None if is_elsewhere else hint)
         found = _verify_error(error)
         if found is not None:
-            return RegistryUnreachableError(
-                f"the certificate of {who} is not trusted: {found}",
-                hint=Sentence(f"put the certificate of its CA into ~/.config/containers/certs.d/{host}/ca.crt"),
-            )
+            cure: str = Sentence(f"put the certificate of its CA into ~/.config/containers/certs.d/{host}/ca.crt")
+            if self._far_host is None and not is_elsewhere:
+                # It has another certificate than the one that localreg gave it, or that has ended.
+                cure = CommandLine("up", "--recreate")
+            return RegistryUnreachableError(f"the certificate of {who} is not trusted: {found}", hint=cure)
         return RegistryUnreachableError(
             f"cannot reach {who.removesuffix(',')}: its TLS failed", details=[said.rpartition("(_ssl.c")[0] or said]
         )

@@ -21,6 +21,7 @@ def open_client(
     url: str | None = None,
     plain_http: bool,
     engine: str | None = None,
+    ca: str | None = None,
     on_wait: Callable[[str, float], None],
 ) -> RegistryClient:
     """A client of a registry.
@@ -30,6 +31,7 @@ def open_client(
         url: Its URL, if that is known.
         plain_http: Use a registry without TLS, if it has none and is named with its port.
         engine: `docker` or `podman`, whose command for a login errors name; by default one that is installed.
+        ca: The certificate of the only CA to trust, as PEM; None for those of the system and of engines.
         on_wait: Is told when the registry asks to wait, with its host and the seconds.
     """
     stores = CredentialStores()
@@ -40,7 +42,7 @@ def open_client(
         problems=lambda: list(stores.problems),
         on_wait=on_wait,
     )
-    return RegistryClient(url or _url_of(host, plain_http=plain_http), access=access)
+    return RegistryClient(url or _url_of(host, plain_http=plain_http), access=access, ca=ca)
 
 
 def _url_of(host: str, *, plain_http: bool) -> str:

@@ -9,6 +9,7 @@ from localreg.engines.values import EngineInfo
 from localreg.output.text import ago
 from localreg.registry.container import Registry
 from localreg.registry.refusals import why
+from localreg.registry.tls import tls_of
 
 if TYPE_CHECKING:
     from localreg.registry.status import Status
@@ -41,6 +42,19 @@ def reach_line(registry: Registry) -> str:
     if published.bound.is_wildcard:
         return f"anyone who can reach this machine ({published.bound.host})"
     return f"anyone who can reach {published.bound.host}"
+
+
+def tls_line(registry: Registry, now: datetime | None = None) -> str | None:
+    """The certificate of a registry; None without TLS.
+
+    Args:
+        registry: Any.
+        now: Aware; the time by default.
+    """
+    facts = tls_of(registry)
+    if facts is None:
+        return None
+    return f"certificate by your own CA, {'ended on' if facts.has_ended(now) else 'until'} {facts.ends_at:%Y-%m-%d}"
 
 
 def storage_line(registry: Registry) -> str:
@@ -91,7 +105,7 @@ def engine_json(info: EngineInfo) -> dict[str, Any]:
 
 def registry_json(found: Registry) -> dict[str, Any]:
     """A registry's container and its addresses."""
-    published = found.published
+    published, tls = found.published, tls_of(found)
     return {
         "name": found.container.name,
         "location": found.location,
@@ -102,6 +116,7 @@ def registry_json(found: Registry) -> dict[str, Any]:
         "state": str(found.container.state),
         "started": time_json(found.container.started_at),
         "created_by_localreg": found.is_ours,
+        "tls": None if tls is None else {"ca": tls.ca, "until": time_json(tls.ends_at), "renew": tls.is_due()},
     }
 
 

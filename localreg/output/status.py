@@ -16,6 +16,7 @@ from localreg.output.registry import (
     started,
     storage_line,
     title,
+    tls_line,
 )
 from localreg.output.streams import Renderings
 from localreg.output.table import columns
@@ -23,6 +24,7 @@ from localreg.output.text import ago
 from localreg.registry.container import seems_none, start_command
 from localreg.registry.defaults import DEFAULT_NAME
 from localreg.registry.status import Health, SeenRegistry, Status
+from localreg.registry.tls import tls_of
 from localreg.tunnels.spec import TunnelSpec
 
 
@@ -84,6 +86,8 @@ def _next(result: Status, command: str) -> list[tuple[str, str]]:
         if not result.stopped_by_gc:
             start = start_command(result.registry, engine=result.engine.name)
         return [("start", start.replace("localreg", command, 1) if start.startswith("localreg") else start)]
+    if result.registry is not None and (tls := tls_of(result.registry)) and tls.is_due():
+        return [("renew", f"{command} up")]
     return [("start", f"{command} up")] if result.health is Health.ABSENT else []
 
 
@@ -108,6 +112,8 @@ def _facts(result: Status, command: str) -> list[tuple[str, str]]:
     facts.append(("image", result.registry.container.image))
     if result.registry.published is not None or result.registry.container.state is ContainerState.RUNNING:
         facts.append(("reach", reach_line(result.registry)))
+    if tls := tls_line(result.registry):
+        facts.append(("tls", tls))
     count = result.repositories
     number = "" if count is None else f", {count} {'repository' if count == 1 else 'repositories'}"
     if result.is_registry:

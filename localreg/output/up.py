@@ -13,6 +13,7 @@ from localreg.output.registry import (
     started,
     storage_line,
     title,
+    tls_line,
 )
 from localreg.output.streams import Renderings
 from localreg.registry.up import UpAction, UpResult
@@ -40,6 +41,7 @@ def render(
         facts = [
             ("engine", engine_line(info)),
             ("reach", reach_line(result.registry)),
+            *([("tls", tls)] if (tls := tls_line(result.registry)) else []),
             ("storage", _storage(result, command)),
             *limits(result, info, command),
             ("next", _next(result, command)),
@@ -71,6 +73,8 @@ def _next(result: UpResult, command: str) -> str:
         return "localreg --name OTHER up"
     if result.requires_login and result.login_user is None:
         return f"{command} login"
+    if not result.registry.speaks_plain_http and result.action is not UpAction.STARTED:
+        return f"{command} trust"
     return f"{command} push IMAGE"
 
 

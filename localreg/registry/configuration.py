@@ -6,6 +6,7 @@ import secrets
 
 from localreg.registry.container import Registry
 from localreg.registry.options import RegistryOptions
+from localreg.registry.tls import TLS_ENVIRONMENT
 from localreg.registry.users import ENVIRONMENT as USERS
 
 _ENVIRONMENT = {
@@ -30,6 +31,8 @@ def environment_of(options: RegistryOptions, replaced: Registry | None) -> dict[
     Args:
         options: The registry's.
         replaced: The registry whose secret stays; None for a new secret.
+        tls: It has a certificate.
     """
     kept = None if replaced is None else replaced.container.environment.get(_SECRET)
-    return {**_ENVIRONMENT, **(USERS if options.auth else {}), _SECRET: kept or secrets.token_hex(_SECRET_BYTES)}
+    chosen = {**(USERS if options.auth else {}), **(TLS_ENVIRONMENT if options.tls else {})}
+    return {**_ENVIRONMENT, **chosen, _SECRET: kept or secrets.token_hex(_SECRET_BYTES)}

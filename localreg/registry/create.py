@@ -18,6 +18,7 @@ from localreg.registry.options import RegistryOptions
 from localreg.registry.port import choose_port, port_taken
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry, last_words
+from localreg.registry.tls import FOLDER, ServerTls
 from localreg.registry.users import ENVIRONMENT as USERS
 from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
@@ -64,9 +65,10 @@ def create_registry(
     with _storage(engine, request, notify) as mount:
         while True:
             choice = choose_port(request.asked, claims, command=request.command)
-            spec = _spec(request, image, mount, choice.address, asked=asked, environment=environment)
+            tls = _new_certificate(engine, request, choice.address, notify) if request.asked.tls else None
+            spec = _spec(request, image, mount, choice.address, asked=asked, environment=environment, tls=tls)
             try:
-                return _run(engine, request, spec, notify, note=choice.note)
+                return _run(engine, request, spec, tls, notify, note=choice.note)
             except PortTakenError as exc:
                 # Another process was faster, or uses the port where this machine cannot see it.
                 claims = claims.with_taken(choice.address.port)
@@ -81,6 +83,12 @@ def create_registry(
                     message=f"port {choice.address.port} needs root, and {engine.info().name.capitalize()} is rootless",
                     hint=CommandLine(*request.command.words, "--port", str(free)),
                 ) from exc
+
+
+def _new_certificate(engine: Engine, request: UpRequest, address: Address, notify: Notify) -> ServerTls:
+    from localreg.registry.certificate import new_certificate  # noqa: PLC0415 -- loads cryptography, an extra
+
+    return new_certificate(engine.info(), request.name, request.asked, address, notify)
 
 
 @contextlib.contextmanager
@@ -99,7 +107,15 @@ def _storage(engine: Engine, request: UpRequest, notify: Notify) -> Iterator[Mou
             yield VolumeMount(storage, DATA_FOLDER)
 
 
-def _run(engine: Engine, request: UpRequest, spec: ContainerSpec, notify: Notify, *, note: str | None) -> Registry:
+def _run(
+    engine: Engine,
+    request: UpRequest,
+    spec: ContainerSpec,
+    tls: ServerTls | None,
+    notify: Notify,
+    *,
+    note: str | None,
+) -> Registry:
     """Create a container, start it and wait; it is removed again after a failure.
 
     Raises:
@@ -109,12 +125,13 @@ def _run(engine: Engine, request: UpRequest, spec: ContainerSpec, notify: Notify
     """
     container = engine.create_container(spec)
     with _removed_on_failure(engine.remove_container, container.id, notify):
+        _put_certificate(engine, container, tls)
         store_login = _prepare_login(engine, container, request, notify)
         engine.start_container(container.id)
         if note:
             notify(note)
         registry = Registry(engine.find_container(container.id) or container)
-        _await(engine, registry, request, spec)
+        _await(engine, registry, request, spec, tls)
         store_login(registry)
         return registry
 
@@ -135,7 +152,12 @@ def _prepare_login(
     return lambda registry: store_login(engine, registry, login)
 
 
-def _await(engine: Engine, registry: Registry, request: UpRequest, spec: ContainerSpec) -> None:
+def _put_certificate(engine: Engine, container: Container, tls: ServerTls | None) -> None:
+    if tls is not None:
+        engine.put_files(container.id, FOLDER, tls.files)
+
+
+def _await(engine: Engine, registry: Registry, request: UpRequest, spec: ContainerSpec, tls: ServerTls | None) -> None:
     try:
         await_registry(engine, registry, seconds=request.wait_seconds)
     except RegistryNotReadyError as exc:
@@ -145,7 +167,8 @@ def _await(engine: Engine, registry: Registry, request: UpRequest, spec: Contain
             # Without the file of its users, Distribution would write the password of one that it invents.
             environment = {name: value for name, value in spec.environment.items() if name not in USERS}
             kept = replace(spec, remove_when_stopped=False, environment=environment)
-            raise exc.with_(details=last_words(engine, kept)) from exc
+            words = last_words(engine, kept, prepare=lambda container: _put_certificate(engine, container, tls))
+            raise exc.with_(details=words) from exc
         raise
 
 
@@ -173,6 +196,7 @@ def _spec(
     *,
     asked: RegistryOptions,
     environment: Mapping[str, str],
+    tls: ServerTls | None,
 ) -> ContainerSpec:
     ephemeral = isinstance(mount, AnonymousMount)
     # A replacement may find an image from an archive nowhere else.
@@ -183,6 +207,8 @@ def _spec(
         image=loaded or request.asked.image or DEFAULT_IMAGE,
         volume=storage_of(mount),
         ephemeral=ephemeral or None,
+        tls=None if tls is None else True,
+        san=None if tls is None else request.asked.san,
         auth=request.asked.auth or None,
     )
     return ContainerSpec(
@@ -191,7 +217,7 @@ def _spec(
         container_port=CONTAINER_PORT,
         publish=address,
         mount=mount,
-        labels=labels_of(request.name, asked=asked, options=options),
+        labels={**labels_of(request.name, asked=asked, options=options), **(tls.labels if tls else {})},
         environment=environment,
         restart=not ephemeral,
         remove_when_stopped=ephemeral,

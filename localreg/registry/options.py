@@ -6,12 +6,14 @@ import ipaddress
 import json
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from localreg.errors import InvalidReferenceError, UsageError
 from localreg.oci.reference import looks_like_image_id, parse_reference, qualified
+from localreg.registry.certificate_names import read_san
 from localreg.registry.defaults import DEFAULT_HOST
 from localreg.system.command_line import CommandLine
 
@@ -107,6 +109,8 @@ def read_options(
     image: str | None,
     volume: str | None,
     ephemeral: bool,
+    tls: bool | None = None,
+    san: Iterable[str] = (),
     auth: bool | None = None,
 ) -> RegistryOptions:
     """Check and read the options of `up`.
@@ -118,12 +122,18 @@ def read_options(
         raise UsageError("--ephemeral and --volume cannot be combined")
     if image is not None:
         check_image(image)
+    names = tuple(sorted({read_san(name) for name in san})) or None
+    if names and tls is False:
+        raise UsageError("--san and --no-tls cannot be combined")
     return RegistryOptions(
         port=port,
         host=None if host is None else read_host(host),
         image=image,
         volume=None if volume is None else read_volume(volume),
         ephemeral=ephemeral or None,
+        # A name in a certificate means nothing else.
+        tls=True if names else tls,
+        san=names,
         auth=auth,
     )
 

@@ -25,8 +25,9 @@ def refuse_other_options(registry: Registry, request: UpRequest) -> None:
         f"registry `{request.name}` exists with other options",
         hint=CommandLine("up", "--recreate", *_typed(request.asked)),
         details=[
-            f"--{name}  requested {_shown(getattr(request.asked, name))}, is {_shown(getattr(options, name))}"
+            f"--{name}  requested {_shown(asked)}, is {_shown(bool(found) if isinstance(asked, bool) else found)}"
             for name in differing
+            for asked, found in [(getattr(request.asked, name), getattr(options, name))]
         ],
     )
 
@@ -46,4 +47,6 @@ def _typed(options: RegistryOptions) -> list[str]:
 def _shown(value: object) -> str:
     if value is None:
         return "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(_shown, value))
     return ("yes" if value else "no") if isinstance(value, bool) else f"`{value}`"

@@ -35,6 +35,8 @@ def replace_registry(
         options = replace(options, ephemeral=None)
     if request.asked.ephemeral:
         options = replace(options, volume=None)
+    if request.asked.tls is False:
+        options = replace(options, san=None)
     check_exposure(options, command=request.command, allowed=request.insecure_exposure)
     # The image comes first: a slow failure must happen while the old container still serves.
     image = ensure_image(engine, replace(request, asked=options), notify=notify, on_progress=on_progress)

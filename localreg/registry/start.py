@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from localreg.engines.port import ContainerRuntime
@@ -124,17 +124,21 @@ def read_log(
         return b""
 
 
-def last_words(engine: ContainerRuntime, spec: ContainerSpec) -> tuple[str, ...]:
+def last_words(
+    engine: ContainerRuntime, spec: ContainerSpec, *, prepare: Callable[[Container], None]
+) -> tuple[str, ...]:
     """The log of a container that removed itself at once: an equal one that stays is started to read its log.
 
     Args:
         engine: The container's engine.
         spec: The container's, but without its own removal.
+        prepare: Makes a created container ready for its start.
     """
     wait_until(lambda: engine.find_container(spec.name) is None, seconds=_END_SECONDS)
     try:
         container = engine.create_container(spec)
         try:
+            prepare(container)
             engine.start_container(container.id)
             wait_until(lambda: _has_ended(engine, container), seconds=_END_SECONDS)
             return tuple(read_last_lines(engine, container.id))

@@ -12,10 +12,12 @@ import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from localreg.engines.files import ContainerFile
+from localreg.engines.port import ContainerRuntime
+from localreg.engines.values import ContainerState
 from localreg.registry.container import Registry, is_ours
 
 TLS_LABEL = "localreg.tls"
@@ -23,7 +25,12 @@ FOLDER = "/etc/localreg/tls"
 """In the container; outside its volume, because a new container gets a new certificate."""
 _CERTIFICATE, _KEY = "server.crt", "server.key"
 
-ENVIRONMENT = {
+LIFETIME = timedelta(days=397)
+"""Of a certificate. Some programs refuse one that is valid for more than 398 days."""
+_EARLY = timedelta(days=30)
+"""How long before its end a certificate is due for renewal."""
+
+TLS_ENVIRONMENT = {
     "REGISTRY_HTTP_TLS_CERTIFICATE": f"{FOLDER}/{_CERTIFICATE}",
     "REGISTRY_HTTP_TLS_KEY": f"{FOLDER}/{_KEY}",
 }
@@ -38,6 +45,23 @@ class TlsFacts:
     """The certificate of the CA that signed it, as PEM."""
     ends_at: datetime
     """Aware."""
+
+    def is_due(self, now: datetime | None = None) -> bool:
+        """It ends soon or has ended, or was made while the clock was far ahead, and should be renewed.
+
+        Args:
+            now: Aware; the time by default.
+        """
+        now = now or datetime.now(UTC)
+        return now >= self.ends_at - _EARLY or now < self.ends_at - LIFETIME
+
+    def has_ended(self, now: datetime | None = None) -> bool:
+        """Clients refuse it.
+
+        Args:
+            now: Aware; the time by default.
+        """
+        return (now or datetime.now(UTC)) >= self.ends_at
 
     def to_label(self) -> str:
         """The value of the label, in one line."""
@@ -73,8 +97,14 @@ class ServerTls:
 
     @property
     def files(self) -> Mapping[str, ContainerFile]:
-        """The files of its folder."""
-        return {_CERTIFICATE: ContainerFile(self.certificate, 0o644), _KEY: ContainerFile(self.key, 0o600)}
+        """The files of its folder; the certificate is the last, so that with it nothing is missing."""
+        return {_KEY: ContainerFile(self.key, 0o600), _CERTIFICATE: ContainerFile(self.certificate)}
+
+
+def lacks_certificate(engine: ContainerRuntime, registry: Registry) -> bool:
+    """Whether localreg was killed after it created the container of a registry, before it gave it a certificate."""
+    is_new = registry.container.state is ContainerState.CREATED and registry.options.tls
+    return bool(is_new) and engine.read_file(registry.container.id, f"{FOLDER}/{_CERTIFICATE}") is None
 
 
 def tls_of(registry: Registry) -> TlsFacts | None:

@@ -19,6 +19,7 @@ from localreg.errors import (
 from localreg.oci.access import Credentials
 from localreg.oci.ping import Reply, ask
 from localreg.oci.refusal import PushRefusal
+from localreg.registry.certificate import renews
 from localreg.registry.container import Registry, find_registry, seems_none, start_command
 from localreg.registry.create import create_registry, ensure_image
 from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_PORT
@@ -32,6 +33,7 @@ from localreg.registry.replace import recover, replace_registry
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry
 from localreg.registry.stop import start_again
+from localreg.registry.tls import lacks_certificate
 from localreg.registry.users import has_users
 from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
@@ -58,7 +60,7 @@ class UpResult:
 
     registry: Registry
     action: UpAction
-    seconds: float
+    seconds: float = 0.0
     ignored: tuple[str, ...] = ()
     """The given options that do not apply to an existing registry."""
     requires_login: bool = False
@@ -118,21 +120,31 @@ def _bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress
             # localreg stopped it, so it also starts it.
             registry = start_again(engine, registry)
         return _adopt(engine, registry, request)
+    result = _bring_up_ours(engine, registry, request, notify=notify, on_progress=on_progress)
+    return replace(result, seconds=time.monotonic() - began)
+
+
+def _bring_up_ours(
+    engine: Engine, registry: Registry, request: UpRequest, *, notify: Notify, on_progress: OnProgress
+) -> UpResult:
+    """Start a registry that localreg created, or replace its container."""
     action = UpAction.ALREADY if registry.container.is_running else UpAction.STARTED
-    if request.recreate:
+    if not request.recreate:
+        refuse_other_options(registry, request)
+    is_new = request.recreate or lacks_certificate(engine, registry)
+    if is_new:
         _refuse_paused(engine, registry)
     else:
-        refuse_other_options(registry, request)
         _start(engine, registry, request, notify)
         registry = _refreshed(engine, registry)
-    if request.recreate or registry.lost_its_port:
-        if registry.lost_its_port:
-            notify(f"{engine.info().name.capitalize()} runs the registry without its port; replacing its container")
-        # A registry that only lost its port opens nothing that was not open.
+    if registry.lost_its_port:
+        notify(f"{engine.info().name.capitalize()} runs the registry without its port; replacing its container")
+    if is_new or registry.lost_its_port or renews(registry, notify):
+        # Without being asked to recreate it, this opens nothing that was not open.
         request = request if request.recreate else replace(request, insecure_exposure=True)
         registry = replace_registry(engine, registry, request, notify=notify, on_progress=on_progress)
-        return UpResult(registry, UpAction.RECREATED, time.monotonic() - began)
-    return UpResult(registry, action, time.monotonic() - began, request.image_options)
+        return UpResult(registry, UpAction.RECREATED)
+    return UpResult(registry, action, ignored=request.image_options)
 
 
 def _end_collection(engine: Engine, request: UpRequest, notify: Notify) -> bool:

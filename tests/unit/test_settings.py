@@ -75,7 +75,7 @@ def numbers_beside(path: Path, error: ConfigError) -> list[str]:
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_a_project_sets_only_what_cannot_hurt(project: Path, user: Path, setting: object) -> None:
     name = getattr(setting, "name", "")
-    values = {"name": "'team'", "port": "5001", "format": "'json'"}
+    values = {"name": "'team'", "port": "5001", "format": "'json'", "tls": "true"}
     (project / "localreg.toml").write_text(f"# a comment\n\n{name} = {values.get(name, 'true')}\n")
     if name in values:
         assert settings(project, user)[name].source == str(project / "localreg.toml")

@@ -32,7 +32,12 @@ def _from_host(bound: Address, endpoint: Endpoint) -> Address | None:
         return Address("::1" if bound.host == "::" else "127.0.0.1", bound.port) if bound.is_wildcard else bound
     if bound.is_loopback:
         return None
-    return Address(endpoint.host or urlsplit(endpoint.url).hostname or "", bound.port) if bound.is_wildcard else bound
+    return Address(host_of(endpoint) or "", bound.port) if bound.is_wildcard else bound
+
+
+def host_of(endpoint: Endpoint) -> str | None:
+    """The name of a remote engine's machine on the network; None for this machine."""
+    return (endpoint.host or urlsplit(endpoint.url).hostname) if endpoint.is_remote else None
 
 
 def leads_to(host_and_port: str, published: PublishedPort) -> bool:

@@ -13,6 +13,7 @@ import requests
 
 from localreg.engines.common.log_frames import iter_log_chunks
 from localreg.engines.common.messages import PORT_TAKEN
+from localreg.engines.common.ports import host_of
 from localreg.engines.common.values import read_container
 from localreg.engines.docker.connection import Connection, docker_errors, said
 from localreg.engines.docker.exec import DockerExec
@@ -76,6 +77,7 @@ class DockerEngine(DockerImages, DockerVolumes, DockerExec, DockerFiles):
             context=endpoint.context,
             rootless=plain_http.rootless,
             remote=endpoint.is_remote,
+            host=host_of(endpoint),
             restarts_containers=True,
             # The classic image store does not, and containerd's finds no image in one whose name has no registry.
             loads_oci_archives=False,

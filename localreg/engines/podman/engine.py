@@ -6,7 +6,6 @@ import contextlib
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Self
 
 import podman.errors
@@ -14,9 +13,17 @@ import requests
 
 from localreg.engines.common.log_frames import iter_log_chunks
 from localreg.engines.common.messages import PORT_TAKEN
-from localreg.engines.common.ports import is_anonymous
+from localreg.engines.common.ports import host_of, is_anonymous
 from localreg.engines.common.values import read_container
-from localreg.engines.podman.connection import NEVER, REQUEST_SECONDS, Connection, podman_errors, quoted, said
+from localreg.engines.podman.connection import (
+    NEVER,
+    REQUEST_SECONDS,
+    Connection,
+    is_rootless,
+    podman_errors,
+    quoted,
+    said,
+)
 from localreg.engines.podman.exec import PodmanExec
 from localreg.engines.podman.files import PodmanFiles
 from localreg.engines.podman.images import PodmanImages
@@ -37,7 +44,6 @@ from localreg.engines.values import (
 from localreg.errors import (
     ContainerNotFoundError,
     EngineError,
-    EngineLostError,
     ImageNotFoundError,
     NameTakenError,
     PortTakenError,
@@ -69,8 +75,9 @@ class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec, PodmanFiles):
                 version=connection.get("/_ping").headers.get("Libpod-API-Version", ""),
                 endpoint=endpoint.url,
                 context=endpoint.context,
-                rootless=_is_rootless(connection, endpoint),
+                rootless=is_rootless(connection, endpoint),
                 remote=endpoint.is_remote,
+                host=host_of(endpoint),
                 private=endpoint.private,
                 loads_oci_archives=True,
                 pushes_may_stick=True,
@@ -284,16 +291,6 @@ class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec, PodmanFiles):
                 raise _no_container(container_id, exc) from exc
             with contextlib.closing(response):
                 yield from iter_log_chunks(response.iter_content(chunk_size=None))
-
-
-def _is_rootless(connection: Connection, endpoint: Endpoint) -> bool:
-    """Judge by the owner of the socket, because asking Podman takes a quarter of a second."""
-    if endpoint.socket is not None and not endpoint.is_machine:
-        try:
-            return Path(endpoint.socket).stat().st_uid != 0
-        except OSError as exc:
-            raise EngineLostError(f"Podman's socket `{endpoint.socket}` was removed", details=[str(exc)]) from exc
-    return bool(connection.get("/info").json()["host"]["security"]["rootless"])
 
 
 def _no_container(container_id: str, error: podman.errors.APIError) -> ContainerNotFoundError:

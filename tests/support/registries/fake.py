@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import json
 import re
+import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -51,6 +53,14 @@ class FakeRegistry:
         self.manifests: dict[str, tuple[str, bytes]] = {}
         self.blobs: dict[str, bytes] = {}
         self.ended = threading.Event()
+        self.server: ThreadingHTTPServer | None = None
+
+    def secure(self, context: ssl.SSLContext | None) -> None:
+        """Speak TLS from the next connection on, or plain HTTP again."""
+        assert self.server is not None
+        bare = socket.socket(fileno=self.server.socket.detach())
+        secured = context and context.wrap_socket(bare, server_side=True, do_handshake_on_connect=False)
+        self.server.socket = secured or bare
 
     def put_blob(self, data: bytes) -> tuple[str, int]:
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
@@ -116,6 +126,7 @@ def fake_registry() -> Iterator[FakeRegistry]:
     server.daemon_threads = True
     server.block_on_close = False
     registry = FakeRegistry(server.server_port)
+    registry.server = server
     server.registry = registry  # type: ignore[attr-defined]  # how a handler reaches it
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

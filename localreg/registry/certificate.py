@@ -1,0 +1,73 @@
+"""The certificate of a registry: which names it has, who signs it, and when it is renewed."""
+
+from __future__ import annotations
+
+import socket
+
+from localreg.engines.values import EngineInfo
+from localreg.errors import LocalregError
+from localreg.registry.ca import Renewal, issue, signed_by_own_key
+from localreg.registry.certificate_names import Names
+from localreg.registry.container import Registry
+from localreg.registry.defaults import DEFAULT_NAME
+from localreg.registry.options import RegistryOptions
+from localreg.registry.request import Notify
+from localreg.registry.tls import ServerTls, tls_of
+from localreg.system.address import Address
+
+_EVERYWHERE = ("localhost", "127.0.0.1", "::1")
+
+
+def new_certificate(
+    info: EngineInfo, name: str, options: RegistryOptions, address: Address, notify: Notify
+) -> ServerTls:
+    """A new certificate for a registry.
+
+    It has the names of this machine, the registry's own, by which containers in its network know it, and the ones that
+    were asked for.
+
+    Args:
+        info: Its engine.
+        name: The registry's.
+        options: With the names that were asked for.
+        address: The published one.
+        notify: Told that the certificate authority was renewed.
+
+    Raises:
+        ConfigError: the files of the authority cannot be read or written.
+        LocalregError: `cryptography` is not installed.
+    """
+    host = info.host if info.remote else socket.gethostname()
+    asked = [*_EVERYWHERE, name, *(options.san or ())]
+    if not address.is_loopback:
+        asked += [*([host] if host else []), *([] if address.is_wildcard else [address.host])]
+    elif address.host not in _EVERYWHERE:
+        asked.append(address.host)
+    usual = [DEFAULT_NAME, *([host] if host else [])]
+    return issue(Names.of(asked), usual=Names.of(usual), on_renewal=lambda renewal: _tell(renewal, notify))
+
+
+def _tell(renewal: Renewal, notify: Notify) -> None:
+    why = f"which now permits {renewal.added} as well" if renewal.added else "which would have ended soon"
+    notify(f"renewed your certificate authority, {why}: clients need its new certificate for this registry")
+
+
+def renews(registry: Registry, notify: Notify) -> bool:
+    """Whether a registry is to be replaced because its certificate ends soon; the user is told in either case.
+
+    That keeps its images, unless it is ephemeral, and the trust of its clients, unless it is another user's.
+    """
+    facts = tls_of(registry)
+    if facts is None or not facts.is_due():
+        return False
+    ends = f"the registry's certificate {'ended' if facts.has_ended() else 'ends'} on {facts.ends_at:%Y-%m-%d}"
+    removes = registry.container.removes_itself
+    try:
+        if not removes and signed_by_own_key(facts):
+            notify(f"{ends}; restarting it with a new one")
+            return True
+        why = "which deletes its images" if removes else "signed by your own certificate authority"
+    except LocalregError as exc:
+        why = f"but {exc.message}"
+    notify(f"{ends}; `localreg up --recreate` makes a new one, {why}")
+    return False

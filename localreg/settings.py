@@ -108,9 +108,8 @@ def _text(check: Callable[[str], Any]) -> Callable[[object], Any]:
 
 
 def _file(text: str) -> Path:
-    # No shell has expanded the `~` of a settings file.
     try:
-        return Path(text).expanduser()
+        return Path(text).expanduser()  # no shell has expanded the `~` of a settings file
     except RuntimeError as exc:
         raise _InvalidError("a path; the user after `~` does not exist") from exc
 
@@ -128,6 +127,7 @@ SETTINGS = (
     Setting("volume", _text(read_volume), None),
     Setting("ephemeral", _flag, default=False),
     Setting("tls", _flag, default=False, in_project=True),
+    Setting("auth", _flag, default=False),
     Setting("pull", lambda found: PullPolicy(_choice(*PullPolicy)(found)), PullPolicy.MISSING),
     Setting("image-archive", _text(_file), None),
     Setting("wait", _seconds, DEFAULT_WAIT_SECONDS),

@@ -22,6 +22,7 @@ from localreg.content.prune_plan import Plan, PruneOptions, read_hash
 from localreg.content.reading import unread_error
 from localreg.content.rm import explained
 from localreg.errors import DeleteDisabledError, UsageError
+from localreg.oci.api import RegistryClient
 from localreg.oci.clock import read_clock
 from localreg.output import prune as output
 from localreg.registry.client import open_registry
@@ -101,7 +102,7 @@ def prune(
         if volume is None:
             raise unread_error(KNOWN_FROM_VOLUME)
         with open_registry(registry) as client:
-            pruner = Pruner(volume, client, options.rules(_now(registry)))
+            pruner = Pruner(volume, client, options.rules(_now(client)))
             with session.waiting("reading the registry"):
                 plan = Plan(options, pruner.decide())
             for text in plan.idle:
@@ -129,9 +130,9 @@ def prune(
     show_all(session, shown if plan.decisions or not failures else None, failures)
 
 
-def _now(registry: Registry) -> datetime:
+def _now(client: RegistryClient) -> datetime:
     """The time by the clock that also dated the pushes: that of a virtual machine may be hours behind."""
-    here, there = datetime.now(UTC), read_clock(registry.get_url())
+    here, there = datetime.now(UTC), read_clock(client)
     return here if there is None or abs(there - here) < _SKEW else there
 
 

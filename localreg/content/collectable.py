@@ -121,7 +121,8 @@ def _find_upstream(registry: Registry) -> str | None:
     """The registry itself tells that it is a cache, if its configuration cannot be read."""
     if registry.is_ours or registry.url is None:
         return None
-    refusal = find_push_refusal(registry.url, "localreg")
+    with open_registry(registry) as client:
+        refusal = find_push_refusal(client, "localreg")
     return "another registry" if refusal is PushRefusal.CACHE else None
 
 

@@ -132,7 +132,8 @@ def _listing(registry: Registry, repository: str) -> CommandLine:
 
 def explained(error: DeleteDisabledError, registry: Registry, repository: str) -> LocalregError:
     """The error with its reason, if the registry takes no changes at all."""
-    refusal = find_push_refusal(registry.get_url(), repository)
+    with open_registry(registry) as client:
+        refusal = find_push_refusal(client, repository)
     if refusal is None:
         return error
     return error.with_(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from localreg.errors import RegistryError
 from localreg.oci.push_check import find_push_refusal
+from localreg.registry.client import open_registry
 from localreg.registry.container import Registry
 from localreg.registry.refusals import why
 from localreg.system.command_line import CommandLine
@@ -25,10 +26,11 @@ def check_takes_pushes(registry: Registry, *repositories: str) -> None:
     """
     if registry.is_ours or registry.url is None:
         return
-    for repository in repositories:
-        refusal = find_push_refusal(registry.url, repository)
-        if refusal is not None:
-            raise RegistryError(
-                f"registry `{registry.container.name}` takes no pushes: it is {why(refusal, registry)}",
-                hint=CommandLine("--name", "OTHER", "up"),
-            )
+    with open_registry(registry) as client:
+        for repository in repositories:
+            refusal = find_push_refusal(client, repository)
+            if refusal is not None:
+                raise RegistryError(
+                    f"registry `{registry.container.name}` takes no pushes: it is {why(refusal, registry)}",
+                    hint=CommandLine("--name", "OTHER", "up"),
+                )

@@ -103,20 +103,21 @@ class RegistryClient:
         access: Access | None = None,
         ca: str | None = None,
     ) -> None:
-        self._transport = Transport(base_url, timeout=timeout, connections=connections, access=access, ca=ca)
-        self.blobs = Blobs(self._transport)
-        self.who = self._transport.failures.who
+        self.transport = Transport(base_url, timeout=timeout, connections=connections, access=access, ca=ca)
+        """For requests that few callers make."""
+        self.blobs = Blobs(self.transport)
+        self.who = self.transport.failures.who
         """How errors name the registry."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._transport.close()
+        self.transport.close()
 
     def iter_repositories(self) -> Iterator[str]:
         """Every repository in the catalog, also empty ones, page by page."""
-        return iter_names(self._transport, f"/v2/_catalog?n={_PAGE}", "the catalog", "repositories")
+        return iter_names(self.transport, f"/v2/_catalog?n={_PAGE}", "the catalog", "repositories")
 
     def iter_tags(self, repository: str) -> Iterator[str]:
         """The tags of a repository, page by page; none if all were removed.
@@ -124,7 +125,7 @@ class RegistryClient:
         Raises:
             RepositoryNotFoundError: there is no such repository.
         """
-        return iter_names(self._transport, f"/v2/{quote(repository)}/tags/list", f"the tags of `{repository}`", "tags")
+        return iter_names(self.transport, f"/v2/{quote(repository)}/tags/list", f"the tags of `{repository}`", "tags")
 
     def list_tags(self, repository: str) -> list[str]:
         """The tags of a repository; none if all were removed.
@@ -160,7 +161,7 @@ class RegistryClient:
         for digest in filter(None, {head.digest, reference if ":" in reference else ""}):
             if not is_whole(digest, answer.body):
                 raise RegistryError(
-                    f"{self._transport.failures.who} sent other content than {digest} for `{repository}:{reference}`"
+                    f"{self.transport.failures.who} sent other content than {digest} for `{repository}:{reference}`"
                 )
         return StoredManifest(answer.body, head.media_type, digest_of(answer.body))
 
@@ -178,7 +179,7 @@ class RegistryClient:
     def get_blob(self, repository: str, digest: str) -> bytes:
         """A small blob, such as a config; a large one is an error."""
         path = f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}"
-        return self._transport.request("GET", path, f"blob {digest}", limit=_BLOB_BYTES).body
+        return self.transport.request("GET", path, f"blob {digest}", limit=_BLOB_BYTES).body
 
     def get_blob_part(self, repository: str, digest: str, part: str) -> BlobPart | None:
         """Some bytes of a blob, and its length.
@@ -197,7 +198,7 @@ class RegistryClient:
         """
         path = f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}"
         try:
-            answer = self._transport.request(
+            answer = self.transport.request(
                 "GET", path, f"blob {digest}", limit=_BLOB_BYTES, part=part, expected=_PARTIAL
             )
         except RegistryError as exc:
@@ -230,7 +231,7 @@ class RegistryClient:
             RegistryUnreachableError: it does not answer, or speaks TLS.
             RegistryError: it fails, or allows no more requests.
         """
-        return list_referrers(self._transport, repository, subjects)
+        return list_referrers(self.transport, repository, subjects)
 
     def delete_manifest(self, repository: str, digest: str) -> None:
         """Delete a manifest with all its tags.
@@ -278,7 +279,7 @@ class RegistryClient:
         path = f"/v2/{quote(repository)}/manifests/{quote(reference, safe=':')}"
         what = f"`{repository}{'@' if ':' in reference else ':'}{reference}`"
         accept = ", ".join(MANIFEST_TYPES)
-        return self._transport.request(method, path, what, limit=LARGEST_MANIFEST, accept=accept, **options)
+        return self.transport.request(method, path, what, limit=LARGEST_MANIFEST, accept=accept, **options)
 
 
 def _head(answer: Answer, reference: str) -> ManifestHead:

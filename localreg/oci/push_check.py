@@ -8,10 +8,9 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from localreg.errors import LocalregError, RegistryUnreachableError
-from localreg.oci.api import REQUEST_SECONDS
+from localreg.oci.api import RegistryClient
 from localreg.oci.manifest import EMPTY_CONFIG_TYPE, OCI_MANIFEST
 from localreg.oci.refusal import PushRefusal
-from localreg.oci.transport import Transport
 
 _UNSTORABLE = json.dumps(
     {
@@ -25,14 +24,14 @@ _UNSTORABLE = json.dumps(
 _DIGEST = f"sha256:{hashlib.sha256(_UNSTORABLE).hexdigest()}"
 
 
-def find_push_refusal(base_url: str, repository: str) -> PushRefusal | None:
+def find_push_refusal(client: RegistryClient, repository: str) -> PushRefusal | None:
     """Find out whether a registry refuses every push to a repository.
 
     It is asked to store a manifest whose config does not exist, by its digest, and one that takes pushes rejects that.
     To begin an upload and cancel it would leave a folder in Distribution for ever.
 
     Args:
-        base_url: `http://host:port`.
+        client: Of the registry.
         repository: Its name.
 
     Returns:
@@ -41,9 +40,8 @@ def find_push_refusal(base_url: str, repository: str) -> PushRefusal | None:
     Raises:
         RegistryUnreachableError: it does not answer, or speaks TLS.
     """
-    transport = Transport(base_url, timeout=REQUEST_SECONDS, connections=1)
     try:
-        answer = transport.request(
+        answer = client.transport.request(
             "PUT",
             f"/v2/{quote(repository)}/manifests/{_DIGEST}",
             f"`{repository}`",
@@ -55,7 +53,5 @@ def find_push_refusal(base_url: str, repository: str) -> PushRefusal | None:
         raise
     except LocalregError:
         return None
-    finally:
-        transport.close()
     # A read-only Distribution has no route for it, and answers with plain text.
     return PushRefusal.CACHE if b"UNSUPPORTED" in answer.body else PushRefusal.READ_ONLY

@@ -11,6 +11,7 @@ from support.engines.oci_archives import OciArchive
 from support.engines.real import REGISTRY_IMAGE, Bed, docker_alone, rootless_podman_alone
 from support.faults.table import Fault, fault
 
+from localreg.oci.api import RegistryClient
 from localreg.oci.ping import Reply, ask
 from localreg.oci.push_check import find_push_refusal
 from localreg.system.waiting import wait_until
@@ -154,7 +155,8 @@ def test_a_read_only_registry(bed: Bed, folder: Path, faults: tuple[Fault, ...])
 def test_a_registry_that_takes_pushes_keeps_nothing_of_the_question(bed: Bed) -> None:
     start(bed)
     before = files_in(bed)
-    assert find_push_refusal(URL, "app") is None
+    with RegistryClient(URL) as client:
+        assert find_push_refusal(client, "app") is None
     assert "/manifests/sha256:" in bed.localreg("logs").stdout
     assert files_in(bed) == before
 

@@ -278,7 +278,8 @@ class Bed:
         self.api.remove_all()
         for name in self.images() - images:
             self.api.remove_image(name)
-        shutil.rmtree(self.home / ".config", ignore_errors=True)
+        for kept in (".config", ".local/share/localreg", ".docker"):
+            shutil.rmtree(self.home / kept, ignore_errors=True)
         Path("/etc/containers/registries.conf.d/50-localreg-system.conf").unlink(missing_ok=True)
 
 

@@ -25,6 +25,9 @@ _IPV6 = r"[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?"
 _HOST = re.compile(rf"{_USER}(?:{_NAME}|{_IPV6})", re.ASCII)
 _URL = re.compile(rf"ssh://{_USER}(?:{_NAME}|\[{_IPV6}\])(?::[0-9]+)?", re.ASCII)
 """Only a URL can have a port."""
+USER = "ci"
+"""The registry's user for pipelines."""
+_LOGIN_NAME = re.compile(r"[A-Za-z0-9_.@-]+", re.ASCII)
 _EXAMPLE = "ci@build.example.com"
 _NOT_OF_A_NAME = re.compile(r"[^a-z0-9._/-]+")
 
@@ -38,6 +41,10 @@ class Request:
     host: str | None = None
     repository: str | None = None
     remote_port: int | None = None
+    user: str | None = None
+    """The user of the registry to log in as; None for no login, unless the open tunnel's registry requires one."""
+    tls: bool = False
+    """The registry speaks TLS, as that of an open tunnel tells by itself."""
 
     def as_command(self) -> CommandLine:
         """The command that asks for it."""
@@ -45,10 +52,11 @@ class Request:
             ("--host", self.host),
             ("--image", self.repository),
             ("--remote-port", self.remote_port),
+            ("--user", self.user),
             ("--engine", self.engine if self.engine != "docker" else None),
         )
         words = [word for option, value in options if value is not None for word in (option, str(value))]
-        return CommandLine("ci", self.system, *words)
+        return CommandLine("ci", self.system, *words, *(["--tls"] if self.tls else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,10 @@ class Pipeline:
     tunnel_host: str
     """The developer's name for the host."""
     repository: str
+    user: str | None = None
+    """The user of the registry to log in as; None without a login."""
+    tls: bool = False
+    """The registry speaks TLS."""
 
     @property
     def image(self) -> str:
@@ -100,6 +112,9 @@ def plan_pipeline(request: Request, *, folder: str, tunnels: Sequence[OpenTunnel
             hint=replace(request, host=as_url if _is_host(as_url) else _EXAMPLE).as_command(),
         )
     tunnel = _tunnel_of(request, tunnels)
+    user = request.user or (USER if tunnel.requires_login else None)
+    if user is not None and not _LOGIN_NAME.fullmatch(user):
+        raise UsageError(f"`{user}` is not a user name for a pipeline", hint=replace(request, user=USER).as_command())
     return Pipeline(
         request.system,
         request.engine,
@@ -107,6 +122,8 @@ def plan_pipeline(request: Request, *, folder: str, tunnels: Sequence[OpenTunnel
         remote=tunnel.remote,
         tunnel_host=tunnel.host,
         repository=_repository(request, folder),
+        user=user,
+        tls=request.tls or tunnel.tls,
     )
 
 

@@ -13,10 +13,10 @@ import textwrap
 from collections.abc import Mapping
 from importlib.resources import files
 
-from localreg.ci.request import Pipeline
+from localreg.ci.request import REGISTRY, Pipeline
 from localreg.system.ssh import SshAddress
 
-_PLACE = re.compile(r"^(?P<indent> *)@\{(?P<whole>\w+)\}$|@\{(?P<part>\w+)\}", re.MULTILINE)
+_PLACE = re.compile(r"^(?P<indent> *)@\{(?P<whole>\w+)\}(?P<end>\n|\Z)|@\{(?P<part>\w+)\}", re.MULTILINE)
 _GIVEN_KEY = '-i "$key" -o IdentitiesOnly=yes'
 _GIVEN_HOSTS = ' -o UserKnownHostsFile="$known_hosts"'
 _IS_FILE = {
@@ -29,6 +29,19 @@ _IS_FILE = {
     }.items()
 }
 _WITH_KNOWN_HOSTS = frozenset({"github", "gitlab"})
+_PASSWORD = "LOCALREG_PASSWORD"  # noqa: S105 -- the name of a variable
+_PASSWORD_PLACE = {
+    "bitbucket": "Set in Repository settings > Pipelines > Repository variables, secured:",
+    "github": "",
+    "gitlab": "And of type Variable, masked:",
+    "shell": "",
+}
+_NOT_SET = {
+    "bitbucket": "this variable is not set in Repository settings > Pipelines",
+    "github": f"the secret {_PASSWORD} is not set, or not for this event",
+    "gitlab": "this variable is not set, or not for this branch",
+    "shell": "this is the password of the registry",
+}
 
 
 def pipeline_text(pipeline: Pipeline) -> str:
@@ -44,6 +57,7 @@ def pipeline_text(pipeline: Pipeline) -> str:
         # Without a key, ssh asks the agent.
         "identity": f"${{key:+{_GIVEN_KEY}}}" if by_hand else _GIVEN_KEY,
         "known_hosts": _GIVEN_HOSTS if has_known_hosts else "",
+        **_login_values(pipeline),
         "build_key": "${key:-$SSH_AUTH_SOCK}" if by_hand else "$key",
     }
     own_files = ["files.sh", *(["hosts.sh"] if has_known_hosts else [])]
@@ -52,6 +66,35 @@ def pipeline_text(pipeline: Pipeline) -> str:
     values["sidecar"] = _filled("sidecar.sh", values)
     values["build"] = _filled(f"{pipeline.engine}.sh", values)
     return _filled(_template_of(pipeline), values)
+
+
+def _login_values(pipeline: Pipeline) -> dict[str, str]:
+    """The lines for a registry that requires a login or speaks TLS; empty where none is needed."""
+    scheme, insecure = ("https", "-k ") if pipeline.tls else ("http", "")
+    values = {
+        # Without a login, only the root of the registry answers with success.
+        "probe": f"{scheme}://{REGISTRY.replace('localhost', '127.0.0.1')}/{'' if pipeline.user else 'v2/'}",
+        "curl_tls": insecure,
+        "wget_tls": "--no-check-certificate " if pipeline.tls else "",
+    }
+    if pipeline.user is None:
+        return {**values, "password_note": "", "password_env": "", "log_in": "", "log_out": ""}
+    place = [f"# {line}" for line in (_PASSWORD_PLACE[pipeline.system],) if line]
+    names = {"github": f"  {f'the secret {_PASSWORD}':<33}", "shell": _PASSWORD}
+    name = names.get(pipeline.system, f"  {_PASSWORD}")
+    note = f"# {name}  the password of the registry's user `{pipeline.user}`: localreg auth add {pipeline.user}"
+    flags = "--tls-verify=false " if pipeline.engine == "podman" else ""
+    log_in = (
+        f"printf '%s' \"${{{_PASSWORD}:?{_NOT_SET[pipeline.system]}}}\" |\n"
+        f"  {pipeline.engine} login {flags}--username {pipeline.user} --password-stdin {REGISTRY}"
+    )
+    return {
+        **values,
+        "password_note": "\n".join([*place, note]),
+        "password_env": f"env:\n  {_PASSWORD}: ${{{{ secrets.{_PASSWORD} }}}}",
+        "log_in": log_in,
+        "log_out": f"{pipeline.engine} logout {REGISTRY} >/dev/null 2>&1 || true\n  ",
+    }
 
 
 def _template_of(pipeline: Pipeline) -> str:
@@ -88,6 +131,7 @@ def _filled(name: str, values: Mapping[str, str]) -> str:
     def put(place: re.Match[str]) -> str:
         if place["part"]:
             return values[place["part"]]
-        return textwrap.indent(values[place["whole"]], place["indent"])
+        # A line for nothing goes away.
+        return textwrap.indent(values[place["whole"]], place["indent"]) + place["end"] if values[place["whole"]] else ""
 
     return _PLACE.sub(put, files("localreg.ci").joinpath(f"templates/{name}").read_text().rstrip("\n"))

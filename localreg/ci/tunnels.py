@@ -22,6 +22,10 @@ class OpenTunnel:
     """The host as `ssh` on any machine accepts it."""
     remote: Address
     """The registry's address on that host."""
+    requires_login: bool = False
+    """The registry does."""
+    tls: bool = False
+    """The registry speaks TLS."""
 
     def is_at(self, host: str) -> bool:
         """Whether `host` means this tunnel, with or without the user name."""
@@ -31,7 +35,17 @@ class OpenTunnel:
 def list_open_tunnels() -> list[OpenTunnel]:
     """List the open tunnels through `ssh`."""
     specs = [status.spec for _, status in list_tunnels()]
-    return [OpenTunnel(spec.host, login_of(spec), _remote_of(spec)) for spec in specs if not spec.command]
+    return [
+        OpenTunnel(
+            spec.host,
+            login_of(spec),
+            _remote_of(spec),
+            requires_login=spec.requires_login,
+            tls=spec.url.startswith("https:"),
+        )
+        for spec in specs
+        if not spec.command
+    ]
 
 
 def login_of(spec: TunnelSpec) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from localreg.ci.request import Request, System, plan_pipeline
+from localreg.ci.request import USER, Request, System, plan_pipeline
 from localreg.ci.text import pipeline_text
 from localreg.ci.tunnels import list_open_tunnels
 from localreg.cli.commands import Command, command_app
@@ -56,6 +56,17 @@ def ci(
             show_default=f"port of the open tunnel, or {DEFAULT_REMOTE_PORT}",
         ),
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USER",
+            help="User of a registry that requires a login",
+            show_default=f"{USER}, if that of the open tunnel does",
+        ),
+    ] = None,
+    speaks_tls: Annotated[
+        bool, typer.Option("--tls", help="The registry speaks TLS, as that of an open tunnel tells by itself")
+    ] = False,
 ) -> None:
     """Print a CI pipeline that pushes through a tunnel.
 
@@ -63,6 +74,6 @@ def ci(
     """
     # A setting is about the engine of this machine; only a typed option is about the pipeline's.
     engine: EngineName = "podman" if session_of(context).given.get("engine") == "podman" else "docker"
-    request = Request(system, engine, far_host, repository, remote_port)
+    request = Request(system, engine, far_host, repository, remote_port, user, speaks_tls)
     pipeline = plan_pipeline(request, folder=Path.cwd().name, tunnels=list_open_tunnels())
     print(pipeline_text(pipeline))  # noqa: T201 -- the script in every format, as `completion` does

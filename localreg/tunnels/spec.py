@@ -60,6 +60,8 @@ class TunnelSpec:
     """The program that makes the tunnel, with its arguments; empty for `ssh`."""
     probe_url: str | None = None
     """The registry's URL through the program."""
+    requires_login: bool = False
+    """The registry does."""
     resumes: bool = False
     """Its previous process was killed, so the other machine may still hold the port."""
     log: LogSource | None = None

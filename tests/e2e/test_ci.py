@@ -21,6 +21,7 @@ from localreg.system.waiting import wait_until
 
 pytestmark = [pytest.mark.together, pytest.mark.long]
 
+PASSWORD = "of-the-pipeline"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "team/ansible-playbook"
 TUNNEL = 'command="/bin/false",restrict,port-forwarding,permitlisten="127.0.0.1:5000",permitopen="127.0.0.1:5000" '
@@ -125,12 +126,12 @@ def play(
         },
         "shell": {"LOCALREG_TAG": COMMIT, "LOCALREG_SSH_KEY": str(key)},
     }[system] | dict(more or {})
-    values = {"LOCALREG_SSH_KEY": pasted, "LOCALREG_KNOWN_HOSTS": pasted_hosts}
+    values = {"LOCALREG_SSH_KEY": pasted, "LOCALREG_KNOWN_HOSTS": pasted_hosts, "LOCALREG_PASSWORD": PASSWORD}
     apart = system == "gitlab" and engine == "docker"
     *before, last = steps(system, text)
     for step in before:
         assert ci.play(step.script, shell=SHELLS[system], env=env | with_values(step.env, values)).returncode == 0
-    result = ci.play(last.script, shell=SHELLS[system], env=env, apart=apart)
+    result = ci.play(last.script, shell=SHELLS[system], env=env | with_values(last.env, values), apart=apart)
     assert ci.is_clean()
     return result
 
@@ -142,10 +143,11 @@ def test_a_pipeline_pushes_through_the_tunnel_what_the_laptop_pulls_and_runs(
     authorized = far.folder / "authorized_keys"
     public = key.with_suffix(".pub").read_text()
     authorized.write_text(authorized.read_text().replace(public, TUNNEL + public))
-    bed.ok("up")
+    bed.ok("up", "--auth")
+    bed.ok_with(PASSWORD, "auth", "add", "ci", "--password-stdin")
     bed.ok("tunnel", "open", far.host, "--identity", str(key), "--background")
     try:
-        # The host is that of the tunnel.
+        # The host is that of the tunnel, and the user as well: the registry requires a login.
         printed = bed.ok("ci", "github", "--image", REPOSITORY)
         assert f"\n          host={far.host}\n" in printed
         played = play(ci, "github", printed)

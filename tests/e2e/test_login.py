@@ -18,20 +18,6 @@ MARKER = "kr0nk0rde-Marker-7f3a"
 PATH = "/var/lib/registry/localreg/htpasswd"
 
 
-def piped(bed: Bed, password: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run localreg with a password on stdin."""
-    return subprocess.run(
-        bed.command(["localreg", "--engine", bed.engine, *arguments]),
-        env=bed.environment,
-        cwd="/",
-        input=f"{password}\n",
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 def store_of(bed: Bed) -> Path:
     return bed.home / ".local/share/localreg/auth.json"
 
@@ -115,7 +101,7 @@ def test_users_change_at_once_and_stay_with_the_images(bed: Bed) -> None:
     url = bed.ok("url").strip()
     # Two changes within a second: each counts.
     for password in ("one-password", "another-password"):
-        assert piped(bed, password, "auth", "add", "ci", "--password-stdin").returncode == 0
+        bed.ok_with(password, "auth", "add", "ci", "--password-stdin")
         assert status_over_http(url, "ci", password) == "200"
     assert status_over_http(url, "ci", "one-password") == "401"
     assert bed.ok("auth", "ls") == "localreg\nci\n"
@@ -124,7 +110,7 @@ def test_users_change_at_once_and_stay_with_the_images(bed: Bed) -> None:
     assert "only user" in bed.refused(5, "auth", "rm", "localreg")
 
     stored = store_of(bed).read_text()
-    assert piped(bed, "another-password", "auth", "add", "ci", "--password-stdin").returncode == 0
+    bed.ok_with("another-password", "auth", "add", "ci", "--password-stdin")
     bed.ok("up", "--recreate")
     bed.ok("down")
     bed.ok("up", "--auth", "--port", "5003")
@@ -152,14 +138,14 @@ def test_a_wrong_password_is_one_error_with_its_cure(bed: Bed, folder: Path) -> 
         assert "does not accept the stored login" in error
         assert "hint: localreg --engine docker login" in error
     assert "hint: localreg --engine docker auth add localreg" in bed.refused(6, "login")
-    assert piped(bed, "a-new-password", "auth", "add", "localreg", "--password-stdin").returncode == 0
+    bed.ok_with("a-new-password", "auth", "add", "localreg", "--password-stdin")
     bed.ok("push", "localhost/app:1", "--as", "app:1")
 
 
 @docker_alone
 def test_a_registry_of_others_is_used_with_the_login_of_the_engines_program(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
-    assert piped(bed, MARKER, "up", "--auth", "--auth-user", "me", "--password-stdin").returncode == 0
+    bed.ok_with(MARKER, "up", "--auth", "--auth-user", "me", "--password-stdin")
     bed.ok("login")
     store_of(bed).unlink()
     bed.ok("push", "localhost/app:1", "--as", "app:1")
@@ -171,7 +157,7 @@ def test_a_registry_of_others_is_used_with_the_login_of_the_engines_program(bed:
     environment = ["-e", "REGISTRY_AUTH_HTPASSWD_REALM=r", "-e", f"REGISTRY_AUTH_HTPASSWD_PATH={PATH}"]
     volume, port = ["-v", "localreg-registry:/var/lib/registry"], ["-p", "127.0.0.1:5000:5000"]
     bed.engine_ok("run", "-d", "--name", "registry", *environment, *volume, *port, "localhost/localreg-registry:2.8.3")
-    assert piped(bed, MARKER, "login", "--username", "me", "--password-stdin").returncode == 0
+    bed.ok_with(MARKER, "login", "--username", "me", "--password-stdin")
     store_of(bed).unlink()
     assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"
     bed.ok("push", "localhost/app:1", "--as", "app:2")
@@ -181,7 +167,7 @@ def test_a_password_is_nowhere_but_in_stores(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     said = []
     with watched_processes() as processes:
-        said.append(piped(bed, MARKER, "up", "--auth", "--password-stdin", "--debug"))
+        said.append(bed.piped(MARKER, "up", "--auth", "--password-stdin", "--debug"))
         said += [
             bed.localreg(*command.split(), "--debug")
             for command in (
@@ -196,9 +182,9 @@ def test_a_password_is_nowhere_but_in_stores(bed: Bed, folder: Path) -> None:
                 "pull nosuch:1",
             )
         ]
-        said.append(piped(bed, f"{MARKER}2", "auth", "add", "ci", "--password-stdin", "--debug", "--json"))
-        said.append(piped(bed, f"{MARKER}3", "login", "-u", "ci", "--password-stdin", "--debug"))
-        said.append(piped(bed, MARKER + "x" * 60, "auth", "add", "long", "--password-stdin", "--debug"))
+        said.append(bed.piped(f"{MARKER}2", "auth", "add", "ci", "--password-stdin", "--debug", "--json"))
+        said.append(bed.piped(f"{MARKER}3", "login", "-u", "ci", "--password-stdin", "--debug"))
+        said.append(bed.piped(MARKER + "x" * 60, "auth", "add", "long", "--password-stdin", "--debug"))
     assert [each.returncode for each in said] == [0] * 9 + [4, 0, 6, 2], [each.stderr for each in said]
     places = {
         "output": "".join(each.stdout + each.stderr for each in said),

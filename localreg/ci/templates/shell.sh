@@ -3,6 +3,7 @@
 #
 # LOCALREG_SSH_KEY  a file with a private key that this machine accepts; by default ssh-agent is used
 # LOCALREG_TAG      the tag; by default the commit that is checked out
+@{password_note}
 # That machine's line must be in ~/.ssh/known_hosts.
 set -eu
 @{target}

@@ -5,12 +5,13 @@ sidecar=$(docker create --network host --entrypoint ssh docker:28-cli -N@{port} 
   -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/known_hosts \
   -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ExitOnForwardFailure=yes -o LogLevel=ERROR \
   -L "127.0.0.1:5000:$remote" "$host")
-trap 'docker rm -f "$sidecar" >/dev/null; rm -rf "$folder"' EXIT
+trap '@{log_out}docker rm -f "$sidecar" >/dev/null; rm -rf "$folder"' EXIT
 docker cp "$key" "$sidecar:/key"
 docker cp "$known_hosts" "$sidecar:/known_hosts"
 docker start "$sidecar" >/dev/null
 tries=30
-until docker exec -e http_proxy= "$sidecar" wget -q -T 5 -O /dev/null http://127.0.0.1:5000/v2/ 2>/dev/null; do
+until docker exec -e http_proxy= "$sidecar" \
+  wget -q @{wget_tls}-T 5 -O /dev/null @{probe} 2>/dev/null; do
   status=$?
   tries=$((tries - 1))
   if [ "$(docker inspect -f '{{.State.Running}}' "$sidecar")" != true ]; then

@@ -1,16 +1,16 @@
 if command -v curl >/dev/null; then
   client=curl
-  answers() { curl -fs --noproxy '*' -m 5 -o /dev/null "$1"; }
+  answers() { curl -fs @{curl_tls}--noproxy '*' -m 5 -o /dev/null "$1"; }
 elif command -v wget >/dev/null; then
   client=wget
-  answers() { http_proxy='' wget -q -T 5 -O /dev/null "$1" 2>/dev/null; }
+  answers() { http_proxy='' wget -q @{wget_tls}-T 5 -O /dev/null "$1" 2>/dev/null; }
 else
   echo 'error: neither curl nor wget is installed' >&2
   echo 'hint: install curl; it checks that the registry is ready' >&2
   exit 1
 fi
 folder=$(mktemp -d)
-trap 'ssh -S "$folder/ssh" -O exit "$host" >/dev/null 2>&1 || true; rm -rf "$folder"' EXIT
+trap '@{log_out}ssh -S "$folder/ssh" -O exit "$host" >/dev/null 2>&1 || true; rm -rf "$folder"' EXIT
 @{files}
 ssh -f -N -M -S "$folder/ssh"@{port} @{identity} \
   -o BatchMode=yes -o StrictHostKeyChecking=yes@{known_hosts} \
@@ -20,7 +20,7 @@ ssh -f -N -M -S "$folder/ssh"@{port} @{identity} \
   exit 1
 }
 tries=30
-until answers http://127.0.0.1:5000/v2/; do
+until answers @{probe}; do
   if [ $? -gt 128 ]; then
     echo "error: $client crashed when it checked the registry" >&2
     echo 'hint: install a working curl' >&2

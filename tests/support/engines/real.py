@@ -153,6 +153,25 @@ class Bed:
         """Run localreg on this engine as a stranger would: the installed program, with the engine named."""
         return self.run("localreg", "--engine", self.engine, *arguments, env=env)
 
+    def piped(self, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run localreg with a line on stdin, such as a password."""
+        return subprocess.run(
+            self.command(["localreg", "--engine", self.engine, *arguments]),
+            env=self.environment,
+            cwd="/",
+            input=f"{text}\n",
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def ok_with(self, text: str, *arguments: str) -> str:
+        """Run localreg with a line on stdin; it has to succeed; returns stdout."""
+        result = self.piped(text, *arguments)
+        assert result.returncode == 0, f"{arguments} exited with {result.returncode}\n{result.stdout}\n{result.stderr}"
+        return result.stdout
+
     def ok(self, *arguments: str, env: dict[str, str] | None = None) -> str:
         """Run localreg, which has to succeed; returns stdout."""
         result = self.localreg(*arguments, env=env)

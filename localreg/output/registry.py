@@ -54,7 +54,8 @@ def tls_line(registry: Registry, now: datetime | None = None) -> str | None:
     facts = tls_of(registry)
     if facts is None:
         return None
-    return f"certificate by your own CA, {'ended on' if facts.has_ended(now) else 'until'} {facts.ends_at:%Y-%m-%d}"
+    when = f"{'ended on' if facts.has_ended(now) else 'until'} {facts.ends_at:%Y-%m-%d}"
+    return f"certificate by your own CA {when}, for {', '.join(facts.names)}"
 
 
 def storage_line(registry: Registry) -> str:
@@ -116,7 +117,9 @@ def registry_json(found: Registry) -> dict[str, Any]:
         "state": str(found.container.state),
         "started": time_json(found.container.started_at),
         "created_by_localreg": found.is_ours,
-        "tls": None if tls is None else {"ca": tls.ca, "until": time_json(tls.ends_at), "renew": tls.is_due()},
+        "tls": None
+        if tls is None
+        else {"ca": tls.ca, "until": time_json(tls.ends_at), "names": list(tls.names), "renew": tls.is_due()},
     }
 
 

@@ -97,8 +97,9 @@ def issue(
             signer = _signer(file, names, usual, on_renewal, now)
     except OSError as exc:
         raise ConfigError(f"cannot use the certificate authority in `{file.parent}`: {reason_of(exc)}") from exc
-    pair = signer.issue(names | (usual - (usual - signer.permitted)), begin=now, lifetime=LIFETIME)
-    return ServerTls(pair.certificate, pair.key, TlsFacts(signer.pem, now - SKEW + LIFETIME))
+    names |= usual - (usual - signer.permitted)
+    pair = signer.issue(names, begin=now, lifetime=LIFETIME)
+    return ServerTls(pair.certificate, pair.key, TlsFacts(signer.pem, now - SKEW + LIFETIME, names.texts))
 
 
 def signed_by_own_key(facts: TlsFacts) -> bool:

@@ -7,7 +7,7 @@ import socket
 from localreg.engines.values import EngineInfo
 from localreg.errors import LocalregError
 from localreg.registry.ca import Renewal, issue, signed_by_own_key
-from localreg.registry.certificate_names import Names
+from localreg.registry.certificate_names import Names, could_be_domain
 from localreg.registry.container import Registry
 from localreg.registry.defaults import DEFAULT_NAME
 from localreg.registry.options import RegistryOptions
@@ -24,27 +24,29 @@ def new_certificate(
     """A new certificate for a registry.
 
     It has the names of this machine, the registry's own, by which containers in its network know it, and the ones that
-    were asked for.
+    were asked for. A name that could be a domain of the Internet is in it only if it was asked for.
 
     Args:
         info: Its engine.
         name: The registry's.
         options: With the names that were asked for.
         address: The published one.
-        notify: Told that the certificate authority was renewed.
+        notify: Told that the certificate authority was renewed, or that the machine's name is missing.
 
     Raises:
         ConfigError: the files of the authority cannot be read or written.
         LocalregError: `cryptography` is not installed.
     """
-    host = info.host if info.remote else socket.gethostname()
-    asked = [*_EVERYWHERE, name, *(options.san or ())]
-    if not address.is_loopback:
-        asked += [*([host] if host else []), *([] if address.is_wildcard else [address.host])]
-    elif address.host not in _EVERYWHERE:
-        asked.append(address.host)
-    usual = [DEFAULT_NAME, *([host] if host else [])]
-    return issue(Names.of(asked), usual=Names.of(usual), on_renewal=lambda renewal: _tell(renewal, notify))
+    host = ((info.host if info.remote else socket.gethostname()) or "").lower()
+    asked = [*_EVERYWHERE, *(options.san or ()), *([] if address.is_wildcard else [address.host])]
+    own = [] if could_be_domain(name) and name != DEFAULT_NAME else [name]
+    usual = [DEFAULT_NAME]
+    if not could_be_domain(host):
+        (usual if address.is_loopback else own).append(host)
+    elif not address.is_loopback and host not in asked:
+        notify(f"the certificate does not have this machine's name; `--san {host}` adds it")
+    names = Names.of([*asked, *own])
+    return issue(names, usual=Names.of(usual), on_renewal=lambda renewal: _tell(renewal, notify))
 
 
 def _tell(renewal: Renewal, notify: Notify) -> None:

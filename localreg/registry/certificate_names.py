@@ -51,24 +51,17 @@ class Names:
         return bool(self.dns or self.networks)
 
     def __str__(self) -> str:
-        addresses = (str(each.network_address) if each.num_addresses == 1 else str(each) for each in self.networks)
-        return ", ".join(f"`{name}`" for name in (*sorted(self.dns), *sorted(addresses)))
-
-    def permits_name(self, name: str) -> bool:
-        """The constraints of a certificate authority with these names permit a DNS name."""
-        return name in self.dns or any(name.endswith(f".{above}") for above in self.dns - self.without_below)
+        return ", ".join(f"`{name}`" for name in self.texts)
 
     @property
-    def without_below(self) -> frozenset[str]:
-        """The names whose constraint covers no name below them.
+    def texts(self) -> tuple[str, ...]:
+        """The names, then the addresses and networks, as people write them."""
+        addresses = (str(each.network_address) if each.num_addresses == 1 else str(each) for each in self.networks)
+        return (*sorted(self.dns), *sorted(addresses))
 
-        A name of one part, such as that of a machine, could be a top-level domain of the Internet.
-        """
-        return frozenset(
-            name
-            for name in self.dns
-            if "." not in name and name != "localhost" and not any(other.endswith(f".{name}") for other in self.dns)
-        )
+    def permits_name(self, name: str) -> bool:
+        """The constraints of a certificate authority with these names permit a DNS name: one of them, or one below."""
+        return name in self.dns or any(name.endswith(f".{above}") for above in self.dns)
 
 
 NO_NAMES = Names()
@@ -88,6 +81,11 @@ def _is_within(one: Network, wide: Network) -> bool:
 def is_dns_name(text: str) -> bool:
     """A certificate can have this name; in lower case."""
     return len(text) <= _MOST_CHARACTERS and _DNS.fullmatch(text) is not None
+
+
+def could_be_domain(name: str) -> bool:
+    """A name could be a top-level domain of the Internet: who may sign for `dev` may sign for all names below it."""
+    return name.isalpha() or name.startswith("xn--")
 
 
 def read_san(text: str) -> str:

@@ -45,6 +45,8 @@ class TlsFacts:
     """The certificate of the CA that signed it, as PEM."""
     ends_at: datetime
     """Aware."""
+    names: tuple[str, ...] = ()
+    """The names and addresses that clients can use."""
 
     def is_due(self, now: datetime | None = None) -> bool:
         """It ends soon or has ended, or was made while the clock was far ahead, and should be renewed.
@@ -66,7 +68,8 @@ class TlsFacts:
     def to_label(self) -> str:
         """The value of the label, in one line."""
         der = base64.b64encode(ssl.PEM_cert_to_DER_cert(self.ca)).decode()
-        return json.dumps({"ca": der, "ends": self.ends_at.isoformat()}, sort_keys=True)
+        found = {"ca": der, "ends": self.ends_at.isoformat(), "names": self.names}
+        return json.dumps(found, sort_keys=True)
 
     @classmethod
     def from_label(cls, text: str) -> Self | None:
@@ -75,9 +78,10 @@ class TlsFacts:
             found = json.loads(text)
             pem = ssl.DER_cert_to_PEM_cert(base64.b64decode(found["ca"], validate=True))
             ends_at = datetime.fromisoformat(found["ends"])
+            names = tuple(map(str, found["names"]))
         except (ValueError, KeyError, TypeError, binascii.Error):
             return None
-        return None if ends_at.tzinfo is None else cls(pem, ends_at)
+        return None if ends_at.tzinfo is None else cls(pem, ends_at, names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class Signer:
                         *(x509.DNSName(each) for each in sorted(permitted.dns)),
                         *(x509.IPAddress(each) for each in networks),
                     ],
-                    excluded_subtrees=[x509.DNSName(f".{each}") for each in sorted(permitted.without_below)] or None,
+                    excluded_subtrees=None,
                 ),
                 critical=True,
             )

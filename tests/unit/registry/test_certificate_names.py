@@ -49,8 +49,6 @@ def test_other_text_is_refused(text: str) -> None:
     [
         (["localhost"], ["localhost"], []),
         (["api.localhost"], ["localhost"], []),
-        (["registry.lan"], ["lan"], ["registry.lan"]),
-        (["registry.lan", "other.lan"], ["lan", "registry.lan"], []),
         (["x.registry.lan"], ["registry.lan"], []),
         (["notregistry.lan"], ["registry.lan"], ["notregistry.lan"]),
         (["127.0.0.9", "::1"], ["127.0.0.0/8", "::1"], []),

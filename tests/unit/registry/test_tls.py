@@ -11,7 +11,7 @@ from localreg.registry.container import SCHEMA_LABEL, Registry
 from localreg.registry.tls import TLS_LABEL, ServerTls, TlsFacts, ca_of
 
 PEM = ssl.DER_cert_to_PEM_cert(b"the certificate")
-FACTS = TlsFacts(PEM, datetime(2027, 12, 30, tzinfo=UTC))
+FACTS = TlsFacts(PEM, datetime(2027, 12, 30, tzinfo=UTC), ("localhost", "::1"))
 
 
 def registry(labels: dict[str, str]) -> Registry:
@@ -41,7 +41,7 @@ def test_a_registry_without_tls_has_no_authority() -> None:
         "{}",
         '{"ca": "?", "ends": "2027-12-30T00:00:00+00:00"}',
         '{"ca": 1, "ends": 2}',
-        '{"ca": "AAAA", "ends": "2027-12-30"}',
+        '{"ca": "AAAA", "ends": "2027-12-30", "names": []}',
     ],
 )
 def test_an_invalid_label_is_none(label: str) -> None:

@@ -8,20 +8,21 @@ import sys
 import pytest
 from support.engines.real import Bed
 
-HEAVY = {"docker", "podman", "requests", "tomlkit", "rich", "psutil", "urllib3", "pydantic"}
+HEAVY = {"bcrypt", "docker", "podman", "requests", "tomlkit", "rich", "psutil", "urllib3", "pydantic"}
 
 
 PROGRAM = """
 import sys
 from localreg.cli.app import main
 code = main(sys.argv[1:])
-print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+own = {name for name in sys.modules if name.startswith("localreg.")}
+print(*sorted(own | {name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 sys.exit(code)
 """
 
 
 def loaded_by(*arguments: str) -> set[str]:
-    """The top-level modules that are loaded when the program ends."""
+    """The top-level modules, and all of localreg's, that are loaded when the program ends."""
     result = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=True)
     return set(result.stderr.splitlines()[-1].split())
 
@@ -53,4 +54,6 @@ def test_a_command_that_runs_loads_only_the_sdk_of_its_engine(bed: Bed, command:
     assert result.returncode == 0, result.stderr
     loaded = set(result.stderr.splitlines()[-1].split())
     assert loaded & {"docker", "podman"} == {bed.program}
-    assert not loaded & {"pydantic", "rich", "psutil", "tomlkit"}
+    assert not loaded & {"pydantic", "rich", "psutil", "tomlkit", "bcrypt"}
+    # For registries that require a login.
+    assert not loaded & {"localreg.oci.login", "localreg.oci.credentials", "localreg.registry.passwords"}

@@ -14,11 +14,12 @@ from localreg.cli.other_registry import refuse_other_registries, registry_in
 from localreg.cli.session import session_of
 from localreg.engines.build import BuildRequest
 from localreg.engines.discovery.builder import find_builder
+from localreg.errors import BuildFailedError
 from localreg.images.build import check_request, plan_build, push_built, run_build, told_that_it_is_built
 from localreg.images.push_check import check_takes_pushes
 from localreg.images.transfer import Transferred
 from localreg.output.push import render
-from localreg.system.command_line import CommandLine
+from localreg.system.command_line import CommandLine, Sentence
 
 app = command_app()
 
@@ -99,7 +100,14 @@ def build(
         check_takes_pushes(registry, *(transfer.reference.repository for transfer in plan))
     for transfer in plan:
         session.streams.note(f"{path} -> {transfer.reference}, with {builder.name}")
-    image_id = run_build(builder, request, plan, output=session.streams.shared_stderr)
+    try:
+        image_id = run_build(builder, request, plan, output=session.streams.shared_stderr)
+    except BuildFailedError as exc:
+        if not registry.options.auth:
+            raise
+        # The builder pulls with the login of the engine's program.
+        hint = Sentence(f"to build from an image in this registry, first run `{session.command} login`")
+        raise exc.with_(hint=hint) from exc
     # A private Podman service may have stopped during a long build, so connect again.
     with told_that_it_is_built(plan, command=session.command), session.opened() as engine:
         registry = session.running_registry(engine)

@@ -10,7 +10,7 @@ from localreg.engines.build import NAMING, without
 from localreg.engines.values import EngineInfo
 from localreg.errors import EngineError
 from localreg.oci.access import Credentials
-from localreg.system.command_line import Sentence
+from localreg.system.command_line import CommandLine, Sentence
 from localreg.system.packages import install_command
 from localreg.system.programs import Ended, ProgramError, run
 
@@ -51,7 +51,7 @@ class LoginProgram:
         if ended.code == 0:
             return ended.out + ended.err
         said = (ended.err or ended.out).strip().splitlines()
-        hint = Sentence("let it trust the registry's CA: localreg trust") if _is_untrusted(said) else None
+        hint = CommandLine("trust") if _is_untrusted(said) else None
         raise EngineError(f"`{self.name} login` failed for {location}", hint=hint, details=said)
 
     def log_out(self, location: str) -> bool:
@@ -73,13 +73,14 @@ class LoginProgram:
             raise EngineError(f"cannot run `{self.name} {arguments[0]}`: {exc}") from exc
 
 
-def find_login_program(info: EngineInfo, environ: Mapping[str, str], *, plain_http: bool) -> LoginProgram:
+def find_login_program(info: EngineInfo, environ: Mapping[str, str], *, unverified: bool) -> LoginProgram:
     """The program of an engine.
 
     Args:
         info: The engine's.
         environ: The environment.
-        plain_http: The registry speaks plain HTTP; a program that must be told is told.
+        unverified: The registry may speak plain HTTP, or have a certificate that the program does not trust; a program
+            that must be told is told.
 
     Raises:
         EngineError: it is not installed; the hint tells which package to install.
@@ -92,7 +93,7 @@ def find_login_program(info: EngineInfo, environ: Mapping[str, str], *, plain_ht
         )
     if info.name == "podman":
         # It logs in from here, wherever its service is.
-        options = ("--tls-verify=false",) if plain_http else ()
+        options = ("--tls-verify=false",) if unverified else ()
         return LoginProgram("podman", (program,), options, without(environ, NAMING))
     # Docker's daemon logs in, and it must be the one with the registry.
     place = ("--context", info.context) if info.context else ("--host", info.endpoint)

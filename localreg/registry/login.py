@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from localreg.engines.login import find_login_program
+from localreg.engines.login import LoginProgram, find_login_program
 from localreg.engines.port import ContainerRuntime
 from localreg.errors import ConflictError, RegistryError
 from localreg.oci.access import Credentials
@@ -17,6 +17,7 @@ from localreg.oci.api import RegistryClient
 from localreg.registry.client import access_to, requires_login
 from localreg.registry.container import Registry
 from localreg.registry.tls import ca_of
+from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
 
 
@@ -72,6 +73,13 @@ def is_accepted(registry: Registry, login: Credentials) -> bool:
     return True
 
 
+def _find_program(engine: ContainerRuntime, registry: Registry) -> LoginProgram:
+    # Podman is told on loopback what Docker does there by itself: no certificate proves more than the address.
+    is_loopback = Address(registry.get_location().rpartition(":")[0], 0).is_loopback
+    unverified = registry.speaks_plain_http or is_loopback
+    return find_login_program(engine.info(), os.environ, unverified=unverified)
+
+
 def log_in(engine: ContainerRuntime, registry: Registry, login: Credentials) -> LoggedIn:
     """Log the engine's own program in to a registry.
 
@@ -79,7 +87,7 @@ def log_in(engine: ContainerRuntime, registry: Registry, login: Credentials) -> 
         EngineError: the program is not installed, or does not log in.
     """
     location = registry.get_location()
-    program = find_login_program(engine.info(), os.environ, plain_http=registry.speaks_plain_http)
+    program = _find_program(engine, registry)
     said = program.log_in(location, login)
     return LoggedIn(program.name, location, login.user, is_unencrypted="unencrypted" in said)
 
@@ -92,5 +100,5 @@ def log_out(engine: ContainerRuntime, registry: Registry) -> LoggedOut:
         ConflictError: the registry publishes no port.
     """
     location = registry.get_location()
-    program = find_login_program(engine.info(), os.environ, plain_http=registry.speaks_plain_http)
+    program = _find_program(engine, registry)
     return LoggedOut(program.name, location, was_logged_in=program.log_out(location))

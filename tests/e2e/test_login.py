@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-import pytest
-from support.engines.real import Bed, docker_alone
+from support.engines.real import Bed, docker_alone, rootless_podman_alone
 
 MARKER = "kr0nk0rde-Marker-7f3a"
 """A password that nothing but stores may hold."""
@@ -61,7 +60,8 @@ def watched_processes() -> Iterator[list[str]]:
 
 def test_every_command_logs_in(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
-    said = bed.localreg("up", "--auth")
+    # With and without TLS.
+    said = bed.localreg("up", "--auth", *(["--tls"] if bed.program == "docker" else []))
     assert said.returncode == 0, said.stderr
     assert store_of(bed).stat().st_mode & 0o777 == 0o600
     (stored,) = json.loads(store_of(bed).read_text())["auths"].values()
@@ -96,6 +96,7 @@ def test_every_command_logs_in(bed: Bed, folder: Path) -> None:
     assert bed.run(bed.program, "push", *flags, "localhost:5000/app:1").returncode != 0
 
 
+@rootless_podman_alone
 def test_users_change_at_once_and_stay_with_the_images(bed: Bed) -> None:
     bed.ok("up", "--auth")
     url = bed.ok("url").strip()
@@ -163,6 +164,7 @@ def test_a_registry_of_others_is_used_with_the_login_of_the_engines_program(bed:
     bed.ok("push", "localhost/app:1", "--as", "app:2")
 
 
+@docker_alone
 def test_a_password_is_nowhere_but_in_stores(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     said = []
@@ -209,16 +211,3 @@ def test_there_is_no_start_without_users(bed: Bed) -> None:
     assert bed.ok("auth", "ls") == "localreg\n"
     assert bed.ok("ls") == ""
     assert "provisioning" not in bed.engine_ok("logs", "registry")
-
-
-@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1"])
-@docker_alone
-def test_only_loopback_needs_no_login(bed: Bed, address: str) -> None:
-    if address == "127.0.0.1":
-        assert "no password" not in bed.localreg("up", "--host", address).stderr
-        return
-    assert "no TLS and no password" in bed.refused(2, "up", "--host", address)
-    said = bed.localreg("up", "--host", address, "--insecure-exposure")
-    assert said.returncode == 0
-    for command in ("up", "status"):
-        assert "the registry has no password" in bed.localreg(command).stderr

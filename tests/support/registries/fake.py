@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -33,7 +34,8 @@ class FakeRegistry:
             `hang`, `drip`, `slow-headers`, `cut`, `endless`, `loop` (to itself), `gone` (no HTTP at all), `tls` (what a
             server for TLS answers) or `wrong` (other bytes than the digest says).
         refuses_pushes: The body of the 405 for every push and removal; None if pushes are taken. It never deletes.
-        needs_login: Everything is 401.
+        needs_login: Everything is 401, but with `login`.
+        login: The user and the password with a `:` between them that it accepts; None for none.
         link_base: What stands before the path of the next page's link.
         answers: Path to a body to answer with, and to headers beside it.
     """
@@ -45,6 +47,7 @@ class FakeRegistry:
         self.faults: dict[str, str] = {}
         self.refuses_pushes: bytes | None = None
         self.needs_login = False
+        self.login: str | None = None
         self.link_base = ""
         self.answers: dict[str, tuple[bytes, dict[str, str]]] = {
             "/v2/": (b"{}", {"Docker-Distribution-Api-Version": "registry/2.0"})
@@ -167,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         self.registry.requests[parts.path] += 1
         fault = self.registry.faults.get(parts.path)
-        if self.registry.needs_login:
+        if self._lacks_login():
             self._unauthorized()
             return
         if self.registry.faults.get("/v2/") == "tls":
@@ -206,10 +209,15 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(206, data[first : last + 1], {"Content-Range": f"bytes {first}-{last}/{len(data)}"})
 
+    def _lacks_login(self) -> bool:
+        known = base64.b64encode((self.registry.login or "").encode()).decode()
+        has_it = self.registry.login is not None and self.headers.get("Authorization") == f"Basic {known}"
+        return self.registry.needs_login and not has_it
+
     def do_PUT(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.registry.requests[f"PUT {self.path}"] += 1
-        if self.registry.needs_login:
+        if self._lacks_login():
             self._unauthorized()
         elif self.registry.faults.get("/v2/") == "tls":
             self._tls()
@@ -226,7 +234,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _unauthorized(self) -> None:
         body = b'{"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}'
-        self._answer(401, body, {"Docker-Distribution-Api-Version": "registry/2.0"})
+        headers = {"Docker-Distribution-Api-Version": "registry/2.0", "WWW-Authenticate": 'Basic realm="r"'}
+        self._answer(401, body, headers)
 
     def _tls(self) -> None:
         self.close_connection = True

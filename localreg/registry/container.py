@@ -195,7 +195,7 @@ class Registry:
         if self.url is None:
             raise RegistryUnreachableError(
                 f"the registry listens on {self.published.bound} of the engine's machine, not of this one",
-                hint=CommandLine("up", "--recreate", "--host", "ADDRESS"),
+                hint=CommandLine("up", "--recreate", "--host", "ADDRESS", "--tls", "--auth"),
             )
         return self.url
 

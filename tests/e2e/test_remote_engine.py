@@ -62,7 +62,7 @@ def test_its_loopback_is_not_taken_for_ours(docker: Bed, remote: dict[str, str],
 
 def test_what_is_published_to_everybody_is_reached_there(docker: Bed, remote: dict[str, str], folder: Path) -> None:
     docker.add_image("localhost/app:1", folder)
-    result = docker.localreg("up", "--host", "0.0.0.0", env=remote)
+    result = docker.localreg("up", "--host", "0.0.0.0", "--insecure-exposure", env=remote)
     assert result.returncode == 0
     assert result.stderr.startswith("warning: ")
     docker.ok("push", "localhost/app:1", env=remote)
@@ -145,7 +145,7 @@ def test_what_ssh_config_says_counts(bed: Bed, far: FarHost) -> None:
     far.restart_sshd("Port 22", "Port 2222")
     known = Path("/etc/ssh/ssh_known_hosts")
     known.write_text(f"{known.read_text()}[::1]:2222 {far.host_key.with_suffix('.pub').read_text()}")
-    bed.ok("up", "--host", "0.0.0.0")
+    bed.ok("up", "--host", "0.0.0.0", "--insecure-exposure")
     with ssh_config(CONFIG.format(far=FAR, key=key)):
         # The network name of the alias, not the alias.
         for name, there in (("Jump", FAR), ("[::1]", "[::1]")):

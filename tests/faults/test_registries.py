@@ -160,7 +160,7 @@ def test_a_log_since_the_future(bed: Bed, shown: Fault) -> None:
 )
 def test_a_docker_that_expects_tls(bed: Bed, folder: Path, shown: Fault) -> None:
     bed.add_image("localhost/app:1", folder)
-    bed.ok("up", "--host", "192.0.2.1")
+    bed.ok("up", "--host", "192.0.2.1", "--insecure-exposure")
     error = shown.by(bed)
     has_containerd_store = "io.containerd.snapshotter" in str(bed.api.get("/info")["DriverStatus"])
     assert ("certs.d/192.0.2.1:5000" in error) is has_containerd_store

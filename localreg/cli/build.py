@@ -15,7 +15,7 @@ from localreg.cli.session import session_of
 from localreg.engines.build import BuildRequest
 from localreg.engines.discovery.builder import find_builder
 from localreg.errors import BuildFailedError
-from localreg.images.build import check_request, plan_build, push_built, run_build, told_that_it_is_built
+from localreg.images.build import check_request, lacks_login, plan_build, push_built, run_build, told_that_it_is_built
 from localreg.images.push_check import check_takes_pushes
 from localreg.images.transfer import Transferred
 from localreg.output.push import render
@@ -103,9 +103,8 @@ def build(
     try:
         image_id = run_build(builder, request, plan, output=session.streams.shared_stderr)
     except BuildFailedError as exc:
-        if not registry.options.auth:
+        if not lacks_login(registry):
             raise
-        # The builder pulls with the login of the engine's program.
         hint = Sentence(f"to build from an image in this registry, first run `{session.command} login`")
         raise exc.with_(hint=hint) from exc
     # A private Podman service may have stopped during a long build, so connect again.

@@ -180,6 +180,15 @@ def _made(builder: Builder, outcome: Outcome, said: Sequence[str]) -> str | None
     raise BuildFailedError(f"the build failed: `{builder.name}` {how}", details=said)
 
 
+def lacks_login(registry: Registry) -> bool:
+    """The registry requires a login, and no store has one that the builder could pull with."""
+    if not registry.options.auth:
+        return False
+    from localreg.oci.credentials import CredentialStores  # noqa: PLC0415 -- only after a failure
+
+    return CredentialStores(own=False).find(registry.get_location()) is None
+
+
 @contextlib.contextmanager
 def told_that_it_is_built(plan: Sequence[Transfer], *, command: str) -> Iterator[None]:
     """Add to an error that the image is built and only the push is missing.

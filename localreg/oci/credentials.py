@@ -38,10 +38,12 @@ class CredentialStores:
 
     Args:
         environ: The environment that tells where they are.
+        own: Also read localreg's own store, first.
     """
 
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(self, environ: Mapping[str, str] | None = None, *, own: bool = True) -> None:
         self._environ = os.environ if environ is None else environ
+        self._own = own
         self._files: dict[Path, Mapping[str, Any]] = {}
         self._lock = Lock()
         self._answers: dict[tuple[str, str], Credentials | None] = {}
@@ -59,7 +61,7 @@ class CredentialStores:
             None if no store has any.
         """
         with self._lock:
-            for path in _paths(self._environ):
+            for path in _paths(self._environ, own=self._own):
                 found = self._find_in(self._read(path), host, repository)
                 if found is not None:
                     return found
@@ -149,11 +151,11 @@ def login_command(host: str, *, engine: str | None = None) -> str:
     return f"{program} login" if host in _HUB_HOSTS and program == "docker" else f"{program} login {host}"
 
 
-def _paths(environ: Mapping[str, str]) -> Iterator[Path]:
+def _paths(environ: Mapping[str, str], *, own: bool) -> Iterator[Path]:
     """The files that may hold credentials, the first one first; a user may have no home."""
     home, config, docker = (environ.get(name) for name in ("HOME", "XDG_CONFIG_HOME", "DOCKER_CONFIG"))
-    if own := own_file(environ):
-        yield own
+    if own and (file := own_file(environ)):
+        yield file
     if named := environ.get("REGISTRY_AUTH_FILE"):
         yield Path(named)
     runtime = environ.get("XDG_RUNTIME_DIR")

@@ -339,3 +339,20 @@ def test_what_was_opened_on_purpose_runs_on_and_is_warned_of(
     run("up")
     # A new container is a new decision.
     assert refused(run, "up", "--recreate", code=2)["hint"] == "localreg up --recreate --host 0.0.0.0 --tls --auth"
+
+
+@pytest.mark.usefixtures("secured")
+def test_a_failed_build_names_the_login_that_the_builder_lacks(
+    run: Run, location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Dockerfile").touch()
+    program = tmp_path / "docker"
+    program.write_text('#!/bin/sh\ncase "$*" in --version | *version) echo Docker version 28.0.0;; *) exit 1;; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    build = ("build", str(tmp_path), "-t", "app:2")
+    assert "localreg login" in refused(run, *build, code=1)["hint"]
+    stored = tmp_path / ".docker/config.json"
+    stored.parent.mkdir()
+    stored.write_text(json.dumps({"auths": {location: {"auth": "bWU6eA=="}}}))
+    assert refused(run, *build, code=1)["hint"] is None

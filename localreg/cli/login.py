@@ -9,6 +9,7 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.password_input import can_ask, read_password
+from localreg.cli.registry_argument import check_location, take_registry
 from localreg.cli.session import NAME_ARGUMENT, session_of
 from localreg.engines.port import Engine
 from localreg.errors import RegistryError, UsageError
@@ -46,9 +47,10 @@ def login(
     localreg takes the password that it knows, or asks for one. The program stores it as with docker login.
     """
     session = session_of(context)
-    session.take_name(registry_name)
+    location = take_registry(session, registry_name)
     with session.opened() as engine:
         registry = get_running_registry(engine, session.name)
+        check_location(registry, location)
         check_requires_login(registry)
         chosen = _choose_login(engine, registry, username, password_stdin=password_stdin)
         store_login(engine, registry, chosen)

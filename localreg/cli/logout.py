@@ -8,6 +8,7 @@ import typer
 
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
+from localreg.cli.registry_argument import check_location, take_registry
 from localreg.cli.session import NAME_ARGUMENT, session_of
 from localreg.output.logout import render
 from localreg.registry.container import get_registry
@@ -23,7 +24,9 @@ def logout(context: typer.Context, registry_name: Annotated[str | None, NAME_ARG
     localreg's own commands stay logged in until `localreg down --volumes`.
     """
     session = session_of(context)
-    session.take_name(registry_name)
+    location = take_registry(session, registry_name)
     with session.opened() as engine:
-        done = log_out(engine, get_registry(engine, session.name))
+        registry = get_registry(engine, session.name)
+        check_location(registry, location)
+        done = log_out(engine, registry)
     session.streams.show(render(done))

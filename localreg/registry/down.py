@@ -62,7 +62,7 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
     place = _place_of_others(registry, ours, volumes=volumes)
     # Users in a folder that stays keep their passwords.
     if is_discarded and place is None:
-        _forget_login(engine, name)
+        _forget_login(engine, name, registry)
     return DownResult(
         container=registry.container.name if registry else None,
         is_registry=registry is None or registry.seems_one,
@@ -72,10 +72,10 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
     )
 
 
-def _forget_login(engine: Engine, name: str) -> None:
+def _forget_login(engine: Engine, name: str, registry: Registry | None) -> None:
     from localreg.registry.passwords import forget, owner_of  # noqa: PLC0415 -- only with the images
 
-    forget(owner_of(engine.info().name, name))
+    forget(owner_of(engine.info(), name), None if registry is None else registry.location)
 
 
 def _stop(engine: Engine, registry: Registry) -> None:

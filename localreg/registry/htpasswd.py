@@ -49,7 +49,7 @@ class Htpasswd:
         Raises:
             LocalregError: bcrypt is not installed.
         """
-        bcrypt = _load_bcrypt()
+        bcrypt = load_bcrypt()
         hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds=cost)).decode()
         return type(self)((*self.without(user).lines, f"{user}:{hashed}"))
 
@@ -63,7 +63,7 @@ class Htpasswd:
         Raises:
             LocalregError: bcrypt is not installed.
         """
-        bcrypt = _load_bcrypt()
+        bcrypt = load_bcrypt()
         # Of two lines for one user, Distribution reads the last.
         found = [line.strip().partition(":")[2] for line in self.lines if _user_in(line) == user]
         try:
@@ -114,7 +114,12 @@ def _user_in(line: str) -> str | None:
     return user if colon and not text.startswith("#") else None
 
 
-def _load_bcrypt() -> Any:
+def load_bcrypt() -> Any:
+    """The library for bcrypt.
+
+    Raises:
+        LocalregError: it is not installed.
+    """
     try:
         import bcrypt  # noqa: PLC0415 -- an extra, for registries with a login only
     except ImportError as exc:

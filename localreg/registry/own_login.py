@@ -45,7 +45,7 @@ def find_own_login(engine: ContainerRuntime, registry: Registry) -> Credentials 
     Raises:
         ConfigError: the store cannot be read.
     """
-    return find_login_of(_owner_of(engine, registry))
+    return find_login_of(_owner_of(engine, registry), registry.get_location())
 
 
 def keep_up(engine: ContainerRuntime, registry: Registry, user: str, password: str) -> bool:
@@ -73,9 +73,9 @@ def drop(engine: ContainerRuntime, registry: Registry, user: str) -> bool:
     own = find_own_login(engine, registry)
     if own is None or own.user != user:
         return False
-    forget(_owner_of(engine, registry))
+    forget(_owner_of(engine, registry), registry.get_location())
     return True
 
 
 def _owner_of(engine: ContainerRuntime, registry: Registry) -> str:
-    return owner_of(engine.info().name, registry.container.name)
+    return owner_of(engine.info(), registry.container.name)

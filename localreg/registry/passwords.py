@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from localreg.engines.values import EngineInfo
 from localreg.errors import ConfigError, reason_of
 from localreg.oci.access import Credentials
 from localreg.oci.credentials import own_file, read_login
@@ -23,9 +24,10 @@ _OWNER = "localreg"
 _Logins = dict[str, dict[str, Any]]
 
 
-def owner_of(engine: str, name: str) -> str:
+def owner_of(engine: EngineInfo, name: str) -> str:
     """The registry of this name on an engine, as the store names it."""
-    return f"{engine}/{name}"
+    # localreg's own Podman service has another address each time.
+    return f"{name} on {engine.name}{'' if engine.private else f' {engine.shown_endpoint}'}"
 
 
 def remember(location: str, credentials: Credentials, *, owner: str) -> None:
@@ -48,25 +50,34 @@ def remember(location: str, credentials: Credentials, *, owner: str) -> None:
     _change(added)
 
 
-def forget(owner: str) -> None:
+def forget(owner: str, location: str | None = None) -> None:
     """Remove the login to a registry; does nothing if there is none.
+
+    Args:
+        owner: As from `owner_of`.
+        location: The registry's part of a reference, if it is known.
 
     Raises:
         ConfigError: the file cannot be read or written.
     """
     file = own_file()
     if file is not None and file.exists():
-        _change(lambda logins: {place: login for place, login in logins.items() if not _is_of(login, owner)})
+        _change(
+            lambda logins: {
+                place: login for place, login in logins.items() if place != location and not _is_of(login, owner)
+            }
+        )
 
 
-def find_login_of(owner: str) -> Credentials | None:
-    """The login to a registry; None if the store has none.
+def find_login_of(owner: str, location: str) -> Credentials | None:
+    """The login to a registry, for its location or else for the one that it had before; None if the store has none.
 
     Raises:
         ConfigError: the file cannot be read.
     """
-    found = (read_login(login) for login in _read_logins().values() if _is_of(login, owner))
-    return next((login for login in found if login is not None), None)
+    logins = _read_logins()
+    found = [logins.get(location, {}), *(login for login in logins.values() if _is_of(login, owner))]
+    return next((login for login in map(read_login, found) if login is not None), None)
 
 
 def list_logins() -> list[Credentials]:

@@ -16,6 +16,7 @@ from localreg.registry.create import create_registry, ensure_image
 from localreg.registry.exposure import check_exposure
 from localreg.registry.port import choose_port
 from localreg.registry.request import Notify, OnProgress, UpRequest
+from localreg.registry.users import check_can_have_users
 
 _DEFAULT_NETWORKS = frozenset({"bridge", "podman", "pasta", "slirp4netns"})
 """The networks that engines put a container in by themselves; a new release may choose another."""
@@ -38,6 +39,7 @@ def replace_registry(
     if request.asked.tls is False:
         options = replace(options, san=None)
     check_exposure(options, command=request.command, allowed=request.insecure_exposure)
+    check_can_have_users(options)
     # The image comes first: a slow failure must happen while the old container still serves.
     image = ensure_image(engine, replace(request, asked=options), notify=notify, on_progress=on_progress)
     if request.asked.port not in (None, registry.options.port):

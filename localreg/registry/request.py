@@ -45,3 +45,9 @@ class UpRequest:
         """The given options that only matter for the image of a new container."""
         given = {"image-archive": self.archive is not None, "pull": self.pull is PullPolicy.ALWAYS}
         return tuple(option for option, is_given in given.items() if is_given)
+
+    @property
+    def creation_options(self) -> tuple[str, ...]:
+        """These, and the given options that only matter for the users of a new container."""
+        given = {"auth-user": self.user.name, "password-stdin": self.user.password}
+        return (*self.image_options, *(option for option, value in given.items() if value is not None))

@@ -34,7 +34,7 @@ from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry
 from localreg.registry.stop import start_again
 from localreg.registry.tls import lacks_certificate
-from localreg.registry.users import has_users
+from localreg.registry.users import check_can_have_users, has_users
 from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
 from localreg.system.waiting import wait_until
@@ -144,7 +144,7 @@ def _bring_up_ours(
         request = request if request.recreate else replace(request, insecure_exposure=True)
         registry = replace_registry(engine, registry, request, notify=notify, on_progress=on_progress)
         return UpResult(registry, UpAction.RECREATED)
-    return UpResult(registry, action, ignored=request.image_options)
+    return UpResult(registry, action, ignored=request.creation_options)
 
 
 def _end_collection(engine: Engine, request: UpRequest, notify: Notify) -> bool:
@@ -205,7 +205,7 @@ def _adopt(engine: Engine, registry: Registry, request: UpRequest) -> UpResult:
     except RegistryNotReadyError as exc:
         raise NameTakenError(f"container `{container.name}` exists and is not a registry", hint=other) from exc
     actual = RegistryOptions(registry.published.bound.port, registry.published.bound.host, container.image)
-    ignored = (*request.asked.differing(actual), *request.image_options)
+    ignored = (*request.asked.differing(actual), *request.creation_options)
     return UpResult(
         registry,
         UpAction.ADOPTED,
@@ -279,6 +279,7 @@ def _refreshed(engine: Engine, registry: Registry) -> Registry:
 def _create(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> Registry:
     # Before a pull, so that what is wrong is reported at once.
     check_exposure(request.asked, command=request.command, allowed=request.insecure_exposure)
+    check_can_have_users(request.asked)
     choose_port(request.asked, request.claims)
     image = ensure_image(engine, request, notify=notify, on_progress=on_progress)
     return create_registry(engine, request, image, asked=request.asked, notify=notify)

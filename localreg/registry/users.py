@@ -16,7 +16,8 @@ from localreg.engines.port import ContainerRuntime
 from localreg.errors import ConfigError, ConflictError, NotOursError, reason_of
 from localreg.oci.access import Credentials
 from localreg.registry.container import DATA_FOLDER, Registry
-from localreg.registry.htpasswd import GENERATED_COST, Htpasswd
+from localreg.registry.htpasswd import GENERATED_COST, Htpasswd, load_bcrypt
+from localreg.registry.options import RegistryOptions
 from localreg.system.command_line import CommandLine
 from localreg.system.data_folder import data_folder, locked
 
@@ -54,6 +55,16 @@ class Prepared:
     """Users that were there before, if another one was added or got a new password."""
     was_unknown: bool = False
     """The user was there before, and localreg did not know the password, so it made another."""
+
+
+def check_can_have_users(options: RegistryOptions) -> None:
+    """Check before anything is done that localreg can make users, if a registry needs them.
+
+    Raises:
+        LocalregError: bcrypt is not installed.
+    """
+    if options.auth:
+        load_bcrypt()
 
 
 def prepare_users(

@@ -356,3 +356,27 @@ def test_a_failed_build_names_the_login_that_the_builder_lacks(
     stored.parent.mkdir()
     stored.write_text(json.dumps({"auths": {location: {"auth": "bWU6eA=="}}}))
     assert refused(run, *build, code=1)["hint"] is None
+
+
+@pytest.mark.usefixtures("secured", "program")
+def test_a_registry_can_be_named_as_for_docker_login(run: Run, location: str) -> None:
+    run("login", location)
+    run("logout", location)
+    assert refused(run, "login", "ghcr.io:443", code=2)["hint"] == "localreg status --all"
+
+
+@pytest.mark.usefixtures("secured")
+def test_what_does_not_apply_to_a_registry_that_runs_is_said(run: Run, pipe: Pipe) -> None:
+    pipe(SECRET)
+    err = run("up", "--auth", "--auth-user", "me", "--password-stdin")[1]
+    assert "--auth-user does not apply" in err
+    assert "--password-stdin does not apply" in err
+    assert SECRET not in err
+
+
+@pytest.mark.usefixtures("engine")
+def test_without_bcrypt_nothing_is_begun(run: Run, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bcrypt", None)
+    assert refused(run, "up", "--auth", code=1)["hint"] == "pip install 'localreg-cli[auth]'"
+    assert engine.list_containers() == []
+    assert engine.list_volumes() == []

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from localreg.engines.values import EngineInfo
 from localreg.errors import ConfigError
 from localreg.oci.access import Credentials
 from localreg.oci.credentials import CredentialStores
-from localreg.registry.passwords import find_login_of, forget, list_logins, remember
+from localreg.registry.passwords import find_login_of, forget, list_logins, owner_of, remember
 
 LOGIN = Credentials("localreg", "secret")
 MINE, OTHER = "docker/registry", "podman/registry"
@@ -43,8 +45,9 @@ def test_a_registry_has_one_login_wherever_it_is() -> None:
     remember("localhost:5002", LOGIN, owner=MINE)
     assert CredentialStores().find("localhost:5000") is None
     assert CredentialStores().find("localhost:5002") == LOGIN
-    assert find_login_of(OTHER) == Credentials("me", "x:y")
-    assert find_login_of("docker/team") is None
+    assert find_login_of(OTHER, "localhost:1") == Credentials("me", "x:y")
+    assert find_login_of("docker/team", "localhost:1") is None
+    assert find_login_of("docker/team", "localhost:5001") == Credentials("me", "x:y")
     assert list_logins() == [Credentials("me", "x:y"), LOGIN]
 
 
@@ -69,7 +72,15 @@ def test_several_at_once_lose_nothing() -> None:
     names = [f"docker/{number}" for number in range(20)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: remember(f"localhost:{name}", LOGIN, owner=name), names))
-    assert all(find_login_of(name) == LOGIN for name in names)
+    assert all(find_login_of(name, "localhost:1") == LOGIN for name in names)
+
+
+def test_engines_are_told_apart() -> None:
+    here, there = EngineInfo("docker", "28", "unix:///a"), EngineInfo("docker", "28", "ssh://b")
+    own = EngineInfo("podman", "5", "unix:///run/podman-1.sock", private=True)
+    owners = {owner_of(engine, "registry") for engine in (here, there, own)}
+    assert len(owners) == 3
+    assert owner_of(replace(own, endpoint="unix:///run/podman-2.sock"), "registry") in owners
 
 
 def test_forgetting_makes_no_file(store: Path) -> None:

@@ -41,7 +41,7 @@ def list_open_tunnels() -> list[OpenTunnel]:
             login_of(spec),
             _remote_of(spec),
             requires_login=spec.requires_login,
-            tls=spec.url.startswith("https:"),
+            tls=spec.speaks_tls,
         )
         for spec in specs
         if not spec.command

@@ -7,9 +7,13 @@ import re
 from email.message import Message
 from enum import StrEnum
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from localreg.oci.deadline import with_deadline
+
+if TYPE_CHECKING:
+    import ssl
 
 ASK_SECONDS = 2.0
 """How long a registry may take to answer."""
@@ -41,12 +45,8 @@ def ask(url: str) -> Reply:
     With TLS, every certificate will do: the request has no secret, and the answer is only that something answers.
     """
     parts = urlsplit(url)
-    if parts.scheme == "http":
-        return _ask(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ASK_SECONDS))
-    import ssl  # noqa: PLC0415 -- most registries speak plain HTTP
-
-    trusting = ssl._create_unverified_context()  # noqa: S323, SLF001 -- as the docstring says
-    return _ask(http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=ASK_SECONDS, context=trusting))
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ASK_SECONDS)
+    return _ask(connection, tls=parts.scheme == "https")
 
 
 def is_ready(url: str) -> bool:
@@ -54,19 +54,20 @@ def is_ready(url: str) -> bool:
     return ask(url).is_ready
 
 
-def is_registry(connection: http.client.HTTPConnection) -> bool:
+def is_registry(connection: http.client.HTTPConnection, *, tls: bool = False) -> bool:
     """Whether a registry answers on a connection, which is then closed.
 
     Args:
         connection: Not connected yet; its timeout applies to the whole answer.
+        tls: Ask with TLS, as `ask` does.
     """
-    return _ask(connection).is_ready
+    return _ask(connection, tls=tls).is_ready
 
 
-def _ask(connection: http.client.HTTPConnection) -> Reply:
+def _ask(connection: http.client.HTTPConnection, *, tls: bool) -> Reply:
     try:
         connection.connect()
-        connection.sock = with_deadline(connection.sock)
+        connection.sock = with_deadline(trusting_anyone().wrap_socket(connection.sock) if tls else connection.sock)
         connection.request("GET", "/v2/")
         answer = connection.getresponse()
         if answer.status == HTTPStatus.BAD_REQUEST and _TLS.search(answer.read(_SHOWN)):
@@ -78,6 +79,15 @@ def _ask(connection: http.client.HTTPConnection) -> Reply:
     if not is_answer_of_registry(answer.status, answer.headers):
         return Reply.NONE
     return Reply.WANTS_LOGIN if answer.status == HTTPStatus.UNAUTHORIZED else Reply.READY
+
+
+def trusting_anyone() -> ssl.SSLContext:
+    """TLS that accepts every certificate, for requests without a secret whose answer is not trusted either."""
+    import ssl  # noqa: PLC0415 -- most registries speak plain HTTP
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def is_answer_of_registry(status: int, headers: Message) -> bool:

@@ -78,6 +78,11 @@ class TunnelSpec:
         return urlsplit(self.url).netloc
 
     @property
+    def speaks_tls(self) -> bool:
+        """The registry does."""
+        return self.url.startswith("https:")
+
+    @property
     def remote_url(self) -> str:
         """The registry's URL on the other machine."""
         return self.probe_url or urlsplit(self.url)._replace(netloc=self.remote).geturl()

@@ -96,6 +96,26 @@ def test_docker_and_podman_push_from_the_far_side(tunnels: Tunnels, folder: Path
 
 
 @docker_alone
+def test_a_registry_with_tls_is_reached_with_and_without_its_authority(tunnels: Tunnels, folder: Path) -> None:
+    archive = image_archive(folder)
+    tunnels.bed.ok("up", "--recreate", "--tls")
+    tunnels.open()
+    assert tunnels.status()["state"] == "open"
+    tunnels.push_with_skopeo(archive)
+    ca = json.loads(tunnels.bed.ok("status", "--json"))["registry"]["tls"]["ca"]
+    (folder / "ca.crt").write_text(ca)
+    folder.chmod(0o755)
+    asked = ["skopeo", "list-tags", "docker://localhost:5000/app"]
+    assert "unknown authority" in tunnels.far.run(*asked).stderr
+    assert json.loads(tunnels.far.ok(*asked, f"--cert-dir={folder}"))["Tags"] == ["1"]
+    with far_docker(tunnels.far) as docker:
+        for command in (("load", "-qi", str(archive)), ("tag", "localhost/app:1", "localhost:5000/by-docker:1")):
+            subprocess.run([*docker, *command], check=True, capture_output=True)
+        subprocess.run([*docker, "push", "-q", "localhost:5000/by-docker:1"], check=True, capture_output=True)
+    assert tunnels.status()["last_push"]["reference"] == "by-docker:1"
+
+
+@docker_alone
 def test_a_tunnel_comes_back_when_sshd_does(tunnels: Tunnels, folder: Path) -> None:
     archive = image_archive(folder)
     tunnels.open()

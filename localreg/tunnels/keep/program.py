@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 
 from localreg.errors import TunnelError, reason_of
-from localreg.oci.ping import is_answer_of_registry
+from localreg.oci.ping import is_answer_of_registry, trusting_anyone
 from localreg.system import processes
 from localreg.tunnels.files import MARK, TunnelFiles
 from localreg.tunnels.keep.link import Pause, Sight
@@ -87,7 +87,9 @@ class ProgramLink:
     def _ask(self) -> Sight:
         url = f"{(self._spec.probe_url or '').rstrip('/')}/v2/"
         try:
-            with urllib.request.urlopen(url, timeout=_LOOK_SECONDS) as answer:  # noqa: S310 -- http or https: checked
+            # A program that passes TLS on leads to the registry's own certificate.
+            context = trusting_anyone() if self._spec.speaks_tls and url.startswith("https:") else None
+            with urllib.request.urlopen(url, timeout=_LOOK_SECONDS, context=context) as answer:  # noqa: S310 -- checked
                 status, headers = answer.status, answer.headers
         except urllib.error.HTTPError as exc:
             status, headers = exc.code, exc.headers

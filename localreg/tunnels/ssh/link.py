@@ -89,7 +89,7 @@ class SshLink:
     def _look(self) -> Sight:
         before = self._output.count(messages.PROHIBITED)
         self._looks += 1
-        if is_registry(UnixHTTPConnection(str(self._files.back), timeout=_LOOK_SECONDS)):
+        if is_registry(UnixHTTPConnection(str(self._files.back), timeout=_LOOK_SECONDS), tls=self._spec.speaks_tls):
             return "answers"
         self._await(lambda: self._output.count(messages.PROHIBITED) > before)
         return "prohibited" if self._output.count(messages.PROHIBITED) > before else "silent"
@@ -231,7 +231,7 @@ class SshLink:
             return
         self._control.forward("-L", f"{self._files.outside}:{Address(address, listens.port)}")
         before = self._output.count(messages.REFUSED)
-        if is_registry(UnixHTTPConnection(str(self._files.outside), timeout=_LOOK_SECONDS)):
+        if is_registry(UnixHTTPConnection(str(self._files.outside), timeout=_LOOK_SECONDS), tls=self._spec.speaks_tls):
             self._looks += 1
             return
         if self._await(lambda: self._output.count(messages.REFUSED) > before):

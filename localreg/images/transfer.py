@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 
-from localreg.engines.common.messages import THROUGH_PROXY, WANTS_LOGIN
+from localreg.engines.common.messages import THROUGH_PROXY, UNTRUSTED, WANTS_LOGIN
 from localreg.engines.port import Engine
 from localreg.engines.values import Progress, TransferState
 from localreg.errors import (
@@ -249,6 +249,8 @@ def _with_way(error: RegistryError, registry: Registry, login: Credentials | Non
     if any(map(WANTS_LOGIN.search, error.details)):
         refused = None if login is None else f"the registry does not accept the stored login of `{login.user}`"
         return error.with_(message=refused, hint=CommandLine("login"))
+    if any(map(UNTRUSTED.search, error.details)):
+        return error.with_(hint=CommandLine("trust"))
     bound = None if registry.published is None else registry.published.bound
     if bound is not None and registry.url is not None and is_ready(registry.url):
         if (namesake := ports.find_namesake(bound)) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,8 @@ from support.engines.fake import FakeEngine
 from support.registries.fake import FakeRegistry
 
 from localreg.cli.app import main
-from localreg.engines.values import ContainerSpec
+from localreg.engines.common.messages import transfer_error
+from localreg.engines.values import ContainerSpec, Progress
 from localreg.registry.container import Registry, find_registry, get_registry
 from localreg.registry.tls import FOLDER, TLS_LABEL, ServerTls, ca_of, tls_of
 
@@ -198,6 +199,21 @@ def test_a_container_without_its_certificate_is_replaced(run: Run, tls: ServingE
 def test_podman_fix_names_what_is_meant(run: Run) -> None:
     run("up", "--tls")
     assert "localreg trust podman\n" in run("podman-fix", code=5)
+
+
+def test_an_engine_that_does_not_trust_it_is_told_of(
+    run: Run, tls: ServingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("up", "--tls")
+
+    def refuse(reference: str, **_: object) -> Iterator[Progress]:
+        yield Progress("0123456789ab")
+        raise transfer_error(reference, "Get https://x/v2/: x509: certificate signed by unknown authority")
+
+    monkeypatch.setattr(tls, "push_image", refuse)
+    said = run("push", "app:1", code=6)
+    assert "does not trust the certificate of localhost" in said
+    assert "hint: localreg trust\n" in said
 
 
 def test_a_registry_with_another_certificate_is_not_believed(

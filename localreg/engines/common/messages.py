@@ -59,6 +59,8 @@ NO_LOG = Saying(r"does not support reading|log driver, cannot read logs")
 """The messages of engines about a container whose log driver only writes."""
 WANTS_TLS = Saying(r"HTTP response to HTTPS client")
 """The message of an engine that expects TLS from a registry without it."""
+UNTRUSTED = Saying(r"certificate signed by unknown authority")
+"""The message of an engine that does not have the CA of a registry."""
 THROUGH_PROXY = Saying(r"\bproxyconnect\b")
 """The message of an engine that asks a proxy for a registry, and cannot reach the proxy."""
 _SPEAKS_TLS = Saying(r"HTTP request to an HTTPS server")
@@ -97,6 +99,7 @@ _MEANINGS: tuple[tuple[Saying, type[LocalregError], str, str | None], ...] = (
     (_NOT_AN_IMAGE, ImageNotFoundError, "{registry} has `{reference}`, but it is not an image", None),
     (WANTS_TLS, RegistryError, "the engine uses HTTPS for {registry}, which speaks plain HTTP", None),
     (_SPEAKS_TLS, RegistryError, "the engine uses plain HTTP for {registry}, which speaks TLS", None),
+    (UNTRUSTED, RegistryError, "the engine does not trust the certificate of {registry}", None),
     (WANTS_LOGIN, RegistryError, "{registry} requires a login for `{reference}`", None),
     (
         _TAKES_NO_PUSH,

@@ -68,7 +68,7 @@ def up(
     ] = None,
     san: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Another name or address for the certificate; repeatable"),
+        typer.Option(metavar="NAME", help="Another name or address for the certificate; can be repeated"),
     ] = None,
     auth: Annotated[
         bool | None,

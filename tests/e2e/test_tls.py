@@ -32,6 +32,7 @@ def test_a_registry_with_tls_does_what_one_without_does(bed: Bed, folder: Path) 
     assert bed.ok("pull", "app:1") == pushed
     assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"
     assert bed.ok("url") == "https://127.0.0.1:5000\n"
+    assert "app:1" in bed.run("localreg", "__complete", "--engine", bed.engine, "rm", "ap").stdout
     bed.ok("copy", "app:1", "app:2")
     bed.ok("rm", "app:2")
     bed.ok("gc")

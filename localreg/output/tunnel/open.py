@@ -20,6 +20,8 @@ def render(status: TunnelStatus, *, already: bool = False) -> Renderings:
 
     def table(width: int) -> str:
         facts = [("there", f"{_there(spec)}/NAME"), ("reach", _reach(spec))]
+        if spec.speaks_tls and not spec.probe_url:
+            facts.append(("tls", _tls(spec)))
         if status.state != "open":
             facts.append(("state", state_line(status)))
         facts.append(("close", close_command(spec) if status.log or already else "Ctrl-C"))
@@ -51,6 +53,13 @@ def _there(spec: TunnelSpec) -> str:
     if spec.probe_url:
         return spec.probe_url.partition("://")[2].rstrip("/")
     return f"localhost:{spec.remote_port}"
+
+
+def _tls(spec: TunnelSpec) -> str:
+    """What clients there need for the registry's certificate."""
+    if spec.exposed:
+        return "other machines must use a name in the certificate; `localreg up --recreate --san NAME` adds one"
+    return "docker there needs nothing; podman needs `--tls-verify=false`, or the CA's certificate"
 
 
 def _reach(spec: TunnelSpec) -> str:

@@ -72,6 +72,14 @@ def test_what_a_tunnel_leads_to_is_said() -> None:
     assert again.json()["action"] == "already open"
 
 
+def test_what_clients_need_for_tls_is_said() -> None:
+    secure = replace(SPEC, url="https://127.0.0.1:5001")
+    assert "--tls-verify=false" in opened.render(replace(OPEN, spec=secure)).table(200)
+    assert "--san NAME" in opened.render(replace(OPEN, spec=replace(secure, exposed=True))).table(200)
+    through = replace(secure, probe_url="https://x.ngrok.app")
+    assert "tls" not in opened.render(replace(OPEN, spec=through)).table(200)
+
+
 def test_a_program_and_an_exposed_port_say_who_reaches_them() -> None:
     program = replace(SPEC, host="ngrok", command=("ngrok",), probe_url="https://me.example/", exposed=True)
     shown = opened.render(TunnelStatus(program, 1, "open")).table(80)

@@ -23,7 +23,7 @@ ARROWS = {
     "images": ("errors", "system", "oci", "engines", "registry"),
     "content": ("errors", "system", "oci", "engines", "registry"),
     "places": ("errors", "system", "oci", "content"),
-    "clients": ("errors", "system"),
+    "clients": ("errors", "system", "engines.port", "engines.values", "registry.defaults"),
     "tunnels": ("errors", "system", "oci", "engines", "registry"),
     "ci": ("errors", "system", "oci", "engines.values", "tunnels"),
     "settings": ("errors", "system.address", "registry.options", "registry.defaults"),

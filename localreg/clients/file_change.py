@@ -26,6 +26,11 @@ class FileChange:
     """None if it does not exist."""
     after: bytes | None
     """None if it is to be removed."""
+    with_folder: bool = False
+    """The folder exists only for the file: it comes and goes with it, and is never seen empty.
+
+    For a folder whose existence alone means something to a client, as in `certs.d`.
+    """
 
     @property
     def changes(self) -> bool:
@@ -51,6 +56,9 @@ class FileChange:
         """
         if not self.changes:
             return
+        if self.with_folder:
+            self._make_with_folder()
+            return
         target = self.path.resolve()
         for folder in (self.path.parent, target.parent):
             make_folder(folder)
@@ -63,6 +71,28 @@ class FileChange:
                 _replace(target, b"")
             else:
                 target.unlink()
+
+    def _make_with_folder(self) -> None:
+        """Rename a folder into its place with the file in it, or out of its place."""
+        folder, name = self.path.parent, self.path.name
+        spare = folder.with_name(f".{folder.name}.new")
+        make_folder(folder.parent)
+        with _locked(folder.parent):
+            if (read_file(self.path) or None) != (self.before or None):
+                raise ChangedMeanwhileError(str(self.path))
+            # A killed run may have left it.
+            _remove_folder(spare)
+            if self.after is None and {path.name for path in folder.iterdir()} <= {name, _new_name(name)}:
+                folder.rename(spare)
+                _remove_folder(spare)
+            elif self.after is None:
+                self.path.unlink()
+            elif folder.is_dir():
+                _replace(self.path, self.after)
+            else:
+                make_folder(spare)
+                _replace(spare / name, self.after)
+                spare.rename(folder)
 
 
 def read_file(path: Path) -> bytes | None:
@@ -90,6 +120,14 @@ def make_folder(folder: Path) -> None:
         os.umask(before)
 
 
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder with the files in it; does nothing if it does not exist."""
+    if folder.is_dir():
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+
+
 def _lines(data: bytes | None) -> list[str]:
     return (data or b"").decode(errors="backslashreplace").splitlines(keepends=True)
 
@@ -105,11 +143,15 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _new_name(name: str) -> str:
+    return f".{name}.new"
+
+
 def _replace(target: Path, data: bytes) -> None:
     """Replace the file; its client never sees half of it, because it does not read a hidden file."""
     existing = target.stat() if target.exists() else None
     # A fixed name, so that the next run removes the file that a killed one left. The lock protects it.
-    new = target.with_name(f".{target.name}.new")
+    new = target.with_name(_new_name(target.name))
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -6,11 +6,36 @@ made, and is then asked itself whether they are in force.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from localreg.clients.file_change import FileChange
+from localreg.engines.port import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The machine of the clients; a test makes one in a folder of its own."""
+
+    environ: Mapping[str, str]
+    root: Path = Path("/")
+    """The folder that holds `etc`."""
+    open_docker: Callable[[], AbstractContextManager[Engine]] | None = None
+    """Opens Docker, anew for each call; raises `LocalregError` if it does not answer. None if nothing asks for it."""
+
+    @property
+    def etc(self) -> Path:
+        """The folder of the system's configuration."""
+        return self.root / "etc"
+
+    @property
+    def home(self) -> Path | None:
+        """The user's home folder, if the environment names it."""
+        home = self.environ.get("HOME")
+        return Path(home) if home else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +48,8 @@ class Target:
     """Each `HOST:PORT` that begins a reference to it, the usual one first; empty to take back all entries."""
     ca: str | None = None
     """The certificates in PEM of the CA that signed its certificate; None for a registry that speaks plain HTTP."""
+    ca_file: Path | None = None
+    """The file that `ca` comes from, for a hint that another user can type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +67,7 @@ class Plan:
     """The changes that one client needs."""
 
     client: str
+    target: Target
     changes: tuple[FileChange, ...] = ()
     """In the order in which they are made; without those that change nothing."""
     provided: Mapping[str, str] = field(default_factory=dict)
@@ -52,7 +80,7 @@ class Plan:
 
 
 class Client(Protocol):
-    """One kind of client."""
+    """One kind of client. Its class takes a `Machine` and has a line in `trust.CLIENTS`."""
 
     @property
     def name(self) -> str:
@@ -69,7 +97,7 @@ class Client(Protocol):
         """
 
     def apply(self, plan: Plan) -> None:
-        """Make the changes, and put them in force where that interrupts nothing.
+        """Make the changes (`changes.make_changes`), and put them in force where that interrupts nothing.
 
         Raises:
             ConfigError: a file cannot be written, or has changed since the plan was made.

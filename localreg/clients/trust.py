@@ -1,0 +1,77 @@
+"""`localreg trust` and `untrust`: a client is told of the registry, and asked whether it can use it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from localreg.clients.port import Client, Machine, Plan, Target
+from localreg.errors import ConfigError
+from localreg.system.command_line import Sentence
+
+CLIENTS = {
+    "docker": "localreg.clients.docker.client:Docker",
+    "podman": "localreg.clients.podman.client:Podman",
+}
+"""The class of each client, by its name on the command line; imported when it is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """One client after `trust` or `untrust`, or as it is."""
+
+    plan: Plan
+    is_made: bool
+    """The changes were made, if there are any."""
+    checked: Mapping[str, str | None] | None = None
+    """By location, why the client cannot use the registry, or None if it can; None if it was not or cannot be asked."""
+
+
+def get_client(name: str, machine: Machine) -> Client:
+    """The client with this name, which is in `CLIENTS`."""
+    module, _, found = CLIENTS[name].partition(":")
+    client: Client = getattr(importlib.import_module(module), found)(machine)
+    return client
+
+
+def list_clients(machine: Machine) -> list[Client]:
+    """The clients that this machine has."""
+    return [client for name in CLIENTS if (client := get_client(name, machine)).is_here()]
+
+
+def trust(client: Client, target: Target, *, dry_run: bool = False) -> Trusted:
+    """Tell a client of the registry, and ask it whether it can use it.
+
+    Args:
+        client: It is on this machine.
+        target: The registry; without locations, all that localreg added for it is taken back.
+        dry_run: Only plan the changes.
+
+    Raises:
+        ConfigError: a file cannot be read, parsed or written, or the client still cannot use the registry.
+    """
+    plan = client.plan(target)
+    if dry_run:
+        return Trusted(plan, is_made=False)
+    client.apply(plan)
+    checked = client.check(target.locations, ca=target.ca) if target.locations else None
+    if checked and (failed := {place: why for place, why in checked.items() if why}):
+        raise _not_in_force(plan, failed)
+    return Trusted(plan, is_made=True, checked=checked)
+
+
+def find_trust(client: Client, target: Target) -> Trusted:
+    """How a client stands to the registry, without a change.
+
+    Raises:
+        ConfigError: a file of it cannot be read or parsed.
+    """
+    return Trusted(client.plan(target), is_made=False, checked=client.check(target.locations, ca=target.ca))
+
+
+def _not_in_force(plan: Plan, failed: Mapping[str, str]) -> ConfigError:
+    done = [f"{'removed' if change.after is None else 'wrote'} {change.path}" for change in plan.changes]
+    cures: Sequence[str] = [*plan.cures, *(obstacle.cure for obstacle in plan.obstacles)]
+    hint = cures[0] if len(cures) == 1 else Sentence(" and ".join(cures)) if cures else None
+    return ConfigError(f"{plan.client} still {' and '.join(dict.fromkeys(failed.values()))}", hint=hint, details=done)

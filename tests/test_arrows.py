@@ -23,7 +23,10 @@ ARROWS = {
     "images": ("errors", "system", "oci", "engines", "registry"),
     "content": ("errors", "system", "oci", "engines", "registry"),
     "places": ("errors", "system", "oci", "content"),
-    "clients": ("errors", "system", "engines.port", "engines.values", "registry.defaults"),
+    "clients": (
+        *("errors", "system", "registry.defaults"),
+        *("engines.port", "engines.values", "engines.plain_http", "engines.common.messages"),
+    ),
     "tunnels": ("errors", "system", "oci", "engines", "registry"),
     "ci": ("errors", "system", "oci", "engines.values", "tunnels"),
     "settings": ("errors", "system.address", "registry.options", "registry.defaults"),

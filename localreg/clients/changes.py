@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 from pathlib import Path
 
 from localreg.clients.file_change import ChangedMeanwhileError
 from localreg.clients.port import Plan
 from localreg.errors import ConfigError, reason_of
 from localreg.registry.defaults import DEFAULT_NAME
-from localreg.system.command_line import CommandLine
+from localreg.system.command_line import CommandLine, as_root
 
 
 def make_changes(plan: Plan) -> None:
@@ -43,13 +42,8 @@ def words_of(plan: Plan) -> list[str]:
     return [*name, "trust", plan.client, *places, *ca]
 
 
-def sudo(words: list[str]) -> str:
-    """The same command as root, whose PATH may not include localreg."""
-    return f'sudo "$(command -v localreg)" {shlex.join(words)}'
-
-
 def _cure(plan: Plan, path: Path, error: OSError) -> str:
     is_forbidden = error.errno in (errno.EACCES, errno.EPERM)
     if is_forbidden and os.geteuid() != 0 and not path.is_relative_to(Path.home()):
-        return sudo(words_of(plan))
+        return as_root(*words_of(plan))
     return CommandLine(*words_of(plan), "--dry-run")

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from localreg.system.address import Address, without_password
 
-EngineName = Literal["docker", "podman"]
+if TYPE_CHECKING:
+    from localreg.engines.plain_http import PlainHttp
 
+EngineName = Literal["docker", "podman"]
 
 PLAIN_PORT, TLS_PORT = 2375, 2376
 """Docker's ports, for a URL that names only a host."""
@@ -97,6 +99,8 @@ class EngineInfo:
     """`load_archive` accepts OCI archives as well as docker-archives."""
     pushes_may_stick: bool = False
     """A push can hang forever although the engine responds."""
+    plain_http: PlainHttp | None = None
+    """Its rules for plain HTTP; None if it uses that whenever it is told to."""
 
     @property
     def shown_endpoint(self) -> str:

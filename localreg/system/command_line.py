@@ -38,6 +38,13 @@ class CommandLine(str):
         return CommandLine(*(word for pair in missing for word in pair), *self.words)
 
 
+def as_root(*words: str) -> str:
+    """The same command, run by root, whose PATH may not include localreg."""
+    import shlex  # noqa: PLC0415 -- help starts without it
+
+    return f'sudo "$(command -v localreg)" {shlex.join(words)}'
+
+
 class Sentence(str):
     """A hint in words, which a terminal folds. It never folds another hint: that is a command to copy."""
 

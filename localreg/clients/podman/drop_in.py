@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from localreg.clients.podman import registries_conf as conf
 from localreg.clients.podman.entries import list_marked, set_entries
 from localreg.clients.podman.search import ETC, OLD, drop_in, list_files, user_folder
 from localreg.errors import ConfigError, reason_of
-from localreg.system.command_line import CommandLine
+from localreg.system.command_line import CommandLine, as_root
 
 Scope = Literal["auto", "user", "system"]
 
@@ -212,8 +211,7 @@ def apply_plan(plan: Plan) -> None:
 
 def _cure(plan: Plan, error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0 and not plan.path.is_relative_to(Path.home()):
-        # With its full path, because root's PATH may not include localreg.
-        return f'sudo "$(command -v localreg)" {shlex.join(_again(plan))} --scope system'
+        return as_root(*_again(plan), "--scope", "system")
     return CommandLine(*_again(plan), "--dry-run")
 
 

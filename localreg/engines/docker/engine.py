@@ -19,8 +19,9 @@ from localreg.engines.docker.connection import Connection, docker_errors, said
 from localreg.engines.docker.exec import DockerExec
 from localreg.engines.docker.files import DockerFiles
 from localreg.engines.docker.images import DockerImages
-from localreg.engines.docker.plain_http import PlainHttp
+from localreg.engines.docker.plain_http import read_plain_http
 from localreg.engines.docker.volumes import DockerVolumes
+from localreg.engines.plain_http import PlainHttp
 from localreg.engines.port import PING_SECONDS
 from localreg.engines.values import (
     AnonymousMount,
@@ -69,7 +70,7 @@ class DockerEngine(DockerImages, DockerVolumes, DockerExec, DockerFiles):
             about: dict[str, Any] = connection.client.info()
             undo.pop_all()
         security = {option for entry in about.get("SecurityOptions") or () for option in entry.split(",")}
-        plain_http = PlainHttp.read(about, endpoint)
+        plain_http = read_plain_http(about, endpoint)
         info = EngineInfo(
             name="docker",
             version=str(about.get("ServerVersion") or "").partition("+")[0],
@@ -81,6 +82,7 @@ class DockerEngine(DockerImages, DockerVolumes, DockerExec, DockerFiles):
             restarts_containers=True,
             # The classic image store does not, and containerd's finds no image in one whose name has no registry.
             loads_oci_archives=False,
+            plain_http=plain_http,
         )
         return cls(connection, endpoint, info, selinux="name=selinux" in security, plain_http=plain_http)
 

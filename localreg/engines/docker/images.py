@@ -17,7 +17,7 @@ from localreg.engines.common.logins import for_engine
 from localreg.engines.common.messages import DISK_FULL, WANTS_LOGIN
 from localreg.engines.common.values import read_image
 from localreg.engines.docker.connection import Connection, docker_errors, said
-from localreg.engines.docker.plain_http import PlainHttp
+from localreg.engines.plain_http import PlainHttp
 from localreg.engines.values import Image, Progress
 from localreg.errors import ImageNotFoundError, InUseError, InvalidArchiveError, RegistryError
 from localreg.oci.access import Credentials

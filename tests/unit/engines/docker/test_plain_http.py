@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from localreg.engines.docker import plain_http
-from localreg.engines.docker.plain_http import PlainHttp
+from localreg.engines.docker.plain_http import read_plain_http
+from localreg.engines.plain_http import PlainHttp
 from localreg.engines.values import Endpoint
 from localreg.errors import RegistryError
 
@@ -33,7 +34,7 @@ def info(*networks: str, named: tuple[str, ...] = (), containerd_store: bool = F
 
 def expects_tls(registry: str, found: dict[str, Any], endpoint: Endpoint = HERE) -> bool:
     try:
-        PlainHttp.read(found, endpoint).check(registry)
+        read_plain_http(found, endpoint).check(registry)
     except RegistryError as exc:
         return registry in exc.message
     return False
@@ -41,9 +42,8 @@ def expects_tls(registry: str, found: dict[str, Any], endpoint: Endpoint = HERE)
 
 @pytest.fixture(autouse=True)
 def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "certs.d"
-    monkeypatch.setattr(plain_http, "_CERTIFICATES", folder)
-    return folder
+    monkeypatch.setattr(plain_http, "_CONFIGURATION", tmp_path)
+    return tmp_path / "certs.d"
 
 
 LOOPBACK = ("localhost:5000", "127.0.0.1:5000", "127.5.5.5:5000", "[::1]:5000")
@@ -122,9 +122,9 @@ def test_files_of_another_machine_are_not_known(more: dict[str, Any], endpoint: 
 
 def test_what_is_allowed_is_said() -> None:
     with pytest.raises(RegistryError) as caught:
-        PlainHttp.read(info("10.0.0.0/8", named=("reg.test:5000",)), HERE).check("localhost:5000")
+        read_plain_http(info("10.0.0.0/8", named=("reg.test:5000",)), HERE).check("localhost:5000")
     assert caught.value.details == ("Docker is configured to use plain HTTP for 10.0.0.0/8, reg.test:5000",)
-    assert '"127.0.0.0/8", "::1/128"' in str(caught.value.hint)
+    assert "trust docker --location localhost:5000" in str(caught.value.hint)
 
 
 def cure(registry: str, *, containerd_store: bool = False, rootless: bool = False) -> str:
@@ -145,8 +145,8 @@ def test_no_entry_stands_alone() -> None:
 
 def test_containerds_store_needs_no_restart() -> None:
     assert cure("localhost:5000", containerd_store=True) == (
-        "sudo mkdir -p /etc/docker/certs.d/localhost:5000 && "
-        "echo 'server = \"http://localhost:5000\"' | sudo tee /etc/docker/certs.d/localhost:5000/hosts.toml"
+        "on the machine of Docker, run `sudo mkdir -p /etc/docker/certs.d/localhost:5000 && "
+        "echo 'server = \"http://localhost:5000\"' | sudo tee /etc/docker/certs.d/localhost:5000/hosts.toml`"
     )
     assert cure("localhost:5000", containerd_store=True, rootless=True).startswith("mkdir -p ~/.config/docker/certs.d/")
 
@@ -157,6 +157,6 @@ def test_other_errors_keep_their_hint() -> None:
 
 
 def test_the_store_is_told_by_info() -> None:
-    assert PlainHttp.read(info(containerd_store=True), HERE).containerd_store
-    assert not PlainHttp.read(info(), HERE).containerd_store
-    assert not PlainHttp.read({}, HERE).containerd_store
+    assert read_plain_http(info(containerd_store=True), HERE).containerd_store
+    assert not read_plain_http(info(), HERE).containerd_store
+    assert not read_plain_http({}, HERE).containerd_store

@@ -1,0 +1,1 @@
+"""Docker as a client of the registry."""

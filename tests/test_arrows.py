@@ -70,6 +70,8 @@ USE_CASES = ("registry", "images", "content", "places")
 """The packages with a module for each command, of the same name."""
 OTHER_USE_CASES = {
     "url": "registry.container",
+    "trust": "clients.trust",
+    "untrust": "clients.trust",
     "podman-fix": "clients.podman",
     "tunnel open": "tunnels.open",
     "tunnel ls": "tunnels.ls",
@@ -84,7 +86,10 @@ OTHER_USE_CASES = {
 }
 NO_RESULT = {"logs", "completion", "ci"}
 """Commands that print what the registry wrote, or a script: nothing to lay out."""
-SAME_RESULT = {"build": "push", "pull": "push", "auth.add": "auth", "auth.rm": "auth", "auth.ls": "auth"}
+SAME_RESULT = {
+    **{"build": "push", "pull": "push", "untrust": "trust"},
+    **{"auth.add": "auth", "auth.rm": "auth", "auth.ls": "auth"},
+}
 """Commands whose result looks like that of another, or is laid out beside it."""
 
 MODULES = {

@@ -29,6 +29,8 @@ GROUPS = {
         "gc": "Free the disk space of what no tag leads to",
     },
     "Clients": {
+        "trust": "Let the programs on this machine use the registry",
+        "untrust": "Take back what trust added",
         "podman-fix": "Let the podman program use the registry over plain HTTP",
         "login": "Log the docker or podman program in to the registry",
         "logout": "Log the docker or podman program out of the registry",

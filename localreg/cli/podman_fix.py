@@ -61,7 +61,7 @@ def podman_fix(
 
 def fix_for(session: Session, registry: Registry) -> Renderings:
     """Do the same for `up --podman-fix`, which shows the result as part of its own."""
-    return _fix(session, _both_names(registry), scope="auto", dry_run=False)
+    return _fix(session, _plain_names(registry), scope="auto", dry_run=False)
 
 
 def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: bool) -> Renderings:
@@ -152,14 +152,19 @@ def _locations(session: Session) -> list[str]:
             registry = find_registry(engine, session.name)
     except EngineUnavailableError:
         registry = None
-    return [_checked(place) for place in _both_names(registry)]
+    return [_checked(place) for place in _plain_names(registry)]
 
 
-def _both_names(registry: Registry | None) -> list[str]:
+def both_names(registry: Registry | None) -> list[str]:
+    """The beginnings of references to a registry, or to the one that `up` would create."""
+    location = (registry.location if registry else None) or f"localhost:{DEFAULT_PORT}"
+    return [location, location.replace("localhost", "127.0.0.1")] if location.startswith("localhost:") else [location]
+
+
+def _plain_names(registry: Registry | None) -> list[str]:
     if registry and not registry.speaks_plain_http:
         raise ConflictError(
             f"registry `{registry.container.name}` has TLS, so podman needs its certificate authority, not plain HTTP",
             hint=CommandLine("trust", "podman"),
         )
-    location = (registry.location if registry else None) or f"localhost:{DEFAULT_PORT}"
-    return [location, location.replace("localhost", "127.0.0.1")] if location.startswith("localhost:") else [location]
+    return both_names(registry)

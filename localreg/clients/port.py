@@ -70,6 +70,8 @@ class Plan:
     target: Target
     changes: tuple[FileChange, ...] = ()
     """In the order in which they are made; without those that change nothing."""
+    files: tuple[Path, ...] = ()
+    """The files that hold localreg's entries for the registry after the changes."""
     provided: Mapping[str, str] = field(default_factory=dict)
     """The locations that the client can use without a change, and why: `loopback`, or the path of a file."""
     obstacles: tuple[Obstacle, ...] = ()

@@ -40,7 +40,7 @@ def list_clients(machine: Machine) -> list[Client]:
     return [client for name in CLIENTS if (client := get_client(name, machine)).is_here()]
 
 
-def trust(client: Client, target: Target, *, dry_run: bool = False) -> Trusted:
+def make_trust(client: Client, target: Target, *, dry_run: bool = False) -> Trusted:
     """Tell a client of the registry, and ask it whether it can use it.
 
     Args:

@@ -129,7 +129,8 @@ class Docker:
             else:
                 wanted.append(Wanted(hosts.with_name(ca_file(self.name)), target.ca))
         changes = self._changes(target.name, folder, files=wanted)
-        return replace(plan, changes=tuple(changes), provided=provided, obstacles=tuple(obstacles))
+        files = tuple(each.path for each in wanted)
+        return replace(plan, changes=tuple(changes), files=files, provided=provided, obstacles=tuple(obstacles))
 
     def _with_entries(self, plan: Plan, folder: Path, needed: Sequence[str]) -> Plan:
         """The plan with entries of `insecure-registries`, which a running Docker reads when it is told to."""
@@ -151,7 +152,7 @@ class Docker:
             return replace(plan, obstacles=(Obstacle(f"has --{_FLAG} on its command line", cure),))
         changes = self._changes(plan.target.name, folder, entries=list(entries))
         cures = (_reload_command(path),) if changes and daemon is None else ()
-        return replace(plan, changes=tuple(changes), cures=cures)
+        return replace(plan, changes=tuple(changes), files=(path,) if entries else (), cures=cures)
 
     def _changes(
         self, name: str, folder: Path, *, files: Sequence[Wanted] = (), entries: Sequence[str] = ()

@@ -25,6 +25,8 @@ class Certificates:
     """Files of Podman's."""
 
     changes: Sequence[FileChange]
+    files: Sequence[Path]
+    """localreg's, after the changes."""
     provided: dict[str, str]
     """The registries that it trusts because of a file of others, and the file."""
 
@@ -54,7 +56,8 @@ def plan_certificates(
             provided[place] = str(file)
         else:
             wanted.append(Wanted(chosen / ca_file(_CLIENT), ca or ""))
-    return Certificates(plan_files(_CLIENT, name, folders, wanted), provided)
+    changes = plan_files(_CLIENT, name, folders, wanted)
+    return Certificates(changes, [each.path for each in wanted], provided)
 
 
 def _list_folders(machine: Machine, release: int) -> list[Path]:

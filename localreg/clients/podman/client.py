@@ -52,6 +52,7 @@ class Podman:
         return Plan(
             self.name,
             target,
+            files=(*([fix.path] if fix.added else []), *trusted.files),
             changes=(*([fix.change] if fix.changes else []), *trusted.changes),
             provided={**{place: str(path) for place, path in fix.provided.items()}, **trusted.provided},
             obstacles=tuple(Obstacle(f"`{each.path}` {each.what}", each.cure) for each in fix.overridden.values()),

@@ -1,0 +1,207 @@
+"""`localreg trust`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from localreg.cli.batch import do_each, show_all
+from localreg.cli.commands import Command, command_app
+from localreg.cli.help_page import examples
+from localreg.cli.podman_fix import both_names
+from localreg.cli.session import Session, session_of
+from localreg.clients.port import Client, Machine, Target
+from localreg.clients.system_store import SystemStore
+from localreg.clients.trust import CLIENTS, Trusted, find_trust, get_client, list_clients, make_trust
+from localreg.engines.port import Engine
+from localreg.errors import ConfigError, EngineUnavailableError, UsageError, reason_of
+from localreg.oci.reference import find_reference
+from localreg.output import trust as output
+from localreg.registry.container import find_registry
+from localreg.registry.defaults import default_volume
+from localreg.registry.tls import ca_of
+from localreg.system.address import LAST_PORT
+from localreg.system.command_line import CommandLine, Sentence
+
+CLIENT_ARGUMENT = typer.Argument(
+    metavar="[CLIENT]...", help=f"{', '.join(CLIENTS)}; by default all on this machine", show_default=False
+)
+
+app = command_app()
+
+
+@app.command(
+    cls=Command,
+    epilog=examples("localreg trust", "localreg trust docker --dry-run", "localreg trust --list", "localreg untrust"),
+)
+def trust(
+    context: typer.Context,
+    clients: Annotated[list[str] | None, CLIENT_ARGUMENT] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Show which clients can use the registry, and why")] = False,
+    location: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST:PORT", help="Trust this address instead of the registry's; can be repeated"),
+    ] = None,
+    ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --location: the certificate of its CA, as PEM")
+    ] = None,
+    system: Annotated[
+        bool, typer.Option("--system", help="Also put the registry's CA into the system's certificate store")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes without making them")] = False,
+) -> None:
+    """Let the programs on this machine use the registry.
+
+    Each one gets only what it needs, and is asked afterwards whether it can use the registry. `localreg untrust` takes
+    back exactly what was added.
+    """
+    session = session_of(context)
+    if ca is not None and not location:
+        raise UsageError("--ca needs --location", hint=CommandLine("trust", "--location", "HOST:PORT", "--ca", str(ca)))
+    machine = _machine(session)
+    chosen = _chosen(machine, clients)
+    target = _named(session, location, ca) if location else _target(session)
+    if list_:
+        _each(session, chosen, lambda client: find_trust(client, target), lists=True, skips=not clients)
+        return
+    if system:
+        if target.ca is None:
+            raise UsageError("the registry has no certificate", hint=CommandLine("up", "--recreate", "--tls"))
+        chosen.append(SystemStore(machine))
+    _each(
+        session,
+        chosen,
+        lambda client: make_trust(client, target, dry_run=dry_run),
+        dry_run=dry_run,
+        skips=not clients,
+    )
+
+
+def undo(session: Session, clients: Sequence[str] | None, *, system: bool, dry_run: bool) -> None:
+    """Take back all that localreg added for the registry, also from a program that was removed since."""
+    machine = _machine(session)
+    chosen = [get_client(_known(name), machine) for name in clients or CLIENTS]
+    target = Target(session.name, ())
+    if system:
+        chosen.append(SystemStore(machine))
+    _each(session, chosen, lambda client: make_trust(client, target, dry_run=dry_run), dry_run=dry_run)
+
+
+def _each(
+    session: Session,
+    clients: Sequence[Client],
+    do: Callable[[Client], Trusted],
+    *,
+    dry_run: bool = False,
+    lists: bool = False,
+    skips: bool = False,
+) -> None:
+    """Do it with each client, also after a failure, and show the results.
+
+    Args:
+        session: This run of the program.
+        clients: The clients.
+        do: Takes one.
+        dry_run: It changes nothing.
+        lists: It changes nothing, and tells how things are.
+        skips: An engine that does not run is left out.
+    """
+
+    def attempt(client: Client) -> Trusted | None:
+        try:
+            return do(client)
+        except EngineUnavailableError as exc:
+            if not skips:
+                raise
+            session.streams.note(f"skipped {client.name}: {exc.message}")
+            return None
+
+    with session.waiting("asking the clients"):
+        found, failures = do_each(session, clients, attempt, named=lambda client: client.name)
+    results = [result for result in found if result is not None]
+    for result in results:
+        for note in result.plan.notes:
+            session.streams.warn(note)
+    if lists:
+        shown = output.render_list(results, failures)
+    else:
+        shown = output.render(results, failures, dry_run=dry_run, command=session.command)
+    show_all(session, shown if results or not failures else None, failures)
+
+
+def _chosen(machine: Machine, names: Sequence[str] | None) -> list[Client]:
+    """The clients that were named, or all on this machine.
+
+    Raises:
+        UsageError: a name is not a client's.
+        EngineUnavailableError: the machine has none.
+    """
+    chosen = [get_client(_known(name), machine) for name in dict.fromkeys(names or ())] or list_clients(machine)
+    if not chosen:
+        raise EngineUnavailableError(
+            "this machine has none of the clients that localreg knows",
+            hint=Sentence(f"install one of {', '.join(CLIENTS)}"),
+        )
+    return chosen
+
+
+def _known(name: str) -> str:
+    if name not in CLIENTS:
+        near = difflib.get_close_matches(name, CLIENTS, n=1)
+        raise UsageError(
+            f"unknown client `{name}`; localreg knows {', '.join(CLIENTS)}",
+            hint=CommandLine("trust", near[0] if near else "--help"),
+        )
+    return name
+
+
+def _machine(session: Session) -> Machine:
+    """This machine; Docker is opened when a client asks for it."""
+
+    def open_docker() -> AbstractContextManager[Engine]:
+        from localreg.engines.discovery import select  # noqa: PLC0415 -- some clients need no engine
+
+        return select.select_engine("docker", name=session.name, volume=default_volume(session.name)).engine
+
+    return Machine(os.environ, open_docker=open_docker)
+
+
+def _target(session: Session) -> Target:
+    """The registry, or the one that `up` would create."""
+    try:
+        with session.opened() as engine:
+            registry = find_registry(engine, session.name)
+    except EngineUnavailableError:
+        registry = None
+    return Target(session.name, tuple(both_names(registry)), None if registry is None else ca_of(registry))
+
+
+def _named(session: Session, locations: Sequence[str], ca: Path | None) -> Target:
+    """The addresses that the user named."""
+    places = tuple(dict.fromkeys(map(_checked, locations)))
+    if ca is None:
+        return Target(session.name, places)
+    try:
+        text = ca.read_text()
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = reason_of(exc) if isinstance(exc, OSError) else "it is not text"
+        raise ConfigError(f"cannot read `{ca}`: {reason}") from exc
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise ConfigError(f"`{ca}` has no certificate in PEM", hint=Sentence("name the certificate of the CA"))
+    return Target(session.name, places, text, ca.resolve())
+
+
+def _checked(place: str) -> str:
+    host, _, port = place.rpartition(":")
+    named = find_reference(f"{place}/x") if host else None
+    if named is None or named.registry != place or not 0 < int(port) <= LAST_PORT:
+        raise UsageError(
+            f"`{place}` is not a valid HOST:PORT", hint=CommandLine("trust", "--location", "localhost:5000")
+        )
+    return place

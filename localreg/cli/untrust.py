@@ -1,0 +1,30 @@
+"""`localreg untrust`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from localreg.cli.commands import Command, command_app
+from localreg.cli.help_page import examples
+from localreg.cli.session import session_of
+from localreg.cli.trust import CLIENT_ARGUMENT, undo
+
+app = command_app()
+
+
+@app.command(cls=Command, epilog=examples("localreg untrust", "localreg untrust docker --dry-run"))
+def untrust(
+    context: typer.Context,
+    clients: Annotated[list[str] | None, CLIENT_ARGUMENT] = None,
+    system: Annotated[
+        bool, typer.Option("--system", help="Also remove the registry's CA from the system's certificate store")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes without making them")] = False,
+) -> None:
+    """Take back what `localreg trust` added for the registry.
+
+    What others wrote into the same files stays as it is.
+    """
+    undo(session_of(context), clients, system=system, dry_run=dry_run)

@@ -6,8 +6,8 @@ import contextlib
 import difflib
 import fcntl
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _FILE_MODE, _FOLDER_UMASK = 0o644, 0o022
@@ -93,6 +93,15 @@ class FileChange:
                 make_folder(spare)
                 _replace(spare / name, self.after)
                 spare.rename(folder)
+
+
+def merged(changes: Iterable[FileChange]) -> list[FileChange]:
+    """The same changes, one for each file."""
+    found: dict[Path, FileChange] = {}
+    for change in changes:
+        first = found.setdefault(change.path, change)
+        found[change.path] = replace(first, after=change.after)
+    return [change for change in found.values() if change.changes]
 
 
 def read_file(path: Path) -> bytes | None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from localreg.clients.file_change import merged
 from localreg.clients.port import Plan
 from localreg.clients.trust import Trusted
 from localreg.errors import LocalregError
 from localreg.output.block import block
 from localreg.output.streams import Renderings, error_as_json
 from localreg.output.table import columns
+
+_HEADINGS = ("CLIENT", "LOCATION", "USES", "BECAUSE")
 
 Failures = Sequence[tuple[str, LocalregError]]
 
@@ -26,7 +29,7 @@ def render(results: Sequence[Trusted], failures: Failures, *, dry_run: bool, com
     """
 
     def diff() -> str:
-        return "".join(change.diff() for result in results for change in result.plan.changes).rstrip("\n")
+        return "".join(change.diff() for result in results for change in merged(result.plan.changes)).rstrip("\n")
 
     def table(width: int) -> str:
         if dry_run:
@@ -66,7 +69,7 @@ def render_list(results: Sequence[Trusted], failures: Failures) -> Renderings:
         for place in result.plan.target.locations
     ]
     return Renderings(
-        table=lambda width: columns(("CLIENT", "LOCATION", "USES IT", "BECAUSE"), rows, width=width),
+        table=lambda width: columns(_HEADINGS, rows, width=width, whole=frozenset({"BECAUSE"})),
         plain=lambda: "\n".join("\t".join(row) for row in rows),
         json=lambda: {
             "clients": [_as_json(result, dry_run=False) for result in results],
@@ -79,7 +82,7 @@ def _headline(result: Trusted) -> str:
     plan = result.plan
     client = plan.client.capitalize() if plan.client != "system" else "The system"
     if not plan.target.locations:
-        return f"{client} no longer has localreg's entries for registry {plan.target.name}"
+        return f"{client} no longer has what localreg added for registry {plan.target.name}"
     verb = "trusts the certificate of" if plan.target.ca else "uses plain HTTP for"
     stuck = [place for place in plan.target.locations if (result.checked or {}).get(place)]
     places = " and ".join(place for place in plan.target.locations if place not in stuck)
@@ -111,13 +114,11 @@ def _checked(result: Trusted) -> str:
 
 def _written(plan: Plan) -> list[tuple[str, str]]:
     """Each file that a person knows of, and what happened to it; without localreg's own records."""
-    return list(
-        dict.fromkeys(
-            ("removed" if change.after is None else "wrote", str(change.path))
-            for change in plan.changes
-            if not change.path.name.startswith(".")
-        )
-    )
+    return [
+        ("removed" if change.after is None else "wrote", str(change.path))
+        for change in merged(plan.changes)
+        if not change.path.name.startswith(".")
+    ]
 
 
 def _because(reason: str) -> str:
@@ -153,5 +154,5 @@ def _as_json(result: Trusted, *, dry_run: bool) -> Mapping[str, Any]:
         "provided_by": dict(plan.provided),
         "obstacles": [{"what": obstacle.what, "cure": obstacle.cure} for obstacle in plan.obstacles],
         "in_force": None if result.checked is None else {place: why is None for place, why in result.checked.items()},
-        "diff": "".join(change.diff() for change in plan.changes) if dry_run else None,
+        "diff": "".join(change.diff() for change in merged(plan.changes)) if dry_run else None,
     }

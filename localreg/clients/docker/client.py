@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 
 from localreg.clients.certs_d import Wanted, ca_file, is_ours, plan_files, read_text
 from localreg.clients.changes import make_changes
-from localreg.clients.docker.daemon_json import is_set, list_owned, plan_entries
+from localreg.clients.docker.daemon_json import is_set, list_entries, list_owned, plan_entries
 from localreg.clients.docker.process import Daemon, find_daemon
 from localreg.clients.docker.pull import try_pull
 from localreg.clients.file_change import FileChange
 from localreg.clients.port import Machine, Obstacle, Plan, Target
 from localreg.engines.plain_http import LOOPBACK, PlainHttp, entries_for
-from localreg.errors import ConfigError, reason_of
+from localreg.errors import ConfigError, EngineError, EngineUnavailableError, reason_of
 from localreg.system.command_line import Sentence
 from localreg.system.waiting import wait_until
 
@@ -64,16 +66,15 @@ class Docker:
         for change in plan.changes:
             make_changes(replace(plan, changes=(change,)))
             if change.path.suffix == ".json":
-                self._reload(change.path)
-        rules = self._rules() if plan.target.locations else PlainHttp()
-        if rules.folder is None or rules.containerd_store:
-            return
-        path, name = self._daemon_json(rules.folder), plan.target.name
-        if self._unread(path, name):
+                before, after = list_entries(change.before), list_entries(change.after)
+                self._reload(change.path, added=set(after).difference(before), removed=set(before).difference(after))
+        rules = self._rules() if plan.files and not plan.changes else None
+        if rules is not None and rules.folder is not None and not rules.containerd_store:
             # A run that was killed may have written the file, without having it read.
-            if not plan.changes:
-                self._reload(path)
-            wait_until(lambda: not self._unread(path, name), seconds=_RELOAD_SECONDS)
+            path = self._daemon_json(rules.folder)
+            owned = set(list_owned(path, plan.target.name))
+            if not _has_read(rules, owned):
+                self._reload(path, added=owned)
 
     def check(self, locations: Sequence[str], *, ca: str | None = None) -> Mapping[str, str | None] | None:
         """Have the daemon ask for an image that does not exist; its rules tell about a registry that does not run."""
@@ -178,7 +179,14 @@ class Docker:
         """The process that reads a daemon.json."""
         return find_daemon(self._machine, rootless=not path.is_relative_to(self._machine.etc))
 
-    def _reload(self, path: Path) -> None:
+    def _reload(self, path: Path, *, added: AbstractSet[str], removed: AbstractSet[str] = frozenset()) -> None:
+        """Have a running Docker read its daemon.json, and wait until it has.
+
+        Args:
+            path: The file.
+            added: The entries that are new in it.
+            removed: The entries that are not in it any longer.
+        """
         daemon = self._find_daemon(path)
         if daemon is None:
             return
@@ -188,12 +196,15 @@ class Docker:
             raise ConfigError(
                 f"cannot have Docker read `{path}` again: {reason_of(exc)}", hint=_reload_command(path)
             ) from exc
+        # Docker may have stopped meanwhile; then it reads the file when it starts.
+        with contextlib.suppress(EngineError, EngineUnavailableError):
+            wait_until(lambda: _has_read(self._rules(), added, removed), seconds=_RELOAD_SECONDS)
 
-    def _unread(self, path: Path, name: str) -> bool:
-        """Whether Docker has not read entries of localreg's in its daemon.json, as far as it tells."""
-        rules = self._rules()
-        read = {*map(str, rules.networks or ()), *(place for place, secure in rules.secure.items() if not secure)}
-        return rules.networks is not None and not read.issuperset(list_owned(path, name))
+
+def _has_read(rules: PlainHttp, added: AbstractSet[str], removed: AbstractSet[str] = frozenset()) -> bool:
+    """Whether Docker knows of changed entries, as far as it tells."""
+    read = {*map(str, rules.networks or ()), *(place for place, secure in rules.secure.items() if not secure)}
+    return rules.networks is None or (added <= read and read.isdisjoint(removed - {*LOOPBACK}))
 
 
 def _is_loopback(place: str) -> bool:

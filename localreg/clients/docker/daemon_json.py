@@ -14,6 +14,7 @@ from typing import Any
 
 from localreg.clients.docker.json_text import ListInObject
 from localreg.clients.file_change import FileChange, read_file
+from localreg.engines.plain_http import LOOPBACK
 from localreg.errors import ConfigError, reason_of
 from localreg.system.command_line import Sentence
 
@@ -101,10 +102,12 @@ def plan_entries(path: Path, name: str, wanted: Sequence[str]) -> tuple[FileChan
     final = _Record({entry: names for entry, names in left.items() if names}, was, blank)
     before = _Record({**owned, **final.names}, was, blank).written()
     after = final.written()
-    file = FileChange(path, data, _changed(data, current, [*owned], final))
+    text = _changed(data, current, [*owned], final)
+    between = _forgetting(current, text, [entry for entry in owned if entry not in final.names])
     changes = (
         FileChange(record_of(path), written, before),
-        file,
+        *(() if between is None else (FileChange(path, data, between),)),
+        FileChange(path, data if between is None else between, text),
         FileChange(record_of(path), before, after),
     )
     return tuple(change for change in changes if change.changes)
@@ -119,6 +122,30 @@ def _changed(data: bytes | None, current: ListInObject, owned: Sequence[str], fi
             return None if final.was == _ABSENT else final.blank.encode()
     text = ListInObject(text, KEY).with_added([entry for entry in final.names if entry not in rest.values])
     return None if data is None and not text else text.encode()
+
+
+def _forgetting(current: ListInObject, after: bytes | None, removed: Sequence[str]) -> bytes | None:
+    """What Docker has to read before the list goes, because a running Docker keeps a list that is there no longer.
+
+    Args:
+        current: The file before.
+        after: All of it afterwards.
+        removed: The entries that go.
+
+    Returns:
+        A file with the list that Docker has by itself; None if it is not needed.
+    """
+    there = ListInObject((after or b"").decode(), KEY)
+    foreign = [entry for entry in removed if entry not in LOOPBACK]
+    if not foreign or (there.has_key and not there.is_null):
+        return None
+    kept = ListInObject(current.without(foreign), KEY)
+    return kept.with_added([entry for entry in LOOPBACK if entry not in kept.values]).encode()
+
+
+def list_entries(data: bytes | None) -> list[str]:
+    """The entries of the list in a file that localreg wrote or has parsed before."""
+    return ListInObject((data or b"").decode(), KEY).values
 
 
 def _as_it_was(rest: ListInObject, was: str) -> str:

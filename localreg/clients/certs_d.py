@@ -54,7 +54,8 @@ def plan_files(client: str, name: str, folders: Sequence[Path], wanted: Sequence
     """
     try:
         changes = [_written(client, name, each) for each in wanted]
-        paths = {each.path for each in wanted}
+        # A change of a folder also removes what a killed one left beside it.
+        paths = {each.path for each in wanted} | {change.spare for change in changes if change.changes}
         changes += [_removed(path, data) for path, data in _list_ours(folders, client, name) if path not in paths]
     except OSError as exc:
         raise ConfigError(f"cannot read `{exc.filename}`: {reason_of(exc)}") from exc

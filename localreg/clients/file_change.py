@@ -37,6 +37,12 @@ class FileChange:
         """It is not the same before and after."""
         return self.before != self.after
 
+    @property
+    def spare(self) -> Path:
+        """The file in the folder that is renamed, if the file comes and goes with its folder."""
+        folder = self.path.parent
+        return folder.with_name(_new_name(folder.name)) / self.path.name
+
     def diff(self) -> str:
         """The change as a unified diff; empty without a change."""
         lines = difflib.unified_diff(
@@ -74,8 +80,7 @@ class FileChange:
 
     def _make_with_folder(self) -> None:
         """Rename a folder into its place with the file in it, or out of its place."""
-        folder, name = self.path.parent, self.path.name
-        spare = folder.with_name(f".{folder.name}.new")
+        folder, name, spare = self.path.parent, self.path.name, self.spare.parent
         make_folder(folder.parent)
         with _locked(folder.parent):
             if (read_file(self.path) or None) != (self.before or None):

@@ -166,7 +166,7 @@ def _decoder() -> json.JSONDecoder:
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"`{constant}` is not JSON")
 
-    return json.JSONDecoder(parse_constant=refuse, parse_int=str)
+    return json.JSONDecoder(parse_constant=refuse, parse_int=float)
 
 
 def _skip(text: str, at: int) -> int:

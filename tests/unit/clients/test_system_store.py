@@ -1,0 +1,85 @@
+"""The system's store of certificates, on machines in a folder with stand-ins for their programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from localreg.clients.port import Machine, Target
+from localreg.clients.system_store import SystemStore
+from localreg.clients.trust import make_trust
+from localreg.errors import ConfigError
+
+CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+KINDS = {
+    "debian": ("update-ca-certificates", "usr/local/share/ca-certificates", "etc/ssl/certs/ca-certificates.crt"),
+    "fedora": ("update-ca-trust", "etc/pki/ca-trust/source/anchors", "etc/pki/tls/certs/ca-bundle.crt"),
+}
+TARGET = Target("registry", ("localhost:5000",), CA)
+
+
+@pytest.fixture(params=KINDS)
+def machine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Its program joins the files of the folder, and counts how often it ran."""
+    program, folder, bundle = KINDS[request.param]
+    programs = tmp_path / "bin"
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / bundle).parent.mkdir(parents=True)
+    (tmp_path / bundle).write_text("of others\n")
+    programs.mkdir()
+    (programs / program).write_text(
+        f"#!/bin/sh\necho x >>{tmp_path}/runs\ncat {tmp_path / folder}/*.crt >{tmp_path / bundle} 2>&-\ntrue\n"
+    )
+    (programs / program).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    return Machine({}, tmp_path)
+
+
+def runs(machine: Machine) -> int:
+    path = machine.root / "runs"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def test_the_ca_comes_and_goes(machine: Machine) -> None:
+    store = SystemStore(machine)
+    assert store.is_here()
+    first = make_trust(store, TARGET)
+    assert first.checked == {"localhost:5000": None}
+    assert [path.read_text() for path in first.plan.files] == [CA]
+    assert not make_trust(store, TARGET).plan.changes
+    assert runs(machine) == 1
+    make_trust(store, Target("registry", (), CA))
+    assert (runs(machine), first.plan.files[0].exists()) == (2, False)
+    assert store.check(["localhost:5000"], ca=CA) == {
+        "localhost:5000": "does not trust the certificate of localhost:5000"
+    }
+
+
+@pytest.mark.parametrize("target", [TARGET, Target("registry", (), CA)])
+def test_a_run_that_was_killed_before_the_program_ran_is_finished(machine: Machine, target: Target) -> None:
+    store = SystemStore(machine)
+    if not target.locations:
+        make_trust(store, TARGET)
+    for change in store.plan(target).changes:
+        change.make()
+    make_trust(store, target)
+    assert (store.check(["x"], ca=CA) or {})["x"] == (
+        None if target.locations else "does not trust the certificate of x"
+    )
+
+
+def test_a_program_that_fails_is_told(machine: Machine) -> None:
+    for path in (machine.root / "bin").iterdir():
+        path.write_text("#!/bin/sh\necho no room >&2\nexit 3\n")
+    with pytest.raises(ConfigError) as caught:
+        make_trust(SystemStore(machine), TARGET)
+    assert caught.value.details == ("no room",)
+
+
+@pytest.mark.skipif("sys.platform == 'darwin'", reason="it has the keychain")
+def test_a_system_that_is_not_known_is_an_error(tmp_path: Path) -> None:
+    store = SystemStore(Machine({}, tmp_path))
+    assert not store.is_here()
+    with pytest.raises(ConfigError):
+        store.plan(TARGET)

@@ -25,6 +25,7 @@ from support.kills.states import (
     a_registry,
     an_image_of_two_names,
     another_image_of_that_name,
+    dockers_configuration,
     foreign_configuration,
     no_configuration,
     no_image,
@@ -33,6 +34,7 @@ from support.kills.states import (
     opened_yard,
     our_configuration,
     our_configuration_alone,
+    our_dockers_configuration,
     the_other_port,
 )
 
@@ -121,6 +123,27 @@ PODMAN = (
         ["status --all"],
         no_service,
         ["mkdir .*/localreg", "open .*/lock", "open .*/podman.log", "Popen .* system service"],
+    ),
+)
+
+DOCKER = (
+    Scenario(
+        "trust docker",
+        ["trust docker --location 192.0.2.1:5009"],
+        dockers_configuration,
+        ["rename .*daemon.json.localreg", "rename .*daemon.json", "kill"],
+    ),
+    Scenario(
+        "untrust docker",
+        ["untrust docker"],
+        our_dockers_configuration,
+        ["rename .*daemon.json", "kill", "remove .*daemon.json.localreg"],
+    ),
+    Scenario(
+        "trust docker, with a CA",
+        ["trust docker --location 192.0.2.1:5009 --ca /etc/ssl/certs/ca-certificates.crt"],
+        dockers_configuration,
+        ["mkdir .*certs.d", "rename .*crt", "rename .*5009"],
     ),
 )
 
@@ -227,3 +250,10 @@ def test_the_same_command_again_does_the_rest_of_what_only_podman_needs(
     yard: Yard, settings: Mapping[str, str], subtests: pytest.Subtests
 ) -> None:
     check_kills(yard, PODMAN, settings, subtests)
+
+
+@pytest.mark.parametrize("bed", ["docker"], indirect=True)
+def test_the_same_command_again_does_the_rest_of_what_only_docker_needs(
+    yard: Yard, settings: Mapping[str, str], subtests: pytest.Subtests
+) -> None:
+    check_kills(yard, DOCKER, settings, subtests)

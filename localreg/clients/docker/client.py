@@ -6,13 +6,12 @@ import contextlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 
 from localreg.clients.certs_d import Wanted, ca_file, is_ours, plan_files, read_text
 from localreg.clients.changes import make_changes
-from localreg.clients.docker.daemon_json import is_set, list_entries, list_owned, plan_entries
+from localreg.clients.docker.daemon_json import Recorded, file_of, find_recorded, is_set, list_owned, plan_entries
 from localreg.clients.docker.process import Daemon, find_daemon
 from localreg.clients.docker.pull import try_pull
 from localreg.clients.file_change import FileChange
@@ -64,17 +63,11 @@ class Docker:
     def apply(self, plan: Plan) -> None:
         """Make the changes; a running daemon reads daemon.json again, without a restart."""
         for change in plan.changes:
+            # Each step needs that Docker knows of the one before, also of one whose run was killed.
+            self._have_read(file_of(change.path) or change.path)
             make_changes(replace(plan, changes=(change,)))
-            if change.path.suffix == ".json":
-                before, after = list_entries(change.before), list_entries(change.after)
-                self._reload(change.path, added=set(after).difference(before), removed=set(before).difference(after))
-        rules = self._rules() if plan.files and not plan.changes else None
-        if rules is not None and rules.folder is not None and not rules.containerd_store:
-            # A run that was killed may have written the file, without having it read.
-            path = self._daemon_json(rules.folder)
-            owned = set(list_owned(path, plan.target.name))
-            if not _has_read(rules, owned):
-                self._reload(path, added=owned)
+        for path in plan.files:
+            self._have_read(path)
 
     def check(self, locations: Sequence[str], *, ca: str | None = None) -> Mapping[str, str | None] | None:
         """Have the daemon ask for an image that does not exist; its rules tell about a registry that does not run."""
@@ -179,32 +172,31 @@ class Docker:
         """The process that reads a daemon.json."""
         return find_daemon(self._machine, rootless=not path.is_relative_to(self._machine.etc))
 
-    def _reload(self, path: Path, *, added: AbstractSet[str], removed: AbstractSet[str] = frozenset()) -> None:
-        """Have a running Docker read its daemon.json, and wait until it has.
-
-        Args:
-            path: The file.
-            added: The entries that are new in it.
-            removed: The entries that are not in it any longer.
-        """
+    def _have_read(self, path: Path) -> None:
+        """Have a running Docker read its daemon.json, unless it knows of localreg's entries, and wait until it does."""
+        recorded = find_recorded(path) if path.suffix == ".json" else None
         daemon = self._find_daemon(path)
-        if daemon is None:
+        if daemon is None or recorded is None:
             return
-        try:
-            daemon.reload()
-        except OSError as exc:
-            raise ConfigError(
-                f"cannot have Docker read `{path}` again: {reason_of(exc)}", hint=_reload_command(path)
-            ) from exc
         # Docker may have stopped meanwhile; then it reads the file when it starts.
         with contextlib.suppress(EngineError, EngineUnavailableError):
-            wait_until(lambda: _has_read(self._rules(), added, removed), seconds=_RELOAD_SECONDS)
+            rules = self._rules()
+            if rules.networks is not None and _has_read(rules, recorded):
+                return
+            try:
+                daemon.reload()
+            except OSError as exc:
+                raise ConfigError(
+                    f"cannot have Docker read `{path}` again: {reason_of(exc)}", hint=_reload_command(path)
+                ) from exc
+            if rules.networks is not None:
+                wait_until(lambda: _has_read(self._rules(), recorded), seconds=_RELOAD_SECONDS)
 
 
-def _has_read(rules: PlainHttp, added: AbstractSet[str], removed: AbstractSet[str] = frozenset()) -> bool:
-    """Whether Docker knows of changed entries, as far as it tells."""
+def _has_read(rules: PlainHttp, recorded: Recorded) -> bool:
+    """Whether Docker knows of localreg's entries, as far as it tells."""
     read = {*map(str, rules.networks or ()), *(place for place, secure in rules.secure.items() if not secure)}
-    return rules.networks is None or (added <= read and read.isdisjoint(removed - {*LOOPBACK}))
+    return recorded.there <= read and read.isdisjoint(recorded.gone)
 
 
 def _is_loopback(place: str) -> bool:

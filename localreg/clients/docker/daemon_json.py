@@ -20,6 +20,7 @@ from localreg.system.command_line import Sentence
 
 KEY = "insecure-registries"
 _ABSENT, _BLANK, _NO_KEY, _NULL, _LIST = "no file", "blank", "no key", "null", "list"
+_RECORD = ".localreg"
 _COMMENT = "Written by `localreg trust docker`: which entries of insecure-registries are localreg's"
 
 
@@ -52,7 +53,13 @@ class _Record:
 
 def record_of(path: Path) -> Path:
     """The record beside a daemon.json."""
-    return path.with_name(f".{path.name}.localreg")
+    return path.with_name(f".{path.name}{_RECORD}")
+
+
+def file_of(record: Path) -> Path | None:
+    """The daemon.json of a record; None for another file."""
+    name = record.name.removeprefix(".").removesuffix(_RECORD)
+    return record.with_name(name) if record_of(record.with_name(name)) == record else None
 
 
 def list_owned(path: Path, name: str) -> list[str]:
@@ -64,6 +71,30 @@ def list_owned(path: Path, name: str) -> list[str]:
     _, current = _read(path)
     record = _Record.read(_bytes(record_of(path)))
     return [entry for entry, names in record.names.items() if name in names and entry in current.values]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Entries of localreg's, for any registry."""
+
+    there: frozenset[str]
+    """Those in the list."""
+    gone: frozenset[str]
+    """Those that are not in it any longer, of which a running Docker may not know."""
+
+
+def find_recorded(path: Path) -> Recorded | None:
+    """The entries that a running Docker should know of; None if the file has no list, which Docker does not read.
+
+    Raises:
+        ConfigError: the file cannot be read or parsed.
+    """
+    _, current = _read(path)
+    if not current.has_key or current.is_null:
+        return None
+    entries = frozenset(_Record.read(_bytes(record_of(path))).names)
+    there = entries.intersection(current.values)
+    return Recorded(there, entries - there - {*LOOPBACK})
 
 
 def is_set(path: Path) -> bool:
@@ -100,10 +131,11 @@ def plan_entries(path: Path, name: str, wanted: Sequence[str]) -> tuple[FileChan
             left[entry] = [*left.get(entry, ()), name]
     was, blank = (record.was, record.blank) if owned else _state(data, current)
     final = _Record({entry: names for entry, names in left.items() if names}, was, blank)
-    before = _Record({**owned, **final.names}, was, blank).written()
     after = final.written()
     text = _changed(data, current, [*owned], final)
-    between = _forgetting(current, text, [entry for entry in owned if entry not in final.names])
+    # A killed run may have taken an entry out of the file, but not out of the running Docker.
+    before = _Record({**record.names, **final.names}, was, blank).written()
+    between = _forgetting(current, text, [entry for entry in record.names if entry not in final.names])
     changes = (
         FileChange(record_of(path), written, before),
         *(() if between is None else (FileChange(path, data, between),)),
@@ -141,11 +173,6 @@ def _forgetting(current: ListInObject, after: bytes | None, removed: Sequence[st
         return None
     kept = ListInObject(current.without(foreign), KEY)
     return kept.with_added([entry for entry in LOOPBACK if entry not in kept.values]).encode()
-
-
-def list_entries(data: bytes | None) -> list[str]:
-    """The entries of the list in a file that localreg wrote or has parsed before."""
-    return ListInObject((data or b"").decode(), KEY).values
 
 
 def _as_it_was(rest: ListInObject, was: str) -> str:

@@ -30,7 +30,12 @@ def take_snapshot(bed: Bed, api: EngineApi) -> Snapshot:
         "volumes": {found["Name"]: _volume(found) for found in api.get("/volumes")["Volumes"] or ()},
         "images": {image["Id"]: sorted(image["RepoTags"] or ()) for image in api.get("/images/json")},
         "registry": dict(_tags(containers["registry"])) if "registry" in containers else {},
-        "configuration": {str(path): _content(path) for path in sorted((bed.home / ".config").rglob("*"))},
+        "configuration": {
+            str(path): _content(path)
+            for folder in (bed.home / ".config", Path("/etc/docker"))
+            for path in sorted(folder.rglob("*"))
+        },
+        "trusted": (api.get("/info").get("RegistryConfig") or {}).get("IndexConfigs"),
         "temporary files": sorted(path.name for path in Path("/tmp").glob("localreg*")),
         "deserted sockets": sorted(path.name for path in _sockets(bed) if not _is_listened_to(path)),
     }

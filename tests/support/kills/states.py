@@ -18,6 +18,7 @@ from localreg.oci.manifest import DOCKER_MANIFEST, OCI_MANIFEST
 
 KEPT = "localhost/kept:1"
 """One more name of the registry's image: not localreg's, and what makes it quick to load again."""
+DOCKERS_FOLDER = Path("/etc/docker")
 NAMES = (REGISTRY_IMAGE, "docker.io/library/registry:2.8.3")
 
 
@@ -130,6 +131,18 @@ def our_configuration(yard: Yard, _turn: int) -> None:
 def our_configuration_alone(yard: Yard, _turn: int) -> None:
     no_configuration(yard, 0)
     yard.bed.ok("podman-fix", "--location", "localhost:5000")
+
+
+def dockers_configuration(yard: Yard, _turn: int) -> None:
+    """A file of others, which Docker has read."""
+    yard.bed.ok("untrust", "docker")
+    shutil.rmtree(DOCKERS_FOLDER / "certs.d", ignore_errors=True)
+    (DOCKERS_FOLDER / "daemon.json").write_text('{\n\t"shutdown-timeout": 14\n}')
+
+
+def our_dockers_configuration(yard: Yard, _turn: int) -> None:
+    dockers_configuration(yard, 0)
+    yard.bed.ok("trust", "docker", "--location", "192.0.2.1:5009")
 
 
 def no_service(_yard: Yard, _turn: int) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from localreg.clients import file_change
 from localreg.clients.certs_d import Wanted, plan_files
 
 PLACE = "192.0.2.1:5000"
@@ -82,10 +82,10 @@ def test_a_run_that_is_killed_leaves_no_empty_folder(folder: Path, monkeypatch: 
         raise Killed
 
     folder.parent.mkdir()
-    owner = file_change.os if step == "open" else Path
+    owner = os if step == "open" else Path
     with monkeypatch.context() as patch:
         # Locking opens a folder first.
-        patch.setattr(owner, step, _after(owner.open, killed) if step == "open" else killed)
+        patch.setattr(owner, step, _after(os.open, killed) if step == "open" else killed)
         with pytest.raises(Killed):
             make(folder, "PEM\n")
     assert not folder.exists()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,6 @@ from typing import Any
 import pytest
 from support.clients.dockerd import PID, Dockerd
 
-from localreg.clients.docker import process
 from localreg.clients.docker.client import Docker
 from localreg.clients.port import Machine, Target
 from localreg.clients.trust import Trusted, find_trust, make_trust
@@ -20,6 +21,7 @@ from localreg.errors import ConfigError, EngineUnavailableError
 LOCAL = ("localhost:5000", "127.0.0.1:5000")
 LAN = "192.0.2.1:5000"
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+LOOPBACK_NETWORKS = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 RANGES = ["127.0.0.0/8", "::1/128"]
 
 Start = Callable[..., Dockerd]
@@ -34,7 +36,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
             (folder / "daemon.json").write_text(text)
         daemon = Dockerd(tmp_path, **options)
         daemon.reached = dict.fromkeys([*LOCAL, LAN])
-        monkeypatch.setattr(process.os, "kill", daemon.kill)
+        monkeypatch.setattr(os, "kill", daemon.kill)
         return daemon
 
     return started
@@ -233,7 +235,7 @@ def test_elsewhere_nothing_is_written_and_the_command_is_said(
 ) -> None:
     daemon = start()
     usual = daemon.info()
-    rules = PlainHttp(networks=usual.plain_http and usual.plain_http.networks, place=place)
+    rules = PlainHttp(networks=LOOPBACK_NETWORKS, place=place)
     monkeypatch.setattr(type(daemon), "info", lambda _: type(usual)("docker", "28.0.0", "fake:", plain_http=rules))
     plan = Docker(daemon.machine).plan(Target("registry", (*LOCAL, LAN)))
     assert (plan.changes, set(plan.provided)) == ((), set(LOCAL))

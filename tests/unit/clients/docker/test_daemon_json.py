@@ -65,7 +65,8 @@ def content(path: Path) -> bytes | None:
 
 
 def entries(path: Path) -> list[str]:
-    return json.loads(path.read_bytes().decode("utf-8-sig"))[KEY]
+    found: list[str] = json.loads(path.read_bytes().decode("utf-8-sig"))[KEY]
+    return found
 
 
 @pytest.mark.parametrize("text", SHAPES.values(), ids=SHAPES)

@@ -12,8 +12,9 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import Session, session_of
-from localreg.clients.podman.check import ask_podman, podman_release
-from localreg.clients.podman.drop_in import Plan, Scope, apply_plan, plan_fix
+from localreg.clients.podman.check import ask_podman
+from localreg.clients.podman.client import READERS, plan_entries
+from localreg.clients.podman.drop_in import Plan, Scope, apply_plan
 from localreg.clients.podman.machine import fix_machine
 from localreg.errors import ConfigError, ConflictError, EngineUnavailableError, UsageError
 from localreg.oci.reference import find_reference
@@ -23,9 +24,6 @@ from localreg.registry.container import Registry, find_registry
 from localreg.registry.defaults import DEFAULT_PORT
 from localreg.system.address import LAST_PORT
 from localreg.system.command_line import CommandLine, Sentence
-
-_READERS = ("podman", "buildah", "skopeo")
-"""The programs that read Podman's `registries.conf`."""
 
 app = command_app()
 
@@ -65,12 +63,14 @@ def fix_for(session: Session, registry: Registry) -> Renderings:
 
 
 def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: bool) -> Renderings:
-    if locations and not any(map(shutil.which, _READERS)):
+    if locations and not any(map(shutil.which, READERS)):
         raise EngineUnavailableError(
             "Podman is not installed on this machine, so nothing reads its configuration",
             hint=Sentence("install Podman (https://podman.io/docs/installation); Docker needs no such change"),
         )
-    plan = _plan(session, locations, scope)
+    plan, unread = plan_entries(session.name, locations, scope=scope)
+    if unread is not None:
+        session.streams.warn(unread)
     if not dry_run:
         apply_plan(plan)
         if sys.platform != "linux":
@@ -78,24 +78,6 @@ def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: b
     _warn(session, plan)
     checked = None if dry_run or not locations else _check(plan, locations)
     return render(plan, checked=checked, dry_run=dry_run, command=session.command)
-
-
-def _plan(session: Session, locations: Sequence[str], scope: Scope) -> Plan:
-    """Plan the change. A file of others that only localreg cannot read does not stop it."""
-    release = podman_release()
-    try:
-        return plan_fix(session.name, locations, scope=scope, release=release)
-    except ConfigError as exc:
-        try:
-            can_read = ask_podman(()) is not None
-        except ConfigError as podmans:
-            hint = Sentence("fix that file first: every push and pull with podman fails until then")
-            raise exc.with_(hint=hint, details=podmans.details) from podmans
-        if not can_read:
-            raise
-        plan = plan_fix(session.name, locations, scope=scope, release=release, lenient=True)
-        session.streams.warn(f"{exc.message}; localreg leaves it out, because podman can read it")
-        return plan
 
 
 def _check(plan: Plan, locations: Sequence[str]) -> Mapping[str, bool] | None:

@@ -15,6 +15,8 @@ from localreg.output.table import columns
 
 _HEADINGS = ("CLIENT", "LOCATION", "USES", "BECAUSE")
 
+_USES = {"yes": True, "no": False, "unknown": None}
+
 Failures = Sequence[tuple[str, LocalregError]]
 
 
@@ -51,7 +53,7 @@ def render(results: Sequence[Trusted], failures: Failures, *, dry_run: bool, com
         json=lambda: {
             "dry_run": dry_run,
             "clients": [_as_json(result, dry_run=dry_run) for result in results],
-            "errors": [{"client": name, **error_as_json(error)} for name, error in failures],
+            "errors": [{"source": name, **error_as_json(error)} for name, error in failures],
         },
     )
 
@@ -72,8 +74,11 @@ def render_list(results: Sequence[Trusted], failures: Failures) -> Renderings:
         table=lambda width: columns(_HEADINGS, rows, width=width, whole=frozenset({"BECAUSE"})),
         plain=lambda: "\n".join("\t".join(row) for row in rows),
         json=lambda: {
-            "clients": [_as_json(result, dry_run=False) for result in results],
-            "errors": [{"client": name, **error_as_json(error)} for name, error in failures],
+            "clients": [
+                {"client": client, "location": place, "uses": _USES[answer], "because": because}
+                for client, place, answer, because in rows
+            ],
+            "errors": [{"source": name, **error_as_json(error)} for name, error in failures],
         },
     )
 

@@ -7,14 +7,19 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 
 from localreg.clients.changes import make_changes
+from localreg.clients.podman import drop_in
 from localreg.clients.podman.certificates import plan_certificates
 from localreg.clients.podman.check import ask_podman, podman_release
-from localreg.clients.podman.drop_in import plan_fix
+from localreg.clients.podman.drop_in import Scope
 from localreg.clients.podman.machine import fix_machine
-from localreg.clients.podman.search import NEW
+from localreg.clients.podman.search import ETC, NEW
 from localreg.clients.port import Machine, Obstacle, Plan, Target
+from localreg.errors import ConfigError
+from localreg.system.command_line import Sentence
 from localreg.system.programs import ProgramError, run
 
 READERS = ("podman", "buildah", "skopeo")
@@ -47,7 +52,7 @@ class Podman:
         # Podman takes no IPv6 address in the name of an image.
         places = [place for place in target.locations if not place.startswith("[")]
         plain = places if target.ca is None else []
-        fix = plan_fix(target.name, plain, environ=environ, etc=etc, release=release)
+        fix, unread = plan_entries(target.name, plain, environ=environ, etc=etc, release=release)
         trusted = plan_certificates(self._machine, target.name, places, target.ca, release=release)
         return Plan(
             self.name,
@@ -56,7 +61,7 @@ class Podman:
             changes=(*([fix.change] if fix.changes else []), *trusted.changes),
             provided={**{place: str(path) for place, path in fix.provided.items()}, **trusted.provided},
             obstacles=tuple(Obstacle(f"`{each.path}` {each.what}", each.cure) for each in fix.overridden.values()),
-            notes=fix.replaced,
+            notes=(*([unread] if unread else []), *fix.replaced),
         )
 
     def apply(self, plan: Plan) -> None:
@@ -74,6 +79,46 @@ class Podman:
             said = ask_podman(places)
             return None if said is None else said.obstacles
         return dict(answer for place in places for answer in _pull(place)) or None
+
+
+def plan_entries(
+    name: str,
+    locations: Sequence[str],
+    *,
+    scope: Scope = "auto",
+    environ: Mapping[str, str] | None = None,
+    etc: Path = ETC,
+    release: int | None = None,
+) -> tuple[drop_in.Plan, str | None]:
+    """Plan the drop-in. A file of others that only localreg cannot read does not stop it.
+
+    Args:
+        name: The registry's.
+        locations: Each `HOST:PORT`; empty to take back all.
+        scope: As for `podman-fix`.
+        environ: The environment; by default the process's.
+        etc: The system's folder.
+        release: The first number of Podman's version; asked for by default.
+
+    Returns:
+        The plan, and a warning about a file that localreg leaves out.
+
+    Raises:
+        ConfigError: Podman cannot read a file either.
+    """
+    release = podman_release() if release is None else release
+    plan = partial(drop_in.plan_fix, name, locations, scope=scope, environ=environ, etc=etc, release=release)
+    try:
+        return plan(), None
+    except ConfigError as exc:
+        try:
+            can_read = ask_podman(()) is not None
+        except ConfigError as podmans:
+            hint = Sentence("fix that file first: every push and pull with podman fails until then")
+            raise exc.with_(hint=hint, details=podmans.details) from podmans
+        if not can_read:
+            raise
+        return plan(lenient=True), f"{exc.message}; localreg leaves it out, because podman can read it"
 
 
 def _pull(place: str) -> list[tuple[str, str | None]]:

@@ -13,6 +13,7 @@ import archive_page
 import cli_reference
 import fault_page
 import man_page
+import plain_http_page
 import pytest
 from support import schemas
 
@@ -39,6 +40,11 @@ def test_the_reference_of_the_command_line_is_up_to_date(monkeypatch: pytest.Mon
 def test_the_table_of_what_reads_archives_is_up_to_date() -> None:
     page = archive_page.PATH.read_text()
     assert page == archive_page.render(page)
+
+
+def test_the_table_of_who_uses_plain_http_is_up_to_date() -> None:
+    page = plain_http_page.PATH.read_text()
+    assert page == plain_http_page.render(page)
 
 
 def test_the_man_page_is_up_to_date() -> None:
@@ -158,6 +164,7 @@ def test_every_schema_and_its_keys_are_on_the_page_on_output(schema: str) -> Non
     command = (
         schema.replace("status-all", "status --all")
         .replace("load-check", "load --check")
+        .replace("trust-list", "trust --list")
         .replace("tunnel-", "tunnel ")
         .replace("auth-", "auth ")
     )

@@ -23,7 +23,7 @@ def untrust(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes without making them")] = False,
 ) -> None:
-    """Take back what `localreg trust` added for the registry.
+    """Take back what trust added for the registry.
 
     What others wrote into the same files stays as it is.
     """

@@ -87,8 +87,12 @@ OTHER_USE_CASES = {
 NO_RESULT = {"logs", "completion", "ci"}
 """Commands that print what the registry wrote, or a script: nothing to lay out."""
 SAME_RESULT = {
-    **{"build": "push", "pull": "push", "untrust": "trust"},
-    **{"auth.add": "auth", "auth.rm": "auth", "auth.ls": "auth"},
+    "build": "push",
+    "pull": "push",
+    "untrust": "trust",
+    "auth.add": "auth",
+    "auth.rm": "auth",
+    "auth.ls": "auth",
 }
 """Commands whose result looks like that of another, or is laid out beside it."""
 

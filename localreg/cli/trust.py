@@ -6,6 +6,7 @@ import difflib
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from localreg.engines.port import Engine
 from localreg.errors import ConfigError, EngineUnavailableError, UsageError, reason_of
 from localreg.oci.reference import find_reference
 from localreg.output import trust as output
+from localreg.registry.ca import CERTIFICATE, ca_folder, own_ca
 from localreg.registry.container import find_registry
 from localreg.registry.defaults import default_volume
 from localreg.registry.tls import ca_of
@@ -52,7 +54,7 @@ def trust(
         Path | None, typer.Option(metavar="FILE", help="With --location: the certificate of its CA, as PEM")
     ] = None,
     system: Annotated[
-        bool, typer.Option("--system", help="Also put the registry's CA into the system's certificate store")
+        bool, typer.Option("--system", help="Put the registry's CA into the system's certificate store")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes without making them")] = False,
 ) -> None:
@@ -65,14 +67,13 @@ def trust(
     if ca is not None and not location:
         raise UsageError("--ca needs --location", hint=CommandLine("trust", "--location", "HOST:PORT", "--ca", str(ca)))
     machine = _machine(session)
-    chosen = _chosen(machine, clients)
+    chosen = [] if system and not clients else _chosen(machine, clients)
     target = _named(session, location, ca) if location else _target(session)
     if list_:
         _each(session, chosen, lambda client: find_trust(client, target), lists=True, skips=not clients)
         return
     if system:
-        if target.ca is None:
-            raise UsageError("the registry has no certificate", hint=CommandLine("up", "--recreate", "--tls"))
+        _check_authority(target)
         chosen.append(SystemStore(machine))
     _each(
         session,
@@ -86,10 +87,11 @@ def trust(
 def undo(session: Session, clients: Sequence[str] | None, *, system: bool, dry_run: bool) -> None:
     """Take back all that localreg added for the registry, also from a program that was removed since."""
     machine = _machine(session)
-    chosen = [get_client(_known(name), machine) for name in clients or CLIENTS]
+    chosen = [get_client(_known(name), machine) for name in clients or (() if system else CLIENTS)]
     target = Target(session.name, ())
     if system:
         chosen.append(SystemStore(machine))
+        target = replace(target, ca=_own_ca())
     _each(session, chosen, lambda client: make_trust(client, target, dry_run=dry_run), dry_run=dry_run)
 
 
@@ -179,7 +181,33 @@ def _target(session: Session) -> Target:
             registry = find_registry(engine, session.name)
     except EngineUnavailableError:
         registry = None
-    return Target(session.name, tuple(both_names(registry)), None if registry is None else ca_of(registry))
+    ca = None if registry is None else ca_of(registry)
+    # The file is for another user, who has no such CA.
+    file = ca_folder() / CERTIFICATE if ca is not None and ca == _own_ca() else None
+    return Target(session.name, tuple(both_names(registry)), ca, file)
+
+
+def _own_ca() -> str | None:
+    """The certificate of this user's authority; None without one, or without a place for it."""
+    try:
+        return own_ca()
+    except ConfigError:
+        return None
+
+
+def _check_authority(target: Target) -> None:
+    """Check that the system may trust the CA of a registry for every program.
+
+    Raises:
+        UsageError: the registry has none, or another user made it: the label of a container is not enough.
+    """
+    if target.ca is None:
+        raise UsageError("the registry has no certificate", hint=CommandLine("up", "--recreate", "--tls"))
+    if target.ca_file is None:
+        raise UsageError(
+            "another user's CA signed the registry's certificate",
+            hint=Sentence("name its file: localreg trust --system --location HOST:PORT --ca FILE"),
+        )
 
 
 def _named(session: Session, locations: Sequence[str], ca: Path | None) -> Target:

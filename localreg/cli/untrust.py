@@ -19,7 +19,7 @@ def untrust(
     context: typer.Context,
     clients: Annotated[list[str] | None, CLIENT_ARGUMENT] = None,
     system: Annotated[
-        bool, typer.Option("--system", help="Also remove the registry's CA from the system's certificate store")
+        bool, typer.Option("--system", help="Remove the registry's CA from the system's certificate store")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes without making them")] = False,
 ) -> None:

@@ -12,6 +12,9 @@ from localreg.errors import ConfigError, reason_of
 from localreg.registry.defaults import DEFAULT_NAME
 from localreg.system.command_line import CommandLine, as_root
 
+SYSTEM = "system"
+"""The system's store of certificates, which an option names on the command line."""
+
 
 def make_changes(plan: Plan) -> None:
     """Make all changes of a plan, in order; each is atomic.
@@ -34,12 +37,13 @@ def make_changes(plan: Plan) -> None:
 def words_of(plan: Plan) -> list[str]:
     """The words after `localreg` for the same change, independent of the engines that another user can reach."""
     target = plan.target
+    client = "--system" if plan.client == SYSTEM else plan.client
     name = [] if target.name == DEFAULT_NAME else ["--name", target.name]
     if not target.locations:
-        return [*name, "untrust", plan.client]
+        return [*name, "untrust", client]
     places = [word for place in target.locations for word in ("--location", place)]
     ca = ["--ca", str(target.ca_file)] if target.ca_file else []
-    return [*name, "trust", plan.client, *places, *ca]
+    return [*name, "trust", client, *places, *ca]
 
 
 def _cure(plan: Plan, path: Path, error: OSError) -> str:

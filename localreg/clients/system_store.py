@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localreg.clients.certs_d import read_text
-from localreg.clients.changes import make_changes
+from localreg.clients.changes import SYSTEM, make_changes
 from localreg.clients.file_change import FileChange
 from localreg.clients.port import Machine, Plan, Target
 from localreg.errors import ConfigError
 from localreg.system.command_line import Sentence
 from localreg.system.programs import ProgramError, run
 
-NAME = "system"
-"""Its name in results; it is not a client that can be named on the command line."""
 _SECONDS = 60.0
 
 
@@ -45,7 +43,7 @@ _KEYCHAIN = "/Library/Keychains/System.keychain"
 class SystemStore:
     """The store of this system."""
 
-    name = NAME
+    name = SYSTEM
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine

@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
+from localreg.engines.plain_http import PlainHttp
 from localreg.system.address import Address, without_password
-
-if TYPE_CHECKING:
-    from localreg.engines.plain_http import PlainHttp
 
 EngineName = Literal["docker", "podman"]
 

@@ -16,6 +16,7 @@ from localreg.clients.port import Machine
 from localreg.engines.common.messages import transfer_error
 from localreg.engines.plain_http import LOOPBACK, PlainHttp
 from localreg.engines.values import EngineInfo, Progress
+from localreg.oci.access import Credentials
 
 PID = 4242
 _KEY = "insecure-registries"
@@ -95,8 +96,9 @@ class Dockerd(FakeEngine):
         )
         return replace(super().info(), plain_http=rules)
 
-    def pull_image(self, reference: str, *, plain_http: bool) -> Iterator[Progress]:
+    def pull_image(self, reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
         assert plain_http
+        del login
         place = reference.partition("/")[0]
         yield from ()
         raise transfer_error(reference, self._answer(place))

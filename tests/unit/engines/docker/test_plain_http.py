@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from localreg.engines.docker.plain_http import read_plain_http
 from localreg.engines.plain_http import PlainHttp
 from localreg.engines.values import Endpoint
 from localreg.errors import RegistryError
+from localreg.system.command_line import CommandLine
 
 WANTS_TLS = RegistryError(
     "no", details=['Get "https://reg.test:5000/v2/": http: server gave HTTP response to HTTPS client']
@@ -148,7 +150,7 @@ def test_containerds_store_needs_no_restart() -> None:
         "on the machine of Docker, run `sudo mkdir -p /etc/docker/certs.d/localhost:5000 && "
         "echo 'server = \"http://localhost:5000\"' | sudo tee /etc/docker/certs.d/localhost:5000/hosts.toml`"
     )
-    assert cure("localhost:5000", containerd_store=True, rootless=True).startswith("mkdir -p ~/.config/docker/certs.d/")
+    assert "run `mkdir -p ~/.config/docker/certs.d/" in cure("localhost:5000", containerd_store=True, rootless=True)
 
 
 def test_other_errors_keep_their_hint() -> None:
@@ -160,3 +162,34 @@ def test_the_store_is_told_by_info() -> None:
     assert read_plain_http(info(containerd_store=True), HERE).containerd_store
     assert not read_plain_http(info(), HERE).containerd_store
     assert not read_plain_http({}, HERE).containerd_store
+
+
+def test_what_localreg_can_do_itself_is_a_command_of_localreg(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = PlainHttp(place="here", folder=Path("/etc/docker"))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert rules.cure("192.0.2.1:5000") == ('sudo "$(command -v localreg)" trust docker --location 192.0.2.1:5000')
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert rules.cure("192.0.2.1:5000") == CommandLine("trust", "docker", "--location", "192.0.2.1:5000")
+    assert PlainHttp(place="snap").cure("192.0.2.1:5000").endswith("then run `sudo snap restart docker`")
+
+
+@pytest.mark.parametrize(
+    ("more", "endpoint", "place"),
+    [
+        ({"OperatingSystem": "Docker Desktop", "Name": "docker-desktop"}, HERE, "desktop"),
+        ({"Name": "colima"}, HERE, "virtual machine"),
+        ({"DockerRootDir": "/var/snap/docker/common/var-lib-docker"}, HERE, "snap"),
+        ({}, Endpoint("ssh://there"), "remote"),
+        ({"SecurityOptions": ["name=rootless"]}, HERE, "other user"),
+    ],
+)
+def test_the_place_of_the_daemon_is_told(more: dict[str, Any], endpoint: Endpoint, place: str) -> None:
+    found = read_plain_http(info(**more), endpoint)
+    assert (found.place, found.folder) == (place, None)
+
+
+def test_a_rootless_docker_of_the_user_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "docker.sock").touch()
+    found = read_plain_http(info(SecurityOptions=["name=rootless"]), Endpoint(f"unix://{tmp_path}/docker.sock"))
+    assert (found.place, found.folder) == ("here", tmp_path / "docker")

@@ -10,7 +10,9 @@ import typer
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.session import NAME_ARGUMENT, session_of
+from localreg.clients.docker.client import find_left_file
 from localreg.clients.podman.registries_conf import find_left_entry
+from localreg.clients.port import Machine
 from localreg.output.down import render
 from localreg.output.text import home_shortened
 from localreg.registry.down import bring_down
@@ -39,3 +41,6 @@ def down(
     if volumes and (left := find_left_entry(session.name, os.environ)):
         entry = home_shortened(f"removes its entry from {left}")
         session.streams.hint(f"`{session.command} podman-fix --remove` {entry}")
+    if volumes and (left := find_left_file(session.name, Machine(os.environ))):
+        entry = home_shortened(f"removes its entry from {left}")
+        session.streams.hint(f"`{session.command} untrust` {entry}")

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-import trustme
-from support.engines.real import Bed, Distribution, docker_alone, on_each_podman
-from support.registries.distribution import serving
+from support.engines.real import Bed, docker_alone, on_each_podman
 
 LAN = "192.0.2.1:5000"
 DAEMON_JSON = Path("/etc/docker/daemon.json")
 
 
-@pytest.fixture
-def secure(folder: Path, registry_program: Path) -> Iterator[Distribution]:
-    """A registry whose certificate is signed by the CA in `ca.crt`."""
-    authority = trustme.CA()
-    made = authority.issue_cert("localhost", "127.0.0.1", "192.0.2.1")
-    made.cert_chain_pems[0].write_to_path(str(folder / "certificate.pem"))
-    made.private_key_pem.write_to_path(str(folder / "key.pem"))
-    authority.cert_pem.write_to_path(str(folder / "ca.crt"))
-    tls = f"tls: {{certificate: {folder}/certificate.pem, key: {folder}/key.pem}}"
-    with serving(registry_program, folder / "data", http=tls, host="192.0.2.1") as found:
-        yield found
-
-
 @docker_alone
 def test_docker_is_told_of_an_address_without_a_restart(bed: Bed, folder: Path) -> None:
-    bed.ok("up", "--host", "192.0.2.1")
+    bed.ok("up", "--host", "192.0.2.1", "--insecure-exposure")
     bed.add_image(f"{LAN}/app:1", folder)
     before = DAEMON_JSON.read_bytes() if DAEMON_JSON.exists() else None
     assert "HTTP response to HTTPS client" in bed.run("docker", "push", f"{LAN}/app:1").stderr
@@ -38,7 +21,7 @@ def test_docker_is_told_of_an_address_without_a_restart(bed: Bed, folder: Path) 
     assert "daemon.json" in bed.ok("trust", "docker")
     bed.engine_ok("push", f"{LAN}/app:1")
     assert bed.ok("trust", "docker") == ""
-    assert json.loads(bed.ok("trust", "docker", "--list", "--json"))["clients"][0]["in_force"] == {LAN: True}
+    assert json.loads(bed.ok("trust", "docker", "--list", "--json"))["clients"][0]["uses"] is True
     # A registry on loopback stays trusted, and needs nothing.
     assert bed.ok("--name", "other", "trust", "docker", "--location", "localhost:5001") == ""
 
@@ -50,32 +33,34 @@ def test_docker_is_told_of_an_address_without_a_restart(bed: Bed, folder: Path) 
 
 
 @docker_alone
-def test_docker_is_given_the_ca_of_a_registry(bed: Bed, folder: Path, secure: Distribution) -> None:
-    place = secure.location
-    bed.add_image(f"{place}/app:1", folder)
-    assert "x509" in bed.run("docker", "push", f"{place}/app:1").stderr
-    wrote = bed.ok("trust", "docker", "--location", place, "--ca", str(folder / "ca.crt"))
-    assert wrote == f"wrote /etc/docker/certs.d/{place}/localreg-docker.crt\n"
-    bed.engine_ok("push", f"{place}/app:1")
+def test_docker_is_given_the_ca_of_a_registry(bed: Bed, folder: Path) -> None:
+    bed.ok("up", "--host", "192.0.2.1", "--tls", "--auth")
+    bed.add_image("localhost/app:1", folder)
+    error = bed.refused(6, "push", "localhost/app:1")
+    assert "hint: localreg --engine docker trust\n" in error
+
+    wrote = bed.ok("trust", "docker")
+    assert wrote == f"wrote /etc/docker/certs.d/{LAN}/localreg-docker.crt\n"
+    bed.ok("push", "localhost/app:1")
     bed.ok("untrust", "docker")
-    assert not Path(f"/etc/docker/certs.d/{place}").exists()
-    assert "x509" in bed.run("docker", "push", f"{place}/app:1").stderr
+    assert not Path(f"/etc/docker/certs.d/{LAN}").exists()
+    assert "unknown authority" in bed.refused(6, "push", "localhost/app:1")
 
 
 @on_each_podman
-def test_podman_is_given_what_it_needs(podman: Bed, folder: Path, secure: Distribution) -> None:
-    place = secure.location
+def test_podman_is_given_what_it_needs(podman: Bed, folder: Path) -> None:
     podman.add_image("localhost:5000/app:1", folder)
     podman.up()
     assert podman.ok("trust", "podman").startswith("wrote ")
     podman.engine_ok("push", "localhost:5000/app:1")
-    assert podman.ok("untrust", "podman").startswith("removed ")
 
-    assert "x509" in podman.run("podman", "push", "localhost:5000/app:1", f"{place}/app:1").stderr
-    podman.ok("trust", "podman", "--location", place, "--ca", str(folder / "ca.crt"))
-    podman.engine_ok("push", "localhost:5000/app:1", f"{place}/app:1")
-    podman.ok("untrust", "podman")
-    assert "x509" in podman.run("podman", "push", "localhost:5000/app:1", f"{place}/app:1").stderr
+    podman.ok("up", "--tls", "--recreate")
+    changed = podman.ok("trust", "podman")
+    assert [line.partition(" ")[0] for line in changed.splitlines()] == ["removed", "wrote", "wrote"]
+    podman.engine_ok("push", "localhost:5000/app:1")
+    podman.engine_ok("push", "localhost:5000/app:1", "127.0.0.1:5000/again:1")
+    assert len(podman.ok("untrust", "podman").splitlines()) == 2
+    assert "unknown authority" in podman.run("podman", "push", "localhost:5000/app:1").stderr
 
 
 @docker_alone

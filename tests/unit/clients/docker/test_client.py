@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support.clients.dockerd import PID, Dockerd
 
-from localreg.clients.docker.client import Docker
+from localreg.clients.docker.client import Docker, find_left_file
 from localreg.clients.port import Machine, Target
 from localreg.clients.trust import Trusted, find_trust, make_trust
 from localreg.engines.plain_http import PlainHttp
@@ -270,3 +270,13 @@ def test_a_machine_without_docker_has_none(tmp_path: Path) -> None:
     assert not Docker(machine).is_here()
     (tmp_path / "dockerd").touch(mode=0o755)
     assert Docker(machine).is_here()
+
+
+def test_what_is_left_of_a_registry_is_found(start: Start) -> None:
+    daemon = start("{}")
+    assert find_left_file("registry", daemon.machine) is None
+    trust(daemon, LAN)
+    assert find_left_file("registry", daemon.machine) == daemon.file
+    assert find_left_file("other", daemon.machine) is None
+    daemon.file.write_text("{,}")
+    assert find_left_file("registry", daemon.machine) is None

@@ -33,7 +33,7 @@ def test_asking_for_help_loads_nothing_that_talks_to_an_engine(arguments: list[s
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "down", "status", "logs", "build", "push", "pull", "tag", "ls", "inspect", "podman-fix"]
+    "command", ["up", "down", "status", "logs", "build", "push", "pull", "tag", "ls", "inspect", "podman-fix", "trust"]
 )
 def test_no_command_loads_an_sdk_before_it_has_chosen_an_engine(command: str) -> None:
     assert not loaded_by(command, "--help") & {"docker", "podman", "requests", "rich", "pydantic"}

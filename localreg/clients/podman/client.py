@@ -69,8 +69,10 @@ class Podman:
         make_changes(plan)
         if sys.platform != "linux" and podman_release() < NEW:
             for change in plan.changes:
-                if change.path.parent.name == _DROP_INS:
-                    fix_machine((change.after or b"").decode())
+                is_drop_in = change.path.parent.name == _DROP_INS
+                # Podman finds the folder of a registry in the machine by the same name.
+                there = ETC / "certs.d" / change.path.parent.name / change.path.name
+                fix_machine((change.after or b"").decode(), None if is_drop_in else there)
 
     def check(self, locations: Sequence[str], *, ca: str | None = None) -> Mapping[str, str | None] | None:
         """Ask `podman info` about plain HTTP; have it ask a registry with TLS for an image that does not exist."""

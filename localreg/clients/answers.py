@@ -1,0 +1,39 @@
+"""What a client says of an image that its registry does not have, which tells whether it can use the registry."""
+
+from __future__ import annotations
+
+import re
+
+NOT_THERE = "localreg/check:none"
+"""A reference without a registry that no registry has: the answer to it says how the client reached the registry."""
+
+_REACHED = re.compile(
+    r": not found\s*$|code = NotFound|pull access denied|authorization failed|no basic auth credentials"
+    r"|insufficient_scope|\b40[13] (?:Unauthorized|Forbidden)",
+    re.MULTILINE,
+)
+_SILENT = re.compile(
+    r"connection refused|no such host|network is unreachable|no route to host|i/o timeout|deadline exceeded"
+)
+
+
+class SilentRegistryError(Exception):
+    """The registry did not answer the client, so that its answer says nothing about its configuration."""
+
+
+def find_refusal(said: str) -> str | None:
+    """Why a client cannot use a registry, in its own words; None if it reached it.
+
+    Args:
+        said: Its output, after it was asked to pull `NOT_THERE`.
+
+    Raises:
+        SilentRegistryError: the registry did not answer it.
+    """
+    if _REACHED.search(said):
+        return None
+    if _SILENT.search(said):
+        raise SilentRegistryError
+    lines = [line for line in said.splitlines() if line.strip()]
+    # Each program of containerd names its own call first; the cause comes last.
+    return re.sub(r"\A(?:ctr|ERROR|error): ", "", lines[-1].strip()) if lines else "it gave no reason"

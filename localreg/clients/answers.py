@@ -15,6 +15,9 @@ _REACHED = re.compile(
 _SILENT = re.compile(
     r"connection refused|no such host|network is unreachable|no route to host|i/o timeout|deadline exceeded"
 )
+_CALLS = re.compile(
+    r"\A.*(?:failed to do request: |(?=unexpected status from )|(?=pulling from host ))|\A(?:ctr|ERROR|error): "
+)
 
 
 class SilentRegistryError(Exception):
@@ -35,5 +38,5 @@ def find_refusal(said: str) -> str | None:
     if _SILENT.search(said):
         raise SilentRegistryError
     lines = [line for line in said.splitlines() if line.strip()]
-    # Each program of containerd names its own call first; the cause comes last.
-    return re.sub(r"\A(?:ctr|ERROR|error): ", "", lines[-1].strip()) if lines else "it gave no reason"
+    # The programs name their own calls first; the cause comes last.
+    return _CALLS.sub("", lines[-1].strip()) if lines else "it gave no reason"

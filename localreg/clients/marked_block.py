@@ -1,6 +1,7 @@
 """Lines of localreg in a configuration file of others, between two comments, so that they can be taken back exactly.
 
-TOML and YAML have the same comments. Each block belongs to a registry and says what it is for.
+TOML and YAML have the same comments. Each block belongs to a registry and says what it is for. A CA is a file beside
+the one that names it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from localreg.errors import ConfigError
+from localreg.clients.file_change import FileChange, read_file
+from localreg.errors import ConfigError, reason_of
 from localreg.system.command_line import Sentence
 
 _BEGIN = "# localreg trust: {name}, {subject} (`localreg untrust` removes it)"
@@ -33,6 +35,43 @@ class Block:
     """What they are for, such as `localhost:5000`; a word."""
     body: str
     """The lines between the comments, with LF and without an indent."""
+
+
+def read_text(path: Path) -> str:
+    """The text of a file; empty if it does not exist.
+
+    Raises:
+        ConfigError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return (read_file(path) or b"").decode()
+    except OSError as exc:
+        raise ConfigError(f"cannot read `{path}`: {reason_of(exc)}", hint=Sentence("run the command as root")) from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"`{path}` is not UTF-8", hint=Sentence(f"correct {path}")) from exc
+
+
+def ca_name(name: str) -> str:
+    """The name of the file with the CA of a registry, which lies beside the file that names it."""
+    return f"localreg-{name}.crt"
+
+
+def changes_of(path: Path, text: str, *, name: str, ca: str | None) -> list[FileChange]:
+    """The changes that give a file a new text, and a CA to the registry whose blocks are in it.
+
+    Args:
+        path: The file.
+        text: Its new text; empty if nothing is left in it.
+        name: The registry's.
+        ca: The CA in PEM, if the text names it.
+    """
+    before = read_text(path)
+    ca_path = path.with_name(ca_name(name))
+    after = read_file(path) if text == before else text.encode() or None
+    config = FileChange(path, read_file(path), after, with_folder=not (before and text))
+    beside = FileChange(ca_path, read_file(ca_path), ca.encode() if ca else None, with_folder=True)
+    # No file may name a CA that is not there: its program then reaches nothing by that name, or does not start.
+    return [change for change in ((beside, config) if ca else (config, beside)) if change.changes]
 
 
 def list_blocks(text: str, path: Path) -> list[Block]:

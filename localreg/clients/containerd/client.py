@@ -10,10 +10,18 @@ from localreg.clients.changes import make_changes
 from localreg.clients.containerd.check import ask_containerd
 from localreg.clients.containerd.hosts_toml import base_of, host_lines, read_hosts, server_lines
 from localreg.clients.containerd.search import ANY_REGISTRY, Search, find_program, find_search, user_folder
-from localreg.clients.file_change import FileChange, read_file
-from localreg.clients.marked_block import Block, add_block, list_blocks, remove_blocks
+from localreg.clients.file_change import FileChange
+from localreg.clients.marked_block import (
+    Block,
+    add_block,
+    ca_name,
+    changes_of,
+    list_blocks,
+    read_text,
+    remove_blocks,
+)
 from localreg.clients.port import Machine, Obstacle, Plan, Target
-from localreg.errors import ConfigError, reason_of
+from localreg.errors import ConfigError
 from localreg.system.address import Address
 from localreg.system.command_line import Sentence
 
@@ -49,7 +57,7 @@ class Containerd:
         return Plan(
             self.name,
             target,
-            changes=tuple(change for change in changes if change.changes),
+            changes=tuple(changes),
             provided={wish.location: wish.provided for wish in wishes if wish.provided},
             obstacles=tuple(dict.fromkeys(obstacles)),
         )
@@ -79,7 +87,7 @@ class _Wish:
         self.folder = own or search.roots[0] / location
         self.url = _url(target, location)
         self._target = target
-        text = remove_blocks(_read_text(self.folder / _FILE), target.name)
+        text = remove_blocks(read_text(self.folder / _FILE), target.name)
         self.hosts = read_hosts(text, self.folder / _FILE, release=search.release) if text.strip() else None
         self.provided = self._find_provided(is_default=found is not None and own is None and (found / _FILE).exists())
 
@@ -91,7 +99,7 @@ class _Wish:
     @property
     def block(self) -> Block:
         """The lines of localreg in its file."""
-        ca = _ca_name(self._target.name) if self._target.ca else None
+        ca = ca_name(self._target.name) if self._target.ca else None
         lines = host_lines if self.hosts is not None else server_lines
         return Block(self._target.name, self.location, lines(self.url, ca=ca))
 
@@ -127,7 +135,7 @@ class _Wish:
 
     def _trusts(self, paths: Iterable[str]) -> bool:
         ca = (self._target.ca or "").strip()
-        return any(ca in _read_text(self.folder / path) for path in paths)
+        return any(ca in read_text(self.folder / path) for path in paths)
 
 
 def _plan_folder(folder: Path, target: Target, wishes: Sequence[_Wish]) -> list[FileChange]:
@@ -138,15 +146,10 @@ def _plan_folder(folder: Path, target: Target, wishes: Sequence[_Wish]) -> list[
         target: The registry.
         wishes: What it has to say; nothing that localreg wrote stays otherwise.
     """
-    file, ca_file = folder / _FILE, folder / _ca_name(target.name)
-    text = _read_text(file)
+    file = folder / _FILE
     needed = [wish for wish in wishes if wish.needs_file]
-    after = _set_blocks(text, target.name, [wish.block for wish in needed], file)
-    hosts = FileChange(file, read_file(file), after.encode() or None, with_folder=not (text and after))
-    ca_bytes = target.ca.encode() if target.ca and needed else None
-    ca = FileChange(ca_file, read_file(ca_file), ca_bytes, with_folder=True)
-    # A hosts.toml never names a file that is not there: containerd then pulls nothing of that registry.
-    return [ca, hosts] if ca_bytes else [hosts, ca]
+    text = _set_blocks(read_text(file), target.name, [wish.block for wish in needed], file)
+    return changes_of(file, text, name=target.name, ca=target.ca if needed else None)
 
 
 def _set_blocks(text: str, name: str, blocks: Sequence[Block], path: Path) -> str:
@@ -188,31 +191,13 @@ def _find_fault(rest: str, after: str, blocks: Sequence[Block]) -> str | None:
 def _is_ours(folder: Path, name: str) -> bool:
     """Whether localreg wrote something there for a registry."""
     file = folder / _FILE
-    if (folder / _ca_name(name)).exists():
+    if (folder / ca_name(name)).exists():
         return True
     try:
         text = file.read_bytes().decode(errors="replace")
     except OSError:
         return False
     return f"# localreg trust: {name}," in text
-
-
-def _ca_name(name: str) -> str:
-    return f"localreg-{name}.crt"
-
-
-def _read_text(path: Path) -> str:
-    """The text of a file; empty if it does not exist.
-
-    Raises:
-        ConfigError: it cannot be read, or is not UTF-8.
-    """
-    try:
-        return (read_file(path) or b"").decode()
-    except OSError as exc:
-        raise ConfigError(f"cannot read `{path}`: {reason_of(exc)}", hint=Sentence("read it as root")) from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"`{path}` is not UTF-8, so containerd drops it", hint=Sentence(f"correct {path}")) from exc
 
 
 def _foreign_table(file: Path, url: str, *, is_tls: bool) -> Obstacle:

@@ -56,6 +56,7 @@ OWNERS = {
     "requests": ("engines.docker", "engines.podman", "engines.common.reasons", "engines.common.ssh"),
     "urllib3": ("engines.docker", "engines.podman", "engines.common.reasons", "engines.common.ssh", "oci"),
     "psutil": ("system.ports", "tunnels.files"),
+    "ruamel": ("clients.k3s",),
     "tomlkit": ("clients",),
     "truststore": ("oci",),
     "typer": ("cli",),

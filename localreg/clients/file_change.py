@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -98,6 +98,21 @@ class FileChange:
                 make_folder(spare)
                 _replace(spare / name, self.after)
                 spare.rename(folder)
+
+
+def remove_spares(folder: Path, is_ours: Callable[[Path], bool]) -> None:
+    """Remove the folders that a killed run renamed out of their place, or did not rename into it.
+
+    Args:
+        folder: Where they were.
+        is_ours: Whether localreg wrote a file in one.
+    """
+    if not folder.is_dir():
+        return
+    with _locked(folder):
+        for spare in folder.glob(".*.new"):
+            if spare.is_dir() and all(map(is_ours, spare.iterdir())):
+                _remove_folder(spare)
 
 
 def merged(changes: Iterable[FileChange]) -> list[FileChange]:

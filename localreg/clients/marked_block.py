@@ -7,6 +7,7 @@ the one that names it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def read_text(path: Path) -> str:
 
 def ca_name(name: str) -> str:
     """The name of the file with the CA of a registry, which lies beside the file that names it."""
-    return f"localreg-{name}.crt"
+    return f"localreg-ca-{name}.crt"
 
 
 def changes_of(path: Path, text: str, *, name: str, ca: str | None) -> list[FileChange]:
@@ -113,10 +114,16 @@ def add_block(text: str, block: Block, *, at: int | None = None, indent: str = "
     return text[:at] + newline + added + text[at:]
 
 
-def remove_blocks(text: str, name: str) -> str:
-    """The text as it was before the blocks of a registry were added to it."""
+def remove_blocks(text: str, name: str, *, if_: Callable[[str], bool] = lambda _: True) -> str:
+    """The text as it was before the blocks of a registry were added to it.
+
+    Args:
+        text: The file's.
+        name: The registry's.
+        if_: Whether a block is to be removed, by the text after it.
+    """
     for match in reversed(list(_BLOCK.finditer(text))):
-        if match["name"] == name:
+        if match["name"] == name and if_(text[match.end() :]):
             before, after = text[: match.start()], text[match.end() :]
             # An end of line was added before it; the first line of a file has none there.
             if before:

@@ -13,6 +13,9 @@ from localreg.system.command_line import Sentence
 CLIENTS = {
     "docker": "localreg.clients.docker.client:Docker",
     "podman": "localreg.clients.podman.client:Podman",
+    "containerd": "localreg.clients.containerd.client:Containerd",
+    "buildkit": "localreg.clients.buildkit.client:BuildKit",
+    "k3s": "localreg.clients.k3s.client:K3s",
 }
 """The class of each client, by its name on the command line; imported when it is used."""
 

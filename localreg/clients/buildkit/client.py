@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from localreg.clients.changes import make_changes
 from localreg.clients.file_change import FileChange
 from localreg.clients.marked_block import ca_name, changes_of, read_text, remove_blocks
 from localreg.clients.port import Machine, Obstacle, Plan, Target
+from localreg.errors import EngineUnavailableError
 from localreg.system.address import Address
 from localreg.system.command_line import Sentence
 
@@ -42,7 +44,16 @@ class BuildKit:
         return self._has_daemon or bool(list_builders(self._machine))
 
     def plan(self, target: Target) -> Plan:
-        """Plan entries for `buildkitd` if it needs them, and a builder if there is `docker buildx`."""
+        """Plan entries for `buildkitd` if it needs them, and a builder if there is `docker buildx`.
+
+        Raises:
+            EngineUnavailableError: the machine has neither.
+        """
+        if target.locations and not self._has_daemon and not has_buildx(self._machine):
+            raise EngineUnavailableError(
+                "this machine has neither buildkitd nor docker buildx",
+                hint=Sentence("install docker buildx (https://docs.docker.com/go/buildx/)"),
+            )
         file = self._daemon_folder / _FILE
         tables = read_registries(remove_blocks(read_text(file), target.name), file)
         entries = [_entry(file.parent, target, place) for place in target.locations]
@@ -52,21 +63,21 @@ class BuildKit:
         obstacles = {entry: find_obstacle(entry, tables.get(entry.location, {}), file) for entry in wanted}
         possible = [entry for entry in wanted if obstacles[entry] is None]
         daemon = _plan_files(file, target, possible)
-        builder, note, hindered = self._plan_builder(target)
+        builder, is_made, hindered = self._plan_builder(target)
+        restart = "systemctl --user restart buildkit" if self._is_rootless else "sudo systemctl restart buildkit"
         return Plan(
             self.name,
             target,
             changes=(*daemon, *builder),
+            files=(*([file] if possible else []), *([self._builder_file] if is_made else [])),
             provided={
                 entry.location: str(file) if entry.location in tables else "loopback"
                 for entry in entries
                 if self._has_daemon and entry not in wanted
             },
             obstacles=(*(obstacle for obstacle in obstacles.values() if obstacle), *hindered),
-            notes=(*self._restart_notes(daemon), *note),
-            cures=("systemctl --user restart buildkit" if self._is_rootless else "sudo systemctl restart buildkit",)
-            if daemon
-            else (),
+            notes=("buildkitd reads its configuration only when it starts",) if daemon else (),
+            cures=(*([restart] if daemon else []), *([f"docker buildx use {NAME}"] if builder and is_made else [])),
         )
 
     def apply(self, plan: Plan) -> None:
@@ -123,44 +134,27 @@ class BuildKit:
         wanted = registries_of(read_text(self._builder_file))
         return builder is None or not builder.on_host or builder.registries != wanted
 
-    def _plan_builder(self, target: Target) -> tuple[Sequence[FileChange], tuple[str, ...], tuple[Obstacle, ...]]:
-        """The files of localreg's builder, what happens to it, and the builders that stay as they are."""
-        file, builder = self._builder_file, self._find_builder()
+    def _plan_builder(self, target: Target) -> tuple[Sequence[FileChange], bool, tuple[Obstacle, ...]]:
+        """The files of localreg's builder, whether there is one afterwards, and the builders that stay as they are."""
+        file = self._builder_file
         if target.locations and not has_buildx(self._machine):
-            return (), (), ()
-        if builder is not None and not file.exists():
-            words = " ".join(create_words(None, name="NAME"))
-            hint = Sentence(f"remove it with `docker buildx rm {NAME}`, or use another: {words}")
-            return (
-                (),
-                (),
-                (Obstacle(f"has a builder `{NAME}` that localreg did not make", hint),) if target.locations else (),
-            )
-        entries = [_entry(file.parent, target, place) for place in target.locations]
-        changes = _plan_files(file, target, entries)
-        note = self._builder_note(target, changes, builder)
-        others = [other for other in list_builders(self._machine) if other.name != NAME and not other.on_host]
-        loopback = [place for place in target.locations if _is_loopback(place)]
+            return (), False, ()
+        if self._find_builder() is not None and not file.exists():
+            other = shlex.join(create_words(None, name="NAME"))
+            cure = Sentence(f"remove it with `docker buildx rm {NAME}`, or make another: {other}")
+            found = Obstacle(f"has a builder `{NAME}` that localreg did not make", cure)
+            return (), False, (found,) if target.locations else ()
+        changes = _plan_files(file, target, [_entry(file.parent, target, place) for place in target.locations])
+        others = [builder for builder in list_builders(self._machine) if builder.name != NAME and not builder.on_host]
         hindered = tuple(
             Obstacle(
-                f"has the builder `{other.name}`, a container with a localhost of its own", f"docker buildx use {NAME}"
+                f"has the builder `{builder.name}`, a container with a localhost of its own",
+                f"docker buildx use {NAME}",
             )
-            for other in others
-            if loopback
+            for builder in others
+            if any(map(_is_loopback, target.locations))
         )
-        return changes, note, hindered
-
-    def _builder_note(self, target: Target, changes: Sequence[FileChange], builder: Builder | None) -> tuple[str, ...]:
-        is_changed = bool(changes)
-        if not target.locations:
-            return (f"the builder `{NAME}` is removed",) if is_changed and changes[0].after is None else ()
-        if is_changed or self._is_stale(builder):
-            made = "made again, with its cache" if builder else "made"
-            return (f"the builder `{NAME}` is {made}; build with `docker buildx build --builder {NAME}`",)
-        return ()
-
-    def _restart_notes(self, changes: Sequence[FileChange]) -> tuple[str, ...]:
-        return ("buildkitd reads its configuration only when it starts",) if changes else ()
+        return changes, bool(target.locations), hindered
 
 
 def _is_loopback(location: str) -> bool:

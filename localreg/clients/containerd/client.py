@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from localreg.clients.changes import make_changes
 from localreg.clients.containerd.check import ask_containerd
 from localreg.clients.containerd.hosts_toml import base_of, host_lines, read_hosts, server_lines
 from localreg.clients.containerd.search import ANY_REGISTRY, Search, find_program, find_search, user_folder
-from localreg.clients.file_change import FileChange
+from localreg.clients.file_change import FileChange, remove_spares
 from localreg.clients.marked_block import (
     Block,
     add_block,
@@ -21,7 +22,7 @@ from localreg.clients.marked_block import (
     remove_blocks,
 )
 from localreg.clients.port import Machine, Obstacle, Plan, Target
-from localreg.errors import ConfigError
+from localreg.errors import ConfigError, EngineUnavailableError
 from localreg.system.address import Address
 from localreg.system.command_line import Sentence
 
@@ -37,12 +38,29 @@ class Containerd:
         self._machine = machine
 
     def is_here(self) -> bool:
-        """Whether containerd or a program of it is on the PATH."""
-        programs = ("containerd", "ctr", "nerdctl")
-        return user_folder(self._machine) is not None or any(find_program(self._machine, name) for name in programs)
+        """Whether it is used directly: the containerd that Docker brings needs nothing for Docker."""
+        others = ("nerdctl", "crictl", "kubelet")
+        if user_folder(self._machine) is not None or (self._machine.etc / "containerd/certs.d").is_dir():
+            return True
+        return any(find_program(self._machine, name) for name in others) or (
+            self._is_installed and find_program(self._machine, "dockerd") is None
+        )
+
+    @property
+    def _is_installed(self) -> bool:
+        return any(find_program(self._machine, name) for name in ("containerd", "ctr"))
 
     def plan(self, target: Target) -> Plan:
-        """Plan a file for each location that containerd cannot use by itself."""
+        """Plan a file for each location that containerd cannot use by itself.
+
+        Raises:
+            EngineUnavailableError: containerd is not installed.
+        """
+        if target.locations and not self._is_installed and not self.is_here():
+            raise EngineUnavailableError(
+                "containerd is not installed on this machine",
+                hint=Sentence("install containerd (https://containerd.io)"),
+            )
         search = find_search(self._machine)
         wishes = [_Wish(search, target, location) for location in target.locations]
         here = [folder for folder in search.list_folders() if _is_ours(folder, target.name)]
@@ -58,6 +76,7 @@ class Containerd:
             self.name,
             target,
             changes=tuple(changes),
+            files=tuple(dict.fromkeys(wish.folder / _FILE for wish in wishes if wish.needs_file)),
             provided={wish.location: wish.provided for wish in wishes if wish.provided},
             obstacles=tuple(dict.fromkeys(obstacles)),
         )
@@ -65,6 +84,10 @@ class Containerd:
     def apply(self, plan: Plan) -> None:
         """Make the changes; containerd reads its files at each pull."""
         make_changes(plan)
+        if plan.changes or not plan.target.locations:
+            for root in find_search(self._machine).roots:
+                with contextlib.suppress(PermissionError):
+                    remove_spares(root, _is_spare)
 
     def check(self, locations: Sequence[str], *, ca: str | None = None) -> Mapping[str, str | None] | None:
         """Ask its CRI by `crictl`, or else `ctr`, to resolve an image that the registry does not have."""
@@ -84,7 +107,9 @@ class _Wish:
         self.obstacles: list[Obstacle] = []
         found = search.find_folder(location)
         own = None if found is None or found.name == ANY_REGISTRY else found
-        self.folder = own or search.roots[0] / location
+        is_used = own is not None and (own.parent == search.roots[0] or (own / _FILE).exists())
+        # A folder without the file in a later root is Docker's, which would read the file as well.
+        self.folder = own if own is not None and is_used else search.roots[0] / location
         self.url = _url(target, location)
         self._target = target
         text = remove_blocks(read_text(self.folder / _FILE), target.name)
@@ -198,6 +223,12 @@ def _is_ours(folder: Path, name: str) -> bool:
     except OSError:
         return False
     return f"# localreg trust: {name}," in text
+
+
+def _is_spare(path: Path) -> bool:
+    """Whether localreg wrote a file of a folder that was never in its place, or is not any longer."""
+    is_hosts = path.name == _FILE and "# localreg trust: " in path.read_bytes().decode(errors="replace")
+    return is_hosts or path.name.removeprefix(".").startswith("localreg-ca-") or path.name == f".{_FILE}.new"
 
 
 def _foreign_table(file: Path, url: str, *, is_tls: bool) -> Obstacle:

@@ -53,7 +53,7 @@ class Endpoint:
     """A place that containerd asks."""
 
     url: str
-    """Without a path."""
+    """Without `/v2`, which containerd adds."""
     ca: tuple[str, ...]
     """The paths of its CAs."""
     verifies: bool
@@ -90,7 +90,7 @@ def read_hosts(text: str, path: Path, *, release: tuple[int, int]) -> HostsFile:
         raise ConfigError(f"`{path}` is not valid TOML, so containerd drops it: {why}") from exc
     hosts = values.get("host", {})
     hosts = hosts if isinstance(hosts, dict) else {}
-    server = values.get("server")
+    server = values.get("server") or None
     tables = [(url, table) for url, table in hosts.items() if isinstance(table, dict)]
     if isinstance(server, str):
         tables.append((server, values))
@@ -114,9 +114,8 @@ def _endpoint(url: str, table: Mapping[str, Any]) -> Endpoint:
 
 
 def base_of(url: str) -> str:
-    """A URL as containerd reads it, without its path."""
-    scheme, _, rest = (url if url.startswith("http") else f"https://{url}").partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}"
+    """A URL as containerd reads it, without the path that it adds."""
+    return (url if url.startswith("http") else f"https://{url}").rstrip("/").removesuffix("/v2")
 
 
 def _find_fault(text: str, values: Mapping[str, Any], hosts: Mapping[str, Any], release: tuple[int, int]) -> str | None:

@@ -45,10 +45,10 @@ class Search:
         return None
 
     def list_folders(self) -> Iterator[Path]:
-        """All folders of registries."""
+        """All folders of registries; a hidden one is not any registry's."""
         for root in self.roots:
             if root.is_dir():
-                yield from (folder for folder in sorted(root.iterdir()) if folder.is_dir())
+                yield from (path for path in sorted(root.iterdir()) if path.is_dir() and path.name[0] != ".")
 
 
 def names_of(location: str) -> tuple[str, str]:

@@ -10,9 +10,10 @@ from typing import Any
 
 from localreg.clients.answers import NOT_THERE, SilentRegistryError, find_refusal
 from localreg.clients.changes import make_changes
-from localreg.clients.k3s.registries_yaml import Wanted, read_values, set_values, wanted_for
-from localreg.clients.marked_block import ca_name, changes_of, read_text, remove_blocks
+from localreg.clients.k3s.registries_yaml import Wanted, read_values, set_values, wanted_for, without_registry
+from localreg.clients.marked_block import ca_name, changes_of, read_text
 from localreg.clients.port import Machine, Obstacle, Plan, Target
+from localreg.errors import EngineUnavailableError
 from localreg.system.address import Address
 from localreg.system.command_line import Sentence
 from localreg.system.programs import ProgramError, run
@@ -35,9 +36,18 @@ class K3s:
         return self._program is not None or self._file.parent.is_dir()
 
     def plan(self, target: Target) -> Plan:
-        """Plan entries for the locations that K3s cannot use by itself."""
+        """Plan entries for the locations that K3s cannot use by itself.
+
+        Raises:
+            EngineUnavailableError: K3s is not installed.
+        """
+        if target.locations and not self.is_here():
+            raise EngineUnavailableError(
+                "K3s is not installed on this machine",
+                hint=Sentence("install K3s (https://k3s.io); for a k3d cluster use localreg connect k3d"),
+            )
         text = read_text(self._file)
-        values = read_values(remove_blocks(text, target.name), self._file) if target.locations else {}
+        values = read_values(without_registry(text, target.name), self._file) if target.locations else {}
         ca_file = self._file.with_name(ca_name(target.name)) if target.ca is not None else None
         wanted: list[tuple[str, Wanted]] = []
         provided: dict[str, str] = {}
@@ -59,6 +69,7 @@ class K3s:
             self.name,
             target,
             changes=tuple(changes),
+            files=(self._file,) if wanted else (),
             provided=provided,
             obstacles=tuple(obstacles),
             notes=("K3s reads its registries only when it starts",) if changes else (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from localreg.system.command_line import Sentence
 
 _BYTE_ORDER_MARK = "\ufeff"
 _INDENT = "  "
+_KEY = "*"
+"""The name of a block with a key that several registries may use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +79,10 @@ def set_values(text: str, name: str, wanted: Sequence[tuple[str, Wanted]], path:
         ConfigError: the values cannot be added to it.
     """
     blocks = list_blocks(text, path)
-    rest = after = remove_blocks(text, name)
-    if not wanted:
-        return rest
+    rest = after = without_registry(text, name)
     for location, value in wanted:
         after = _add(after, name, location, value, path)
-    reason = _find_fault(rest, after, [value for _, value in wanted], path)
+    reason = _find_fault(rest, after, [value for _, value in wanted], path) if wanted else None
     if reason is not None:
         lines = [line for _, value in wanted for line in _lines(value.keys, value.value)]
         raise ConfigError(
@@ -89,8 +90,19 @@ def set_values(text: str, name: str, wanted: Sequence[tuple[str, Wanted]], path:
             hint=Sentence(f"add these lines to {path}"),
             details=[reason, *lines],
         )
-    # Values may be in another order, which is not a reason to write the file.
+    # Another order of the same values is not a reason to write the file.
     return text if _ours(blocks, name) == _ours(list_blocks(after, path), name) else after
+
+
+def without_registry(text: str, name: str) -> str:
+    """The text as it was before the values of a registry were added to it."""
+    return remove_blocks(remove_blocks(text, name), _KEY, if_=_is_end_of_mapping)
+
+
+def _is_end_of_mapping(below: str) -> bool:
+    """Whether the key above has no value."""
+    lines = (line for line in below.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    return not next(lines, "").startswith(" ")
 
 
 def _ours(blocks: Sequence[Block], name: str) -> list[tuple[str, str]]:
@@ -98,13 +110,38 @@ def _ours(blocks: Sequence[Block], name: str) -> list[tuple[str, str]]:
 
 
 def _add(text: str, name: str, location: str, wanted: Wanted, path: Path) -> str:
-    """Add the keys that are missing below the last of its keys that is there."""
+    """Add a value below the last of its keys that is there; a first key of localreg's own is a block for itself."""
+    if not _has_key(text, wanted.keys[0], path):
+        text = add_block(text, Block(_KEY, wanted.keys[0], f"{wanted.keys[0]}:\n"))
+    at, column, missing = _find_place(text, wanted.keys, path)
+    body = "".join(f"{line}\n" for line in _lines(missing, wanted.value))
+    return add_block(text, Block(name, location, body), at=at, indent=" " * column)
+
+
+def _has_key(text: str, key: str, path: Path) -> bool:
+    return any((block.name, block.subject) == (_KEY, key) for block in list_blocks(text, path)) or (
+        not _is_ours_alone(text) and key in read_values(text, path)
+    )
+
+
+def _is_ours_alone(text: str) -> bool:
+    """Whether only localreg wrote in it."""
+    for name in {block.name for block in list_blocks(text, Path())}:
+        text = remove_blocks(text, name)
+    return not text.strip()
+
+
+def _find_place(text: str, keys: Sequence[str], path: Path) -> tuple[int, int, Sequence[str]]:
+    """The end of the line after which a value belongs, its column, and the keys that are missing there."""
+    own = re.search(rf"^# localreg trust: \{_KEY}, {keys[0]} .*\n.*\n# localreg trust: end", text, re.MULTILINE)
+    if own is not None:
+        return own.end(), len(_INDENT), keys[1:]
     mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
     content = text.removeprefix(mark)
-    node = _library(path)[0].compose(content) if content.strip() else None
-    column, at, missing = 0, None, wanted.keys
-    while missing and node is not None and isinstance(node.value, list) and not node.flow_style:
-        pairs = [pair for pair in node.value if isinstance(pair, tuple)]
+    node = _library(path)[0].compose(content)
+    at, column, missing = 0, 0, keys
+    while missing:
+        pairs = [pair for pair in node.value if isinstance(pair, tuple)] if isinstance(node.value, list) else []
         column = pairs[0][0].start_mark.column if pairs else column
         found = next((pair for pair in pairs if pair[0].value == missing[0]), None)
         if found is None:
@@ -113,8 +150,7 @@ def _add(text: str, name: str, location: str, wanted: Wanted, path: Path) -> str
         missing = missing[1:]
         at = _end_of_line(content, key.end_mark.index)
         column += len(_INDENT)
-    block = Block(name, location, "".join(f"{line}\n" for line in _lines(missing, wanted.value)))
-    return mark + add_block(content, block, at=at, indent=" " * column)
+    return at + len(mark), column, missing
 
 
 def _end_of_line(text: str, index: int) -> int:
@@ -141,6 +177,8 @@ def _key(text: str) -> str:
 
 def _find_fault(rest: str, after: str, wanted: Sequence[Wanted], path: Path) -> str | None:
     """Why the text with the values is not what was meant; None if it is."""
+    if _is_ours_alone(rest):
+        return None
     expected: dict[str, Any] = dict(read_values(rest, path))
     for value in wanted:
         _put(expected, value.keys, value.value)

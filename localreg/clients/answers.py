@@ -18,6 +18,7 @@ _SILENT = re.compile(
 _CALLS = re.compile(
     r"\A.*(?:failed to do request: |(?=unexpected status from )|(?=pulling from host ))|\A(?:ctr|ERROR|error): "
 )
+_LOGGED = re.compile(r'\bmsg="((?:[^"\\]|\\.)*)"')
 
 
 class SilentRegistryError(Exception):
@@ -38,5 +39,9 @@ def find_refusal(said: str) -> str | None:
     if _SILENT.search(said):
         raise SilentRegistryError
     lines = [line for line in said.splitlines() if line.strip()]
+    if not lines:
+        return "it gave no reason"
+    logged = _LOGGED.search(lines[-1])
+    last = logged[1].replace('\\"', '"') if logged else lines[-1].strip()
     # The programs name their own calls first; the cause comes last.
-    return _CALLS.sub("", lines[-1].strip()) if lines else "it gave no reason"
+    return _CALLS.sub("", last)

@@ -40,7 +40,8 @@ class Containerd:
     def is_here(self) -> bool:
         """Whether it is used directly: the containerd that Docker brings needs nothing for Docker."""
         others = ("nerdctl", "crictl", "kubelet")
-        if user_folder(self._machine) is not None or (self._machine.etc / "containerd/certs.d").is_dir():
+        certs = self._machine.etc / "containerd/certs.d"
+        if user_folder(self._machine) is not None or (certs.is_dir() and any(certs.iterdir())):
             return True
         return any(find_program(self._machine, name) for name in others) or (
             self._is_installed and find_program(self._machine, "dockerd") is None
@@ -70,7 +71,7 @@ class Containerd:
             mine = [wish for wish in wishes if wish.folder == folder]
             changes += _plan_folder(folder, target, mine)
         obstacles = [obstacle for wish in wishes for obstacle in wish.obstacles]
-        if search.cri is not None and any(wish.needs_file for wish in wishes):
+        if search.cri is not None and (search.is_down or any(wish.needs_file for wish in wishes)) and wishes:
             obstacles.append(search.cri)
         return Plan(
             self.name,

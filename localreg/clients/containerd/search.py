@@ -35,6 +35,8 @@ class Search:
     cri: Obstacle | None = None
     """Why its CRI, which a kubelet uses, reads none of them."""
     has_cri: bool = False
+    is_down: bool = False
+    """Whether the CRI does not start, for the reason that `cri` says."""
 
     def find_folder(self, location: str) -> Path | None:
         """The first folder that exists for a registry; the only one that counts, even if it is empty."""
@@ -82,7 +84,8 @@ def find_search(machine: Machine) -> Search:
     old = [word for word in ("mirrors", "configs") if registry.get(word)]
     if not named and not old and release >= _HAS_DEFAULT:
         named = (default, machine.root / "etc/docker/certs.d")
-    return Search(named or (default,), release, _find_obstacle(machine, registry, named, old), has_cri=True)
+    obstacle = _find_obstacle(machine, registry, named, old)
+    return Search(named or (default,), release, obstacle, has_cri=True, is_down=bool(named and obstacle))
 
 
 def _find_registry(config: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -36,11 +36,12 @@ def find_refusal(said: str) -> str | None:
     """
     if _REACHED.search(said):
         return None
-    if _SILENT.search(said):
-        raise SilentRegistryError
     lines = [line for line in said.splitlines() if line.strip()]
     if not lines:
         return "it gave no reason"
+    # The lines before it may be of other places that it asked.
+    if _SILENT.search(lines[-1]):
+        raise SilentRegistryError
     logged = _LOGGED.search(lines[-1])
     last = logged[1].replace('\\"', '"') if logged else lines[-1].strip()
     # The programs name their own calls first; the cause comes last.

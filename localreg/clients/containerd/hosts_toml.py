@@ -20,6 +20,7 @@ HEADER = "# Written by `localreg trust`; `localreg untrust` removes it.\n"
 
 _KNOWS_REFERRERS = (2, 2)
 _DROPS_DOTTED = (2, 0)
+_NEEDS_NO_HOST = (1, 7, 32)
 _CAPABILITIES = ("pull", "resolve", "push")
 
 
@@ -38,7 +39,7 @@ def hosts_toml(url: str, *, ca: str | None = None) -> str:
 def server_lines(url: str, *, ca: str | None = None) -> str:
     """The lines that make a registry the only place that containerd asks. Arguments as for `hosts_toml`."""
     # As a host in addition to the server, each request that fails is made twice. Without [host], containerd before
-    # 1.7.25 drops the file.
+    # 1.7.32 drops the file.
     return f"server = {_quote(url)}\n{_ca_line(ca)}\n[host]\n"
 
 
@@ -66,19 +67,19 @@ class HostsFile:
 
     values: Mapping[str, Any]
     endpoints: tuple[Endpoint, ...]
-    """Without the one that containerd adds if there is no `server`."""
+    """Without the one that containerd adds if there is no `server`; none if the release drops a file without [host]."""
     has_server: bool
     fault: str | None
     """Why containerd drops all of it, as a sentence without a subject."""
 
 
-def read_hosts(text: str, path: Path, *, release: tuple[int, int]) -> HostsFile:
+def read_hosts(text: str, path: Path, *, release: tuple[int, ...]) -> HostsFile:
     """Read a file.
 
     Args:
         text: The file's.
         path: The file, for errors.
-        release: The first two numbers of containerd's version.
+        release: The numbers of containerd's version.
 
     Raises:
         ConfigError: it is not valid TOML.
@@ -90,7 +91,8 @@ def read_hosts(text: str, path: Path, *, release: tuple[int, int]) -> HostsFile:
         raise ConfigError(f"`{path}` is not valid TOML, so containerd drops it: {why}") from exc
     hosts = values.get("host", {})
     hosts = hosts if isinstance(hosts, dict) else {}
-    server = values.get("server") or None
+    is_dropped = "host" not in values and release < _NEEDS_NO_HOST
+    server = None if is_dropped else values.get("server") or None
     tables = [(url, table) for url, table in hosts.items() if isinstance(table, dict)]
     if isinstance(server, str):
         tables.append((server, values))
@@ -118,7 +120,7 @@ def base_of(url: str) -> str:
     return (url if url.startswith("http") else f"https://{url}").rstrip("/").removesuffix("/v2")
 
 
-def _find_fault(text: str, values: Mapping[str, Any], hosts: Mapping[str, Any], release: tuple[int, int]) -> str | None:
+def _find_fault(text: str, values: Mapping[str, Any], hosts: Mapping[str, Any], release: tuple[int, ...]) -> str | None:
     for table in (values, *hosts.values()):
         if not isinstance(table, dict):
             return "has a `host` that is not a table, so containerd drops all of it"

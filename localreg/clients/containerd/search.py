@@ -31,7 +31,7 @@ class Search:
 
     roots: tuple[Path, ...]
     """Its folders of registries, the one with the higher precedence first."""
-    release: tuple[int, int] = OLD
+    release: tuple[int, ...] = OLD
     cri: Obstacle | None = None
     """Why its CRI, which a kubelet uses, reads none of them."""
     has_cri: bool = False
@@ -137,8 +137,8 @@ def user_folder(machine: Machine) -> Path | None:
     return (Path(config) if config else machine.home / ".config") / "containerd"
 
 
-def _ask_release(machine: Machine) -> tuple[int, int]:
+def _ask_release(machine: Machine) -> tuple[int, ...]:
     program = find_program(machine, "containerd") or find_program(machine, "ctr")
     said = output_of(program, "--version", seconds=_PROGRAM_SECONDS) if program else None
-    found = re.search(r"\bv?(\d+)\.(\d+)", (said or "").partition(" ")[2])
-    return (int(found[1]), int(found[2])) if found else OLD
+    found = re.search(r"\bv?(\d+(?:\.\d+)+)", (said or "").partition(" ")[2])
+    return tuple(map(int, found[1].split("."))) if found else OLD

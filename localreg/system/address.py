@@ -15,6 +15,12 @@ def without_password(url: str) -> str:
     return _PASSWORD.sub(lambda found: f"{found[1] or found[2] or ''}@", url)
 
 
+def is_loopback(location: str) -> bool:
+    """Whether only this machine can reach a `HOST:PORT`, as far as the text tells."""
+    host, _, _ = location.rpartition(":")
+    return Address(host.strip("[]"), 0).is_loopback
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """A numeric IP address or a host name, and a TCP port."""

@@ -10,11 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localreg.clients.marked_block import Block, add_block, list_blocks, read_text, remove_blocks
-from localreg.clients.port import Obstacle
+from localreg.clients.file_change import FileChange
+from localreg.clients.marked_block import (
+    Block,
+    add_block,
+    ca_name,
+    changes_of,
+    list_blocks,
+    read_text,
+    remove_blocks,
+)
+from localreg.clients.port import Obstacle, Target
 from localreg.errors import ConfigError
-from localreg.system.address import Address
+from localreg.system.address import is_loopback
 from localreg.system.command_line import Sentence
+
+FILE = "buildkitd.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +55,29 @@ class Entry:
             table: None without one.
         """
         table = table or {}
-        host, _, _ = self.location.rpartition(":")
-        plain = table.get("http", Address(host.strip("[]"), 0).is_loopback)
+        plain = table.get("http", is_loopback(self.location))
         if self.ca_file is None:
             return bool(plain)
         if table.get("insecure") is True:
             return "http" not in table
         return not plain and _has_ca(table.get("ca", []), self.ca)
+
+
+def list_entries(file: Path, target: Target) -> list[Entry]:
+    """The entries that a file has to have for a registry; its CA is to be beside it."""
+    if target.ca is None:
+        return [Entry(location) for location in target.locations]
+    return [Entry(location, file.with_name(ca_name(target.name)), target.ca) for location in target.locations]
+
+
+def plan_file(file: Path, target: Target, entries: Sequence[Entry]) -> list[FileChange]:
+    """The changes after which a file has exactly these entries for a registry, and its CA is beside it.
+
+    Raises:
+        ConfigError: it cannot be read or parsed, or the entries cannot be added to it.
+    """
+    text = set_entries(read_text(file), target.name, entries, file)
+    return changes_of(file, text, name=target.name, ca=target.ca if entries else None)
 
 
 def read_registries(text: str, path: Path) -> Mapping[str, Mapping[str, Any]]:

@@ -14,7 +14,7 @@ from localreg.clients.k3s.registries_yaml import Wanted, read_values, set_values
 from localreg.clients.marked_block import ca_name, changes_of, read_text
 from localreg.clients.port import Machine, Obstacle, Plan, Target
 from localreg.errors import EngineUnavailableError
-from localreg.system.address import Address
+from localreg.system.address import is_loopback
 from localreg.system.command_line import Sentence
 from localreg.system.programs import ProgramError, run
 
@@ -114,10 +114,9 @@ class K3s:
 
 def _is_free(location: str, values: Mapping[str, Any]) -> bool:
     """Whether K3s uses plain HTTP for it without being told."""
-    host, _, port = location.rpartition(":")
     mirrors = values.get("mirrors") or {}
     is_told = location in mirrors or _EVERY_REGISTRY in mirrors or _find(values, ("configs", location, "tls"))
-    return not is_told and Address(host.strip("[]"), 0).is_loopback and port != "443"
+    return not is_told and is_loopback(location) and not location.endswith(":443")
 
 
 def _has(values: Mapping[str, Any], wanted: Wanted, ca: str | None) -> bool:

@@ -241,9 +241,10 @@ def test_builders_of_the_user_stay_as_they_are(tmp_path: Path) -> None:
     before = take_tree(machine)
     client = BuildKit(machine)
     assert client.is_here()
-    [obstacle] = client.plan(Target("registry", NEAR)).obstacles
-    assert "`mine`" in obstacle.what
-    assert obstacle.cure == "docker buildx use localreg"
+    [note] = client.plan(Target("registry", NEAR)).notes
+    assert "`mine`" in note
+    assert "`docker buildx use localreg`" in note
+    assert client.plan(Target("registry", (FAR,))).notes == ()
     trust(client, *NEAR)
     trust(client)
     after = take_tree(machine)

@@ -65,7 +65,10 @@ PROGRAMS = (
     Program("docker, containerd store", "28.5, 29.7", _LOOPBACK),
     Program("podman", "4.3, 5.8, 6.1", _CONTAINERS, "--tls-verify=false"),
     Program("skopeo", "1.9, 1.22", _CONTAINERS, "--tls-verify=false"),
-    Program("ctr", "2.1", _LOOPBACK, "--plain-http"),
+    Program("ctr", "1.6, 2.1", _LOOPBACK, "--plain-http"),
+    Program("containerd, through its CRI", "1.6", {**_IPV4, **_CONTAINERS}),
+    Program("containerd, through its CRI", "2.1", _LOOPBACK),
+    Program("buildkitd", "0.32", _LOOPBACK),
     Program(
         "docker buildx imagetools",
         "0.29",

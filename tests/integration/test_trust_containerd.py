@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from support.client_machine import put_file, take_tree, trust
+from support.clients.own_machine import put_file, take_tree, trust
 from support.registries.distribution import serving
 
 from localreg.clients.containerd.client import Containerd

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.client_files import BUILDKITD_TOML
-from support.client_machine import alone, make_machine, put_file, put_program, take_tree, trust
+from support.clients.files import BUILDKITD_TOML
+from support.clients.own_machine import alone, make_machine, put_file, put_program, take_tree, trust
 from support.kills.at_changes import killed_at_each_change
 
 from localreg.clients.buildkit.builders import list_builders
@@ -25,7 +25,7 @@ BUILDER = "home/.local/share/localreg/buildkit"
 INSTANCES = "home/.docker/buildx/instances"
 FAR = "reg.test:5000"
 NEAR = ("localhost:5000", "127.0.0.1:5000")
-BUILDX = Path(__file__).parents[3] / "support/stand_in_buildx.py"
+BUILDX = Path(__file__).parents[3] / "support/clients/stand_in_buildx.py"
 
 
 @pytest.fixture

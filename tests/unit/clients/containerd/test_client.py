@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.client_files import CONTAINERD_CONFIG, HOSTS_TOML, HOSTS_TOML_FOR_US
-from support.client_machine import alone, make_machine, put_file, put_program, take_tree, trust
+from support.clients.files import CONTAINERD_CONFIG, HOSTS_TOML, HOSTS_TOML_FOR_US
+from support.clients.own_machine import alone, make_machine, put_file, put_program, take_tree, trust
 from support.kills.at_changes import killed_at_each_change
 
 from localreg.clients.containerd.client import Containerd

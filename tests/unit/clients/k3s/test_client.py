@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from support.client_files import REGISTRIES_YAML
-from support.client_machine import alone, make_machine, put_file, put_program, take_tree, trust
+from support.clients.files import REGISTRIES_YAML
+from support.clients.own_machine import alone, make_machine, put_file, put_program, take_tree, trust
 from support.kills.at_changes import killed_at_each_change
 
 from localreg.clients.k3s.client import K3s

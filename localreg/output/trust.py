@@ -19,6 +19,9 @@ _USES = {"yes": True, "no": False, "unknown": None}
 
 Failures = Sequence[tuple[str, LocalregError]]
 
+_NAMES = {"system": "The system", "buildkit": "BuildKit", "containerd": "containerd"}
+"""Clients that are not written like other words at the beginning of a sentence."""
+
 
 def render(results: Sequence[Trusted], failures: Failures, *, dry_run: bool, command: str) -> Renderings:
     """Lay out the changes that were made, or would be.
@@ -85,7 +88,7 @@ def render_list(results: Sequence[Trusted], failures: Failures) -> Renderings:
 
 def _headline(result: Trusted) -> str:
     plan = result.plan
-    client = plan.client.capitalize() if plan.client != "system" else "The system"
+    client = _NAMES.get(plan.client, plan.client.capitalize())
     if not plan.target.locations:
         return f"{client} no longer has what localreg added for registry {plan.target.name}"
     verb = "trusts the certificate of" if plan.target.ca else "uses plain HTTP for"

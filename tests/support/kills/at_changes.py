@@ -1,4 +1,4 @@
-"""Kills a function right before each change that it makes to the file system, in a process of its own."""
+"""Kills a function right before each change that it makes to files, and each program that it starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir")
+_CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "subprocess.Popen")
 
 
 def killed_at_each_change(prepare: Callable[[], None], act: Callable[[], None]) -> Iterator[int]:
@@ -16,7 +16,7 @@ def killed_at_each_change(prepare: Callable[[], None], act: Callable[[], None]) 
 
     Args:
         prepare: Makes the state before.
-        act: Is killed.
+        act: Is killed, in a process of its own.
     """
     for number in range(1000):
         prepare()

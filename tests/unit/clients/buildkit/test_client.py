@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,7 +40,7 @@ def machine(tmp_path: Path) -> Machine:
 def with_buildx(root: Path) -> Machine:
     """With `docker buildx`, and without `buildkitd`."""
     machine = make_machine(root)
-    put_program(machine, "docker", f'exec python3 {BUILDX} "$@"')
+    put_program(machine, "docker", f'exec {sys.executable} -S {BUILDX} "$@"')
     return machine
 
 
@@ -228,6 +229,29 @@ def test_a_lost_builder_is_made_again(tmp_path: Path) -> None:
     trust(client)
     assert list_builders(machine) == []
     assert not (tmp_path / BUILDER).exists()
+
+
+@pytest.mark.parametrize("undo", [False, True])
+def test_a_kill_leaves_no_builder_that_another_run_cannot_bring_up_to_date(tmp_path: Path, undo: bool) -> None:  # noqa: FBT001
+    kills = 0
+    machine = with_buildx(tmp_path)
+
+    def prepare() -> None:
+        nonlocal machine
+        machine = with_buildx(tmp_path / str(kills))
+        trust(BuildKit(machine), FAR, ca=CA)
+
+    def act() -> None:
+        trust(BuildKit(machine), *([] if undo else NEAR))
+
+    for _ in killed_at_each_change(prepare, act):
+        kills += 1
+        act()
+        assert [builder.registries.keys() for builder in list_builders(machine)] == ([] if undo else [set(NEAR)])
+        trust(BuildKit(machine))
+        assert list_builders(machine) == []
+        assert not (machine.root / BUILDER).exists()
+    assert kills > 3
 
 
 def test_builders_of_the_user_stay_as_they_are(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from localreg.cli.commands import Commands
+from localreg.clients.trust import CLIENTS
 from localreg.engines.discovery.probe import Answer
 from localreg.engines.discovery.quick_look import SECONDS, list_image_names, quick_look
 from localreg.errors import LocalregError
@@ -30,7 +31,11 @@ _MOST_REPOSITORIES = 50
 _IMAGES = frozenset({"push", "tag"})
 _REFERENCES = frozenset({"pull", "rm", "ls", "inspect", "du", "save", "copy"})
 _NAMED = frozenset({"up", "down", "status", "url", "logs", "gc", "login", "logout"})
-_WORDS = {"completion": ("bash", "zsh", "fish"), "ci": ("bitbucket", "github", "gitlab", "shell")}
+_WORDS = {
+    "completion": ("bash", "zsh", "fish"),
+    "ci": ("bitbucket", "github", "gitlab", "shell"),
+    **dict.fromkeys(("trust", "untrust"), tuple(CLIENTS)),
+}
 
 Candidate = tuple[str, str]
 """A word and its description."""

@@ -96,6 +96,7 @@ class Client(Protocol):
 
         Raises:
             ConfigError: a file of it cannot be read or parsed; it is left alone.
+            EngineUnavailableError: it is an engine that does not answer; not for a target without locations.
         """
 
     def apply(self, plan: Plan) -> None:
@@ -113,5 +114,6 @@ class Client(Protocol):
             ca: As in `Target`.
 
         Returns:
-            By location, why it cannot, as a sentence without a subject, or None if it can; None if it cannot be asked.
+            By location, why it cannot, as a sentence without a subject, or None if it can. A location that it does not
+            tell about is left out; None if it cannot be asked.
         """

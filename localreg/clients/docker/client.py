@@ -71,10 +71,10 @@ class Docker:
 
     def check(self, locations: Sequence[str], *, ca: str | None = None) -> Mapping[str, str | None] | None:
         """Have the daemon ask for an image that does not exist; its rules tell about a registry that does not run."""
-        found: dict[str, str | None] = {}
         if self._machine.open_docker is None:
             return None
-        with self._machine.open_docker() as engine:
+        found: dict[str, str | None] = {}
+        with contextlib.suppress(EngineUnavailableError), self._machine.open_docker() as engine:
             rules = engine.info().plain_http or PlainHttp()
             for place in locations:
                 answer = try_pull(engine, place)

@@ -30,6 +30,8 @@ def offered(*words: str) -> list[str]:
         (["nosuch", "x"], []),
         (["completion", ""], ["bash", "zsh", "fish"]),
         (["ci", "--engine", "podman", "g"], ["github", "gitlab"]),
+        (["trust", "d"], ["docker"]),
+        (["untrust", "docker", "p"], ["podman"]),
         (["tunnel", ""], ["open", "ls", "close"]),
         (["tunnel", "--json", "o"], ["open"]),
         (["tunnel", "open", "--back"], ["--background"]),

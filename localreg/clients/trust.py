@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from localreg.clients.file_change import merged
 from localreg.clients.port import Client, Machine, Plan, Target
 from localreg.errors import ConfigError
 from localreg.system.command_line import Sentence
@@ -59,7 +60,11 @@ def make_trust(client: Client, target: Target, *, dry_run: bool = False) -> Trus
         return Trusted(plan, is_made=False)
     client.apply(plan)
     checked = client.check(target.locations, ca=target.ca) if target.locations else None
-    if checked and (failed := {place: why for place, why in checked.items() if why}):
+    failed = [f"still {why}" for why in (checked or {}).values() if why]
+    if set(target.locations).difference(checked or ()):
+        # The client does not tell, so what is known to be in its way counts.
+        failed += [obstacle.what for obstacle in plan.obstacles]
+    if failed:
         raise _not_in_force(plan, failed)
     return Trusted(plan, is_made=True, checked=checked)
 
@@ -73,8 +78,8 @@ def find_trust(client: Client, target: Target) -> Trusted:
     return Trusted(client.plan(target), is_made=False, checked=client.check(target.locations, ca=target.ca))
 
 
-def _not_in_force(plan: Plan, failed: Mapping[str, str]) -> ConfigError:
-    done = [f"{'removed' if change.after is None else 'wrote'} {change.path}" for change in plan.changes]
+def _not_in_force(plan: Plan, failed: Sequence[str]) -> ConfigError:
+    done = [f"{'removed' if change.after is None else 'wrote'} {change.path}" for change in merged(plan.changes)]
     cures: Sequence[str] = [*plan.cures, *(obstacle.cure for obstacle in plan.obstacles)]
     hint = cures[0] if len(cures) == 1 else Sentence(" and ".join(cures)) if cures else None
-    return ConfigError(f"{plan.client} still {' and '.join(dict.fromkeys(failed.values()))}", hint=hint, details=done)
+    return ConfigError(f"{plan.client} {' and '.join(dict.fromkeys(failed))}", hint=hint, details=done)

@@ -107,7 +107,7 @@ def _facts(result: Trusted, command: str) -> list[tuple[str, str]]:
     facts += [("then", cure) for cure in plan.cures]
     if plan.target.locations:
         facts.append(("checked", _checked(result)))
-        if plan.files:
+        if plan.files or plan.changes:
             option = "--system" if plan.client == "system" else plan.client
             facts.append(("undo", f"{command} untrust {option}"))
     return facts
@@ -148,7 +148,9 @@ def _reason(result: Trusted, place: str) -> str:
     plan = result.plan
     if place in plan.provided:
         return plan.provided[place]
-    return ", ".join(map(str, plan.files)) if plan.files and not plan.changes else "localreg trust was not run"
+    if plan.changes:
+        return "localreg trust was not run"
+    return ", ".join(map(str, plan.files)) or "its configuration"
 
 
 def _as_json(result: Trusted, *, dry_run: bool) -> Mapping[str, Any]:

@@ -125,10 +125,13 @@ def set_entries(text: str, name: str, entries: Sequence[Entry], path: Path) -> s
     Raises:
         ConfigError: the entries cannot be added to it.
     """
+    ours = [block for block in list_blocks(text, path) if block.name == name]
     rest = remove_blocks(text, name)
+    if not entries:
+        return rest
     tables = read_registries(rest, path)
     blocks = [Block(name, entry.location, _body(entry, is_there=entry.location in tables)) for entry in entries]
-    if [block for block in list_blocks(text, path) if block.name == name] == blocks:
+    if ours == blocks:
         return text
     after = rest
     for entry, block in zip(entries, blocks, strict=True):

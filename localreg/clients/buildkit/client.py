@@ -69,8 +69,8 @@ class BuildKit:
     def _plan_daemon(self, target: Target) -> Plan:
         """The part of the plan for `buildkitd`."""
         file = self._folder / FILE
-        tables = read_registries(remove_blocks(read_text(file), target.name), file)
         entries = list_entries(file, target) if self._has_daemon else []
+        tables = read_registries(remove_blocks(read_text(file), target.name), file) if entries else {}
         wanted = [entry for entry in entries if not entry.is_met(tables.get(entry.location))]
         obstacles = {entry: find_obstacle(entry, tables.get(entry.location, {}), file) for entry in wanted}
         possible = [entry for entry in wanted if obstacles[entry] is None]

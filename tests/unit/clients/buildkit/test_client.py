@@ -155,6 +155,13 @@ def test_a_file_that_cannot_be_read_or_merged_is_left_alone(machine: Machine, co
     assert take_tree(machine) == before
 
 
+def test_a_broken_file_without_lines_of_localreg_does_not_stop_untrust(machine: Machine) -> None:
+    put_file(machine, FILE, b"[[[ {")
+    before = take_tree(machine)
+    assert not trust(BuildKit(machine))
+    assert take_tree(machine) == before
+
+
 @pytest.mark.parametrize("undo", [False, True])
 def test_a_kill_leaves_nothing_that_another_run_cannot_finish(tmp_path: Path, undo: bool) -> None:  # noqa: FBT001
     kills = 0

@@ -233,6 +233,13 @@ def test_since_2_2_the_cri_has_folders_by_default(machine: Machine) -> None:
     assert (machine.root / CERTS / FAR / "hosts.toml").exists()
 
 
+def test_a_broken_file_without_lines_of_localreg_does_not_stop_untrust(machine: Machine) -> None:
+    put_file(machine, f"{CERTS}/{FAR}/hosts.toml", b"[[[ {")
+    before = take_tree(machine)
+    assert not trust(Containerd(machine))
+    assert take_tree(machine) == before
+
+
 @pytest.mark.parametrize("ca", [None, CA])
 @pytest.mark.parametrize("foreign", [None, HOSTS_TOML["CRLF"]])
 @pytest.mark.parametrize("undo", [False, True])

@@ -94,6 +94,12 @@ def list_blocks(text: str, path: Path) -> list[Block]:
     return [Block(match["name"], match["subject"], _body_of(match)) for match in found]
 
 
+def find_end(text: str, name: str, subject: str) -> int | None:
+    """The end of the last line of a block, before the end-of-line characters; None if it is not there."""
+    found = (match for match in _BLOCK.finditer(text) if (match["name"], match["subject"]) == (name, subject))
+    return next((match.end() for match in found), None)
+
+
 def add_block(text: str, block: Block, *, at: int | None = None, indent: str = "") -> str:
     """The text with a block on lines of its own.
 

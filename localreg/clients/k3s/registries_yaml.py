@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localreg.clients.marked_block import Block, add_block, list_blocks, remove_blocks
+from localreg.clients.marked_block import Block, add_block, find_end, list_blocks, remove_blocks
 from localreg.errors import ConfigError
 from localreg.system.command_line import Sentence
 
@@ -119,9 +118,7 @@ def _add(text: str, name: str, location: str, wanted: Wanted, path: Path) -> str
 
 
 def _has_key(text: str, key: str, path: Path) -> bool:
-    return any((block.name, block.subject) == (_KEY, key) for block in list_blocks(text, path)) or (
-        not _is_ours_alone(text) and key in read_values(text, path)
-    )
+    return find_end(text, _KEY, key) is not None or (not _is_ours_alone(text) and key in read_values(text, path))
 
 
 def _is_ours_alone(text: str) -> bool:
@@ -133,9 +130,9 @@ def _is_ours_alone(text: str) -> bool:
 
 def _find_place(text: str, keys: Sequence[str], path: Path) -> tuple[int, int, Sequence[str]]:
     """The end of the line after which a value belongs, its column, and the keys that are missing there."""
-    own = re.search(rf"^# localreg trust: \{_KEY}, {keys[0]} .*\n.*\n# localreg trust: end", text, re.MULTILINE)
+    own = find_end(text, _KEY, keys[0])
     if own is not None:
-        return own.end(), len(_INDENT), keys[1:]
+        return own, len(_INDENT), keys[1:]
     mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
     content = text.removeprefix(mark)
     node = _library(path)[0].compose(content)

@@ -84,8 +84,16 @@ def find_search(machine: Machine) -> Search:
     old = [word for word in ("mirrors", "configs") if registry.get(word)]
     if not named and not old and release >= _HAS_DEFAULT:
         named = (default, machine.root / "etc/docker/certs.d")
+    if not _uses_cri(machine):
+        return Search(named or (default,), release)
     obstacle = _find_obstacle(machine, registry, named, old)
     return Search(named or (default,), release, obstacle, has_cri=True, is_down=bool(named and obstacle))
+
+
+def _uses_cri(machine: Machine) -> bool:
+    """Whether anything here speaks to the CRI, which containerd offers by default."""
+    is_node = (machine.root / "var/lib/kubelet").is_dir()
+    return is_node or any(find_program(machine, name) for name in ("kubelet", "crictl"))
 
 
 def _find_registry(config: Mapping[str, Any]) -> Mapping[str, Any] | None:

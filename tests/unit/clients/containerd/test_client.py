@@ -211,6 +211,9 @@ def test_the_configuration_of_the_cri_says_where_its_folders_are(machine: Machin
     config, folders, fact = CONTAINERD_CONFIG[shape]
     put_file(machine, "dump.toml", config.encode())
     put_program(machine, "containerd", f"case $1 in config) cat {machine.root}/dump.toml;; *) echo c c v1.7.1;; esac")
+    assert find_search(machine).cri is None
+    # Without a kubelet, the CRI is there and not used.
+    put_program(machine, "kubelet", "exit 1")
     search = find_search(machine)
     wanted = [machine.root / path.lstrip("/") for path in (folders or f"/{CERTS}").split(":")]
     assert list(search.roots) == wanted

@@ -43,6 +43,7 @@ class ContainerRuntime(Protocol):
         Raises:
             NameTakenError: a container with that name exists.
             ImageNotFoundError: the engine does not have the image.
+            NotFoundError: one of its networks does not exist.
         """
 
     def rename_container(self, container_id: str, name: str) -> None:
@@ -129,6 +130,29 @@ class ContainerRuntime(Protocol):
 
     def read_file(self, container_id: str, path: str) -> bytes | None:
         """Read a small file of a container, running or not; None if there is no file at this path.
+
+        Raises:
+            ContainerNotFoundError: the container does not exist.
+        """
+
+    def list_networks(self) -> list[str]:
+        """List the names of all networks."""
+
+    def connect_network(self, container_id: str, network: str) -> None:
+        """Connect a container to a network, running or not; does nothing if it is in that network.
+
+        Not if `EngineInfo.joins_networks_when_created`.
+
+        Raises:
+            ContainerNotFoundError: the container does not exist.
+            NotFoundError: the network does not exist.
+            EngineError: the container is in the network of the host or in one of its own.
+        """
+
+    def disconnect_network(self, container_id: str, network: str) -> None:
+        """Disconnect a container from a network, running or not; does nothing if it is not in that network.
+
+        Not if `EngineInfo.joins_networks_when_created`.
 
         Raises:
             ContainerNotFoundError: the container does not exist.

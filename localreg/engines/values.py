@@ -18,10 +18,6 @@ from localreg.system.address import Address, without_password
 
 EngineName = Literal["docker", "podman"]
 
-PLAIN_PORT, TLS_PORT = 2375, 2376
-"""Docker's ports, for a URL that names only a host."""
-
-
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
     """TLS files of a connection to an engine, from a Docker context or `DOCKER_CERT_PATH`."""
@@ -101,6 +97,11 @@ class EngineInfo:
     """Its rules for plain HTTP; None if it uses that whenever it is told to."""
 
     @property
+    def joins_networks_when_created(self) -> bool:
+        """A container joins networks only when it is created, because otherwise it is in one of its own."""
+        return self.rootless and self.name == "podman"
+
+    @property
     def shown_endpoint(self) -> str:
         """Its URL as it can be shown."""
         return without_password(self.endpoint)
@@ -167,11 +168,12 @@ class ContainerSpec:
     """The ID of a container, running or not, whose mounts this one also has, at the same places."""
     command: tuple[str, ...] = ()
     """A program of the image and its arguments, instead of the image's own."""
+    networks: tuple[str, ...] = ()
+    """Networks that it joins as well as the engine's usual one."""
 
 
 _START_TAKES = timedelta(seconds=30)
-"""A container can write output for this long before its engine counts it as started. Podman does not know when a
-container ended if the machine went down with it."""
+"""How long a container can write before its engine counts it as started. Podman may not know when it ended."""
 
 
 class ContainerState(StrEnum):

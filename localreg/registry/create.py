@@ -14,6 +14,7 @@ from localreg.registry.configuration import environment_of
 from localreg.registry.container import CONTAINER_PORT, DATA_FOLDER, Registry, labels_of, storage_of, volume_labels
 from localreg.registry.defaults import DEFAULT_IMAGE, DEFAULT_PORT, default_volume
 from localreg.registry.image import ImageSource, RegistryImage, ensure_registry_image
+from localreg.registry.networks import networks_of
 from localreg.registry.options import RegistryOptions
 from localreg.registry.port import choose_port, port_taken
 from localreg.registry.request import Notify, OnProgress, UpRequest
@@ -62,11 +63,14 @@ def create_registry(
         RegistryNotReadyError: it was not ready in time.
     """
     claims, environment = request.claims, environment_of(request.asked, replaced)
+    old = None if replaced is None else replaced.container
+    networks = networks_of(engine, old, request.networks, notify)
     with _storage(engine, request, notify) as mount:
         while True:
             choice = choose_port(request.asked, claims, command=request.command)
             tls = _new_certificate(engine, request, choice.address, notify) if request.asked.tls else None
             spec = _spec(request, image, mount, choice.address, asked=asked, environment=environment, tls=tls)
+            spec = replace(spec, networks=networks)
             try:
                 return _run(engine, request, spec, tls, notify, note=choice.note)
             except PortTakenError as exc:

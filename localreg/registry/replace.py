@@ -14,18 +14,16 @@ from localreg.errors import LocalregError
 from localreg.registry.container import Registry, find_registry, replaced_name
 from localreg.registry.create import create_registry, ensure_image
 from localreg.registry.exposure import check_exposure
+from localreg.registry.networks import join_again
 from localreg.registry.port import choose_port
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.users import check_can_have_users
-
-_DEFAULT_NETWORKS = frozenset({"bridge", "podman", "pasta", "slirp4netns"})
-"""The networks that engines put a container in by themselves; a new release may choose another."""
 
 
 def replace_registry(
     engine: Engine, registry: Registry, request: UpRequest, *, notify: Notify, on_progress: OnProgress
 ) -> Registry:
-    """Replace a registry's container; the data, the secret and all options that are not given now stay.
+    """Replace a registry's container; the data, the secret, the networks and all options that are not given now stay.
 
     Raises:
         PortTakenError: the new port is in use; the old container keeps running.
@@ -46,14 +44,9 @@ def replace_registry(
         choose_port(request.asked, request.claims, command=request.command)
     asked = request.asked.over(registry.asked)
     with _aside(engine, registry, notify):
-        new = create_registry(
+        return create_registry(
             engine, replace(request, asked=options), image, asked=asked, notify=notify, replaced=registry
         )
-    for network in registry.container.networks:
-        if network not in {*new.container.networks, *_DEFAULT_NETWORKS}:
-            command = f"{engine.info().name} network connect {network} {new.container.name}"
-            notify(f"the new container is not in network `{network}`; `{command}` connects it")
-    return new
 
 
 @contextlib.contextmanager
@@ -84,7 +77,9 @@ def recover(engine: ContainerRuntime, name: str) -> None:
     left = find_registry(engine, replaced_name(name))
     if left is None or not left.is_ours:
         return
-    if find_registry(engine, name) is None:
+    new = find_registry(engine, name)
+    if new is None:
         engine.rename_container(left.container.id, name)
     else:
+        join_again(engine, left.container, new.container)
         engine.remove_container(left.container.id)

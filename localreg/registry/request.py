@@ -29,6 +29,8 @@ class UpRequest:
     pull: PullPolicy = PullPolicy.MISSING
     wait_seconds: float = DEFAULT_WAIT_SECONDS
     recreate: bool = False
+    networks: tuple[str, ...] | None = None
+    """The networks that a new container joins; None for those of the one that it replaces."""
     claims: PortClaims = field(default_factory=PortClaims)
     user: UserRequest = field(default_factory=UserRequest)
     """If the registry requires a login."""

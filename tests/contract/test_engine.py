@@ -29,6 +29,7 @@ from localreg.errors import (
     InUseError,
     InvalidArchiveError,
     NameTakenError,
+    NotFoundError,
     PortTakenError,
     RegistryError,
     RegistryUnreachableError,
@@ -528,3 +529,50 @@ def test_closing_twice_is_closing_once(bench: Bench) -> None:
     with contextlib.suppress(EngineLostError):
         bench.engine.find_container("x")
     bench.engine.close()
+
+
+def test_a_container_joins_networks_and_leaves_them(loaded: Bench) -> None:
+    engine = loaded.engine
+    loaded.add_network("web")
+    assert "web" in engine.list_networks()
+    created = engine.create_container(replace(spec(), networks=("web",)))
+    engine.start_container(created.id)
+    usual = {"bridge", "podman"}
+    assert set(networks_of(loaded)) - usual == {"web"}
+    loaded.add_network("kind")
+    if engine.info().joins_networks_when_created:
+        return
+    for _ in range(2):
+        engine.connect_network(created.id, "kind")
+        assert set(networks_of(loaded)) - usual == {"kind", "web"}
+    for network in ("kind", "web"):
+        for _ in range(2):
+            engine.disconnect_network("speaker", network)
+        assert network not in networks_of(loaded)
+    assert set(networks_of(loaded)) <= usual
+    assert networks_of(loaded)
+
+
+def networks_of(bench: Bench) -> tuple[str, ...]:
+    found = bench.engine.find_container("speaker")
+    assert found is not None
+    return found.networks
+
+
+def test_a_network_or_container_that_does_not_exist_is_told_apart(loaded: Bench) -> None:
+    engine = loaded.engine
+    with pytest.raises(NotFoundError):
+        engine.create_container(replace(spec(), networks=("nosuch",)))
+    assert engine.find_container("speaker") is None
+    if engine.info().joins_networks_when_created:
+        return
+    created = engine.create_container(spec())
+    with pytest.raises(NotFoundError) as caught:
+        engine.connect_network(created.id, "nosuch")
+    assert not isinstance(caught.value, ContainerNotFoundError)
+    engine.disconnect_network(created.id, "nosuch")
+    loaded.add_network("web")
+    with pytest.raises(ContainerNotFoundError):
+        engine.connect_network("nosuch", "web")
+    with pytest.raises(ContainerNotFoundError):
+        engine.disconnect_network("nosuch", "web")

@@ -11,6 +11,8 @@ from localreg.system.ports import is_own_address
 
 _ANONYMOUS_VOLUME = re.compile(r"[0-9a-f]{64}")
 
+PLAIN_PORT, TLS_PORT = 2375, 2376
+"""Docker's own ports, for a URL that names only a host."""
 LOCALHOST = frozenset({"127.0.0.1", "::1", "localhost"})
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from localreg.engines.values import PLAIN_PORT, TLS_PORT, Endpoint, EngineName, TlsFiles
+from localreg.engines.common.ports import PLAIN_PORT, TLS_PORT
+from localreg.engines.values import Endpoint, EngineName, TlsFiles
 from localreg.errors import Unavailable
 from localreg.system.address import Address
 from localreg.system.unix_socket import UnixHTTPConnection

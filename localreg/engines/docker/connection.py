@@ -14,9 +14,10 @@ import docker.utils.config
 import requests.exceptions
 import urllib3.exceptions
 
+from localreg.engines.common.ports import PLAIN_PORT, TLS_PORT
 from localreg.engines.common.reasons import reason_for_loss
 from localreg.engines.common.ssh import SshAdapter, dial_command
-from localreg.engines.values import PLAIN_PORT, TLS_PORT, Endpoint
+from localreg.engines.values import Endpoint
 from localreg.errors import EngineError, EngineLostError, LocalregError
 from localreg.system.ssh import SshAddress
 

@@ -19,6 +19,7 @@ from localreg.engines.docker.connection import Connection, docker_errors, said
 from localreg.engines.docker.exec import DockerExec
 from localreg.engines.docker.files import DockerFiles
 from localreg.engines.docker.images import DockerImages
+from localreg.engines.docker.networks import DockerNetworks
 from localreg.engines.docker.plain_http import read_plain_http
 from localreg.engines.docker.volumes import DockerVolumes
 from localreg.engines.plain_http import PlainHttp
@@ -45,7 +46,7 @@ from localreg.errors import (
 _LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
 
 
-class DockerEngine(DockerImages, DockerVolumes, DockerExec, DockerFiles):
+class DockerEngine(DockerImages, DockerVolumes, DockerExec, DockerFiles, DockerNetworks):
     """A Docker daemon."""
 
     def __init__(
@@ -156,6 +157,12 @@ class DockerEngine(DockerImages, DockerVolumes, DockerExec, DockerFiles):
                 if exc.status_code == requests.codes.conflict:
                     raise NameTakenError(f"a container `{spec.name}` already exists", details=said(exc)) from exc
                 raise
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.remove_container, created["Id"])
+            for network in spec.networks:
+                # Before release 25, Docker creates a container in one network only.
+                self.connect_network(created["Id"], network)
+            undo.pop_all()
         container = self.find_container(created["Id"])
         if container is None:
             raise ContainerNotFoundError(f"container `{spec.name}` was removed right after its creation")

@@ -27,25 +27,24 @@ from localreg.engines.podman.connection import (
 from localreg.engines.podman.exec import PodmanExec
 from localreg.engines.podman.files import PodmanFiles
 from localreg.engines.podman.images import PodmanImages
+from localreg.engines.podman.networks import PodmanNetworks, network_options
 from localreg.engines.podman.service import end_hanging_service
 from localreg.engines.podman.volumes import PodmanVolumes
 from localreg.engines.port import PING_SECONDS
 from localreg.engines.values import (
-    AnonymousMount,
     Container,
     ContainerSpec,
     Endpoint,
     EngineInfo,
-    HostPathMount,
     LogChunk,
     Stream,
-    VolumeMount,
 )
 from localreg.errors import (
     ContainerNotFoundError,
     EngineError,
     ImageNotFoundError,
     NameTakenError,
+    NotFoundError,
     PortTakenError,
 )
 from localreg.system.waiting import wait_until
@@ -56,7 +55,7 @@ _LOG_BYTES = 10_000_000
 _REMOVAL_SECONDS = 10.0
 
 
-class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec, PodmanFiles):
+class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec, PodmanFiles, PodmanNetworks):
     """A Podman service."""
 
     def __init__(self, connection: Connection, endpoint: Endpoint, info: EngineInfo) -> None:
@@ -127,14 +126,6 @@ class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec, PodmanFiles):
         container = read_container(found, self._endpoint)
         return container if name in (container.name, container.id) else None
 
-    def _exposed_ports(self, image: str) -> dict[str, Any]:
-        with podman_errors(f"look for image `{image}`"):
-            try:
-                found = self._connection.get(f"/images/{quoted(image)}/json", compatible=True).json()
-            except podman.errors.NotFound:
-                return {}
-        return dict(found["Config"].get("ExposedPorts") or {})
-
     def list_containers(self) -> list[Container]:
         """List all containers, running or not."""
         with podman_errors("list containers"):
@@ -153,6 +144,8 @@ class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec, PodmanFiles):
                 message = " ".join(said(exc))
                 if isinstance(exc, podman.errors.ImageNotFound) or "image not known" in message:
                     raise ImageNotFoundError(f"Podman has no image `{spec.image}`", details=said(exc)) from exc
+                if "network not found" in message:
+                    raise NotFoundError("Podman has no such network", details=said(exc)) from exc
                 if "already in use" in message:
                     raise NameTakenError(f"a container `{spec.name}` already exists", details=said(exc)) from exc
                 raise
@@ -174,23 +167,10 @@ class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec, PodmanFiles):
             # Journald, the default on some systems, changes bytes.
             "log_config": {"Type": "k8s-file", "Config": {"size": _LOG_BYTES}},
             **restart,
+            **network_options(spec.networks),
             **({"entrypoint": list(spec.command[:1])} if spec.command else {}),
             **({"volumes_from": [spec.volumes_from]} if spec.volumes_from else {}),
         }
-
-    def _volumes(self, spec: ContainerSpec) -> dict[str, dict[str, str]]:
-        match spec.mount:
-            case VolumeMount(volume=source, target=target):
-                return {source: {"bind": target, "mode": "rw"}}
-            case HostPathMount(path=source, target=target):
-                return {source: {"bind": target, "mode": "Z" if self._has_selinux() else "rw"}}
-            case AnonymousMount() | None:
-                # The registry's image declares the folder as a volume.
-                return {}
-
-    def _has_selinux(self) -> bool:
-        about = self._connection.get("/info").json()
-        return bool(about.get("host", {}).get("security", {}).get("selinuxEnabled"))
 
     def rename_container(self, container_id: str, name: str) -> None:
         """Rename a container."""

@@ -10,7 +10,7 @@ import podman.errors
 import requests
 
 from localreg.engines.podman.connection import Connection, podman_errors, quoted, said
-from localreg.engines.values import Volume
+from localreg.engines.values import AnonymousMount, ContainerSpec, HostPathMount, Volume, VolumeMount
 from localreg.errors import InUseError
 
 
@@ -59,6 +59,20 @@ class PodmanVolumes:
                 if exc.status_code == requests.codes.conflict:
                     raise InUseError(f"volume `{name}` is in use", details=said(exc)) from exc
                 raise
+
+    def _volumes(self, spec: ContainerSpec) -> dict[str, dict[str, str]]:
+        match spec.mount:
+            case VolumeMount(volume=source, target=target):
+                return {source: {"bind": target, "mode": "rw"}}
+            case HostPathMount(path=source, target=target):
+                return {source: {"bind": target, "mode": "Z" if self._has_selinux() else "rw"}}
+            case AnonymousMount() | None:
+                # The registry's image declares the folder as a volume.
+                return {}
+
+    def _has_selinux(self) -> bool:
+        about = self._connection.get("/info").json()
+        return bool(about.get("host", {}).get("security", {}).get("selinuxEnabled"))
 
 
 def _volume(entry: Mapping[str, Any]) -> Volume:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from localreg.system.unix_socket import UnixHTTPConnection
 
 _SECONDS = 60
+_OWN_NETWORKS = ("bridge", "host", "none", "podman")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class EngineApi:
         self.change("DELETE", f"{self.native}/images/{quote(name)}?force=true")
 
     def remove_all(self) -> None:
-        """Remove every container, and every volume."""
+        """Remove every container, every volume, and every network that the engine has not by itself."""
         for container in self.get("/containers/json?all=1"):
             path = f"{self.native}/containers/{container['Id']}?force=true&v=true&timeout=0"
             # One that removes itself may be at it.
@@ -77,6 +78,9 @@ class EngineApi:
             assert status < 300 or status in (404, 409), body
         for volume in self.get("/volumes")["Volumes"] or ():
             self.change("DELETE", f"/volumes/{volume['Name']}")
+        for network in self.get("/networks"):
+            if network["Name"] not in _OWN_NETWORKS:
+                self.change("DELETE", f"/networks/{network['Name']}")
 
     def _request(self, method: str, path: str, body: IO[bytes] | None = None) -> tuple[int, bytes]:
         with contextlib.closing(UnixHTTPConnection(str(self.socket), timeout=_SECONDS)) as connection:

@@ -36,6 +36,8 @@ class Bench:
     """Break its connection, as if the engine were killed."""
     location: str
     """A registry that answers."""
+    add_network: Callable[[str], object]
+    """Make a network, which lasts as long as the test."""
 
 
 @contextlib.contextmanager
@@ -43,7 +45,7 @@ def fake_bench() -> Iterator[Bench]:
     engine = FakeEngine()
     engine.registries["localhost:5999"] = {}
     engine.files = {"/bin/busybox": Path(str(shutil.which("busybox")))}
-    yield Bench(engine, engine.lost.set, "localhost:5999")
+    yield Bench(engine, engine.lost.set, "localhost:5999", engine.networks.add)
 
 
 @contextlib.contextmanager
@@ -53,7 +55,7 @@ def real_bench(name: str, folder: Path, location: str) -> Iterator[Bench]:
         endpoint = Endpoint(f"unix://{folder}/proxy.sock")
         engine: Engine = DockerEngine.open(endpoint) if bed.program == "docker" else PodmanEngine.open(endpoint)
         with engine:
-            yield Bench(engine, proxy.cut, location)
+            yield Bench(engine, proxy.cut, location, bed.add_network)
 
 
 @contextlib.contextmanager

@@ -43,6 +43,7 @@ from localreg.errors import (
     InUseError,
     InvalidArchiveError,
     NameTakenError,
+    NotFoundError,
     PortTakenError,
     RegistryError,
 )
@@ -76,6 +77,7 @@ class FakeEngine:
         files: What containers have at a path: a file or a folder of this machine, whose programs they run.
         put: What else they have: by the container, or the volume of it, and the path in the container.
         shell_less: Images without a shell.
+        networks: The names of the networks.
         forgets_ports: A container whose port was taken once starts without it, as with Docker 29.
         lost: Every stream breaks, and every call fails, as when the engine is killed.
     """
@@ -94,6 +96,7 @@ class FakeEngine:
         self.files: dict[str, Path] = {}
         self.put: dict[tuple[str, str], ContainerFile] = {}
         self.shell_less: set[str] = set()
+        self.networks = {"bridge", "host", "none"}
         self.forgets_ports = False
         self.lost = threading.Event()
 
@@ -145,6 +148,8 @@ class FakeEngine:
         image = self.find_image(spec.image)
         if image is None:
             raise ImageNotFoundError(f"the engine has no image `{spec.image}`")
+        if missing := set(spec.networks) - self.networks:
+            raise NotFoundError(f"the engine has no network `{missing.pop()}`")
         if isinstance(spec.mount, VolumeMount):
             self.create_volume(spec.mount.volume, {})
         if isinstance(spec.mount, AnonymousMount):
@@ -170,6 +175,8 @@ class FakeEngine:
             environment=dict(spec.environment),
             image_id=image.id,
             command=spec.command or ("/image's own",),
+            # As a rootless Podman does: its own network is in no list.
+            networks=("bridge", *spec.networks) if spec.networks or not self._info.joins_networks_when_created else (),
         )
         self._containers[container.id] = _Running(spec, container)
         return container
@@ -180,10 +187,23 @@ class FakeEngine:
             raise NameTakenError(f"there is a container `{name}` already")
         running.container = replace(running.container, name=name)
 
-    def connect_network(self, container_id: str, *networks: str) -> None:
-        """Put a container into these networks alone, as a user does by hand."""
+    def list_networks(self) -> list[str]:
+        self._check()
+        return sorted(self.networks)
+
+    def connect_network(self, container_id: str, network: str) -> None:
         running = self._get(container_id)
-        running.container = replace(running.container, networks=networks)
+        if network not in self.networks:
+            raise NotFoundError(f"the engine has no network `{network}`")
+        if not running.container.networks:
+            raise EngineError("it is in a network of its own: invalid network mode")
+        if network not in running.container.networks:
+            running.container = replace(running.container, networks=(*running.container.networks, network))
+
+    def disconnect_network(self, container_id: str, network: str) -> None:
+        running = self._get(container_id)
+        left = tuple(name for name in running.container.networks if name != network)
+        running.container = replace(running.container, networks=left)
 
     def change(self, container_id: str, **values: Any) -> None:
         """Change what a container tells, such as its `environment`."""

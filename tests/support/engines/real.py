@@ -278,6 +278,10 @@ class Bed:
         write_image(archive, name, labels, command=command, created=created, ballast=ballast, can_run=can_run)
         self.api.load(archive)
 
+    def add_network(self, name: str) -> None:
+        """Make a network, which lasts as long as the test."""
+        self.engine_ok("network", "create", name)
+
     def images(self) -> set[str]:
         """The names of all images."""
         return self.api.images()

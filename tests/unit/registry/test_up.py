@@ -83,13 +83,30 @@ def test_a_replacement_keeps_what_was_not_asked_for_anew(engine: FakeEngine, por
     assert len(engine.list_containers()) == 1
 
 
-def test_a_network_that_the_replacement_is_not_in_is_named(engine: FakeEngine, port: int) -> None:
+def test_a_replacement_joins_the_networks_of_the_old_container(engine: FakeEngine, port: int) -> None:
     created = up(engine, port=port).registry.container
-    engine.connect_network(created.id, "bridge", "kind")
+    engine.networks |= {"kind", "web"}
+    for network in ("kind", "web"):
+        engine.connect_network(created.id, network)
+    engine.networks.remove("web")
     notes: list[str] = []
-    up(engine, recreate=True, notes=notes)
+    now = up(engine, recreate=True, notes=notes).registry.container
+    assert now.id != created.id
+    assert now.networks == ("bridge", "kind")
     (said,) = (note for note in notes if "network" in note)
-    assert "`docker network connect kind registry`" in said
+    assert "`web`" in said
+
+
+def test_a_killed_replacement_joins_the_networks_later(engine: FakeEngine, port: int) -> None:
+    old = up(engine, port=port).registry.container
+    engine.networks.add("kind")
+    engine.connect_network(old.id, "kind")
+    engine.stop_container(old.id)
+    engine.rename_container(old.id, "registry.replaced")
+    engine.networks.remove("kind")
+    up(engine, port=port)
+    engine.networks.add("kind")
+    assert up(engine).registry.container.networks == ("bridge", "kind")
 
 
 def secret(engine: FakeEngine) -> str | None:

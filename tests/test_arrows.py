@@ -28,11 +28,12 @@ ARROWS = {
         *("engines.port", "engines.values", "engines.plain_http", "engines.common.messages"),
     ),
     "tunnels": ("errors", "system", "oci", "engines", "registry"),
+    "clusters": ("errors", "system", "engines", "registry", "clients"),
     "ci": ("errors", "system", "oci", "engines.values", "tunnels"),
     "settings": ("errors", "system.address", "registry.options", "registry.defaults"),
     "output": (
         *("errors", "settings", "engines.values", "oci.artifact", "oci.config", "oci.manifest"),
-        *("registry", "images", "content", "places", "clients", "tunnels"),
+        *("registry", "images", "content", "places", "clients", "tunnels", "clusters"),
     ),
     "cli": ("",),
     "__init__": (),
@@ -67,7 +68,7 @@ OWNERS = {
 NEWER = ("compression",)
 """Modules of the standard library that Python 3.11 does not have."""
 
-USE_CASES = ("registry", "images", "content", "places")
+USE_CASES = ("registry", "images", "content", "places", "clusters")
 """The packages with a module for each command, of the same name."""
 OTHER_USE_CASES = {
     "url": "registry.container",

@@ -166,6 +166,7 @@ def test_every_schema_and_its_keys_are_on_the_page_on_output(schema: str) -> Non
         .replace("load-check", "load --check")
         .replace("trust-list", "trust --list")
         .replace("tunnel-", "tunnel ")
+        .replace("connect-network", "connect network")
         .replace("auth-", "auth ")
     )
     if schema in ("common", "stderr"):

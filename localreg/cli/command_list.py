@@ -34,6 +34,8 @@ GROUPS = {
         "podman-fix": "Let the podman program use the registry over plain HTTP",
         "login": "Log the docker or podman program in to the registry",
         "logout": "Log the docker or podman program out of the registry",
+        "connect": "Let a running cluster, or the containers of a network, use the registry",
+        "disconnect": "Take back what connect did",
     },
     "Pipelines": {
         "tunnel": "Let another machine push to the registry over ssh",

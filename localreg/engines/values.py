@@ -1,7 +1,4 @@
-"""The values of the ports to a container engine, none of which is an SDK's object.
-
-Differences between engines are data in `EngineInfo`, so that callers need not ask for the engine's name.
-"""
+"""The values of the ports to a container engine, none of which is an SDK's object."""
 
 from __future__ import annotations
 
@@ -17,6 +14,7 @@ from localreg.engines.plain_http import PlainHttp
 from localreg.system.address import Address, without_password
 
 EngineName = Literal["docker", "podman"]
+
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
@@ -72,7 +70,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """Facts about an engine, including all differences between engines."""
+    """Facts about an engine with all differences between engines, so that callers need not ask for its name."""
 
     name: EngineName
     version: str
@@ -224,10 +222,8 @@ class Container:
 
     @property
     def log_began_at(self) -> datetime | None:
-        """Aware; the time at which the log of this run begins; None if it never ran.
-
-        Engines date the last lines of a run a little after its end, and the first ones a little before its start.
-        """
+        """Aware; the time at which the log of this run begins; None if it never ran."""
+        # Engines date the last lines of a run a little after its end, and the first ones a little before its start.
         started, ended = self.started_at, self.finished_at
         if started is None or (ended is not None and ended > started):
             # The end of the run before this one is no longer known.

@@ -23,6 +23,7 @@ from localreg.output.table import columns
 from localreg.output.text import ago
 from localreg.registry.container import seems_none, start_command
 from localreg.registry.defaults import DEFAULT_NAME
+from localreg.registry.networks import joined_networks
 from localreg.registry.status import Health, SeenRegistry, Status
 from localreg.registry.tls import tls_of
 from localreg.tunnels.spec import TunnelSpec
@@ -67,6 +68,7 @@ def render(result: Status, *, plain_http: str | None, tunnels: Sequence[TunnelSp
             "login_user": result.login_user,
             "pushes_refused": result.pushes_refused and str(result.pushes_refused),
             "stopped_by_gc": result.stopped_by_gc,
+            "networks": list(joined_networks(result.registry.container)) if result.registry else [],
             "tunnels": [{"host": spec.host, "remote": spec.remote} for spec in tunnels],
         },
     )
@@ -118,6 +120,8 @@ def _facts(result: Status, command: str) -> list[tuple[str, str]]:
     number = "" if count is None else f", {count} {'repository' if count == 1 else 'repositories'}"
     if result.is_registry:
         facts.append(("storage", f"{storage_line(result.registry)}{number}"))
+    if networks := joined_networks(result.registry.container):
+        facts.append(("networks", ", ".join(networks)))
     facts += limits(result, result.engine, command)
     if not result.registry.is_ours:
         facts.append(("origin", "started by hand, not by localreg"))

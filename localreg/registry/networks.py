@@ -14,9 +14,14 @@ _USUAL = frozenset({"bridge", "podman", "pasta", "slirp4netns", "host", "none"})
 """The networks that engines put a container in by themselves; a new release may choose another."""
 
 
+def is_usual(network: str) -> bool:
+    """Whether it is a network that engines put a container in by themselves."""
+    return network in _USUAL
+
+
 def joined_networks(container: Container) -> tuple[str, ...]:
     """The networks that a container was connected to."""
-    return tuple(name for name in container.networks if name not in _USUAL)
+    return tuple(name for name in container.networks if not is_usual(name))
 
 
 def networks_of(

@@ -75,6 +75,7 @@ class FakeEngine:
         logins: What registries that require a login accept, by location.
         exits: An image that is in here ends at once with this code.
         files: What containers have at a path: a file or a folder of this machine, whose programs they run.
+        files_in: The same of single containers, by name.
         put: What else they have: by the container, or the volume of it, and the path in the container.
         shell_less: Images without a shell.
         networks: The names of the networks.
@@ -94,6 +95,7 @@ class FakeEngine:
         self.expecting_tls: set[str] = set()
         self.exits: dict[str, int] = {}
         self.files: dict[str, Path] = {}
+        self.files_in: dict[str, dict[str, Path]] = {}
         self.put: dict[tuple[str, str], ContainerFile] = {}
         self.shell_less: set[str] = set()
         self.networks = {"bridge", "host", "none"}
@@ -281,7 +283,9 @@ class FakeEngine:
             raise EngineError("exec: sh: executable file not found in $PATH")
         pipe = subprocess.PIPE
         try:
-            process = subprocess.Popen([self._on_host(word) for word in command], stdout=pipe, stderr=pipe)
+            process = subprocess.Popen(
+                [self._on_host(word, running.container) for word in command], stdout=pipe, stderr=pipe
+            )
         except FileNotFoundError as exc:
             raise EngineError(str(exc)) from exc
         with contextlib.ExitStack() as stack:
@@ -297,13 +301,14 @@ class FakeEngine:
         if process.returncode:
             raise EngineError(f"exit code {process.returncode}", details=errors.decode().splitlines())
 
-    def _on_host(self, word: str) -> str:
-        return next((word.replace(path, str(here)) for path, here in self.files.items() if path in word), word)
+    def _on_host(self, word: str, container: Container) -> str:
+        files = {**self.files, **self.files_in.get(container.name, {})}
+        return next((word.replace(path, str(here)) for path, here in files.items() if path in word), word)
 
     def put_files(self, container_id: str, folder: str, files: Mapping[str, ContainerFile]) -> None:
         for name, file in files.items():
             path = f"{folder}/{name}"
-            here = Path(self._on_host(path))
+            here = Path(self._on_host(path, self._get(container_id).container))
             if str(here) == path:
                 self.put[self._holder(container_id, path), path] = file
                 continue
@@ -313,7 +318,7 @@ class FakeEngine:
 
     def read_file(self, container_id: str, path: str) -> bytes | None:
         file = self.put.get((self._holder(container_id, path), path))
-        here = Path(self._on_host(path))
+        here = Path(self._on_host(path, self._get(container_id).container))
         if file is None and str(here) != path and here.is_file():
             return here.read_bytes()
         return None if file is None else file.data

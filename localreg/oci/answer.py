@@ -205,8 +205,11 @@ class Failures:
         said, who = str(error), f"{host}, where {self.who} leads," if is_elsewhere else f"the registry at {host}"
         if any(sign in said.lower() for sign in _NOT_TLS):
             port = "" if ":" in host.rpartition("]")[2] else f" and name the port, such as {host}:80"
-            hint = Sentence(f"if you trust the network in between, add --plain-http{port}")
-            return RegistryUnreachableError(f"{who} does not speak TLS", hint=None if is_elsewhere else hint)
+            plain: str = Sentence(f"if you trust the network in between, add --plain-http{port}")
+            if self._far_host is None:
+                # Another program has the port of localreg's own registry.
+                plain = CommandLine("status")
+            return RegistryUnreachableError(f"{who} does not speak TLS", hint=None if is_elsewhere else plain)
         found = _verify_error(error)
         if found is not None:
             cure: str = Sentence(f"put the certificate of its CA into ~/.config/containers/certs.d/{host}/ca.crt")

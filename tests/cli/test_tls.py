@@ -216,6 +216,14 @@ def test_an_engine_that_does_not_trust_it_is_told_of(
     assert "hint: localreg trust\n" in said
 
 
+def test_another_program_at_its_port_is_told_of(run: Run, registry: FakeRegistry) -> None:
+    run("up", "--tls")
+    registry.secure(None)
+    said = run("ls", code=6)
+    assert "does not speak TLS" in said
+    assert "hint: localreg status\n" in said
+
+
 def test_a_registry_with_another_certificate_is_not_believed(
     run: Run, tls: ServingEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

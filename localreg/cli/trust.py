@@ -21,13 +21,13 @@ from localreg.clients.port import Client, Machine, Target
 from localreg.clients.system_store import SystemStore
 from localreg.clients.trust import CLIENTS, Trusted, find_trust, get_client, list_clients, make_trust
 from localreg.engines.port import Engine
-from localreg.errors import ConfigError, EngineUnavailableError, UsageError, reason_of
+from localreg.errors import ConfigError, EngineUnavailableError, LocalregError, UsageError, reason_of
 from localreg.oci.reference import find_reference
 from localreg.output import trust as output
-from localreg.registry.ca import CERTIFICATE, ca_folder, own_ca
+from localreg.registry.ca import CERTIFICATE, ca_folder, own_ca, signed_by_own_key
 from localreg.registry.container import find_registry
 from localreg.registry.defaults import default_volume
-from localreg.registry.tls import ca_of
+from localreg.registry.tls import TlsFacts, tls_of
 from localreg.system.address import LAST_PORT
 from localreg.system.command_line import CommandLine, Sentence
 
@@ -181,10 +181,19 @@ def _target(session: Session) -> Target:
             registry = find_registry(engine, session.name)
     except EngineUnavailableError:
         registry = None
-    ca = None if registry is None else ca_of(registry)
+    facts = None if registry is None else tls_of(registry)
     # The file is for another user, who has no such CA.
-    file = ca_folder() / CERTIFICATE if ca is not None and ca == _own_ca() else None
-    return Target(session.name, tuple(both_names(registry)), ca, file)
+    file = ca_folder() / CERTIFICATE if facts is not None and _is_own(facts) else None
+    return Target(session.name, tuple(both_names(registry)), None if facts is None else facts.ca, file)
+
+
+def _is_own(facts: TlsFacts) -> bool:
+    """This user's authority signed the registry's certificate, perhaps before its last renewal."""
+    try:
+        return facts.ca == own_ca() or signed_by_own_key(facts)
+    except LocalregError:
+        # It cannot be read, or cryptography is not installed.
+        return False
 
 
 def _own_ca() -> str | None:

@@ -216,6 +216,26 @@ def test_an_engine_that_does_not_trust_it_is_told_of(
     assert "hint: localreg trust\n" in said
 
 
+def test_the_system_is_told_of_ones_own_authority_alone(
+    run: Run,
+    tls: ServingEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("up", "--tls")
+    label = get_registry(tls, "registry").container.labels[TLS_LABEL]
+    # Renewed since, for another registry.
+    run("up", "--recreate", "--san", "a.lan")
+    found = get_registry(tls, "registry").container
+    tls.change(found.id, labels={**found.labels, TLS_LABEL: label})
+    # Not every machine has a program for its store.
+    assert main(["trust", "--system", "--dry-run"]) != 2
+    assert "another user" not in capsys.readouterr().err
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "of-another-user"))
+    assert "another user's CA" in run("trust", "--system", "--dry-run", code=2)
+
+
 def test_another_program_at_its_port_is_told_of(run: Run, registry: FakeRegistry) -> None:
     run("up", "--tls")
     registry.secure(None)

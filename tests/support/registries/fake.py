@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle(self) -> None:
         # Who asks may hang up before everything is read; a server would tell that on stderr.
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
             super().handle()
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 -- the base class's name

@@ -14,6 +14,7 @@ from localreg.registry.options import RegistryOptions
 from localreg.registry.request import Notify
 from localreg.registry.tls import ServerTls, tls_of
 from localreg.system.address import Address
+from localreg.system.command_line import CommandLine
 
 _EVERYWHERE = ("localhost", "127.0.0.1", "::1")
 
@@ -46,12 +47,13 @@ def new_certificate(
     elif not address.is_loopback and host not in asked:
         notify(f"the certificate does not have this machine's name; `--san {host}` adds it")
     names = Names.of([*asked, *own])
-    return issue(names, usual=Names.of(usual), on_renewal=lambda renewal: _tell(renewal, notify))
+    return issue(names, usual=Names.of(usual), on_renewal=lambda renewal: _tell(renewal, name, notify))
 
 
-def _tell(renewal: Renewal, notify: Notify) -> None:
+def _tell(renewal: Renewal, name: str, notify: Notify) -> None:
     why = f"which now permits {renewal.added} as well" if renewal.added else "which would have ended soon"
-    notify(f"renewed your certificate authority, {why}: clients need its new certificate for this registry")
+    command = CommandLine("trust").for_registry(engine=None, name=None if name == DEFAULT_NAME else name)
+    notify(f"renewed your certificate authority, {why}; `{command}` gives clients its new certificate")
 
 
 def renews(registry: Registry, notify: Notify) -> bool:

@@ -59,8 +59,8 @@ NO_LOG = Saying(r"does not support reading|log driver, cannot read logs")
 """The messages of engines about a container whose log driver only writes."""
 WANTS_TLS = Saying(r"HTTP response to HTTPS client")
 """The message of an engine that expects TLS from a registry without it."""
-UNTRUSTED = Saying(r"certificate signed by unknown authority")
-"""The message of an engine that does not have the CA of a registry."""
+UNTRUSTED = Saying(r"certificate signed by unknown authority|is not authorized to sign for this name")
+"""The messages of engines that do not have the CA of a registry, or have it from before it permitted a new name."""
 THROUGH_PROXY = Saying(r"\bproxyconnect\b")
 """The message of an engine that asks a proxy for a registry, and cannot reach the proxy."""
 _SPEAKS_TLS = Saying(r"HTTP request to an HTTPS server")

@@ -72,4 +72,6 @@ def test_a_machine_that_changes_its_name_needs_no_other_authority(
     assert notes == []
     made = new_certificate(HERE, "registry", RegistryOptions(), Address("0.0.0.0", 5000), notes.append)
     assert "laptop-7.work" in made.facts.names
-    assert "now permits `laptop-7.work`" in notes[0]
+    assert "now permits `laptop-7.work` as well; `localreg trust` gives" in notes[0]
+    new_certificate(HERE, "team-a", RegistryOptions(), Address("127.0.0.1", 5000), notes.append)
+    assert "`localreg --name team-a trust` gives" in notes[1]

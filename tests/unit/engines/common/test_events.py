@@ -177,6 +177,7 @@ def test_podmans_pull_with_bytes_ends_each_layer_with_its_download() -> None:
         ("received unexpected HTTP status: 405 Method Not Allowed", RegistryError),
         ("Client sent an HTTP request to an HTTPS server.", RegistryError),
         ('Get "https://192.0.2.7:5000/v2/": x509: certificate signed by unknown authority', RegistryError),
+        ("x509: a root or intermediate certificate is not authorized to sign for this name: DNS name", RegistryError),
         ("no matching manifest for linux/amd64 in the manifest list entries", ImageNotFoundError),
         ("unsupported media type application/vnd.oci.empty.v1+json", ImageNotFoundError),
         ('adding layer with blob "sha256:1": ApplyLayer stdout:  stderr: unexpected EOF exit status 1', EngineError),

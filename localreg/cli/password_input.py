@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 
 import typer
@@ -57,5 +58,8 @@ def _read_stdin() -> str:
 
 
 def _ask(prompt: str) -> str:
-    typed: str = typer.prompt(prompt, hide_input=True, err=True)
-    return typed
+    try:
+        # Unlike Typer's, it stops the echo before it asks: what is pasted at once does not show either.
+        return getpass.getpass(f"{prompt}: ", stream=sys.stderr)
+    except EOFError:
+        raise typer.Abort from None

@@ -380,3 +380,9 @@ def test_without_bcrypt_nothing_is_begun(run: Run, engine: FakeEngine, monkeypat
     assert refused(run, "up", "--auth", code=1)["hint"] == "pip install 'localreg-cli[auth]'"
     assert engine.list_containers() == []
     assert engine.list_volumes() == []
+
+
+@pytest.mark.usefixtures("secured")
+def test_a_tunnel_to_a_registry_with_a_login_lets_others_try(run: Run) -> None:
+    message = refused(run, "tunnel", "open", "ci@build", "--bind", "0.0.0.0", code=2)["message"]
+    assert message.endswith("could try passwords")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ KINDS = [
     Request("shell", "podman", HOST, "team/app"),
 ]
 """Every pipeline that there is."""
+WITH_LOGIN = [replace(kind, user="ci", tls=True) for kind in KINDS]
+"""The same for a registry that requires a login and speaks TLS."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ def with_values(env: Mapping[str, str], values: Mapping[str, str]) -> dict[str, 
 
 
 if __name__ == "__main__":
-    for kind in KINDS:
+    for kind in (*KINDS, *WITH_LOGIN):
         text = pipeline_text(plan_pipeline(kind, folder="app", tunnels=()))
         for number, step in enumerate(steps(kind.system, text)):
-            path = Path(sys.argv[1]) / f"{kind.system}-{kind.engine}-{number}.sh"
+            path = Path(sys.argv[1]) / f"{kind.system}-{kind.engine}{'-login' if kind.user else ''}-{number}.sh"
             path.write_text(step.script)

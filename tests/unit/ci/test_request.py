@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from support.pipeline_snippets import HOST, KINDS, parsed, steps
+from support.pipeline_snippets import HOST, KINDS, WITH_LOGIN, parsed, steps
 
 from localreg.ci.request import Pipeline, Request, System, plan_pipeline
 from localreg.ci.text import pipeline_text
@@ -47,7 +47,7 @@ def named(request: Request) -> str:
     return f"{request.system}-{request.engine}"
 
 
-@pytest.mark.parametrize("request_", [kind for kind in KINDS if kind.system in SCHEMAS], ids=named)
+@pytest.mark.parametrize("request_", [kind for kind in KINDS + WITH_LOGIN if kind.system in SCHEMAS], ids=named)
 def test_a_systems_published_schema_takes_its_pipeline(request_: Request) -> None:
     validator = jsonschema.validators.validator_for(schema(request_.system))(schema(request_.system))
     assert list(validator.iter_errors(parsed(pipeline_text(planned(request_))))) == []
@@ -60,7 +60,7 @@ def test_a_schema_notices_what_is_wrong(system: System) -> None:
     assert not jsonschema.validators.validator_for(schema(system))(schema(system)).is_valid(parsed(wrong))
 
 
-@pytest.mark.parametrize("request_", KINDS, ids=named)
+@pytest.mark.parametrize("request_", KINDS + WITH_LOGIN, ids=named)
 def test_each_pipeline_is_complete_and_does_not_loosen_ssh(request_: Request) -> None:
     text = pipeline_text(planned(request_))
     script = steps(request_.system, text)[-1].script
@@ -77,6 +77,31 @@ def test_each_pipeline_is_complete_and_does_not_loosen_ssh(request_: Request) ->
     }[request_.system]
     assert next(line for line in text.splitlines() if line.startswith("# ")).startswith(f"# {name}")
     assert ("docker" in script) == (request_.engine == "docker")
+
+
+@pytest.mark.parametrize("request_", WITH_LOGIN, ids=named)
+def test_a_pipeline_logs_in_without_a_password_in_an_argument(request_: Request) -> None:
+    text = pipeline_text(planned(request_))
+    script = steps(request_.system, text)[-1].script
+    piped, login = script[script.index("printf '%s' \"${LOCALREG_PASSWORD:?") :].splitlines()[:2]
+    assert piped.endswith('}" |')
+    assert login.split()[:2] == [request_.engine, "login"]
+    assert login.endswith("--username ci --password-stdin localhost:5000")
+    assert f"{request_.engine} logout localhost:5000" in script
+    assert "localreg auth add ci" in text.partition("\nset ")[0]
+    assert "https://127.0.0.1:5000/" in script
+    assert "http://127.0.0.1" not in script
+    plain = pipeline_text(planned(replace(request_, user=None, tls=False)))
+    assert not any(word in plain for word in ("PASSWORD", "login", "logout", "https://127"))
+
+
+def test_the_open_tunnel_tells_of_a_login_and_of_tls() -> None:
+    secured = replace(BUILD, requires_login=True, tls=True)
+    pipeline = planned(Request("shell", "docker"), secured)
+    assert (pipeline.user, pipeline.tls) == ("ci", True)
+    assert planned(Request("shell", "docker", user="me"), secured).user == "me"
+    assert planned(Request("shell", "docker"), BUILD).user is None
+    assert refused(Request("shell", "docker", user="a b"), BUILD)[1] == "localreg ci shell --user ci"
 
 
 def test_a_hint_in_a_pipeline_is_what_opens_that_tunnel() -> None:

@@ -152,7 +152,7 @@ class Failures:
         if self._access is None:
             return RegistryError(
                 f"the registry at {self._base} requires a login for {what}",
-                hint=Sentence("only push, pull and copy work there: they use the login that the engine stored"),
+                hint=CommandLine("login"),
                 status=HTTPStatus.UNAUTHORIZED,
                 registry_code=code,
             )

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from localreg.cli.app import main
-from localreg.cli.command_list import GROUPS, SUBCOMMANDS
+from localreg.cli.command_list import ALSO_ALONE, GROUPS, SUBCOMMANDS
 
 PATH = Path(__file__).parent.parent / "docs" / "reference" / "cli.md"
 
@@ -35,7 +35,8 @@ def names_in_full() -> list[tuple[str, ...]]:
     names = [name for commands in GROUPS.values() for name in commands]
     found: list[tuple[str, ...]] = []
     for name in names:
-        found += [(name, own) for own in SUBCOMMANDS[name]] if name in SUBCOMMANDS else [(name,)]
+        found += [(name,)] if name not in SUBCOMMANDS or name in ALSO_ALONE else []
+        found += [(name, own) for own in SUBCOMMANDS.get(name, ())]
     return found
 
 

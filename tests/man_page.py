@@ -11,7 +11,7 @@ import typer.main
 
 from localreg import __version__
 from localreg.cli.app import app
-from localreg.cli.command_list import GROUPS, SUBCOMMANDS
+from localreg.cli.command_list import ALSO_ALONE, GROUPS, SUBCOMMANDS
 from localreg.cli.help_page import row
 
 _ROOT = Path(__file__).parent.parent
@@ -47,7 +47,10 @@ def render() -> str:
     for commands in GROUPS.values():
         for name in commands:
             lines += _command(program, context, name)
-            if name in SUBCOMMANDS:
+            if name in ALSO_ALONE:
+                for own in SUBCOMMANDS[name]:
+                    lines += _command(program, context, f"{name} {own}")
+            elif name in SUBCOMMANDS:
                 group = program.get_command(context, name)
                 within = group.make_context(name, [], parent=context, resilient_parsing=True)
                 for own in SUBCOMMANDS[name]:

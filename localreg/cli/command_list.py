@@ -36,6 +36,7 @@ GROUPS = {
         "logout": "Log the docker or podman program out of the registry",
         "connect": "Let a running cluster, or the containers of a network, use the registry",
         "disconnect": "Take back what connect did",
+        "doctor": "Find out what is wrong, and how to fix it",
     },
     "Pipelines": {
         "tunnel": "Let another machine push to the registry over ssh",
@@ -59,5 +60,11 @@ SUBCOMMANDS = {
         "ls": "List open tunnels",
         "close": "Close tunnels",
     },
+    "doctor": {
+        "explain": "Explain an error message of an engine or a client",
+    },
 }
 """The commands that have commands of their own."""
+
+ALSO_ALONE = frozenset({"doctor"})
+"""Those of them that also do something without one."""

@@ -13,7 +13,7 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from localreg.cli.command_list import GROUPS, SUBCOMMANDS
+from localreg.cli.command_list import ALSO_ALONE, GROUPS, SUBCOMMANDS
 from localreg.cli.help_page import (
     GLOBAL,
     usage,
@@ -33,6 +33,9 @@ _OWN_OPTIONS = frozenset({"help", "version", "install_completion", "show_complet
 
 _UNLISTED = frozenset({"tunnel keep"})
 """localreg runs these itself, in another process."""
+
+BESIDE = frozenset(f"{name} {own}" for name in ALSO_ALONE for own in SUBCOMMANDS[name])
+"""The commands of a command that also does something without one."""
 
 
 class ReaderGoneError(Exception):
@@ -104,6 +107,8 @@ class Command(TyperCommand):
         for heading, kind in (("Arguments", "argument"), ("Options", "option")):
             mine = [param for param in own if param.param_type_name == kind and param.name != "help"]
             write_parameters(formatter, heading, mine, ctx)
+        if beside := SUBCOMMANDS.get(str(self.name)):
+            write_rows(formatter, "Commands", [(name, summary, None) for name, summary in beside.items()])
         _write_global(formatter, ctx)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- Typer's signature
@@ -126,10 +131,10 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import a command; None if it does not exist."""
         full = self.name_in_full(cmd_name)
-        if cmd_name not in self.list_commands(ctx) and full not in _UNLISTED:
+        if cmd_name not in self.list_commands(ctx) and full not in {*_UNLISTED, *BESIDE}:
             return None
         module = importlib.import_module(f"localreg.cli.{full.replace(' ', '.').replace('-', '_')}")
-        if full in SUBCOMMANDS:
+        if full in SUBCOMMANDS and full not in ALSO_ALONE:
             return Subcommands(
                 name=cmd_name,
                 help=module.__doc__,
@@ -147,6 +152,8 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that was typed, or suggest the closest."""
+        if " ".join(args[:2]) in BESIDE:
+            args = [" ".join(args[:2]), *args[2:]]
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             raise UsageError(f"unknown command `{self.name_in_full(args[0])}`", hint=self._hint(ctx, args))
         return super().resolve_command(ctx, args)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from localreg.cli.commands import Commands
+from localreg.cli.command_list import SUBCOMMANDS
+from localreg.cli.commands import BESIDE, Commands
 from localreg.clients.trust import CLIENTS
 from localreg.engines.discovery.probe import Answer
 from localreg.engines.discovery.quick_look import SECONDS, list_image_names, quick_look
@@ -62,8 +63,8 @@ def _split(word: str) -> list[str]:
     return word.split("=", 1) if word.startswith("--") else [word]
 
 
-def _candidates(group: Any, before: Sequence[str], word: str) -> Iterator[Candidate]:
-    context = group.make_context("localreg", [], resilient_parsing=True)
+def _candidates(program: Any, before: Sequence[str], word: str) -> Iterator[Candidate]:
+    group, context = program, program.make_context("localreg", [], resilient_parsing=True)
     command, options = "", _options_of(group, context)
     typed: dict[str, str] = {}
     awaited = None
@@ -76,6 +77,10 @@ def _candidates(group: Any, before: Sequence[str], word: str) -> Iterator[Candid
         elif isinstance(group, Commands) and earlier in group.summaries:
             command = group.name_in_full(earlier)
             group = group.get_command(context, earlier)
+            options = _options_of(group, context)
+        elif f"{command} {earlier}" in BESIDE:
+            command = f"{command} {earlier}"
+            group = program.get_command(context, command)
             options = _options_of(group, context)
     if awaited is not None:
         yield from ((str(choice), "") for choice in getattr(awaited.type, "choices", ()))
@@ -96,8 +101,17 @@ def _words_of(command: str, typed: dict[str, str], word: str) -> Iterator[Candid
         yield from _registries(typed)
     elif command == "tunnel close":
         yield from ((spec.host, "") for spec in _open_tunnels())
+    elif command == "doctor":
+        yield from _checks()
     elif command in _WORDS:
         yield from ((choice, "") for choice in _WORDS[command])
+
+
+def _checks() -> Iterator[Candidate]:
+    from localreg.doctor.checks import CHECKS  # noqa: PLC0415 -- for this one command
+
+    yield from ((check.name, check.summary) for check in CHECKS)
+    yield from SUBCOMMANDS["doctor"].items()
 
 
 def _ignore(_problem: LocalregError) -> None:

@@ -90,7 +90,11 @@ class Session:
         return [*options, "--debug"] if self.debug else options
 
     def completed(self, error: LocalregError) -> LocalregError:
-        """Add the engine and the registry that the user named to the hint, so that it works as typed."""
+        """An error with a hint, if anything is known of it, that works as typed for this engine and this registry."""
+        if error.hint is None:
+            from localreg.explain.find import with_hint  # noqa: PLC0415 -- for errors only
+
+            error = with_hint(error)
         if not isinstance(error.hint, CommandLine):
             return error
         engine = None if self.engine == "auto" else self.engine

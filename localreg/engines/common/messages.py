@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from localreg.errors import (
     EngineError,
     ImageNotFoundError,
@@ -11,31 +9,16 @@ from localreg.errors import (
     RegistryError,
     RegistryUnreachableError,
 )
+from localreg.explain import sayings
+from localreg.explain.sayings import Saying
 
-
-class Saying:
-    """A part of an engine's message, in any case. It is compiled at first use, because most commands meet no error.
-
-    Args:
-        expression: A regular expression.
-    """
-
-    def __init__(self, expression: str) -> None:
-        self._expression = expression
-
-    def search(self, text: str) -> re.Match[str] | None:
-        """Find it in a text."""
-        return re.search(self._expression, text, re.IGNORECASE)
-
-
-PORT_TAKEN = Saying(r"port is already allocated|address already in use|ports are not available|proxy already running")
-"""Messages of engines, their proxies and their virtual machines about a port that cannot be bound."""
-
-PORT_NEEDS_ROOT = Saying(r"cannot expose privileged port|(?:listen failed for|failed to bind port).*permission denied")
-"""The message of rootless engines about a port that only root may use."""
-
-DISK_FULL = Saying(r"no space left on device|disk quota exceeded")
-"""Messages of the system about a full disk."""
+PORT_TAKEN = sayings.PORT_TAKEN
+PORT_NEEDS_ROOT = sayings.PORT_NEEDS_ROOT
+DISK_FULL = sayings.DISK_FULL
+NO_LOG = sayings.NO_LOG
+WANTS_TLS = sayings.WANTS_TLS
+WANTS_LOGIN = sayings.WANTS_LOGIN
+THROUGH_PROXY = sayings.THROUGH_PROXY
 NOT_WRITABLE = Saying(r"permission denied|read-only file system")
 """Messages of the system about a file or folder that may not be written."""
 _NO_LOCAL_IMAGE = Saying(
@@ -51,24 +34,10 @@ _UNREACHABLE = Saying(
     r"server misbehaving|TLS handshake timeout|timeout awaiting response headers|connection reset|\bEOF\b|broken pipe"
 )
 _ENGINES_OWN = Saying(r"failed to register layer|error processing tar|adding layer with blob|no space left on device")
-_BROKEN_LAYER = Saying(r"verification failed for digest|digest did not match")
-_NOT_AN_IMAGE = Saying(r"unsupported media ?type|image-specific operation on artifact")
 UNREADABLE_TAG = Saying(r"HEAD request to \S+/manifests/\S+: 500")
 """The message of Docker's containerd store about a tag that the registry fails to read; it asks before it pushes."""
-NO_LOG = Saying(r"does not support reading|log driver, cannot read logs")
-"""The messages of engines about a container whose log driver only writes."""
-WANTS_TLS = Saying(r"HTTP response to HTTPS client")
-"""The message of an engine that expects TLS from a registry without it."""
 UNTRUSTED = Saying(r"certificate signed by unknown authority|is not authorized to sign for this name")
 """The messages of engines that do not have the CA of a registry, or have it from before it permitted a new name."""
-THROUGH_PROXY = Saying(r"\bproxyconnect\b")
-"""The message of an engine that asks a proxy for a registry, and cannot reach the proxy."""
-_SPEAKS_TLS = Saying(r"HTTP request to an HTTPS server")
-WANTS_LOGIN = Saying(r"no basic auth credentials|authentication required|\b401 unauthorized|invalid username/password")
-"""The messages of engines without credentials for a registry that requires a login, or with wrong ones."""
-_TAKES_NO_PUSH = Saying(r"(?:^|: )unsupported(?:: the operation is unsupported\.?)?\s*$|method not allowed|\b405\b")
-_OTHER_PLATFORM = Saying(r"no matching manifest for|no image found in (?:manifest list|image index) for")
-_RATE_LIMIT = Saying(r"toomanyrequests|rate limit")
 _FROM_REGISTRY = Saying(
     r"status(?: code)?:? ?[45]\d\d|\b[45]\d\d \([a-z' -]+\)|received unexpected HTTP|unauthorized|"
     r"(?<!permission )denied|blob upload|error parsing HTTP|"
@@ -95,20 +64,20 @@ def transfer_error(reference: str, message: str) -> LocalregError:
 _MEANINGS: tuple[tuple[Saying, type[LocalregError], str, str | None], ...] = (
     (_NO_LOCAL_IMAGE, ImageNotFoundError, "the engine has no image `{reference}`", None),
     (_ENGINES_OWN, EngineError, "the engine failed to transfer `{reference}`", None),
-    (_BROKEN_LAYER, RegistryError, "{registry} has a broken layer of `{reference}`", None),
-    (_NOT_AN_IMAGE, ImageNotFoundError, "{registry} has `{reference}`, but it is not an image", None),
+    (sayings.BROKEN_LAYER, RegistryError, "{registry} has a broken layer of `{reference}`", None),
+    (sayings.NOT_AN_IMAGE, ImageNotFoundError, "{registry} has `{reference}`, but it is not an image", None),
     (WANTS_TLS, RegistryError, "the engine uses HTTPS for {registry}, which speaks plain HTTP", None),
-    (_SPEAKS_TLS, RegistryError, "the engine uses plain HTTP for {registry}, which speaks TLS", None),
+    (sayings.SPEAKS_TLS, RegistryError, "the engine uses plain HTTP for {registry}, which speaks TLS", None),
     (UNTRUSTED, RegistryError, "the engine does not trust the certificate of {registry}", None),
     (WANTS_LOGIN, RegistryError, "{registry} requires a login for `{reference}`", None),
     (
-        _TAKES_NO_PUSH,
+        sayings.TAKES_NO_PUSH,
         RegistryError,
         "{registry} takes no pushes: it is a cache of another registry, or read-only",
         None,
     ),
-    (_OTHER_PLATFORM, ImageNotFoundError, "{registry} has `{reference}`, but not for this platform", None),
-    (_RATE_LIMIT, RegistryError, "{registry} refused `{reference}`: rate limit reached", None),
+    (sayings.OTHER_PLATFORM, ImageNotFoundError, "{registry} has `{reference}`, but not for this platform", None),
+    (sayings.RATE_LIMIT, RegistryError, "{registry} refused `{reference}`: rate limit reached", None),
     (_NOT_UPSTREAM, ImageNotFoundError, "{registry} has no image `{reference}`", None),
     (THROUGH_PROXY, RegistryUnreachableError, "the engine's proxy did not answer for `{reference}`", None),
     (_UNREACHABLE, RegistryUnreachableError, "cannot reach {registry} for `{reference}`", None),

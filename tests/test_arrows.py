@@ -35,7 +35,7 @@ ARROWS = {
     "settings": ("errors", "system.address", "registry.options", "registry.defaults"),
     "output": (
         *("errors", "settings", "engines.values", "oci.artifact", "oci.config", "oci.manifest"),
-        *("registry", "images", "content", "places", "clients", "tunnels", "clusters", "doctor"),
+        *("registry", "images", "content", "places", "clients", "tunnels", "clusters", "doctor", "explain"),
     ),
     "cli": ("",),
     "__init__": (),
@@ -83,7 +83,7 @@ OTHER_USE_CASES = {
     "ci": "ci",
     "config": "settings",
     "doctor": "doctor.run",
-    "doctor explain": "doctor.run",
+    "doctor explain": "explain.find",
     "completion": "cli.complete",
     "auth add": "registry.users",
     "auth rm": "registry.users",

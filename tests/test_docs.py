@@ -11,6 +11,7 @@ from pathlib import Path
 
 import archive_page
 import cli_reference
+import explain_page
 import fault_page
 import man_page
 import plain_http_page
@@ -19,6 +20,7 @@ from support import schemas
 
 from localreg import errors
 from localreg.cli.command_list import GROUPS
+from localreg.explain.find import EXPLANATIONS
 from localreg.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +47,12 @@ def test_the_table_of_what_reads_archives_is_up_to_date() -> None:
 def test_the_table_of_who_uses_plain_http_is_up_to_date() -> None:
     page = plain_http_page.PATH.read_text()
     assert page == plain_http_page.render(page)
+def test_the_errors_of_others_are_up_to_date() -> None:
+    page = explain_page.PATH.read_text()
+    assert page == explain_page.render(page)
+    assert {known.name for group in explain_page.GROUPS.values() for known in group} == {
+        known.name for known in EXPLANATIONS
+    }
 
 
 def test_the_man_page_is_up_to_date() -> None:
@@ -168,6 +176,7 @@ def test_every_schema_and_its_keys_are_on_the_page_on_output(schema: str) -> Non
         .replace("tunnel-", "tunnel ")
         .replace("connect-network", "connect network")
         .replace("auth-", "auth ")
+        .replace("doctor-", "doctor ")
     )
     if schema in ("common", "stderr"):
         return

@@ -185,7 +185,7 @@ ANSWERS = (
         "not-an-image",
         ("docker", "podman"),
         NOT_AN_IMAGE,
-        "What the registry has under this name is an artifact, such as a signature or a chart, and not an image.",
+        "The registry has an artifact under this name, such as a signature or a chart, and not an image.",
         (
             localreg("inspect", "IMAGE", when="to see what it is"),
             Cure("oras pull --plain-http REFERENCE", when="to take it"),

@@ -37,7 +37,9 @@ TLS = (
     Explanation(
         "docker-plain-http",
         ("docker",),
-        Saying(r"Get \\?\"?https://\S+/v2/\\?\"?: http: server gave HTTP response to HTTPS client"),
+        Saying(
+            r"(?:^|daemon: |[Ee]rror: )Get \\?\"?https://\S+/v2/\\?\"?: http: server gave HTTP response to HTTPS client"
+        ),
         "Docker uses plain HTTP for loopback addresses only. Docker 29.10 and later expect TLS there as well, as soon "
         "as `insecure-registries` is set.",
         (localreg("trust", "docker"),),

@@ -6,6 +6,7 @@ The text around the block is written by hand. A message is shown as a program re
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def _section(known: Explanation) -> Iterator[str]:
     shown = next((message for message in said if not message.seen), said[0])
     yield f"### {known.name}\n"
     yield f"```text\n{shown.text}\n```\n"
-    yield f"{_source(shown)} {known.cause}\n"
+    yield textwrap.fill(f"{_source(shown)} {known.cause}", 120, break_long_words=False, break_on_hyphens=False) + "\n"
     yield from (f"- {_spoken(cure)}" for cure in known.cures)
     yield f"- discussed at <{known.link}>\n"
 

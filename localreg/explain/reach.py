@@ -23,7 +23,7 @@ REACH = (
         ("containerd", "kubelet", "kind", "k3d", "minikube"),
         Saying(
             r"failed to (?:pull and unpack image|resolve reference|resolve image).*"
-            r"(?:localhost|127\.0\.0\.\d|\[::1\]):\d+.*connection refused"
+            r"dial tcp (?:127\.0\.0\.\d+|\[::1\]):\d+: .*connection refused"
         ),
         "In a node of a cluster, localhost is the node itself. The registry listens on the host, not there.",
         (
@@ -38,8 +38,8 @@ REACH = (
         "builder-refused",
         ("buildkit", "docker"),
         Saying(
-            r"failed to (?:push|solve|fetch|configure|do request).*(?:localhost|127\.0\.0\.\d|\[::1\]):\d+.*"
-            r"connection refused"
+            r"failed to (?:push|solve|fetch|configure|do request).*"
+            r"dial tcp (?:127\.0\.0\.\d+|\[::1\]):\d+: .*connection refused"
         ),
         "A builder that runs in a container has a localhost of its own, and the registry does not listen there.",
         (localreg("trust", "buildkit"), localreg("status", when="the registry may be stopped")),

@@ -1,0 +1,279 @@
+"""What real programs say when something is wrong, and that localreg knows each of these messages."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import shlex
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.engines.images import write_image
+from support.engines.real import BEDS, Bed, free_port, is_free
+
+from localreg.explain.find import explain
+from localreg.system.waiting import wait_until
+
+pytestmark = pytest.mark.together
+
+HERE = "192.0.2.1"
+"""The sandbox's address that is not loopback."""
+
+
+class _Answering(http.server.BaseHTTPRequestHandler):
+    """`/STATUS/` is in the repository's name, and is the answer to everything about it."""
+
+    def do_GET(self) -> None:
+        status = next((int(part) for part in self.path.split("/") if part.isdecimal()), 200)
+        body = f"<html>{status}</html>".encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Places:
+    """Registries with faults, and what a command says for each of them."""
+
+    folder: Path
+    ports: Mapping[str, int]
+
+    def said(self, bed: Bed, commands: Sequence[str], *, env: dict[str, str] | None = None) -> dict[str, str]:
+        """Run commands that have to fail, and find the explanation of what each of them says."""
+        found = {}
+        for command in commands:
+            words = [word.format_map({**self.ports, "HERE": HERE, "F": self.folder}) for word in shlex.split(command)]
+            if words[:2] == ["docker", "push"]:
+                bed.engine_ok("tag", "localhost/app:1", words[-1])
+            result = bed.run(*words, env=env)
+            text = f"{result.stdout}\n{result.stderr}"
+            found[command] = next((known.name for known in explain(text)), text)
+        return found
+
+
+def make_certificate(folder: Path, *, common_name: str, more: str, days: int = 2) -> None:
+    """Write `cert.pem` and `key.pem`.
+
+    Args:
+        folder: Where; it is created.
+        common_name: Its CN.
+        more: Its extensions.
+        days: How long it is valid; fewer than none for one that has expired.
+    """
+    folder.mkdir()
+    request = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out request.pem -subj"
+    sign = f"x509 -req -in request.pem -signkey key.pem -out cert.pem -extfile extensions -days {days}"
+    (folder / "extensions").write_text(f"basicConstraints = critical, CA:true\n{more}\n")
+    for words in ([*request.split(), f"/CN={common_name}"], sign.split()):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def places(registry_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    """All of them, for as long as the tests of this file last."""
+    folder = tmp_path_factory.mktemp("places")
+    for path in (folder, *list(folder.parents)[:2]):
+        path.chmod(0o755)
+    (folder / "htpasswd").write_text("")
+    write_image(folder / "image.tar", "localhost/app:1", {"content": "app"}, command="exec sleep 1000")
+    names = f"subjectAltName = DNS:localhost, IP:{HERE}"
+    make_certificate(folder / "self", common_name="localhost", more=names)
+    make_certificate(folder / "common", common_name="localhost", more="")
+    make_certificate(folder / "other", common_name="other", more="subjectAltName = DNS:other.example")
+    make_certificate(folder / "old", common_name="localhost", more=names, days=-1)
+    ports = {name: free_port() for name in ("plain", "self", "common", "other", "old", "auth", "cache", "keeps")}
+    more = {
+        "auth": f"auth: {{htpasswd: {{realm: r, path: {folder / 'htpasswd'}}}}}\n",
+        "cache": f"proxy: {{remoteurl: 'http://127.0.0.1:{ports['plain']}'}}\n",
+    }
+    with contextlib.ExitStack() as stack:
+        for name, port in ports.items():
+            tls = f", tls: {{certificate: {folder / name}/cert.pem, key: {folder / name}/key.pem}}"
+            config = folder / f"{name}.yml"
+            config.write_text(
+                "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
+                f"storage: {{filesystem: {{rootdirectory: {folder / name}-data}}, "
+                f"delete: {{enabled: {str(name != 'keeps').lower()}}}}}\n"
+                f"http: {{addr: ':{port}'{tls if (folder / name).is_dir() else ''}}}\n{more.get(name, '')}"
+            )
+            process = subprocess.Popen([registry_program, "serve", config], stderr=subprocess.DEVNULL)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Answering)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        stack.callback(server.server_close)
+        stack.callback(server.shutdown)
+        assert wait_until(lambda: not any(map(is_free, ports.values())), seconds=20)
+        yield Places(folder, {**ports, "answers": server.server_port, "nobody": free_port()})
+
+
+def test_docker(docker: Bed, places: Places) -> None:
+    docker.api.load(places.folder / "image.tar")
+    docker.engine_ok("tag", "localhost/app:1", f"localhost:{places.ports['plain']}/app:1")
+    docker.engine_ok("push", f"localhost:{places.ports['plain']}/app:1")
+    certificates = Path("/etc/docker/certs.d")
+    for name in ("common", "other", "old"):
+        folder = certificates / f"{HERE}:{places.ports[name]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "ca.crt").write_bytes((places.folder / name / "cert.pem").read_bytes())
+    expected = {
+        "docker push {HERE}:{plain}/app:1": "docker-plain-http",
+        "docker push {HERE}:{self}/app:1": "unknown-authority",
+        "docker push {HERE}:{common}/app:1": "certificate-for-another-name",
+        "docker push {HERE}:{other}/app:1": "certificate-for-another-name",
+        "docker push {HERE}:{old}/app:1": "certificate-expired",
+        "docker push 127.0.0.1:{nobody}/app:1": "connection-refused",
+        "docker push reg.invalid:5000/app:1": "unknown-host",
+        "docker push localhost:{auth}/app:1": "login-missing",
+        "docker login -u x -p y localhost:{auth}": "wrong-password",
+        "docker push localhost:{cache}/app:1": "push-refused",
+        "docker pull localhost:{plain}/app:2": "not-here",
+        "docker pull localhost:{plain}/App:1": "name-with-capitals",
+        "docker pull http://localhost:{plain}/app:1": "invalid-reference",
+        "docker manifest inspect localhost:{plain}/app:1": "no-such-manifest",
+        "docker pull localhost:{answers}/403/app:1": "answered-403",
+        "docker pull localhost:{answers}/413/app:1": "answered-413",
+        "docker pull localhost:{answers}/500/app:1": "answered-5xx",
+        "docker -H unix:///nosuch.sock ps": "docker-not-running",
+        "docker run -d -p 127.0.0.1:{plain}:5000 localhost/app:1": "port-taken",
+        "docker run -d --name again localhost/app:1": "name-taken",
+    }
+    docker.engine_ok("run", "-d", "--name", "again", "localhost/app:1")
+    try:
+        assert places.said(docker, list(expected)) == expected
+    finally:
+        subprocess.run(["rm", "-rf", certificates], check=True)
+
+
+@pytest.mark.usefixtures("docker")
+def test_a_user_who_may_not_use_docker(places: Places) -> None:
+    assert places.said(BEDS["podman-rootless"], ["docker ps"]) == {"docker ps": "docker-socket-denied"}
+
+
+def test_podman(rootless: Bed, places: Places) -> None:
+    rootless.api.load(places.folder / "image.tar")
+    rootless.engine_ok("run", "-d", "--name", "again", "localhost/app:1")
+    capitals = places.said(rootless, ["podman push localhost/app:1 localhost:5000/App:1"])
+    assert set(capitals.values()) <= {"unknown-transport", "name-with-capitals"}, capitals
+    expected = {
+        "podman push localhost/app:1 localhost:{plain}/app:1": "podman-plain-http",
+        "podman push localhost/app:1 localhost:{self}/app:1": "unknown-authority",
+        "podman push --cert-dir {F}/old-ca localhost/app:1 localhost:{old}/app:1": "certificate-expired",
+        "podman push --cert-dir {F}/other-ca localhost/app:1 localhost:{other}/app:1": "certificate-for-another-name",
+        "podman push --cert-dir {F}/common-ca localhost/app:1 localhost:{common}/app:1": "legacy-common-name",
+        "podman push --tls-verify=false localhost/app:1 localhost:{auth}/app:1": "login-missing",
+        "podman login --tls-verify=false -u x -p y localhost:{auth}": "wrong-password",
+        "podman push --tls-verify=false localhost/app:1 localhost:{cache}/app:1": "push-refused",
+        "podman pull --tls-verify=false localhost:{plain}/none:1": "not-here",
+        "podman pull nosuch": "short-name",
+        "podman run -d -p 127.0.0.1:{plain}:5000 localhost/app:1": "port-taken",
+        "podman run -d -p 80:5000 localhost/app:1": "privileged-port",
+        "podman run -d --name again localhost/app:1": "name-taken",
+        "podman network connect podman again": "not-on-a-bridge",
+        "podman --remote --url unix:///nosuch.sock ps": "podman-not-running",
+    }
+    for name in ("old", "other", "common"):
+        folder = places.folder / f"{name}-ca"
+        folder.mkdir()
+        (folder / "ca.crt").write_bytes((places.folder / name / "cert.pem").read_bytes())
+    assert places.said(rootless, list(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ('[[registry]]\nlocation = "{0}"\ninsecure = true\n' * 2, None),
+        (
+            '[[registry]]\nlocation = "{0}"\ninsecure = true\n[[registry]]\nlocation = "{0}"\ninsecure = false\n',
+            "conflicting-insecure",
+        ),
+        ('[[registry]]\nlocation = "http://{0}"\ninsecure = true\n', "registries-conf"),
+        ('[[registry]]\nlocation = "{0}"\ninsecure = "true"\n', "registries-conf"),
+        ('[[registry]]\nlocation = "{0}"\nblocked = true\n', "registry-blocked"),
+    ],
+)
+def test_podman_with_a_drop_in_that_is_wrong(rootless: Bed, places: Places, content: str, name: str | None) -> None:
+    rootless.api.load(places.folder / "image.tar")
+    folder = rootless.home / ".config/containers/registries.conf.d"
+    rootless.run("mkdir", "-p", str(folder))
+    location = f"localhost:{places.ports['plain']}"
+    (folder / "99.conf").write_text(content.replace("{0}", location))
+    command = f"podman push localhost/app:1 {location}/app:1"
+    if name:
+        assert places.said(rootless, [command]) == {command: name}
+    else:
+        rootless.engine_ok(*shlex.split(command)[1:])
+
+
+def test_skopeo(docker: Bed, places: Places) -> None:
+    copy = ["skopeo", "copy", f"docker-archive:{places.folder}/image.tar", "--dest-tls-verify=false"]
+    for name in ("plain", "keeps"):
+        result = docker.run(*copy, f"docker://localhost:{places.ports[name]}/app:1")
+        assert result.returncode == 0, result.stderr
+    expected = {
+        "skopeo inspect docker://localhost:{plain}/app:1": "podman-plain-http",
+        "skopeo inspect docker://localhost:{self}/app:1": "unknown-authority",
+        "skopeo delete --tls-verify=false docker://localhost:{keeps}/app:1": "delete-refused",
+        "skopeo list-tags --tls-verify=false docker://localhost:{plain}/none": "name-unknown",
+        "skopeo inspect localhost:{plain}/app:1": "unknown-transport",
+    }
+    assert places.said(docker, list(expected)) == expected
+    proxy = {"HTTPS_PROXY": f"http://127.0.0.1:{places.ports['nobody']}"}
+    command = "skopeo inspect docker://reg.example:5000/app:1"
+    assert places.said(docker, [command], env=proxy) == {command: "proxy-unreachable"}
+    for blob in (places.folder / "plain-data").rglob("blobs/sha256/*/*/data"):
+        if blob.stat().st_size > 100_000:
+            blob.unlink()
+    command = "skopeo copy --src-tls-verify=false docker://localhost:{plain}/app:1 dir:{F}/dir"
+    assert places.said(docker, [command]) == {command: "blob-unknown"}
+
+
+@pytest.fixture
+def ctr(tmp_path: Path, docker: Bed) -> Iterator[str]:
+    """`ctr` with the address of a containerd of its own."""
+    socket = tmp_path / "containerd.sock"
+    command = ["containerd", "--address", str(socket), "--root", str(tmp_path / "root"), "--state", str(tmp_path / "s")]
+    with docker.started(*command) as process:
+        asked = ["ctr", "-a", str(socket), "version"]
+        is_up = wait_until(
+            lambda: docker.run(*asked).returncode == 0, seconds=30, is_alive=lambda: process.poll() is None
+        )
+        assert is_up
+        yield f"ctr -a {socket}"
+
+
+def test_containerd(ctr: str, docker: Bed, places: Places, tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts" / f"localhost:{places.ports['plain']}"
+    hosts.mkdir(parents=True)
+    pull = f"{ctr} images pull"
+    expected = {
+        f"{pull} {{HERE}}:{{plain}}/app:1": {"containerd-plain-http"},
+        f"{pull} {{HERE}}:{{self}}/app:1": {"unknown-authority"},
+        f"{pull} localhost:{{self}}/app:1": {"containerd-400", "not-here"},
+        f"{pull} localhost:{{auth}}/app:1": {"login-missing"},
+        f"{pull} localhost:{{plain}}/none:1": {"not-here"},
+        f"{pull} localhost:{{nobody}}/app:1": {"node-refused"},
+        f"{pull} reg.invalid:5000/app:1": {"unknown-host"},
+    }
+    found = places.said(docker, list(expected))
+    assert {command: name for command, name in found.items() if name not in expected[command]} == {}
+    (hosts / "hosts.toml").write_text(f'[host."https://{hosts.name}"]\nca = "/nosuch.crt"\n')
+    command = f"{pull} --hosts-dir {tmp_path}/hosts {hosts.name}/app:1"
+    assert places.said(docker, [command]) == {command: "authority-file-missing"}
+    (hosts / "hosts.toml").write_text(f'[host."http://{hosts.name}"]\ncapabilities = ["pull", "referrers"]\n')
+    said = docker.run(*shlex.split(command)).stderr
+    # From containerd 2 on it knows that one.
+    assert "capability referrers" not in said or explain(said)[0].name == "capability-referrers"

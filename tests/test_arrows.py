@@ -156,7 +156,16 @@ def test_adapters_are_imported_by_discovery_only(module: str) -> None:
     assert not {name for name in imported if is_in(name, ADAPTERS) and name not in WITHOUT_SDK}
 
 
-WITHOUT_FINISHING = ("cli.session", "cli.gc", "cli.url", "cli.tunnel.open", "cli.auth.add", "cli.auth.rm", "cli.login")
+WITHOUT_FINISHING = (
+    "cli.session",
+    "cli.gc",
+    "cli.url",
+    "cli.env",
+    "cli.tunnel.open",
+    "cli.auth.add",
+    "cli.auth.rm",
+    "cli.login",
+)
 """What may ask for the running registry past the session: `gc` finishes a killed collection itself, and the others do
 not look at the registry's content."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from localreg.engines.values import EngineInfo
 from localreg.output.text import ago
 from localreg.registry.container import Registry
+from localreg.registry.makers import find_maker
 from localreg.registry.refusals import why
 from localreg.registry.tls import tls_of
 
@@ -120,6 +121,8 @@ def registry_json(found: Registry) -> dict[str, Any]:
         "tls": None
         if tls is None
         else {"ca": tls.ca, "until": time_json(tls.ends_at), "names": list(tls.names), "renew": tls.is_due()},
+        "maker": find_maker(found),
+        "tls": None if tls is None else {"ca": tls.ca, "until": time_json(tls.ends_at), "renew": tls.is_due()},
     }
 
 

@@ -23,6 +23,7 @@ from localreg.output.table import columns
 from localreg.output.text import ago
 from localreg.registry.container import seems_none, start_command
 from localreg.registry.defaults import DEFAULT_NAME
+from localreg.registry.makers import find_maker
 from localreg.registry.networks import joined_networks
 from localreg.registry.status import Health, SeenRegistry, Status
 from localreg.registry.tls import tls_of
@@ -124,7 +125,7 @@ def _facts(result: Status, command: str) -> list[tuple[str, str]]:
         facts.append(("networks", ", ".join(networks)))
     facts += limits(result, result.engine, command)
     if not result.registry.is_ours:
-        facts.append(("origin", "started by hand, not by localreg"))
+        facts.append(("origin", f"created by {find_maker(result.registry) or 'hand'}, not by localreg"))
     return facts
 
 
@@ -142,7 +143,7 @@ def render_all(found: Sequence[SeenRegistry]) -> Renderings:
                 str(seen.health),
                 seen.registry.location or "",
                 seen.registry.container.image,
-                "localreg" if seen.registry.is_ours else "others",
+                find_maker(seen.registry) or "hand",
                 ago(seen.registry.container.started_at, now=now),
             )
             for seen in found
@@ -159,7 +160,7 @@ def render_all(found: Sequence[SeenRegistry]) -> Renderings:
                     str(seen.health),
                     seen.registry.location or "",
                     seen.registry.container.image,
-                    "localreg" if seen.registry.is_ours else "others",
+                    find_maker(seen.registry) or "hand",
                 )
             )
             for seen in found

@@ -31,7 +31,7 @@ _MOST_REPOSITORIES = 50
 """With more repositories than this, localreg offers their names without tags."""
 _IMAGES = frozenset({"push", "tag"})
 _REFERENCES = frozenset({"pull", "rm", "ls", "inspect", "du", "save", "copy"})
-_NAMED = frozenset({"up", "down", "status", "url", "logs", "gc", "login", "logout"})
+_NAMED = frozenset({"up", "down", "status", "url", "env", "logs", "gc", "login", "logout"})
 _WORDS = {
     "completion": ("bash", "zsh", "fish"),
     "ci": ("bitbucket", "github", "gitlab", "shell"),

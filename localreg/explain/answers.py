@@ -51,7 +51,7 @@ ANSWERS = (
         (
             localreg("push", "IMAGE", when="an engine still has the image"),
             localreg("copy", "SOURCE", "DESTINATION", when="an index was pushed without its images"),
-            localreg("doctor", when="pushes do not help"),
+            localreg("doctor", "tags", when="to see which tags lack something"),
         ),
         issue("distribution/distribution", 3100),
     ),
@@ -123,6 +123,7 @@ ANSWERS = (
         (
             localreg("du", when="to see what the registry stores"),
             localreg("gc", "--grace", "0", when="to delete what no tag needs"),
+            localreg("doctor", "disk", when="to see which disk"),
         ),
         issue("distribution/distribution", 4896),
     ),
@@ -142,7 +143,10 @@ ANSWERS = (
         ("docker", "podman", "skopeo"),
         BROKEN_LAYER,
         "The layer in the registry is not what its digest says: the file was cut or changed on the disk.",
-        (localreg("push", "IMAGE", when="an engine still has the image"), localreg("doctor", when="none has")),
+        (
+            localreg("push", "IMAGE", when="an engine still has the image"),
+            localreg("doctor", "tags", when="to see which tags are broken"),
+        ),
         issue("distribution/distribution", 2952),
     ),
     Explanation(

@@ -14,7 +14,10 @@ LOGIN = (
         ),
         "Docker's configuration names a program that keeps passwords, and this program is missing or fails. Docker "
         "Desktop leaves this setting behind when it is removed.",
-        (advice("remove `credsStore` and `credHelpers` from ~/.docker/config.json, or install the program"),),
+        (
+            advice("remove `credsStore` and `credHelpers` from ~/.docker/config.json, or install the program"),
+            localreg("doctor", "credentials", when="to see which one"),
+        ),
         issue("docker/for-mac", 7445),
     ),
     Explanation(

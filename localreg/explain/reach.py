@@ -54,7 +54,7 @@ REACH = (
         (
             localreg("status"),
             advice("use 127.0.0.1 instead of localhost", when="the registry runs"),
-            localreg("doctor", when="neither helps"),
+            localreg("doctor", "localhost", when="neither helps"),
         ),
         issue("docker/docs", 13915),
     ),

@@ -8,7 +8,7 @@ GROUPS = {
         "down": "Stop the registry and remove its container; keep the images",
         "status": "Show the registry's state",
         "url": "Print the registry's address",
-        "env": "Print the variables that name the registry, for your shell and other tools",
+        "env": "Print the variables that name the registry",
         "logs": "Show the registry's log",
         "auth": "Manage the users of a registry that requires a login",
     },

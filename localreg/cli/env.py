@@ -33,16 +33,16 @@ def env(
     shell: Annotated[
         _Name | None,
         typer.Option(
-            metavar="bash|zsh|fish|powershell|cmd|dotenv|github",
-            help="Who reads the variables",
+            metavar="SHELL",
+            help="Who reads them: bash, zsh, fish, powershell, cmd, dotenv or github",
             show_default="the shell in SHELL",
         ),
     ] = None,
     unset: Annotated[bool, typer.Option("--unset", help="Take the variables back")] = False,
 ) -> None:
-    """Print the variables that name the registry, for your shell and other tools.
+    """Print the variables that name the registry.
 
-    ko, Skaffold and Knative's func then push to this registry, and localreg uses it without --name.
+    With them, ko, Skaffold and Knative's func push to this registry, and localreg uses it without --name.
     """
     session = session_of(context)
     session.take_name(registry_name)

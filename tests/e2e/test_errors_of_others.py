@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.engines.images import write_image
+from support.engines.oci_archives import OciArchive
 from support.engines.real import BEDS, Bed, free_port, is_free
 
 from localreg.explain.find import explain
@@ -50,6 +51,10 @@ class Places:
 
     folder: Path
     ports: Mapping[str, int]
+
+    def largest_blob(self, name: str) -> Path:
+        """The file of a layer in one of the registries."""
+        return max((self.folder / f"{name}-data").rglob("blobs/*/*/*/data"), key=lambda path: path.stat().st_size)
 
     def said(self, bed: Bed, commands: Sequence[str], *, env: dict[str, str] | None = None) -> dict[str, str]:
         """Run commands that have to fail, and find the explanation of what each of them says."""
@@ -94,7 +99,7 @@ def places(registry_program: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     make_certificate(folder / "common", common_name="localhost", more="")
     make_certificate(folder / "other", common_name="other", more="subjectAltName = DNS:other.example")
     make_certificate(folder / "old", common_name="localhost", more=names, days=-1)
-    ports = {name: free_port() for name in ("plain", "self", "common", "other", "old", "auth", "cache", "keeps")}
+    ports = {name: free_port() for name in ("plain", "self", "common", "other", "old", "auth", "cache", "keeps", "cut")}
     more = {
         "auth": f"auth: {{htpasswd: {{realm: r, path: {folder / 'htpasswd'}}}}}\n",
         "cache": f"proxy: {{remoteurl: 'http://127.0.0.1:{ports['plain']}'}}\n",
@@ -117,7 +122,7 @@ def places(registry_program: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         stack.callback(server.server_close)
         stack.callback(server.shutdown)
         assert wait_until(lambda: not any(map(is_free, ports.values())), seconds=20)
-        yield Places(folder, {**ports, "answers": server.server_port, "nobody": free_port()})
+        yield Places(folder, {**ports, "answers": server.server_port, "nobody": free_port(), "silent": free_port()})
 
 
 def test_docker(docker: Bed, places: Places) -> None:
@@ -147,11 +152,33 @@ def test_docker(docker: Bed, places: Places) -> None:
         "docker pull localhost:{answers}/403/app:1": "answered-403",
         "docker pull localhost:{answers}/413/app:1": "answered-413",
         "docker pull localhost:{answers}/500/app:1": "answered-5xx",
+        "docker pull localhost:{answers}/404/app:1": "not-a-registrys-answer",
+        "docker pull localhost:{answers}/429/app:1": "rate-limit",
+        "docker pull localhost:{plain}/other:1": "other-platform",
+        "docker pull localhost:{silent}/app:1": "nothing-in-the-container",
+        "docker pull localhost:{cut}/app:1": "broken-layer",
+        "docker --config {F} push localhost:{auth}/app:1": "credential-helper-missing",
+        "docker run localhost/none:1": "pull-of-local-name",
+        "docker logs again": "log-driver",
         "docker -H unix:///nosuch.sock ps": "docker-not-running",
         "docker run -d -p 127.0.0.1:{plain}:5000 localhost/app:1": "port-taken",
         "docker run -d --name again localhost/app:1": "name-taken",
     }
-    docker.engine_ok("run", "-d", "--name", "again", "localhost/app:1")
+    copy = ["skopeo", "copy", "--all", "--dest-tls-verify=false"]
+    cut = f"docker://localhost:{places.ports['cut']}/app:1"
+    archive = OciArchive()
+    archive.add(archive.index(archive.image("s390x"))).write(places.folder / "other.tar")
+    for source, target in (
+        (f"docker-archive:{places.folder}/image.tar", cut),
+        (f"oci-archive:{places.folder}/other.tar", f"docker://localhost:{places.ports['plain']}/other:1"),
+    ):
+        copied = docker.run(*copy, source, target)
+        assert copied.returncode == 0, copied.stderr
+    layer = places.largest_blob("cut")
+    layer.write_bytes(layer.read_bytes()[:-1000])
+    (places.folder / "config.json").write_text('{"credsStore": "nosuch"}')
+    publish = ["-p", f"127.0.0.1:{places.ports['silent']}:5000"]
+    docker.engine_ok("run", "-d", "--name", "again", "--log-driver", "none", *publish, "localhost/app:1")
     try:
         assert places.said(docker, list(expected)) == expected
     finally:
@@ -195,7 +222,6 @@ def test_podman(rootless: Bed, places: Places) -> None:
 @pytest.mark.parametrize(
     ("content", "name"),
     [
-        ('[[registry]]\nlocation = "{0}"\ninsecure = true\n' * 2, None),
         (
             '[[registry]]\nlocation = "{0}"\ninsecure = true\n[[registry]]\nlocation = "{0}"\ninsecure = false\n',
             "conflicting-insecure",
@@ -203,19 +229,19 @@ def test_podman(rootless: Bed, places: Places) -> None:
         ('[[registry]]\nlocation = "http://{0}"\ninsecure = true\n', "registries-conf"),
         ('[[registry]]\nlocation = "{0}"\ninsecure = "true"\n', "registries-conf"),
         ('[[registry]]\nlocation = "{0}"\nblocked = true\n', "registry-blocked"),
+        (
+            'unqualified-search-registries = ["{0}", "b.example"]\nshort-name-mode = "enforcing"\n',
+            "short-name-enforced",
+        ),
     ],
 )
-def test_podman_with_a_drop_in_that_is_wrong(rootless: Bed, places: Places, content: str, name: str | None) -> None:
+def test_podman_with_a_file_that_is_in_its_way(rootless: Bed, places: Places, content: str, name: str) -> None:
     rootless.api.load(places.folder / "image.tar")
     folder = rootless.home / ".config/containers/registries.conf.d"
     rootless.run("mkdir", "-p", str(folder))
-    location = f"localhost:{places.ports['plain']}"
-    (folder / "99.conf").write_text(content.replace("{0}", location))
-    command = f"podman push localhost/app:1 {location}/app:1"
-    if name:
-        assert places.said(rootless, [command]) == {command: name}
-    else:
-        rootless.engine_ok(*shlex.split(command)[1:])
+    (folder / "99.conf").write_text(content.replace("{0}", f"localhost:{places.ports['plain']}"))
+    command = "podman pull nosuch" if "short" in name else "podman push localhost/app:1 localhost:{plain}/app:1"
+    assert places.said(rootless, [command]) == {command: name}
 
 
 def test_skopeo(docker: Bed, places: Places) -> None:
@@ -234,9 +260,7 @@ def test_skopeo(docker: Bed, places: Places) -> None:
     proxy = {"HTTPS_PROXY": f"http://127.0.0.1:{places.ports['nobody']}"}
     command = "skopeo inspect docker://reg.example:5000/app:1"
     assert places.said(docker, [command], env=proxy) == {command: "proxy-unreachable"}
-    for blob in (places.folder / "plain-data").rglob("blobs/sha256/*/*/data"):
-        if blob.stat().st_size > 100_000:
-            blob.unlink()
+    places.largest_blob("plain").unlink()
     command = "skopeo copy --src-tls-verify=false docker://localhost:{plain}/app:1 dir:{F}/dir"
     assert places.said(docker, [command]) == {command: "blob-unknown"}
 
@@ -273,6 +297,8 @@ def test_containerd(ctr: str, docker: Bed, places: Places, tmp_path: Path) -> No
     (hosts / "hosts.toml").write_text(f'[host."https://{hosts.name}"]\nca = "/nosuch.crt"\n')
     command = f"{pull} --hosts-dir {tmp_path}/hosts {hosts.name}/app:1"
     assert places.said(docker, [command]) == {command: "authority-file-missing"}
+    (hosts / "hosts.toml").write_text("[[host]\n")
+    assert places.said(docker, [command]) == {command: "hosts-toml"}
     (hosts / "hosts.toml").write_text(f'[host."http://{hosts.name}"]\ncapabilities = ["pull", "referrers"]\n')
     said = docker.run(*shlex.split(command)).stderr
     # From containerd 2 on it knows that one.

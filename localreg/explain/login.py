@@ -59,7 +59,7 @@ LOGIN = (
     Explanation(
         "rate-limit",
         ("docker", "podman", "containerd", "registry"),
-        RATE_LIMIT,
+        RATE_LIMIT.or_(r"HTTP 429 response"),
         "The registry limits how many pulls you may make. For Docker Hub, a login raises the limit.",
         (
             Cure("docker login", when="you have an account"),

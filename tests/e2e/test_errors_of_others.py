@@ -157,7 +157,6 @@ def test_docker(docker: Bed, places: Places) -> None:
         "docker pull localhost:{plain}/other:1": "other-platform",
         "docker pull localhost:{silent}/app:1": "nothing-in-the-container",
         "docker pull localhost:{cut}/app:1": "broken-layer",
-        "docker --config {F} push localhost:{auth}/app:1": "credential-helper-missing",
         "docker run localhost/none:1": "pull-of-local-name",
         "docker logs again": "log-driver",
         "docker -H unix:///nosuch.sock ps": "docker-not-running",
@@ -166,17 +165,18 @@ def test_docker(docker: Bed, places: Places) -> None:
     }
     copy = ["skopeo", "copy", "--all", "--dest-tls-verify=false"]
     cut = f"docker://localhost:{places.ports['cut']}/app:1"
+    # Docker must not have its layer already.
+    write_image(places.folder / "cut.tar", "localhost/cut:1", {"content": "cut"})
     archive = OciArchive()
     archive.add(archive.index(archive.image("s390x"))).write(places.folder / "other.tar")
     for source, target in (
-        (f"docker-archive:{places.folder}/image.tar", cut),
+        (f"docker-archive:{places.folder}/cut.tar", cut),
         (f"oci-archive:{places.folder}/other.tar", f"docker://localhost:{places.ports['plain']}/other:1"),
     ):
         copied = docker.run(*copy, source, target)
         assert copied.returncode == 0, copied.stderr
     layer = places.largest_blob("cut")
     layer.write_bytes(layer.read_bytes()[:-1000])
-    (places.folder / "config.json").write_text('{"credsStore": "nosuch"}')
     publish = ["-p", f"127.0.0.1:{places.ports['silent']}:5000"]
     docker.engine_ok("run", "-d", "--name", "again", "--log-driver", "none", *publish, "localhost/app:1")
     try:

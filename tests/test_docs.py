@@ -47,6 +47,8 @@ def test_the_table_of_what_reads_archives_is_up_to_date() -> None:
 def test_the_table_of_who_uses_plain_http_is_up_to_date() -> None:
     page = plain_http_page.PATH.read_text()
     assert page == plain_http_page.render(page)
+
+
 def test_the_errors_of_others_are_up_to_date() -> None:
     page = explain_page.PATH.read_text()
     assert page == explain_page.render(page)

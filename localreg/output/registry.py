@@ -122,7 +122,6 @@ def registry_json(found: Registry) -> dict[str, Any]:
         if tls is None
         else {"ca": tls.ca, "until": time_json(tls.ends_at), "names": list(tls.names), "renew": tls.is_due()},
         "maker": find_maker(found),
-        "tls": None if tls is None else {"ca": tls.ca, "until": time_json(tls.ends_at), "renew": tls.is_due()},
     }
 
 

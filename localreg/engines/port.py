@@ -222,6 +222,19 @@ class ImageStore(Protocol):
             RegistryError: the engine's configuration makes it expect TLS; with the cure.
         """
 
+    def reach_registry(self, registry: str, *, plain_http: bool) -> None:
+        """Have the engine itself ask a registry for an image that does not exist; nothing is pulled.
+
+        Any answer of the registry will do, also that it wants a login.
+
+        Args:
+            registry: Its address, `host:port`, as references name it.
+            plain_http: As for `push_image`.
+
+        Raises:
+            RegistryError: the engine cannot reach it by this name, or expects TLS from it.
+        """
+
     def push_image(self, reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
         """Push an image to the registry in its reference.
 

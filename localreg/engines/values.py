@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -170,10 +170,6 @@ class ContainerSpec:
     """Networks that it joins as well as the engine's usual one."""
 
 
-_START_TAKES = timedelta(seconds=30)
-"""How long a container can write before its engine counts it as started. Podman may not know when it ended."""
-
-
 class ContainerState(StrEnum):
     """The state of a container, as the engines name it."""
 
@@ -206,6 +202,8 @@ class Container:
     """The exit code; None if it is running or never ran."""
     removes_itself: bool = False
     """The engine removes it and its anonymous volumes when it stops."""
+    restarts: bool = False
+    """It has a restart policy, by which its engine starts it again after a crash."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Includes the variables of its image. Can contain secrets, so it is not in the `repr`."""
     image_id: str = ""
@@ -219,17 +217,6 @@ class Container:
     def is_running(self) -> bool:
         """It is running, or the engine is restarting it."""
         return self.state in (ContainerState.RUNNING, ContainerState.RESTARTING)
-
-    @property
-    def log_began_at(self) -> datetime | None:
-        """Aware; the time at which the log of this run begins; None if it never ran."""
-        # Engines date the last lines of a run a little after its end, and the first ones a little before its start.
-        started, ended = self.started_at, self.finished_at
-        if started is None or (ended is not None and ended > started):
-            # The end of the run before this one is no longer known.
-            return started
-        earliest = started - _START_TAKES
-        return earliest if ended is None else max(ended + (started - ended) / 2, earliest)
 
 
 @dataclass(frozen=True, slots=True)

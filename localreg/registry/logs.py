@@ -12,6 +12,7 @@ from localreg.engines.values import Container, LogChunk
 from localreg.errors import ContainerNotFoundError, EngineError
 from localreg.registry.container import get_registry
 from localreg.registry.followed_log import FollowedLog
+from localreg.registry.log_start import log_began_at
 from localreg.system.command_line import Sentence
 
 _POLL_SECONDS = 0.25
@@ -55,7 +56,7 @@ def iter_log(
         container = restarted
         try:
             yield from log.read(
-                engine.read_logs(container.id, follow=True, since=began or container.log_began_at, timestamps=True)
+                engine.read_logs(container.id, follow=True, since=began or log_began_at(container), timestamps=True)
             )
         except ContainerNotFoundError:
             break

@@ -12,6 +12,7 @@ from localreg.oci.ping import Reply, ask, is_ready
 from localreg.registry.container import Registry, seems_none
 from localreg.registry.defaults import DEFAULT_IMAGE
 from localreg.registry.distribution_log import find_last_cause, is_distributions, is_listening
+from localreg.registry.log_start import log_began_at
 from localreg.system.command_line import CommandLine
 from localreg.system.waiting import wait_until
 
@@ -43,7 +44,7 @@ def await_registry(engine: ContainerRuntime, registry: Registry, *, seconds: flo
             return _is_ready(registry.url)
         # This machine cannot reach the loopback of a remote engine: there the registry's log must do.
         return registry.published is not None and is_listening(
-            read_log(engine, container.id, since=container.log_began_at)
+            read_log(engine, container.id, since=log_began_at(container))
         )
 
     def is_alive() -> bool:

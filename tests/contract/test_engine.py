@@ -34,6 +34,7 @@ from localreg.errors import (
     RegistryError,
     RegistryUnreachableError,
 )
+from localreg.registry.log_start import log_began_at
 from localreg.system.address import Address
 from localreg.system.ports import find_holder
 from localreg.system.waiting import wait_until
@@ -245,7 +246,7 @@ def test_the_log_is_cut_as_asked(loaded: Bench) -> None:
 
 def has_said_all(bench: Bench, container: Container) -> bool:
     """It has in this run said all it has to say, and said it once."""
-    return said(bench.engine.read_logs(container.id, since=container.log_began_at)) == EXPECTED
+    return said(bench.engine.read_logs(container.id, since=log_began_at(container))) == EXPECTED
 
 
 def test_what_a_run_writes_comes_after_the_end_of_the_one_before(loaded: Bench) -> None:
@@ -522,6 +523,18 @@ def test_a_registry_that_is_not_there_is_unreachable(loaded: Bench) -> None:
         list(loaded.engine.push_image(name, plain_http=True))
     with pytest.raises(RegistryError):
         list(loaded.engine.pull_image(name, plain_http=True))
+
+
+def test_an_engine_tells_whether_it_reaches_a_registry(bench: Bench) -> None:
+    bench.engine.reach_registry(bench.location, plain_http=True)
+    with pytest.raises(RegistryUnreachableError):
+        bench.engine.reach_registry(f"localhost:{free_port()}", plain_http=True)
+    assert [image for image in bench.engine.list_images() if "localreg-doctor" in str(image.references)] == []
+
+
+@pytest.mark.parametrize("throw_away", [False, True])
+def test_a_container_tells_whether_it_is_restarted(loaded: Bench, *, throw_away: bool) -> None:
+    assert loaded.engine.create_container(spec(throw_away=throw_away)).restarts is not throw_away
 
 
 def test_closing_twice_is_closing_once(bench: Bench) -> None:

@@ -11,6 +11,7 @@ from localreg.errors import (
 )
 from localreg.explain import sayings
 from localreg.explain.sayings import Saying
+from localreg.system.command_line import CommandLine
 
 PORT_TAKEN = sayings.PORT_TAKEN
 PORT_NEEDS_ROOT = sayings.PORT_NEEDS_ROOT
@@ -42,6 +43,36 @@ _FROM_REGISTRY = Saying(
     r"status(?: code)?:? ?[45]\d\d|\b[45]\d\d \([a-z' -]+\)|received unexpected HTTP|unauthorized|"
     r"(?<!permission )denied|blob upload|error parsing HTTP|"
     r"source docker://.*: invalid character"
+)
+
+
+PROBED = "localreg-doctor:none"
+"""An image that no registry has, which engines are asked for to find out whether they reach a registry."""
+
+
+def check_answer(registry: str, message: str) -> None:
+    """Check that an engine has reached a registry when it was asked for an image that does not exist.
+
+    Args:
+        registry: Its address, `host:port`.
+        message: The engine's error.
+
+    Raises:
+        RegistryError: it has not.
+    """
+    for saying, error, text in _OUT_OF_REACH:
+        if saying.search(message):
+            hint = CommandLine("trust") if saying is _NOT_TRUSTED else None
+            raise error(text.format(registry=registry), hint=hint, details=message.strip().splitlines())
+
+
+_NOT_TRUSTED = Saying("x509")
+_OUT_OF_REACH: tuple[tuple[Saying, type[RegistryError], str], ...] = (
+    (WANTS_TLS, RegistryError, "the engine uses HTTPS for {registry}, which speaks plain HTTP"),
+    (sayings.SPEAKS_TLS, RegistryError, "the engine uses plain HTTP for {registry}, which speaks TLS"),
+    (_NOT_TRUSTED, RegistryError, "the engine does not trust the certificate of {registry}"),
+    (THROUGH_PROXY, RegistryUnreachableError, "the engine asks a proxy for {registry}, and the proxy does not answer"),
+    (_UNREACHABLE, RegistryUnreachableError, "the engine cannot reach {registry}"),
 )
 
 

@@ -28,6 +28,8 @@ _STATES = {state.value: state for state in ContainerState} | {
 }
 """Docker's states, and Podman's additional ones."""
 
+_RESTARTING = ("always", "unless-stopped", "on-failure")
+
 
 def read_container(found: Mapping[str, Any], endpoint: Endpoint) -> Container:
     """Read `GET /containers/{id}/json`."""
@@ -46,6 +48,7 @@ def read_container(found: Mapping[str, Any], endpoint: Endpoint) -> Container:
         finished_at=read_time(state.get("FinishedAt")),
         exit_code=state.get("ExitCode") if is_over else None,
         removes_itself=bool(found["HostConfig"].get("AutoRemove")),
+        restarts=(found["HostConfig"].get("RestartPolicy") or {}).get("Name") in _RESTARTING,
         environment=dict(_variable(entry) for entry in found["Config"].get("Env") or ()),
         image_id=with_algorithm(found.get("Image") or ""),
         command=(found.get("Path") or "", *(found.get("Args") or ())),

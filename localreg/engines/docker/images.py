@@ -14,7 +14,7 @@ import requests
 
 from localreg.engines.common.events import iter_load, iter_pull, iter_push
 from localreg.engines.common.logins import for_engine
-from localreg.engines.common.messages import DISK_FULL, WANTS_LOGIN
+from localreg.engines.common.messages import DISK_FULL, PROBED, WANTS_LOGIN, check_answer
 from localreg.engines.common.values import read_image
 from localreg.engines.docker.connection import Connection, docker_errors, said
 from localreg.engines.plain_http import PlainHttp
@@ -91,6 +91,16 @@ class DockerImages:
     def check_plain_http(self, registry: str) -> None:
         """Check Docker's configuration."""
         self._plain_http.check(registry)
+
+    def reach_registry(self, registry: str, *, plain_http: bool) -> None:
+        """Have Docker ask a registry for an image that does not exist."""
+        del plain_http
+        with docker_errors(f"ask {registry}"), self._cured(registry):
+            try:
+                # An empty login keeps the SDK from asking a credential helper.
+                self._client.inspect_distribution(f"{registry}/{PROBED}", auth_config={})  # type: ignore[no-untyped-call]
+            except docker.errors.APIError as exc:
+                check_answer(registry, "\n".join(said(exc)))
 
     def push_image(
         self,

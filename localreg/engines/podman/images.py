@@ -10,7 +10,7 @@ import podman.errors
 import requests
 
 from localreg.engines.common.logins import header_of
-from localreg.engines.common.messages import DISK_FULL, transfer_error
+from localreg.engines.common.messages import DISK_FULL, PROBED, check_answer, transfer_error
 from localreg.engines.common.values import list_image, read_image
 from localreg.engines.podman.connection import NEVER, Connection, podman_errors, quoted, said
 from localreg.engines.podman.events import iter_pull_with_bytes, iter_transfer
@@ -105,6 +105,17 @@ class PodmanImages:
 
     def check_plain_http(self, registry: str) -> None:
         """Do nothing: Podman is told with each push and pull."""
+
+    def reach_registry(self, registry: str, *, plain_http: bool) -> None:
+        """Have Podman search a registry for the tags of an image that does not exist."""
+        params = {"term": f"{registry}/{PROBED}", "listTags": "true", **({"tlsVerify": "false"} if plain_http else {})}
+        with podman_errors(f"ask {registry}"):
+            try:
+                self._connection.get("/images/search", params=params)
+            except podman.errors.APIError as exc:
+                if exc.response is None:
+                    raise
+                check_answer(registry, "\n".join(said(exc)))
 
     def push_image(self, reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
         """Push an image; of a manifest list all images, of which Podman otherwise pushes only this platform's."""

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from localreg.engines.common.messages import transfer_error
+from localreg.engines.common.messages import check_answer, transfer_error
 from localreg.engines.common.ports import published_port
 from localreg.engines.files import ContainerFile
 from localreg.engines.values import (
@@ -174,6 +174,7 @@ class FakeEngine:
             finished_at=None,
             exit_code=None,
             removes_itself=spec.remove_when_stopped,
+            restarts=spec.restart,
             environment=dict(spec.environment),
             image_id=image.id,
             command=spec.command or ("/image's own",),
@@ -392,6 +393,12 @@ class FakeEngine:
     def check_plain_http(self, registry: str) -> None:
         if registry in self.expecting_tls:
             raise RegistryError(f"Docker uses HTTPS for {registry}, which speaks plain HTTP", hint="allow it")
+
+    def reach_registry(self, registry: str, *, plain_http: bool) -> None:
+        del plain_http
+        self._check()
+        if registry not in self.registries:
+            check_answer(registry, "dial tcp 127.0.0.1:5000: connect: connection refused")
 
     def push_image(self, reference: str, *, plain_http: bool, login: Credentials | None = None) -> Iterator[Progress]:
         del plain_http

@@ -11,6 +11,7 @@ from localreg.clients.podman.search import OLD
 from localreg.engines.values import EngineInfo
 from localreg.errors import ConfigError
 from localreg.registry.container import Registry
+from localreg.registry.reboot import reboot_command
 
 _REFUSAL = "refuses plain HTTP"
 
@@ -83,7 +84,5 @@ def _is_nameless(location: str) -> bool:
 
 def restart_hint(info: EngineInfo) -> str | None:
     """The command that starts the registry after a reboot, if the engine does not do that by itself."""
-    if info.restarts_containers or info.remote or not Path("/run/systemd/system").is_dir():
-        return None
-    user = "--user " if info.rootless else ""
-    return f"run `systemctl {user}enable podman-restart.service` to start the registry again after a reboot"
+    command = reboot_command(info)
+    return command and f"run `{command}` to start the registry again after a reboot"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from localreg.system.command_line import Sentence
 _PAUSES = (0.1, 0.5, 2.0)
 """Seconds before each further attempt to move a blob."""
 _BEGUN = (HTTPStatus.ACCEPTED, HTTPStatus.CREATED)
+_TRIED = b"localreg doctor"
 
 
 class Blobs:
@@ -105,6 +107,32 @@ class Blobs:
             else:
                 return
             time.sleep(pause)
+
+    @contextlib.contextmanager
+    def tried(self, repository: str) -> Iterator[str]:
+        """Begin an upload; at the end send a few bytes, and cancel it. Distribution keeps some empty folders of it.
+
+        Args:
+            repository: The one to try it with; it need not exist.
+
+        Yields:
+            The name of the upload.
+
+        Raises:
+            RegistryError: the registry does not take it.
+        """
+        path = f"/v2/{quote(repository)}/blobs/uploads/"
+        what = f"an upload to `{repository}`"
+        begun = self._transport.request("POST", path, what, expected=_BEGUN)
+        place = self._transport.locate(path, begun.headers.get("Location") or "")
+        try:
+            yield begun.headers.get("Docker-Upload-UUID") or place.partition("?")[0].rpartition("/")[2]
+            sent = self._transport.request(
+                *("PATCH", place, what), body=_TRIED, media_type="application/octet-stream", expected=_BEGUN
+            )
+            place = self._transport.locate(path, sent.headers.get("Location") or place)
+        finally:
+            self._transport.request("DELETE", place, what, expected=(HTTPStatus.NO_CONTENT, HTTPStatus.ACCEPTED))
 
     def _begin(self, path: str, repository: str, digest: str, origin: str | None) -> str | None:
         """Begin an upload; returns where to send it, or None if the repository has it now."""

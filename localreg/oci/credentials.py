@@ -67,6 +67,19 @@ class CredentialStores:
                     return found
         return None
 
+    def find_missing_helpers(self) -> list[tuple[str, Path]]:
+        """The programs of credential helpers that are not installed, each with the file that names it."""
+        with self._lock:
+            named = [
+                (f"docker-credential-{helper}", path)
+                for path in _paths(self._environ)
+                for stored in [self._read(path)]
+                for helper in {stored.get("credsStore"), *_table(stored.get("credHelpers")).values()}
+                if isinstance(helper, str) and _HELPER.fullmatch(helper)
+            ]
+        here = self._environ.get("PATH")
+        return [(program, path) for program, path in sorted(named) if shutil.which(program, path=here) is None]
+
     def _find_in(self, stored: Mapping[str, Any], host: str, repository: str) -> Credentials | None:
         helpers, logins = _table(stored.get("credHelpers")), _table(stored.get("auths"))
         by_name = {_plain(key): login for key, login in reversed(list(logins.items()))}

@@ -83,6 +83,13 @@ class WritableVolume(Volume, Protocol):
             EngineError: it cannot be read.
         """
 
+    def free_space(self) -> int:
+        """Bytes that are left on its disk for the registry.
+
+        Raises:
+            EngineError: it does not tell.
+        """
+
     def make_file(self, path: str) -> None:
         """Create an empty file, with its folder, or set its time to now.
 

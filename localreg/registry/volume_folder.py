@@ -117,6 +117,12 @@ class FolderVolume:
             blocks = {(found.st_dev, found.st_ino): found.st_blocks for found in _iter_all(str(self._folder))}
             return sum(blocks.values()) * _BLOCK
 
+    def free_space(self) -> int:
+        """Bytes that are left on its disk for the registry."""
+        with _reported("read"):
+            found = os.statvfs(self._folder)
+            return found.f_bavail * found.f_frsize
+
     def make_file(self, path: str) -> None:
         """Create an empty file, with its folder."""
         with _reported("write"):

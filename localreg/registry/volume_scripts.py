@@ -77,6 +77,9 @@ DISK_USAGE = rf"""
 {_CHECKED}
 checked du -sk "$1"
 """
+FREE_SPACE = r"""
+{ df -Pk "$1" || busybox df -Pk "$1"; } 2>/dev/null
+"""
 MAKE_FILE = r"""
 cd "$1" && mkdir -p "${2%/*}" && touch "$2"
 """

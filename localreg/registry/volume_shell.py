@@ -21,6 +21,7 @@ from localreg.registry.volume_layout import (
 )
 from localreg.registry.volume_scripts import (
     DISK_USAGE,
+    FREE_SPACE,
     GIVE_WAY,
     LIST_BLOBS,
     LIST_FILES,
@@ -123,6 +124,10 @@ class ExecVolume:
         """Bytes that the registry's data occupies on the disk, with its folders."""
         found = b"".join(self._sh(DISK_USAGE, "")).split()
         return int(found[0]) * 1024 if found else 0
+
+    def free_space(self) -> int:
+        """Bytes that are left on its disk for the registry."""
+        return int(b"".join(self._sh(FREE_SPACE, "")).split()[-3]) * 1024
 
     def make_file(self, path: str) -> None:
         """Create an empty file, with its folder."""

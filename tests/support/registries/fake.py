@@ -9,11 +9,13 @@ import json
 import re
 import socket
 import ssl
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -38,6 +40,7 @@ class FakeRegistry:
         login: The user and the password with a `:` between them that it accepts; None for none.
         link_base: What stands before the path of the next page's link.
         answers: Path to a body to answer with, and to headers beside it.
+        stores_in: The folder with repositories that uploads show up in, and leave empty folders in.
     """
 
     def __init__(self, port: int) -> None:
@@ -52,6 +55,7 @@ class FakeRegistry:
         self.answers: dict[str, tuple[bytes, dict[str, str]]] = {
             "/v2/": (b"{}", {"Docker-Distribution-Api-Version": "registry/2.0"})
         }
+        self.stores_in: Path | None = None
         self.tags: dict[str, dict[str, str] | None] = {}
         self.manifests: dict[str, tuple[str, bytes]] = {}
         self.blobs: dict[str, bytes] = {}
@@ -131,6 +135,8 @@ def fake_registry() -> Iterator[FakeRegistry]:
     registry = FakeRegistry(server.server_port)
     registry.server = server
     server.registry = registry  # type: ignore[attr-defined]  # how a handler reaches it
+    nowhere = tempfile.TemporaryDirectory()
+    server.nowhere = nowhere.name  # type: ignore[attr-defined]  # as above
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -140,6 +146,7 @@ def fake_registry() -> Iterator[FakeRegistry]:
         server.shutdown()
         thread.join()
         server.server_close()
+        nowhere.cleanup()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -226,8 +233,33 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._error(400, "MANIFEST_BLOB_UNKNOWN")
 
-    def do_DELETE(self) -> None:
+    def do_POST(self) -> None:
+        """Begin an upload."""
+        place = urlsplit(self.path).path
         if self.registry.refuses_pushes is not None:
+            self._answer(405, self.registry.refuses_pushes)
+        elif place in self.registry.faults:
+            self._fail(self.registry.faults[place])
+        else:
+            self._hash_states(place).mkdir(parents=True, exist_ok=True)
+            (self._hash_states(place) / "0").touch()
+            self._answer(202, b"", {"Location": f"{place}of-a-test?_state=x", "Docker-Upload-UUID": "of-a-test"})
+
+    def _hash_states(self, place: str) -> Path:
+        folder = self.registry.stores_in or Path(self.server.nowhere)  # type: ignore[attr-defined]  # by `fake_registry`
+        return folder / place.removeprefix("/v2/").partition("/blobs/")[0] / "_uploads/of-a-test/hashstates/sha256"
+
+    def do_PATCH(self) -> None:
+        self.registry.requests[f"PATCH {urlsplit(self.path).path}"] += 1
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        fault = self.registry.faults.get("PATCH")
+        self._fail(fault) if fault else self._answer(202, b"", {"Location": self.path})
+
+    def do_DELETE(self) -> None:
+        if "/blobs/uploads/" in self.path:
+            self.registry.requests[f"DELETE {urlsplit(self.path).path}"] += 1
+            self._answer(204, b"")
+        elif self.registry.refuses_pushes is not None:
             self._answer(405, self.registry.refuses_pushes)
         else:
             self._error(405, "UNSUPPORTED")

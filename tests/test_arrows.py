@@ -31,7 +31,7 @@ ARROWS = {
     "tunnels": ("errors", "system", "oci", "engines", "registry"),
     "clusters": ("errors", "system", "engines", "registry", "clients"),
     "ci": ("errors", "system", "oci", "engines.values", "tunnels"),
-    "doctor": (*("errors", "system", "oci", "engines", "registry", "content", "clients", "tunnels"),),
+    "doctor": (*("errors", "explain", "system", "oci", "engines", "registry", "content", "clients", "tunnels"),),
     "settings": ("errors", "system.address", "registry.options", "registry.defaults"),
     "output": (
         *("errors", "settings", "engines.values", "oci.artifact", "oci.config", "oci.manifest"),

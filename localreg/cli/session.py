@@ -92,17 +92,23 @@ class Session:
     def completed(self, error: LocalregError) -> LocalregError:
         """An error with a hint, if anything is known of it, that works as typed for this engine and this registry."""
         if error.hint is None:
+            from localreg.doctor.hint import with_check  # noqa: PLC0415 -- for errors only
             from localreg.explain.find import with_hint  # noqa: PLC0415 -- for errors only
 
-            error = with_hint(error)
+            error = with_check(with_hint(error))
         if not isinstance(error.hint, CommandLine):
             return error
-        engine = None if self.engine == "auto" else self.engine
-        name = None if self.name == DEFAULT_NAME else self.name
-        completed = error.with_(hint=error.hint.for_registry(engine=engine, name=name))
+        completed = error.with_(hint=self.typed(error.hint))
         # `--debug` shows the traceback of the original.
         completed.__cause__ = error
         return completed
+
+    def typed(self, command: str) -> str:
+        """A command of localreg for the engine and the registry that the user named; another one as it is."""
+        if not isinstance(command, CommandLine):
+            return command
+        engine = None if self.engine == "auto" else self.engine
+        return command.for_registry(engine=engine, name=None if self.name == DEFAULT_NAME else self.name)
 
     @contextlib.contextmanager
     def selection(self) -> Iterator[Selection]:

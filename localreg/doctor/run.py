@@ -11,6 +11,7 @@ from localreg.doctor.check import Check, NotNeededError, NotPossibleError, Outco
 from localreg.doctor.finding import Finding
 from localreg.doctor.scene import Scene
 from localreg.errors import LocalregError
+from localreg.explain.find import with_hint
 from localreg.system.command_line import Sentence
 
 MOST_SECONDS = 60.0
@@ -95,7 +96,8 @@ def make(check: Check, scene: Scene) -> Outcome:
     except NotPossibleError as exc:
         not_possible = str(exc)
     except LocalregError as exc:
-        findings = (Finding(exc.message, _UNKNOWN, tuple(filter(None, [exc.hint])), details=exc.details),)
+        known = with_hint(exc)
+        findings = (Finding(known.message, _UNKNOWN, tuple(filter(None, [known.hint])), details=known.details),)
     except Exception as exc:  # noqa: BLE001 -- a bug in one check must not hide what the others find
         findings = (_crash(check, exc),)
     return Outcome(check, findings, not_needed, not_possible, time.monotonic() - began)

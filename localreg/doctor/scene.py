@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from localreg.doctor.check import NotPossibleError
-from localreg.errors import LocalregError
+from localreg.errors import EngineError, EngineLostError, LocalregError
+from localreg.registry.defaults import default_volume
 
 if TYPE_CHECKING:
+    from localreg.content.uploads import Upload
     from localreg.engines.discovery.select import Survey
     from localreg.engines.port import Engine
     from localreg.oci.api import RegistryClient
@@ -78,6 +81,7 @@ class Scene:
         self._reply = _Once(self._ask)
         self._client = _Once(self._open_client)
         self._volume = _Once(self._open_volume)
+        self._uploads = _Once(self._list_uploads)
 
     @property
     def engine(self) -> Engine:
@@ -98,6 +102,11 @@ class Scene:
             NotPossibleError: there is no engine.
         """
         return self._registry.get()
+
+    @property
+    def known_registry(self) -> Registry | None:
+        """The container of that name, if a check found it."""
+        return self._registry.found
 
     @property
     def registry(self) -> Registry:
@@ -156,14 +165,45 @@ class Scene:
         """A client of the registry, which answers.
 
         Raises:
-            NotPossibleError: it does not answer, or not without a login.
+            NotPossibleError: it does not answer.
         """
         return self._client.get()
 
     @property
-    def volume(self) -> WritableVolume | None:
-        """The stored data of the running registry; None if there is no way to it."""
+    def volume(self) -> WritableVolume:
+        """The stored data of the running registry.
+
+        Raises:
+            NotPossibleError: there is no way to it.
+        """
         return self._volume.get()
+
+    @property
+    def uploads(self) -> list[Upload]:
+        """The unfinished uploads, at the time of the first look.
+
+        Raises:
+            NotPossibleError: there is no way to the volume.
+        """
+        return self._uploads.get()
+
+    @contextlib.contextmanager
+    def open_docker(self) -> Iterator[Engine]:
+        """Docker, for the client of this name.
+
+        Raises:
+            EngineUnavailableError: it does not answer.
+        """
+        from localreg.engines.discovery import select  # noqa: PLC0415 -- not for `--list`
+
+        if self.found_engine is not None and self.found_engine.info().name == "docker":
+            yield self.found_engine
+            return
+        survey = select.survey_engines("docker", volume=default_volume(self.name))
+        if not survey.answers:
+            raise select.none_answered("docker", survey)
+        with select.open_engine(select.choose(survey.answers, name=self.name)) as engine:
+            yield engine
 
     def close(self) -> None:
         """Close the connections to the registry."""
@@ -182,16 +222,26 @@ class Scene:
         return ask(self.url)
 
     def _open_client(self) -> RegistryClient:
-        from localreg.oci.ping import Reply  # noqa: PLC0415 -- not for `--list`
-        from localreg.registry.client import open_registry  # noqa: PLC0415 -- as above
+        from localreg.registry.client import open_registry  # noqa: PLC0415 -- not for `--list`
 
-        if self.reply is Reply.WANTS_LOGIN:
-            raise NotPossibleError("the registry wants a login")
         if not self.reply.is_ready:
             raise NotPossibleError("the registry does not answer")
         return open_registry(self.running, timeout=_REQUEST_SECONDS)
 
-    def _open_volume(self) -> WritableVolume | None:
+    def _open_volume(self) -> WritableVolume:
         from localreg.registry.volume import READING_SECONDS, open_volume  # noqa: PLC0415 -- not for `--list`
 
-        return open_volume(self.engine, self.running, patience=READING_SECONDS)
+        found = open_volume(self.engine, self.running, patience=READING_SECONDS, writes=True)
+        if found is None:
+            raise NotPossibleError("localreg has no way to the registry's volume")
+        return found
+
+    def _list_uploads(self) -> list[Upload]:
+        from localreg.content.uploads import list_uploads  # noqa: PLC0415 -- not for `--list`
+
+        try:
+            return list_uploads(self.volume)
+        except EngineLostError:
+            raise
+        except EngineError as exc:
+            raise NotPossibleError(f"localreg cannot read the registry's volume: {exc.message}") from exc

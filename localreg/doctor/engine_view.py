@@ -1,0 +1,28 @@
+"""Whether the engine itself reaches the registry, by the name that references use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from localreg.doctor.finding import Finding
+from localreg.doctor.scene import Scene
+from localreg.errors import RegistryError
+from localreg.explain.find import with_hint
+from localreg.system.command_line import Sentence
+
+_CURE = Sentence("check the proxy and the network of the engine's machine")
+
+
+def check_engine_view(scene: Scene) -> Iterator[Finding]:
+    """Have the engine ask the registry for an image that does not exist."""
+    registry, location = scene.running, scene.location
+    info = scene.engine.info()
+    try:
+        scene.engine.reach_registry(location, plain_http=registry.speaks_plain_http)
+    except RegistryError as exc:
+        yield Finding(
+            f"{info.name.capitalize()} cannot use the registry as {location}: {exc.message}",
+            "its pushes and pulls fail, even if the registry answers on this machine",
+            (with_hint(exc).hint or _CURE,),
+            details=exc.details,
+        )

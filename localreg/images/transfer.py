@@ -262,5 +262,5 @@ def _with_way(error: RegistryError, registry: Registry, login: Credentials | Non
         if any(map(THROUGH_PROXY.search, error.details)):
             return error.with_(hint=Sentence(f"add {bound.host} to the NO_PROXY of the engine"))
     if error.hint is None and isinstance(error, RegistryUnreachableError):
-        return error.with_(hint=CommandLine("status"))
+        return error.with_(hint=CommandLine("doctor", "registry", "engine-view"))
     return error

@@ -181,7 +181,7 @@ class Failures:
             host = urlsplit(asked).netloc.rpartition("@")[2]
         if isinstance(error, urllib3.exceptions.SSLError | ssl.SSLError):
             return self._no_tls(error, host, is_elsewhere=is_elsewhere)
-        hint: str = CommandLine("status")
+        hint: str = CommandLine("doctor", "registry", "port")
         if self._far_host is not None:
             hint = Sentence("check the name of the registry, and the network")
         if isinstance(error, urllib3.exceptions.ReadTimeoutError):

@@ -19,7 +19,11 @@ from localreg.oci.access import Credentials
 @pytest.mark.parametrize(
     ("said", "message", "hint"),
     [
-        ("dial tcp 127.0.0.1:5000: connect: connection refused", "cannot reach", "localreg status"),
+        (
+            "dial tcp 127.0.0.1:5000: connect: connection refused",
+            "cannot reach",
+            "localreg doctor registry engine-view",
+        ),
         ("proxyconnect tcp: dial tcp 192.0.2.1:3128: i/o timeout", "proxy", "add 127.0.0.1 to the NO_PROXY"),
     ],
 )

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import archive, gc, listing, page, push, start_up, tunnel, up
+from bench import archive, doctor, gc, listing, page, push, start_up, tunnel, up
 from bench.compare import Row
 from support.engines.real import BEDS, REGISTRY_IMAGE
 
@@ -52,6 +52,8 @@ def _measure(case: str, folder: Path) -> Iterator[Row]:
             return chain.from_iterable(push.measure(bed, folder) for bed in beds)
         case "up":
             return chain.from_iterable(up.measure(bed) for bed in beds)
+        case "doctor":
+            return chain.from_iterable(doctor.measure(bed) for bed in beds)
         case "tunnel":
             return tunnel.measure(BEDS["docker"], folder)
         case "archive":

@@ -92,6 +92,13 @@ its peer. `podman push` runs with `--tls-verify=false`, because it refuses plain
 answers.
 """,
     ),
+    "doctor": Section(
+        "Doctor",
+        """\
+`doctor` makes all its checks of a registry with one image, with everything in order. The target has on top of it what
+`podman info` takes, which is the answer of the slowest client here.
+""",
+    ),
     "tunnel": Section(
         "Tunnel",
         """\

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import archive_page
+import checks_page
 import cli_reference
 import explain_page
 import fault_page
@@ -20,6 +21,7 @@ from support import schemas
 
 from localreg import errors
 from localreg.cli.command_list import GROUPS
+from localreg.doctor.checks import CHECKS
 from localreg.explain.find import EXPLANATIONS
 from localreg.settings import SETTINGS
 
@@ -177,8 +179,9 @@ def test_every_schema_and_its_keys_are_on_the_page_on_output(schema: str) -> Non
         .replace("trust-list", "trust --list")
         .replace("tunnel-", "tunnel ")
         .replace("connect-network", "connect network")
+        .replace("doctor-explain", "doctor explain")
+        .replace("doctor-", "doctor --")
         .replace("auth-", "auth ")
-        .replace("doctor-", "doctor ")
     )
     if schema in ("common", "stderr"):
         return
@@ -188,6 +191,12 @@ def test_every_schema_and_its_keys_are_on_the_page_on_output(schema: str) -> Non
     row = re.search(rf"^\| [^|]*`{command}`[^|]* \|(.*)\|$", page.partition("| keys |")[2], re.MULTILINE)
     assert row
     assert [key for key in described["properties"] if key != "schema_version" and f"`{key}`" not in row[1]] == []
+
+
+def test_the_table_of_checks_is_up_to_date() -> None:
+    page = checks_page.PATH.read_text()
+    assert page == checks_page.render(page)
+    assert [check.name for check in CHECKS if f"\n- `{check.name}` " not in page] == []
 
 
 def test_every_page_is_named_on_the_first() -> None:

@@ -72,7 +72,7 @@ class CredentialStores:
         with self._lock:
             named = [
                 (f"docker-credential-{helper}", path)
-                for path in _paths(self._environ)
+                for path in _paths(self._environ, own=False)
                 for stored in [self._read(path)]
                 for helper in {stored.get("credsStore"), *_table(stored.get("credHelpers")).values()}
                 if isinstance(helper, str) and _HELPER.fullmatch(helper)

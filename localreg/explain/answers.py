@@ -102,7 +102,7 @@ ANSWERS = (
     Explanation(
         "answered-413",
         ("docker", "podman"),
-        Saying(r"HTTP 413\b|413 \(?Request Entity Too Large|status(?: code)?:? 413\b"),
+        Saying(r"HTTP 413\b|413 \(?(?:Request Entity|Content|Payload) Too Large|status(?: code)?:? 413\b"),
         "A proxy before the registry limits how large a request may be. nginx allows 1 MB unless it is told otherwise.",
         (advice("set `client_max_body_size 0` in the proxy, or push to the registry without it"),),
         issue("distribution/distribution-library-image", 143),
@@ -110,7 +110,7 @@ ANSWERS = (
     Explanation(
         "not-a-registrys-answer",
         ("docker", "podman"),
-        Saying(r"error parsing HTTP \d+ response body|invalid character '<'"),
+        Saying(r"error parsing HTTP \d+ response body|invalid character '<'|(?:unknown|denied): <(?:html|!doctype)"),
         "A web page came back instead of a registry's answer: another server or a proxy answers at this address.",
         (localreg("doctor", "port"), localreg("status", when="to see the registry's address")),
         issue("docker/cli", 3453),

@@ -50,7 +50,7 @@ LOGIN = (
     Explanation(
         "denied",
         ("docker", "registry"),
-        Saying(r"denied: requested access to the resource is denied|pull access denied"),
+        Saying(r"denied: requested access to the resource is denied|pull access denied(?!.*denied: <)"),
         "Docker Hub refused it. An image's name without a registry means Docker Hub, so the image was not meant for "
         "your registry, or you are not logged in there.",
         (localreg("push", "IMAGE", when="it was meant for your registry"), Cure("docker login", when="it was not")),

@@ -50,7 +50,8 @@ def _section(known: Explanation) -> Iterator[str]:
     said = [said for said in list_messages() if said.explanation == known.name]
     shown = next((message for message in said if not message.seen), said[0])
     yield f"### {known.name}\n"
-    yield f"```text\n{shown.text}\n```\n"
+    lines = "\n".join(shown.text.splitlines())
+    yield f"```text\n{lines}\n```\n"
     yield textwrap.fill(f"{_source(shown)} {known.cause}", 120, break_long_words=False, break_on_hyphens=False) + "\n"
     yield from (f"- {_spoken(cure)}" for cure in known.cures)
     yield f"- discussed at <{known.link}>\n"

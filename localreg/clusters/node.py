@@ -14,7 +14,7 @@ from localreg.errors import EngineError, EngineLostError
 from localreg.system.waiting import wait_until
 
 _FILE, _CA = "hosts.toml", "localreg.crt"
-_ANSWER_SECONDS = 5.0
+_ANSWER_SECONDS = 45.0
 
 _WRITE = f"""
 set -e
@@ -141,8 +141,7 @@ class Node:
 
         It is asked for an image that the registry does not have, and has to say that it is not found.
         """
-        # A moment after a container joined a network, Podman still tells its former address, and containerd would wait
-        # half a minute for an answer from there.
+        # After a rootless Podman 4.3 replaced a container, the nodes may not reach the new one for half a minute.
         if not wait_until(lambda: self._reaches(source), seconds=_ANSWER_SECONDS):
             return f"gets no answer from {source.url}"
         by, _, answer = self.shell(_RESOLVE, f"{source.location}/{NOT_THERE}", self._folder).partition("\n")

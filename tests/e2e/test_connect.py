@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.clusters.nodes import KUBECTL
-from support.engines.real import Bed
+from support.engines.real import Bed, docker_alone
 
 NODES = {"dev-control-plane": "control-plane", "dev-worker": "worker"}
 FOLDER = "/etc/containerd/certs.d"
@@ -51,14 +51,23 @@ def test_nodes_pull_by_the_name_that_this_machine_uses(cluster: Bed, folder: Pat
     assert [(node["name"], node["action"]) for node in found["nodes"]] == [(name, "written") for name in NODES]
     assert found["config_map"]["action"] == "applied"
     assert all(pulls(bed, node) for node in NODES)
-    bed.ok("up", "--recreate", "--tls")
-    assert json.loads(bed.ok("status", "--json"))["networks"] == ["kind"]
-    again = json.loads(bed.ok("connect", "kind", "--json"))
-    assert [node["action"] for node in again["nodes"]] == ["written", "written"]
-    assert all(pulls(bed, node) for node in NODES)
     left = json.loads(bed.ok("disconnect", "kind", "--json"))
     assert (left["nodes"], left["config_map_removed"], left["network_left"]) == (list(NODES), True, "kind")
     assert not pulls(bed, "dev-worker")
     assert bed.engine_ok("exec", "dev-worker", "ls", FOLDER) == ""
     assert json.loads(bed.ok("status", "--json"))["networks"] == []
     assert bed.ok("ls", "-q") == f"{IMAGE}\n"
+
+
+@docker_alone
+def test_a_registry_that_gets_tls_keeps_its_network_and_is_told_anew(cluster: Bed, folder: Path) -> None:
+    bed = cluster
+    bed.up()
+    bed.add_image("localhost/team/app:1", folder)
+    bed.push("localhost/team/app:1")
+    bed.ok("connect", "kind")
+    bed.ok("up", "--recreate", "--tls")
+    assert json.loads(bed.ok("status", "--json"))["networks"] == ["kind"]
+    again = json.loads(bed.ok("connect", "kind", "--json"))
+    assert [node["action"] for node in again["nodes"]] == ["written", "written"]
+    assert all(pulls(bed, node) for node in NODES)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 from support.engines.fake import FakeEngine
 from support.registries.fake import FakeRegistry
 
+from localreg.cli import down
 from localreg.cli.app import main
+from localreg.clients.podman.registries_conf import find_left_entry
+from localreg.clients.port import Machine
 from localreg.engines.discovery import select
 from localreg.engines.discovery.select import Selection, Survey
 from localreg.engines.values import EngineInfo
@@ -61,6 +65,9 @@ def engine(registry: FakeRegistry, location: str, monkeypatch: pytest.MonkeyPatc
         select, "select_engine", lambda *_args, **_kwargs: Selection(found, Survey((), ()), holds_registry=True)
     )
     monkeypatch.setenv("HOME", str(tmp_path))
+    # What others write to `/etc` meanwhile does not matter.
+    monkeypatch.setattr(down, "find_left_entry", partial(find_left_entry, etc=tmp_path / "etc"))
+    monkeypatch.setattr(down, "Machine", partial(Machine, root=tmp_path))
     return found
 
 

@@ -113,7 +113,7 @@ def test_fish_offers_no_option_of_another_command(docker: Bed, tmp_path: Path) -
     (tmp_path / "config/fish/completions").mkdir(parents=True)
     docker.run("sh", "-c", f"localreg completion fish > {tmp_path}/config/fish/completions/localreg.fish")
     found = docker.run("fish", "-c", "complete -C $argv[1]", "localreg up --p", env=folders).stdout
-    assert re.findall(r"^--\S+", found, re.MULTILINE) == ["--podman-fix", "--port", "--pull"]
+    assert re.findall(r"^--\S+", found, re.MULTILINE) == ["--password-stdin", "--podman-fix", "--port", "--pull"]
 
 
 def test_zsh_completes_at_a_prompt(docker: Bed, folder: Path) -> None:

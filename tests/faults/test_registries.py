@@ -75,14 +75,14 @@ def test_a_registry_that_answers_500(bed: Bed, folder: Path, faults: tuple[Fault
     "registry-frozen-ls",
     "ls --name frozen",
     code="registry-unreachable",
-    facts=["http://127.0.0.1:", "{seconds} seconds", "--name frozen status"],
+    facts=["http://127.0.0.1:", "{seconds} seconds", "--name frozen doctor registry port"],
     seconds=REQUEST_SECONDS,
 )
 @fault(
     "registry-slow-ls",
     "ls --name slow",
     code="registry-unreachable",
-    facts=["http://127.0.0.1:", "{seconds} seconds", "--name slow status"],
+    facts=["http://127.0.0.1:", "{seconds} seconds", "--name slow doctor registry port"],
     seconds=REQUEST_SECONDS,
 )
 @fault("registry-slow-status", "status -q --name slow", exit_code=6, facts=["not answering"], seconds=ASK_SECONDS)

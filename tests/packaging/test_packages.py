@@ -20,7 +20,10 @@ from localreg import __version__
 ROOT = Path(__file__).parent.parent.parent
 CACHE = ROOT / ".cache"
 UV = Path(sys.executable).with_name("uv")
-WHEEL = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+WHEEL = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+EXTRAS = ",".join(PROJECT["project"]["optional-dependencies"])
+"""Every module can be imported only with them."""
 SHARED: dict[str, str] = WHEEL["shared-data"]
 """What is installed beside the package: the file, and its place below the prefix."""
 INTERPRETERS = find_interpreters()
@@ -92,13 +95,13 @@ def test_there_is_an_interpreter() -> None:
 @pytest.mark.parametrize("python", INTERPRETERS.values(), ids=INTERPRETERS)
 def test_the_wheel_is_installed(wheel: Path, tmp_path: Path, python: Path) -> None:
     run(UV, "venv", "--quiet", "--python", python, tmp_path / "venv")
-    run(UV, "pip", "install", "--quiet", "--python", tmp_path / "venv", wheel)
+    run(UV, "pip", "install", "--quiet", "--python", tmp_path / "venv", f"{wheel}[{EXTRAS}]")
     check_installed(tmp_path / "venv")
 
 
 def test_the_sdist_is_installed(sdist: Path, tmp_path: Path) -> None:
     run(UV, "venv", "--quiet", "--python", next(iter(INTERPRETERS.values())), tmp_path / "venv")
-    run(UV, "pip", "install", "--quiet", "--python", tmp_path / "venv", sdist)
+    run(UV, "pip", "install", "--quiet", "--python", tmp_path / "venv", f"{sdist}[{EXTRAS}]")
     check_installed(tmp_path / "venv")
 
 

@@ -164,7 +164,16 @@ def opened_yard(bed: Bed, folder: Path) -> Iterator[Yard]:
     # A service that outlives its run is there before: it is not what a killed one left.
     bed.ok("status", "--all")
     yard = Yard(bed, folder)
+    daemon_json = DOCKERS_FOLDER / "daemon.json"
+    before = daemon_json.read_bytes() if daemon_json.exists() else None
     yield yard
+    if bed.program == "docker":
+        bed.ok("untrust", "docker")
+        shutil.rmtree(DOCKERS_FOLDER / "certs.d", ignore_errors=True)
+        if before is not None:
+            daemon_json.write_bytes(before)
+        else:
+            daemon_json.unlink(missing_ok=True)
     no_image(yard)
     for name in NAMES:
         yard.api.name_image(KEPT, name)

@@ -88,7 +88,7 @@ def connect_cluster(
         ConflictError: the cluster cannot be connected to this registry.
         ConfigError: a node cannot pull from the registry after all.
     """
-    cluster = get_cluster(engine, kind, name, location=registry.get_location(), others=answers)
+    cluster = get_cluster(engine, kind, name, command="connect", location=registry.get_location(), others=answers)
     for stopped in cluster.stopped:
         notify(f"node `{stopped}` is stopped, and was not told of the registry")
     if not cluster.networks:

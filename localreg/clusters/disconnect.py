@@ -59,7 +59,7 @@ def disconnect_cluster(
         ConflictError: the cluster is stopped, or on another engine.
     """
     location = (registry and registry.location) or "localhost:5000"
-    cluster = get_cluster(engine, kind, name, location=location, others=answers)
+    cluster = get_cluster(engine, kind, name, command="disconnect", location=location, others=answers)
     for stopped in cluster.stopped:
         notify(f"node `{stopped}` is stopped, and keeps its file about the registry")
     nodes = cluster.open_nodes(engine)

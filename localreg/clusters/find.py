@@ -61,7 +61,13 @@ def list_clusters(kind: ClusterKind, containers: Sequence[Container]) -> dict[st
 
 
 def get_cluster(
-    engine: ContainerRuntime, kind: ClusterKind, name: str | None, *, location: str, others: Sequence[Answer]
+    engine: ContainerRuntime,
+    kind: ClusterKind,
+    name: str | None,
+    *,
+    command: str,
+    location: str,
+    others: Sequence[Answer],
 ) -> Cluster:
     """The cluster of that name; without a name, the one of the usual name, or the only one.
 
@@ -69,6 +75,7 @@ def get_cluster(
         engine: The registry's.
         kind: The kind of cluster.
         name: The name that was typed.
+        command: `connect` or `disconnect`, for hints.
         location: The registry's, for hints.
         others: What each engine on this machine answered.
 
@@ -83,7 +90,7 @@ def get_cluster(
         if name not in found and len(found) > 1:
             raise UsageError(
                 f"there are {len(found)} {kind.name} clusters: {', '.join(f'`{each}`' for each in found)}",
-                hint=CommandLine("connect", kind.name, next(iter(found))),
+                hint=CommandLine(command, kind.name, next(iter(found))),
             )
     cluster = found.get(name)
     if cluster is None:
@@ -91,10 +98,11 @@ def get_cluster(
         if elsewhere := kind.find_elsewhere(name, location):
             raise elsewhere
         names = ", ".join(f"`{each}`" for each in found)
+        create = kind.create.format(name) if command == "connect" else None
         raise NotFoundError(
             f"{engine.info().name.capitalize()} has no {kind.name} cluster `{name}`"
             + (f"; there is {names}" if names else ""),
-            hint=CommandLine("connect", kind.name, next(iter(found))) if found else None,
+            hint=CommandLine(command, kind.name, next(iter(found))) if found else create,
         )
     if len(cluster.stopped) == len(cluster.nodes):
         start = kind.start.format(name) or " ".join((engine.info().name, "start", *cluster.stopped))

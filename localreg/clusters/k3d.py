@@ -20,6 +20,7 @@ K3D = ClusterKind(
     configuration=("cat", f"{_CONTAINERD}/config.toml"),
     kubectl="kubectl",
     context="k3d-{}",
+    create="k3d cluster create {}",
     start="k3d cluster start {}",
     without_hosts="create the cluster with k3s 1.26.13, 1.27.10, 1.28.6, 1.29.1 or later",
 )

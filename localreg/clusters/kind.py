@@ -15,6 +15,7 @@ KIND = ClusterKind(
     configuration=("containerd", "config", "dump"),
     kubectl="kubectl --kubeconfig /etc/kubernetes/admin.conf",
     context="kind-{}",
+    create="kind create cluster --name {}",
     start="",
     without_hosts=(
         "create the cluster with a node image of kind 0.27 or later, or with `containerdConfigPatches` that set "

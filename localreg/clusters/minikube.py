@@ -92,6 +92,7 @@ MINIKUBE = Minikube(
     # One for each release of Kubernetes that the cluster had.
     kubectl='"$(ls /var/lib/minikube/binaries/*/kubectl | tail -n 1)" --kubeconfig /var/lib/minikube/kubeconfig',
     context="{}",
+    create="minikube --profile {} start --container-runtime containerd",
     start="minikube --profile {} start",
     without_hosts="create the cluster with a newer minikube",
 )

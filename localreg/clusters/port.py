@@ -37,6 +37,8 @@ class ClusterKind:
     """The start of a kubectl command in `primary`, for a shell."""
     context: str
     """The cluster's context in a kubeconfig, with `{}` for its name."""
+    create: str
+    """The command that creates a cluster, with `{}` for its name."""
     start: str
     """The command that starts a stopped cluster, with `{}` for its name; empty if the engine's own does."""
     without_hosts: str

@@ -367,7 +367,10 @@ def test_minikube_in_a_virtual_machine_is_shown_the_tunnel(nodes: Nodes, capsys:
     error = refused(capsys, "connect", "minikube", "vm", code=5)
     assert "kvm2" in error["message"]
     assert "tunnel open" in error["hint"]
-    assert refused(capsys, "connect", "minikube", "nosuch", code=4)["hint"] is None
+    assert (
+        refused(capsys, "connect", "minikube", "nosuch", code=4)["hint"]
+        == "minikube --profile nosuch start --container-runtime containerd"
+    )
 
 
 def test_a_cluster_that_does_not_exist_names_those_that_do(nodes: Nodes, capsys: pytest.CaptureFixture[str]) -> None:
@@ -395,6 +398,18 @@ def test_a_cluster_on_another_engine_is_named(
     error = refused(capsys, "connect", "kind", "dev", code=5)
     assert "is on Podman" in error["message"]
     assert error["hint"] == "localreg --engine podman --name dev-registry up"
+
+
+def test_a_cluster_that_does_not_exist_is_created_or_another_one_named(
+    nodes: Nodes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refused(capsys, "connect", "kind", code=4)["hint"] == "kind create cluster --name kind"
+    assert refused(capsys, "connect", "k3d", "dev", code=4)["hint"] == "k3d cluster create dev"
+    assert refused(capsys, "disconnect", "kind", code=4)["hint"] is None
+    nodes.add_kind()
+    for command in ("connect", "disconnect"):
+        error = refused(capsys, command, "kind", "other", code=4)
+        assert error["hint"] == f"localreg {command} kind dev"
 
 
 def test_stopped_nodes(nodes: Nodes, location: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,10 @@ def trust(
     chosen = [] if system and not clients else _chosen(machine, clients)
     target = _named(session, location, ca) if location else _target(session)
     if list_:
-        _each(session, chosen, lambda client: find_trust(client, target), lists=True, skips=not clients)
+        found = _each(session, chosen, lambda client: find_trust(client, target), lists=True, skips=not clients)
+        unable = [result.plan.client for result in found if output.is_refused(result)]
+        if unable and not location:
+            session.streams.hint(f"{session.command} trust {' '.join(unable)}")
         return
     if system:
         _check_authority(target)
@@ -103,8 +106,8 @@ def _each(
     dry_run: bool = False,
     lists: bool = False,
     skips: bool = False,
-) -> None:
-    """Do it with each client, also after a failure, and show the results.
+) -> list[Trusted]:
+    """Do it with each client, also after a failure, show the results and return them.
 
     Args:
         session: This run of the program.
@@ -135,6 +138,7 @@ def _each(
     else:
         shown = output.render(results, failures, dry_run=dry_run, command=session.command)
     show_all(session, shown if results or not failures else None, failures)
+    return results
 
 
 def _chosen(machine: Machine, names: Sequence[str] | None) -> list[Client]:

@@ -149,7 +149,7 @@ def render_all(found: Sequence[SeenRegistry]) -> Renderings:
             for seen in found
         ]
         headings = ("NAME", "ENGINE", "HEALTH", "LOCATION", "IMAGE", "CREATED BY", "STARTED")
-        return columns(headings, rows, width=width, spare=("STARTED", "CREATED BY", "IMAGE"))
+        return columns(headings, rows, width=width, spare=("STARTED", "IMAGE", "CREATED BY"))
 
     def plain() -> str:
         return "\n".join(

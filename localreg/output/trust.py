@@ -74,7 +74,7 @@ def render_list(results: Sequence[Trusted], failures: Failures) -> Renderings:
         for place in result.plan.target.locations
     ]
     return Renderings(
-        table=lambda width: columns(_HEADINGS, rows, width=width, whole=frozenset({"BECAUSE"})),
+        table=lambda width: columns(_HEADINGS, rows, width=width),
         plain=lambda: "\n".join("\t".join(row) for row in rows),
         json=lambda: {
             "clients": [
@@ -86,11 +86,16 @@ def render_list(results: Sequence[Trusted], failures: Failures) -> Renderings:
     )
 
 
+def is_refused(result: Trusted) -> bool:
+    """The client cannot use the registry by one of its addresses."""
+    return any(_answer(result, place) == "no" for place in result.plan.target.locations)
+
+
 def _headline(result: Trusted) -> str:
     plan = result.plan
     client = _NAMES.get(plan.client, plan.client.capitalize())
     if not plan.target.locations:
-        return f"{client} no longer has what localreg added for registry {plan.target.name}"
+        return f"{client} no longer has what localreg added for registry `{plan.target.name}`"
     verb = "trusts the certificate of" if plan.target.ca else "uses plain HTTP for"
     stuck = [place for place in plan.target.locations if (result.checked or {}).get(place)]
     places = " and ".join(place for place in plan.target.locations if place not in stuck)
@@ -150,7 +155,9 @@ def _reason(result: Trusted, place: str) -> str:
         return plan.provided[place]
     if plan.changes:
         return "localreg trust was not run"
-    return ", ".join(map(str, plan.files)) or "its configuration"
+    files = [str(path) for path in plan.files]
+    # Certificates are in a folder for each address.
+    return ", ".join([path for path in files if f"/{place}/" in path] or files) or "its configuration"
 
 
 def _as_json(result: Trusted, *, dry_run: bool) -> Mapping[str, Any]:

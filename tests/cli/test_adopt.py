@@ -63,6 +63,8 @@ def test_all_registries_are_listed_with_the_tool_that_created_them(
     assert (found["name"], found["maker"], found["created_by_localreg"]) == (name, maker, False)
     assert main(["status", "--all", "--format", "plain"]) == 0
     assert capsys.readouterr().out.rstrip("\n").endswith(f"\t{IMAGE}\t{maker or 'hand'}")
+    assert main(["status", "--all", "--format", "table"]) == 0
+    assert f" {maker or 'hand'}" in capsys.readouterr().out.splitlines()[1]
     assert main(["status", name, "--format", "table"]) == 0
     assert f"created by {maker or 'hand'}, not by localreg" in capsys.readouterr().out
 

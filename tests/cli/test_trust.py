@@ -83,13 +83,15 @@ def test_the_list_says_who_can_use_it_and_why(
     docker: Dockerd, podman: PodmanProgram, capsys: pytest.CaptureFixture[str]
 ) -> None:
     podman.allows()
-    out, _ = run(capsys, "trust", "--list")
+    out, err = run(capsys, "trust", "--list")
+    assert err == "hint: localreg trust podman\n"
     assert out.splitlines() == [
         "docker\tlocalhost:5000\tyes\tloopback",
         "docker\t127.0.0.1:5000\tyes\tloopback",
         "podman\tlocalhost:5000\tno\trefuses plain HTTP for localhost:5000",
         "podman\t127.0.0.1:5000\tno\trefuses plain HTTP for 127.0.0.1:5000",
     ]
+    assert run(capsys, "trust", "docker", "--list")[1] == ""
     run(capsys, "trust", "docker", "--location", LAN)
     found = schemas.check("trust-list", run(capsys, "trust", "docker", "--list", "--location", LAN, "--json")[0])
     row = {"client": "docker", "location": LAN, "uses": True, "because": str(docker.file)}

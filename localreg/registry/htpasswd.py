@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from localreg.errors import LocalregError, UsageError
 from localreg.system.command_line import Sentence
+from localreg.system.extra import install_command
 
 COST = 10
 """Of bcrypt for a password that a person chose."""
@@ -124,6 +125,6 @@ def load_bcrypt() -> Any:
         import bcrypt  # noqa: PLC0415 -- an extra, for registries with a login only
     except ImportError as exc:
         raise LocalregError(
-            "a registry with a login needs bcrypt, which is not installed", hint="pip install 'localreg-cli[auth]'"
+            "a registry with a login needs bcrypt, which is not installed", hint=install_command("auth", "bcrypt")
         ) from exc
     return bcrypt

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from localreg.errors import LocalregError
 from localreg.registry.certificate_names import Names
+from localreg.system.extra import install_command
 
 try:
     from cryptography import x509
@@ -17,7 +18,7 @@ try:
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError as _missing:
     raise LocalregError(
-        "a registry with TLS needs cryptography, which is not installed", hint="pip install 'localreg-cli[tls]'"
+        "a registry with TLS needs cryptography, which is not installed", hint=install_command("tls", "cryptography")
     ) from _missing
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import Any
 from localreg.clients.marked_block import Block, add_block, find_end, list_blocks, remove_blocks
 from localreg.errors import ConfigError
 from localreg.system.command_line import Sentence
+from localreg.system.extra import install_command
 
 _BYTE_ORDER_MARK = "\ufeff"
 _INDENT = "  "
@@ -202,6 +203,6 @@ def _library(path: Path) -> tuple[Any, type[Exception]]:
         from ruamel.yaml.error import YAMLError  # noqa: PLC0415
     except ImportError as exc:
         raise ConfigError(
-            f"`{path}` exists, and reading it needs the library ruamel.yaml", hint="pip install 'localreg-cli[k3s]'"
+            f"`{path}` exists, and reading it needs the library ruamel.yaml", hint=install_command("k3s", "ruamel.yaml")
         ) from exc
     return YAML(typ="safe", pure=True), YAMLError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localreg.errors import UsageError
 from localreg.registry.container import Registry
-from localreg.registry.defaults import DEFAULT_HOST
+from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_PORT
 from localreg.registry.options import RegistryOptions
 from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
@@ -12,11 +12,12 @@ from localreg.system.command_line import CommandLine
 _ALLOWED = "insecure-exposure"
 
 
-def check_exposure(options: RegistryOptions, *, command: CommandLine, allowed: bool) -> None:
+def check_exposure(options: RegistryOptions, *, asked: RegistryOptions, command: CommandLine, allowed: bool) -> None:
     """Check that a registry which others can reach has TLS and a login.
 
     Args:
         options: Of the registry that is to be created.
+        asked: The options that were typed or set: the hint keeps them.
         command: The command that asks for it, for the hint.
         allowed: It need not have them.
 
@@ -25,12 +26,13 @@ def check_exposure(options: RegistryOptions, *, command: CommandLine, allowed: b
     """
     host = options.host or DEFAULT_HOST
     missing = _missing(options)
+    words = (*command.words, "--host", host, *_others(asked))
     if allowed or not missing or Address(host, 0).is_loopback:
         return
     raise UsageError(
         f"{_who(Address(host, 0))} could use the registry, and it has no {' and no '.join(missing.values())}",
-        hint=CommandLine(*command.words, "--host", host, *missing),
-        details=[f"`{CommandLine(*command.words, '--host', host, f'--{_ALLOWED}')}` opens it all the same"],
+        hint=CommandLine(*words, *missing),
+        details=[f"`{CommandLine(*words, f'--{_ALLOWED}')}` opens it all the same"],
     )
 
 
@@ -51,6 +53,17 @@ def _missing(options: RegistryOptions) -> dict[str, str]:
         **({} if options.tls else {"--tls": "TLS"}),
         **({} if options.auth else {"--auth": "password"}),
     }
+
+
+def _others(asked: RegistryOptions) -> list[str]:
+    """The options that go with --host in a command."""
+    return [
+        *(["--port", str(asked.port)] if asked.port not in (None, DEFAULT_PORT) else []),
+        # A name implies TLS.
+        *(["--tls"] if asked.tls and not asked.san else []),
+        *(word for name in asked.san or () for word in ("--san", name)),
+        *(["--auth"] if asked.auth else []),
+    ]
 
 
 def _who(bound: Address) -> str:

@@ -36,7 +36,7 @@ def replace_registry(
         options = replace(options, volume=None)
     if request.asked.tls is False:
         options = replace(options, san=None)
-    check_exposure(options, command=request.command, allowed=request.insecure_exposure)
+    check_exposure(options, asked=request.asked, command=request.command, allowed=request.insecure_exposure)
     check_can_have_users(options)
     # The image comes first: a slow failure must happen while the old container still serves.
     image = ensure_image(engine, replace(request, asked=options), notify=notify, on_progress=on_progress)

@@ -278,7 +278,7 @@ def _refreshed(engine: Engine, registry: Registry) -> Registry:
 
 def _create(engine: Engine, request: UpRequest, *, notify: Notify, on_progress: OnProgress) -> Registry:
     # Before a pull, so that what is wrong is reported at once.
-    check_exposure(request.asked, command=request.command, allowed=request.insecure_exposure)
+    check_exposure(request.asked, asked=request.asked, command=request.command, allowed=request.insecure_exposure)
     check_can_have_users(request.asked)
     choose_port(request.asked, request.claims)
     image = ensure_image(engine, request, notify=notify, on_progress=on_progress)

@@ -311,8 +311,9 @@ EVERYWHERE = ["up", "--host", "0.0.0.0"]
     ("options", "missing", "hint"),
     [
         ([], "no TLS and no password", "--tls --auth"),
-        (["--auth"], "no TLS", "--tls"),
-        (["--tls"], "no password", "--auth"),
+        (["--auth"], "no TLS", "--auth --tls"),
+        (["--tls"], "no password", "--tls --auth"),
+        (["--port", "5001", "--san", "r.lan"], "no password", "--port 5001 --san r.lan --auth"),
     ],
 )
 @pytest.mark.usefixtures("engine")
@@ -322,7 +323,9 @@ def test_beyond_loopback_a_registry_needs_tls_and_a_login(
     error = refused(run, "up", "--host", host, *options, code=2)
     assert error["message"].endswith(f"it has {missing}")
     assert error["hint"] == f"localreg up --host {host} {hint}"
-    assert any("--insecure-exposure" in line for line in error["details"])
+    kept = hint.removesuffix(" --auth") if "--tls" in options or "--san" in options else " ".join(options)
+    (opens,) = error["details"]
+    assert opens.startswith(f"`localreg up --host {host} {kept}".rstrip() + " --insecure-exposure`")
 
 
 def test_what_was_opened_on_purpose_runs_on_and_is_warned_of(

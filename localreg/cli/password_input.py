@@ -18,14 +18,14 @@ def read_new_password(user: str) -> str:
     """Read a new password: from stdin, or twice from the terminal, which does not show it.
 
     Raises:
-        UsageError: it is empty, not text, or bcrypt does not take it; or the two are not the same.
+        UsageError: it is empty, not text, or bcrypt does not take it; or the two do not match.
         typer.Abort: the user pressed Ctrl-C or Ctrl-D.
     """
     if not sys.stdin.isatty():
         return check_password(_read_stdin())
     password = check_password(_ask(f"New password for `{user}`"))
-    if _ask("The same again") != password:
-        raise UsageError("the two passwords are not the same")
+    if _ask("Repeat the password") != password:
+        raise UsageError("the passwords do not match")
     return password
 
 

@@ -12,6 +12,7 @@ from localreg.doctor.scene import Scene
 from localreg.oci.ping import Reply, ask
 from localreg.registry.container import Registry, url_of
 from localreg.registry.defaults import DEFAULT_HOST
+from localreg.registry.exposure import exposure_of
 from localreg.system.address import Address
 from localreg.system.at_once import do_at_once
 from localreg.system.command_line import CommandLine, Sentence
@@ -35,6 +36,16 @@ def check_reach(scene: Scene) -> Iterator[Finding]:
             f"the registry listens on {published.bound}, and was asked to listen on {DEFAULT_HOST} alone",
             _EFFECT,
             (CommandLine("up", "--recreate", "--host", DEFAULT_HOST),),
+        )
+    elif registry.is_ours and (exposure := exposure_of(registry)):
+        yield Finding(
+            exposure,
+            "it was opened with --insecure-exposure",
+            (
+                CommandLine("up", "--recreate", "--tls", "--auth"),
+                CommandLine("up", "--recreate", "--host", DEFAULT_HOST),
+            ),
+            severity=Severity.WARNING,
         )
     elif not registry.is_ours and scene.reply is not Reply.WANTS_LOGIN:
         yield Finding(

@@ -20,6 +20,9 @@ _INDENT = "  "
 _GUTTER = 7
 """Columns of the names of facts."""
 
+_NAMED = 4
+"""More checks than these are counted, not named."""
+
 Complete = Callable[[str], str]
 """Adds to a command of localreg what the user typed to name the engine and the registry."""
 
@@ -111,7 +114,8 @@ def _end(diagnosis: Diagnosis, width: int, command: str) -> str:
     if diagnosis.safe_cures and not diagnosis.cured:
         facts.append(("fix", f"`{command} doctor --fix` {_cures(diagnosis)}"))
     for reason, names in diagnosis.not_possible.items():
-        facts.append(("left out", f"{', '.join(names)}: {reason}"))
+        shown = ", ".join(names) if len(names) <= _NAMED else counted(len(names), "check")
+        facts.append(("left out", f"{shown}: {reason}"))
     return block(_headline(diagnosis), facts, width=width)
 
 

@@ -27,14 +27,14 @@ except UsageError as exc:
     ("typed", "said"),
     [
         (("of-a-person", "of-a-person"), "11"),
-        (("of-a-person", "of-a-persom"), "the two passwords are not the same"),
+        (("of-a-person", "of-a-persom"), "the passwords do not match"),
         (("x" * 73,), "the password is longer than 72 bytes, and bcrypt would ignore the rest"),
     ],
 )
 def test_a_new_password_is_asked_for_twice_and_not_shown(typed: tuple[str, ...], said: str) -> None:
     environment = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(Path(__file__).parents[3])}
     terminal = Terminal([sys.executable, "-c", PROGRAM], columns=200, env=environment)
-    left = dict(zip(("New password for `me`:", "The same again:"), typed, strict=False))
+    left = dict(zip(("New password for `me`:", "Repeat the password:"), typed, strict=False))
     for screen in terminal.frames():
         if (password := left.pop(screen.lines[-1].plain, None)) is not None:
             terminal.type(f"{password}\n".encode())

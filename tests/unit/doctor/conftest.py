@@ -57,9 +57,16 @@ def engine(_alone: None, tree: Tree, port: int, location: str) -> FakeEngine:
     return engine
 
 
-def start(engine: FakeEngine, port: int, *, environment: dict[str, str] | None = None, ours: bool = True) -> None:
+def start(
+    engine: FakeEngine,
+    port: int,
+    *,
+    environment: dict[str, str] | None = None,
+    ours: bool = True,
+    host: str = "127.0.0.1",
+) -> None:
     """Start the registry."""
-    options = RegistryOptions(port=port, host="127.0.0.1")
+    options = RegistryOptions(port=port, host=host)
     spec = ContainerSpec(
         "registry",
         "registry:2.8.3",

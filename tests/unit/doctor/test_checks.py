@@ -205,12 +205,19 @@ def test_a_registry_on_loopback_that_answers_elsewhere(findings: Findings, monke
     assert "also answers at 127.0.0.1" in finding.what
 
 
-@pytest.mark.parametrize(("ours", "severity"), [(True, Severity.PROBLEM), (False, Severity.WARNING)])
+@pytest.mark.parametrize(
+    ("ours", "host", "severity"),
+    [
+        (True, "127.0.0.1", Severity.PROBLEM),
+        (True, "0.0.0.0", Severity.WARNING),
+        (False, "127.0.0.1", Severity.WARNING),
+    ],
+)
 def test_a_registry_that_is_published_beyond_loopback(
-    findings: Findings, engine: FakeEngine, port: int, *, ours: bool, severity: Severity
+    findings: Findings, engine: FakeEngine, port: int, *, ours: bool, host: str, severity: Severity
 ) -> None:
     engine.remove_container("registry")
-    start(engine, port, ours=ours)
+    start(engine, port, ours=ours, host=host)
     container = engine.find_container("registry")
     assert container is not None
     bound = container.ports[0]

@@ -37,23 +37,18 @@ def connect(
     Run it again for new nodes, and after localreg down.
     """
     session = session_of(context)
-    with session.selection() as selection, session.waiting("connecting the registry"):
-        engine, answers, notify = selection.engine, selection.survey.answers, session.streams.note
+    with session.selection() as selection, session.waiting("connecting the registry") as waiting:
+        engine, answers = selection.engine, selection.survey.answers
+        notify = waiting.noting(session.streams.note)
         registry = session.running_registry(engine)
         if what == "network":
             network = check_network(target, "connect")
             result = connect_network(engine, registry, network, answers=answers, notify=notify)
-            session.streams.show(render_network(result, engine.info(), command=session.command))
-            return
-        connected = connect_cluster(
-            engine,
-            registry,
-            KINDS[what],
-            target,
-            answers=answers,
-            notify=notify,
-        )
-    session.streams.show(render_cluster(connected, command=session.command))
+            shown = render_network(result, engine.info(), command=session.command)
+        else:
+            connected = connect_cluster(engine, registry, KINDS[what], target, answers=answers, notify=notify)
+            shown = render_cluster(connected, command=session.command)
+    session.streams.show(shown)
 
 
 def check_network(name: str | None, command: str) -> str:

@@ -29,21 +29,18 @@ def disconnect(
     The registry may already be removed.
     """
     session = session_of(context)
-    with session.selection() as selection, session.waiting("disconnecting the registry"):
-        engine, answers, notify = selection.engine, selection.survey.answers, session.streams.note
+    with session.selection() as selection, session.waiting("disconnecting the registry") as waiting:
+        engine, answers = selection.engine, selection.survey.answers
+        notify = waiting.noting(session.streams.note)
         if what == "network":
             network = check_network(target, "disconnect")
             registry = get_registry(engine, session.name)
             was_in_it = disconnect_network(engine, registry, network, answers=answers, notify=notify)
-            session.streams.show(render_network(network, session.name, was_in_it=was_in_it))
-            return
-        result = disconnect_cluster(
-            engine,
-            session.name,
-            find_registry(engine, session.name),
-            KINDS[what],
-            target,
-            answers=answers,
-            notify=notify,
-        )
-    session.streams.show(render_cluster(result, session.name))
+            shown = render_network(network, session.name, was_in_it=was_in_it)
+        else:
+            registry_there = find_registry(engine, session.name)
+            result = disconnect_cluster(
+                engine, session.name, registry_there, KINDS[what], target, answers=answers, notify=notify
+            )
+            shown = render_cluster(result, session.name)
+    session.streams.show(shown)

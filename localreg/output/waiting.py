@@ -54,6 +54,10 @@ class Waiting:
             self._hide()
             write()
 
+    def noting(self, write: Callable[[str], None]) -> Callable[[str], None]:
+        """A function that writes a text to stderr in this way, above the line."""
+        return lambda text: self.above(partial(write, text))
+
     def _run(self) -> None:
         began = time.monotonic()
         while not self._ended.wait(_SECONDS):

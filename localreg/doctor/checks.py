@@ -54,6 +54,6 @@ def choose_checks(names: Sequence[str]) -> list[Check]:
     by_name = {check.name: check for check in CHECKS}
     for name in names:
         if name not in by_name:
-            near = difflib.get_close_matches(name, by_name, n=1)
+            near = difflib.get_close_matches(name, [*by_name, "explain"], n=1)
             raise UsageError(f"unknown check `{name}`", hint=CommandLine("doctor", *(near or ["--list"])))
     return [check for check in CHECKS if not names or check.name in names]

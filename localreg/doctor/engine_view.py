@@ -8,7 +8,7 @@ from localreg.doctor.finding import Finding
 from localreg.doctor.scene import Scene
 from localreg.errors import RegistryError
 from localreg.explain.find import with_hint
-from localreg.system.command_line import Sentence
+from localreg.system.command_line import CommandLine, Sentence
 
 _CURE = Sentence("check the proxy and the network of the engine's machine")
 
@@ -20,9 +20,13 @@ def check_engine_view(scene: Scene) -> Iterator[Finding]:
     try:
         scene.engine.reach_registry(location, plain_http=registry.speaks_plain_http)
     except RegistryError as exc:
+        cure = with_hint(exc).hint or _CURE
+        is_trust = cure == CommandLine("trust")
         yield Finding(
             f"{info.name.capitalize()} cannot use the registry as {location}: {exc.message}",
             "its pushes and pulls fail, even if the registry answers on this machine",
-            (with_hint(exc).hint or _CURE,),
+            (CommandLine("trust", info.name) if is_trust else cure,),
+            # The same cure as that of the check of the clients.
+            is_safe=is_trust,
             details=exc.details,
         )

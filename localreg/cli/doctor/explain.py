@@ -44,7 +44,7 @@ def explain(
         raise UsageError("there is no message", hint=CommandLine("doctor", "explain", "MESSAGE"))
     found = find(text)
     if not found:
-        raise NotFoundError("nothing is known of this message", hint=CommandLine("doctor", "--report"))
+        raise NotFoundError("localreg does not know this message", hint=CommandLine("doctor", "--report"))
     session.streams.show(render(found, completed=lambda step: _completed(session, step)))
 
 

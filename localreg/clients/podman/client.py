@@ -27,9 +27,11 @@ READERS = ("podman", "buildah", "skopeo")
 _DROP_INS = "registries.conf.d"
 _IMAGE = "localreg-trust:none"
 _PULL_SECONDS = 30.0
-_CERTIFICATE = re.compile(r"(?:x509|tls): (?P<reason>[^\n]*)", re.IGNORECASE)
+_CERTIFICATE = re.compile(r"(?:x509|tls): (?!first record)(?P<reason>[^\n]*)", re.IGNORECASE)
 _PLAIN = re.compile(r"HTTP response to HTTPS client")
-_UNREACHABLE = re.compile(r"connection refused|no such host|i/o timeout|no route to host|unreachable", re.IGNORECASE)
+_UNREACHABLE = re.compile(
+    r"connection refused|no such host|i/o timeout|no route to host|unreachable|first record", re.IGNORECASE
+)
 
 
 class Podman:

@@ -22,6 +22,7 @@ from localreg.doctor.checks import CHECKS
 from localreg.doctor.finding import Finding, Severity
 from localreg.doctor.run import Run, make
 from localreg.doctor.scene import Scene
+from localreg.engines.common.messages import check_answer
 from localreg.engines.values import ContainerSpec, ContainerState, EngineInfo
 from localreg.errors import ConfigError, EngineUnavailableError, Unavailable
 from localreg.registry.container import HELPER_LABEL, replaced_name
@@ -315,6 +316,18 @@ def test_an_engine_that_does_not_reach_the_registry(findings: Findings, engine: 
     (finding,) = findings("engine-view")
     assert location in finding.what
     assert "connection refused" in finding.details[0]
+
+
+def test_an_engine_that_does_not_trust_the_certificate_is_told(
+    findings: Findings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reach(_: FakeEngine, registry: str, *, plain_http: bool) -> None:
+        del plain_http
+        check_answer(registry, "x509: certificate signed by unknown authority")
+
+    monkeypatch.setattr(FakeEngine, "reach_registry", reach)
+    (finding,) = findings("engine-view")
+    assert (finding.cures, finding.is_safe) == (("localreg trust docker",), True)
 
 
 def test_a_missing_credential_helper(findings: Findings, tmp_path: Path) -> None:

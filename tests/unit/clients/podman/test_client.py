@@ -86,6 +86,8 @@ def test_a_registry_that_gets_tls_loses_its_plain_http(client: Podman, program: 
             {PLACE: f"expects TLS from {PLACE}, which speaks plain HTTP"},
         ),
         (REFUSED, None),
+        # Another program has the port: it speaks neither TLS nor HTTP.
+        ("Error: tls: first record does not look like a TLS handshake", None),
     ],
 )
 def test_podman_itself_is_asked_about_a_certificate(

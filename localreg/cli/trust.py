@@ -124,7 +124,8 @@ def _each(
         except EngineUnavailableError as exc:
             if not skips:
                 raise
-            session.streams.note(f"skipped {client.name}: {exc.message}")
+            reason = "; ".join(f"{silent.where}: {silent.reason}" for silent in exc.probes) or exc.message
+            session.streams.note(f"skipped {client.name}: {reason}")
             return None
 
     with session.waiting("asking the clients"):

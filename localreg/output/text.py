@@ -48,9 +48,10 @@ def home_shortened(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Foreign text on one line, without control characters."""
+    """Foreign text on one line, without control characters; a TAB becomes a space."""
     if text.isprintable():
         return text
+    text = text.replace("\t", " ")
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )

@@ -12,6 +12,7 @@ from localreg.errors import LocalregError
 from localreg.output.block import block
 from localreg.output.streams import Renderings, error_as_json
 from localreg.output.table import columns
+from localreg.output.text import home_shortened
 
 _HEADINGS = ("CLIENT", "LOCATION", "USES", "BECAUSE")
 
@@ -74,7 +75,7 @@ def render_list(results: Sequence[Trusted], failures: Failures) -> Renderings:
         for place in result.plan.target.locations
     ]
     return Renderings(
-        table=lambda width: columns(_HEADINGS, rows, width=width),
+        table=lambda width: columns(_HEADINGS, [(*row[:3], home_shortened(row[3])) for row in rows], width=width),
         plain=lambda: "\n".join("\t".join(row) for row in rows),
         json=lambda: {
             "clients": [

@@ -15,7 +15,7 @@ from support.engines.fake import FakeEngine
 from localreg.cli import trust as command
 from localreg.cli.app import main
 from localreg.clients.port import Machine
-from localreg.errors import EngineUnavailableError
+from localreg.errors import EngineUnavailableError, Unavailable
 
 LAN = "192.0.2.1:5000"
 LOCAL = ["localhost:5000", "127.0.0.1:5000"]
@@ -123,6 +123,15 @@ def test_an_engine_that_does_not_run_is_skipped_unless_it_is_named(
     machine = Machine({**os.environ}, docker.root, silent)
     monkeypatch.setattr(command, "_machine", lambda _session: machine)
     assert "skipped docker: Docker did not answer" in run(capsys, "trust")[1]
+
+    def forbidden() -> Dockerd:
+        probe = Unavailable("docker", "/var/run/docker.sock", "permission denied")
+        raise EngineUnavailableError("Docker did not answer", probes=[probe])
+
+    forbidding = Machine({**os.environ}, docker.root, forbidden)
+    monkeypatch.setattr(command, "_machine", lambda _session: forbidding)
+    assert "skipped docker: /var/run/docker.sock: permission denied" in run(capsys, "trust")[1]
+    monkeypatch.setattr(command, "_machine", lambda _session: machine)
     assert "Docker did not answer" in run(capsys, "trust", "docker", code=3)[1]
 
 

@@ -51,7 +51,13 @@ def test_an_unknown_moment_is_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("linux/amd64", "linux/amd64"), ("li\nnux", "li\\nnux"), ("\x1b[31mred", "\\x1b[31mred"), ("größer", "größer")],
+    [
+        ("linux/amd64", "linux/amd64"),
+        ("li\nnux", "li\\nnux"),
+        ("a\tb", "a b"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("größer", "größer"),
+    ],
 )
 def test_what_others_wrote_is_one_line_and_obeyed_by_no_terminal(text: str, shown: str) -> None:
     assert printable(text) == shown

@@ -90,7 +90,7 @@ def trust(
 def undo(session: Session, clients: Sequence[str] | None, *, system: bool, dry_run: bool) -> None:
     """Take back all that localreg added for the registry, also from a program that was removed since."""
     machine = _machine(session)
-    chosen = [get_client(_known(name), machine) for name in clients or (() if system else CLIENTS)]
+    chosen = [get_client(_known(name, "untrust"), machine) for name in clients or (() if system else CLIENTS)]
     target = Target(session.name, ())
     if system:
         chosen.append(SystemStore(machine))
@@ -158,12 +158,12 @@ def _chosen(machine: Machine, names: Sequence[str] | None) -> list[Client]:
     return chosen
 
 
-def _known(name: str) -> str:
+def _known(name: str, command: str = "trust") -> str:
     if name not in CLIENTS:
         near = difflib.get_close_matches(name, CLIENTS, n=1)
         raise UsageError(
             f"unknown client `{name}`; localreg knows {', '.join(CLIENTS)}",
-            hint=CommandLine("trust", near[0] if near else "--help"),
+            hint=CommandLine(command, near[0] if near else "--help"),
         )
     return name
 

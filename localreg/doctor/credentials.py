@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 from localreg.doctor.finding import Finding
 from localreg.doctor.scene import Scene
-from localreg.errors import RegistryError, RegistryUnreachableError
 from localreg.oci.credentials import CredentialStores
-from localreg.oci.ping import Reply
 from localreg.system.command_line import CommandLine, Sentence
 
 
@@ -21,18 +19,16 @@ def check_credentials(scene: Scene) -> Iterator[Finding]:
             "the programs that read this file may fail at every push and pull, also without a login",
             (Sentence(f"install {helper}, or remove it from that file"),),
         )
-    if scene.reply is not Reply.WANTS_LOGIN:
+    if (error := scene.login_error) is None:
         return
-    try:
-        scene.client.transport.request("GET", "/v2/", "its version")
-    except RegistryUnreachableError:
-        raise
-    except RegistryError as exc:
-        has_none = stores.find(scene.location) is None
-        yield Finding(
-            f"the registry at {scene.location} wants a login, and "
-            + ("none is stored for it" if has_none else f"rejects the stored one: {exc.message}"),
-            "every push and pull fails",
-            (CommandLine("login"),),
-            details=(*exc.details, *stores.problems),
-        )
+    login = stores.find(scene.location)
+    cures = [CommandLine("login")]
+    if login is not None and login.user and scene.registry.is_ours:
+        cures.append(CommandLine("auth", "add", login.user))
+    yield Finding(
+        f"the registry at {scene.location} wants a login, and "
+        + ("none is stored for it" if login is None else "does not accept the stored one"),
+        "every push and pull fails",
+        tuple(cures),
+        details=(*error.details, *stores.problems),
+    )

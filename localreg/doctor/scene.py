@@ -8,7 +8,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from localreg.doctor.check import NotPossibleError
-from localreg.errors import EngineError, EngineLostError, LocalregError
+from localreg.errors import EngineError, EngineLostError, LocalregError, RegistryError, RegistryUnreachableError
 from localreg.registry.defaults import default_volume
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Scene:
         self._registry = _Once(self._find_registry)
         self._reply = _Once(self._ask)
         self._client = _Once(self._open_client)
+        self._login_error = _Once(self._log_in)
         self._volume = _Once(self._open_volume)
         self._uploads = _Once(self._list_uploads)
 
@@ -161,12 +162,23 @@ class Scene:
         return self._reply.get()
 
     @property
-    def client(self) -> RegistryClient:
-        """A client of the registry, which answers.
+    def login_error(self) -> RegistryError | None:
+        """The error of the registry that wants a login and does not accept the stored one; None if it does.
 
         Raises:
             NotPossibleError: it does not answer.
         """
+        return self._login_error.get()
+
+    @property
+    def client(self) -> RegistryClient:
+        """A client of the registry, which answers.
+
+        Raises:
+            NotPossibleError: it does not answer, or it does not accept the login, which is a finding of its own.
+        """
+        if self.login_error is not None:
+            raise NotPossibleError("no stored login is accepted")
         return self._client.get()
 
     @property
@@ -227,6 +239,19 @@ class Scene:
         if not self.reply.is_ready:
             raise NotPossibleError("the registry does not answer")
         return open_registry(self.running, timeout=_REQUEST_SECONDS)
+
+    def _log_in(self) -> RegistryError | None:
+        from localreg.oci.ping import Reply  # noqa: PLC0415 -- not for `--list`
+
+        if self.reply is not Reply.WANTS_LOGIN:
+            return None
+        try:
+            self._client.get().transport.request("GET", "/v2/", "its version")
+        except RegistryUnreachableError:
+            raise
+        except RegistryError as exc:
+            return exc
+        return None
 
     def _open_volume(self) -> WritableVolume:
         from localreg.registry.volume import READING_SECONDS, open_volume  # noqa: PLC0415 -- not for `--list`

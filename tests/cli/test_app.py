@@ -73,6 +73,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
     [
         (["upp"], "`upp`", "localreg up"),
         (["psuh", "app:1"], "`psuh`", "localreg push app:1"),
+        (["untrust", "pod"], "`pod`", "localreg untrust podman"),
+        (["tls"], "`tls`", "localreg up --tls"),
+        (["doctor", "explian"], "`explian`", "localreg doctor explain"),
         (["frobnicate"], "`frobnicate`", "localreg --help"),
         (["up", "--prot", "1"], "`--prot`", "localreg up --help"),
         (["up", "--prot", "1"], "`--port`", "localreg up --help"),

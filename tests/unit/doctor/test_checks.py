@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -342,6 +343,20 @@ def test_a_login_that_is_not_stored(findings: Findings, registry: FakeRegistry) 
     (finding,) = findings("credentials")
     assert "wants a login, and none is stored" in finding.what
     assert "localreg login" in finding.cures
+
+
+def test_a_login_that_is_not_accepted_is_one_finding(
+    scene: Scene, registry: FakeRegistry, location: str, tmp_path: Path
+) -> None:
+    registry.needs_login = True
+    stored = {"auths": {location: {"auth": base64.b64encode(b"me:wrong").decode()}}}
+    (tmp_path / "config.json").write_text(json.dumps(stored))
+    outcomes = [make(check, scene) for check in CHECKS if check.name in ("credentials", "clock", "writable", "tags")]
+    assert [len(outcome.findings) for outcome in outcomes] == [1, 0, 0, 0]
+    (finding,) = outcomes[0].findings
+    assert finding.what.endswith("does not accept the stored one")
+    assert finding.cures == ("localreg login", "localreg auth add me")
+    assert {outcome.not_possible for outcome in outcomes[1:]} == {"no stored login is accepted"}
 
 
 @pytest.mark.parametrize(("hours", "word"), [(0, None), (3, "behind"), (-3, "ahead of")])

@@ -15,6 +15,7 @@ from localreg.engines.discovery.probe import Answer
 from localreg.engines.port import Engine
 from localreg.errors import ConfigError, ConflictError, NotFoundError, UsageError
 from localreg.registry.container import CONTAINER_PORT, Registry
+from localreg.registry.defaults import DEFAULT_NAME
 from localreg.registry.networks import is_usual, joined_networks
 from localreg.registry.request import Notify
 from localreg.registry.tls import ca_of, tls_of
@@ -166,7 +167,9 @@ def connect_network(
         )
     if lacks_its_name(registry):
         name = registry.container.name
-        notify(f"the registry's certificate does not have the name `{name}`; `up --recreate --san {name}` adds it")
+        cure = CommandLine("up", "--recreate", "--san", name)
+        cure = cure.for_registry(engine=None, name=None if name == DEFAULT_NAME else name)
+        notify(f"the registry's certificate does not have the name `{name}`; `{cure}` adds it")
     was_in_it = network in joined_networks(registry.container)
     registry = join_network(engine, registry, network, answers=answers, notify=notify)
     return ConnectedNetwork(network, registry, was_in_it, in_network_of(registry))

@@ -21,7 +21,7 @@ def check_engine_view(scene: Scene) -> Iterator[Finding]:
         scene.engine.reach_registry(location, plain_http=registry.speaks_plain_http)
     except RegistryError as exc:
         cure = with_hint(exc).hint or _CURE
-        is_trust = cure == CommandLine("trust")
+        is_trust = isinstance(cure, CommandLine) and cure.words[0] == "trust"
         yield Finding(
             f"{info.name.capitalize()} cannot use the registry as {location}: {exc.message}",
             "its pushes and pulls fail, even if the registry answers on this machine",

@@ -35,7 +35,10 @@ def render(results: Sequence[Trusted], failures: Failures, *, dry_run: bool, com
     """
 
     def diff() -> str:
-        return "".join(change.diff() for result in results for change in merged(result.plan.changes)).rstrip("\n")
+        changes = [change for result in results for change in merged(result.plan.changes)]
+        # Localreg's own records come last.
+        changes.sort(key=lambda change: change.path.name.startswith("."))
+        return "".join(change.diff() for change in changes).rstrip("\n")
 
     def table(width: int) -> str:
         if dry_run:
@@ -155,7 +158,7 @@ def _reason(result: Trusted, place: str) -> str:
     if place in plan.provided:
         return plan.provided[place]
     if plan.changes:
-        return "localreg trust was not run"
+        return "localreg trust was not run" if _answer(result, place) != "yes" else "localreg trust changes it"
     files = [str(path) for path in plan.files]
     # Certificates are in a folder for each address.
     return ", ".join([path for path in files if f"/{place}/" in path] or files) or "its configuration"

@@ -73,7 +73,10 @@ def _next(result: UpResult, command: str) -> str:
         return "localreg --name OTHER up"
     if result.requires_login and result.login_user is None:
         return f"{command} login"
-    if not result.registry.speaks_plain_http and result.action is not UpAction.STARTED:
+    published = result.registry.published
+    # No client uses plain HTTP for the address of a network, unless it is told.
+    is_apart = published is not None and not (published.bound.is_loopback or published.bound.is_wildcard)
+    if (is_apart or not result.registry.speaks_plain_http) and result.action is not UpAction.STARTED:
         return f"{command} trust"
     return f"{command} push IMAGE"
 

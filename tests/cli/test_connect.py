@@ -442,7 +442,7 @@ def test_a_certificate_must_have_the_name_that_nodes_use(nodes: Nodes, capsys: p
     assert refused(capsys, "connect", "kind", code=5)["hint"] == "localreg up --recreate --san registry"
     assert networks(nodes.engine) == ("bridge",)
     _, err = run(capsys, "connect", "network", "kind")
-    assert "`up --recreate --san registry`" in err
+    assert "`localreg up --recreate --san registry`" in err
 
 
 def test_a_network(nodes: Nodes, location: str, capsys: pytest.CaptureFixture[str]) -> None:

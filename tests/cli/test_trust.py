@@ -74,6 +74,8 @@ def test_a_dry_run_changes_nothing(docker: Dockerd, capsys: pytest.CaptureFixtur
     words = ("trust", "docker", "--location", LAN, "--dry-run")
     out, _ = run(capsys, *words)
     assert f'+{{"insecure-registries": ["127.0.0.0/8", "::1/128", "{LAN}"]}}' in out
+    files = [line.split("/")[-1] for line in out.splitlines() if line.startswith("+++ ")]
+    assert files == ["daemon.json", ".daemon.json.localreg"]
     found = schemas.check("trust", run(capsys, *words, "--json")[0])["clients"][0]
     assert (found["changed"], found["in_force"], f"+++ {docker.file}\n" in found["diff"]) == (False, None, True)
     assert (docker.file.read_text(), docker.reloads) == ("{}", 0)

@@ -37,14 +37,31 @@ def test_plain_and_quiet(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_terminal_shows_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "explain", "port-taken", "--format", "table"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "port-taken",
-        "  said by  docker, podman",
-        "  cause    Another program or container has this port. On macOS, AirPlay",
-        "           Receiver has port 5000.",
+        "Another program or container has this port. On macOS, AirPlay Receiver has port",
+        "5000.",
         "  cure     `localreg doctor port` (to see which one)",
         "  or       `localreg up` (to take the next free port)",
+        "  said by  docker, podman",
+        "  name     port-taken",
         "  see      https://github.com/moby/moby/issues/27158",
     ]
+
+
+def test_a_terminal_shows_the_cures_of_the_first_and_names_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "explain", MESSAGE, "--format", "table"]) == 0
+    first, other = capsys.readouterr().out.split("\n\n")
+    assert "cure     `localreg status`" in first
+    assert other.startswith("Or: Nothing listens at that address.")
+    assert other.endswith("  more  `localreg doctor explain connection-refused`\n")
+
+
+def test_a_message_can_be_pasted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    feed(monkeypatch, b"no basic auth credentials\n")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    assert main(["doctor", "explain", "--format", "table"]) == 0
+    out, err = capsys.readouterr()
+    assert err == "paste the message, then press Enter and Ctrl-D\n"
+    assert out.startswith("The registry requires a login")
 
 
 def test_commands_are_for_the_registry_that_was_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ def explain(
     The message may have other lines around it. It comes from stdin if it is not an argument.
     """
     session = session_of(context)
-    text = " ".join(message) if message else _read()
+    text = " ".join(message) if message else _read(session)
     if not text.strip():
         raise UsageError("there is no message", hint=CommandLine("doctor", "explain", "MESSAGE"))
     found = find(text)
@@ -48,9 +48,11 @@ def explain(
     session.streams.show(render(found, completed=lambda step: _completed(session, step)))
 
 
-def _read() -> str:
-    if sys.stdin is None or sys.stdin.isatty():
+def _read(session: Session) -> str:
+    if sys.stdin is None:
         return ""
+    if sys.stdin.isatty():
+        session.streams.note("paste the message, then press Enter and Ctrl-D")
     return sys.stdin.buffer.read().decode(errors="replace")
 
 

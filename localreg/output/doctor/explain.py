@@ -8,6 +8,7 @@ from typing import Any
 from localreg.explain.explanation import Cure, Explanation
 from localreg.output.block import block
 from localreg.output.streams import Renderings
+from localreg.system.command_line import CommandLine
 
 Completed = Callable[[str], str]
 
@@ -21,7 +22,15 @@ def render(found: Sequence[Explanation], *, completed: Completed = str) -> Rende
     """
 
     def table(width: int) -> str:
-        return "\n\n".join(block(known.name, _facts(known, completed), width=width) for known in found)
+        first, *others = found
+        shown = [
+            (first.cause, _facts(first, completed)),
+            *(
+                (f"Or: {other.cause}", [("more", f"`{completed(CommandLine('doctor', 'explain', other.name))}`")])
+                for other in others
+            ),
+        ]
+        return "\n\n".join(block(cause, facts, width=width) for cause, facts in shown)
 
     def plain() -> str:
         return "\n".join("\t".join((known.name, known.cause, completed(known.cures[0].step))) for known in found)
@@ -35,9 +44,13 @@ def render(found: Sequence[Explanation], *, completed: Completed = str) -> Rende
 
 
 def _facts(known: Explanation, completed: Completed) -> list[tuple[str, str]]:
-    said_by, cause, see = ("said by", ", ".join(known.of)), ("cause", known.cause), ("see", known.link)
     cures = [_spoken(cure, completed) for cure in known.cures]
-    return [said_by, cause, *zip(["cure", *["or"] * len(cures)], cures, strict=False), see]
+    return [
+        *zip(["cure", *["or"] * len(cures)], cures, strict=False),
+        ("said by", ", ".join(known.of)),
+        ("name", known.name),
+        ("see", known.link),
+    ]
 
 
 def _spoken(cure: Cure, completed: Completed) -> str:

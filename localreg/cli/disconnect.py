@@ -13,7 +13,7 @@ from localreg.cli.session import session_of
 from localreg.clusters.disconnect import disconnect_cluster, disconnect_network
 from localreg.clusters.kinds import KINDS
 from localreg.output.disconnect import render_cluster, render_network
-from localreg.registry.container import find_registry, get_registry
+from localreg.registry.container import find_registry
 
 app = command_app()
 
@@ -32,15 +32,16 @@ def disconnect(
     with session.selection() as selection, session.waiting("disconnecting the registry") as waiting:
         engine, answers = selection.engine, selection.survey.answers
         notify = waiting.noting(session.streams.note)
+        registry = find_registry(engine, session.name)
         if what == "network":
             network = check_network(target, "disconnect")
-            registry = get_registry(engine, session.name)
-            was_in_it = disconnect_network(engine, registry, network, answers=answers, notify=notify)
+            was_in_it = registry is not None and disconnect_network(
+                engine, registry, network, answers=answers, notify=notify
+            )
             shown = render_network(network, session.name, was_in_it=was_in_it)
         else:
-            registry_there = find_registry(engine, session.name)
             result = disconnect_cluster(
-                engine, session.name, registry_there, KINDS[what], target, answers=answers, notify=notify
+                engine, session.name, registry, KINDS[what], target, answers=answers, notify=notify
             )
             shown = render_cluster(result, session.name)
     session.streams.show(shown)

@@ -11,7 +11,7 @@ from localreg.engines.values import EngineInfo
 from localreg.system.command_line import CommandLine
 
 PROBLEM_FOUND = 8
-"""The exit code if there is a problem; warnings alone do not count."""
+"""The exit code if there is a problem, or if no check could be made; warnings alone do not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,13 @@ class Diagnosis:
 
     @property
     def exit_code(self) -> int:
-        """0 if there is no problem."""
-        return PROBLEM_FOUND if self.count(Severity.PROBLEM) else 0
+        """0 if there is no problem, and at least one check could be made."""
+        return 0 if self.is_known and not self.count(Severity.PROBLEM) else PROBLEM_FOUND
+
+    @property
+    def is_known(self) -> bool:
+        """At least one check could be made."""
+        return any(outcome.not_possible is None for outcome in self.outcomes)
 
     @property
     def safe_cures(self) -> list[CommandLine]:

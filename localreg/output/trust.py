@@ -158,7 +158,7 @@ def _reason(result: Trusted, place: str) -> str:
     if place in plan.provided:
         return plan.provided[place]
     if plan.changes:
-        return "localreg trust was not run" if _answer(result, place) != "yes" else "localreg trust changes it"
+        return "its configuration" if _answer(result, place) == "yes" else "localreg trust was not run"
     files = [str(path) for path in plan.files]
     # Certificates are in a folder for each address.
     return ", ".join([path for path in files if f"/{place}/" in path] or files) or "its configuration"

@@ -456,6 +456,8 @@ def test_a_network(nodes: Nodes, location: str, capsys: pytest.CaptureFixture[st
         left = connected(capsys, "disconnect", "network", "web", schema="disconnect-network")
         assert left["action"] == action
     assert networks(nodes.engine) == ("bridge",)
+    nodes.engine.remove_container("registry")
+    assert connected(capsys, "disconnect", "network", "web", schema="disconnect-network")["action"] == "unchanged"
 
 
 @pytest.mark.parametrize("verb", ["connect", "disconnect"])

@@ -109,6 +109,14 @@ def test_a_command_is_never_folded_and_names_the_registry(
     assert "  cure   localreg --name a-registry-of-another-name up\n" in out
 
 
+def test_nothing_works_of_which_nothing_is_known(healthy: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    healthy.remove_container("registry")
+    out = run(capsys, "writable", "tags", "--format", "table", code=8)
+    assert out == "No check could be made\n  left out  writable, tags: the registry does not exist\n"
+    assert schemas.check("doctor", run(capsys, "writable", "--json", code=8))["works"] is False
+    assert run(capsys, "engine", "tags", "--format", "table").startswith("Everything works: checked engine\n")
+
+
 def test_names_of_checks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"^port +the registry has its port", run(capsys, "--list", "--format", "table"), re.MULTILINE)
     assert main(["doctor", "prot"]) == 2

@@ -137,8 +137,11 @@ def _headline(diagnosis: Diagnosis) -> str:
     ]
     if numbers:
         return " and ".join(numbers)
+    if not diagnosis.is_known:
+        return "No check could be made"
     if not diagnosis.is_whole:
-        return f"Everything works: checked {', '.join(outcome.check.name for outcome in diagnosis.outcomes)}"
+        made = [outcome.check.name for outcome in diagnosis.outcomes if outcome.not_possible is None]
+        return f"Everything works: checked {', '.join(made)}"
     engine = diagnosis.engine
     if engine is None or diagnosis.location is None:
         return "Everything works"

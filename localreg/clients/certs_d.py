@@ -17,6 +17,7 @@ from localreg.registry.defaults import DEFAULT_NAME
 
 _MARK = re.compile(rb"# Written by `localreg trust (?P<client>\w+)` for registry `(?P<name>[^`\n]+)`")
 _WITH_FOLDER = b"# The folder was made for this file.\n"
+_WAS_EMPTY = b"# The file was there and empty.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,14 @@ def _written(client: str, name: str, wanted: Wanted) -> FileChange:
         f"# Written by `localreg trust {client}` for registry `{name}`; "
         f"`localreg {option}untrust {client}` removes it.\n"
     )
-    text = head.encode() + (_WITH_FOLDER if with_folder else b"") + wanted.text.encode()
+    was_empty = before == b"" or (is_ours(before) and _WAS_EMPTY in (before or b""))
+    comments = (_WITH_FOLDER if with_folder else b"") + (_WAS_EMPTY if was_empty else b"")
+    text = head.encode() + comments + wanted.text.encode()
     return FileChange(wanted.path, before, text, with_folder=with_folder)
 
 
 def _removed(path: Path, data: bytes) -> FileChange:
-    return FileChange(path, data, None, with_folder=_WITH_FOLDER in data)
+    return FileChange(path, data, b"" if _WAS_EMPTY in data else None, with_folder=_WITH_FOLDER in data)
 
 
 def _list_ours(folders: Sequence[Path], client: str, name: str) -> Iterator[tuple[Path, bytes]]:

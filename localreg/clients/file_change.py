@@ -62,7 +62,8 @@ class FileChange:
         """
         if not self.changes:
             return
-        if self.with_folder:
+        # A link that others made stays, as do the folder and the file that it leads to.
+        if self.with_folder and not (self.path.is_symlink() or self.path.parent.is_symlink()):
             self._make_with_folder()
             return
         target = self.path.resolve()

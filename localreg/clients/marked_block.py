@@ -68,11 +68,26 @@ def changes_of(path: Path, text: str, *, name: str, ca: str | None) -> list[File
     """
     before = read_text(path)
     ca_path = path.with_name(ca_name(name))
-    after = read_file(path) if text == before else text.encode() or None
-    config = FileChange(path, read_file(path), after, with_folder=not (before and text))
+    data = read_file(path)
+    if text == before:
+        after = data
+    elif data == b"" or _was_empty(before):
+        # An empty line at the start tells it from a file that localreg made.
+        after = ("\n" + text.removeprefix("\n").removesuffix("\n")).encode() if text else b""
+    else:
+        after = text.encode() or None
+    config = FileChange(path, data, after, with_folder=not (before and text))
     beside = FileChange(ca_path, read_file(ca_path), ca.encode() if ca else None, with_folder=True)
     # No file may name a CA that is not there: its program then reaches nothing by that name, or does not start.
     return [change for change in ((beside, config) if ca else (config, beside)) if change.changes]
+
+
+def _was_empty(text: str) -> bool:
+    """Whether an empty file was there before the blocks in it."""
+    is_marked = text.startswith("\n")
+    for name in {match["name"] for match in _BLOCK.finditer(text)}:
+        text = remove_blocks(text, name)
+    return text == "" and is_marked
 
 
 def list_blocks(text: str, path: Path) -> list[Block]:

@@ -1,0 +1,91 @@
+"""What others have made is there again afterwards: an empty file, a link to a file, a linked folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.clients.own_machine import make_machine, put_file, put_program, take_tree, trust
+
+from localreg.clients.buildkit.client import BuildKit
+from localreg.clients.certs_d import Wanted, plan_files
+from localreg.clients.containerd.client import Containerd
+from localreg.clients.k3s.client import K3s
+from localreg.clients.port import Client, Machine
+
+CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+PLACE, OTHER = "reg.test:5000", "reg.test:5001"
+FILES: dict[str, tuple[Callable[[Machine], Client], str]] = {
+    "k3s": (K3s, "etc/rancher/k3s/registries.yaml"),
+    "buildkit": (BuildKit, "etc/buildkit/buildkitd.toml"),
+    "containerd": (Containerd, f"etc/containerd/certs.d/{PLACE}/hosts.toml"),
+}
+each_client = pytest.mark.parametrize("client", FILES)
+each_ca = pytest.mark.parametrize("ca", [None, CA])
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    machine = make_machine(tmp_path)
+    for program in ("k3s", "buildkitd", "ctr"):
+        put_program(machine, program, "exit 1")
+    put_program(machine, "docker", "exit 1")
+    return machine
+
+
+@each_ca
+@each_client
+def test_an_empty_file_is_empty_again(machine: Machine, client: str, ca: str | None) -> None:
+    make, path = FILES[client]
+    put_file(machine, path, b"")
+    before = take_tree(machine)
+    assert trust(make(machine), PLACE, ca=ca)
+    assert not trust(make(machine), PLACE, ca=ca)
+    assert trust(make(machine), OTHER, ca=ca, name="other")
+    assert trust(make(machine), PLACE, "reg.test:5002", ca=ca)
+    assert trust(make(machine))
+    assert trust(make(machine), name="other")
+    assert {name: data for name, data in take_tree(machine).items() if name in before} == before
+
+
+def test_an_empty_file_of_a_folder_of_registries_is_empty_again(machine: Machine) -> None:
+    file = put_file(machine, f"certs.d/{PLACE}/hosts.toml", b"")
+    for wanted in ([Wanted(file, "a = 1\n")], [Wanted(file, "a = 2\n")], []):
+        for change in plan_files("docker", "registry", [file.parent.parent], wanted):
+            change.make()
+    assert file.read_bytes() == b""
+
+
+@each_ca
+@each_client
+@pytest.mark.parametrize("there", [b"", None])
+def test_a_link_stays_a_link(machine: Machine, client: str, ca: str | None, there: bytes | None) -> None:
+    make, path = FILES[client]
+    link = put_file(machine, path, b"")
+    link.unlink()
+    file = machine.root / "dotfiles" / link.name
+    file.parent.mkdir()
+    if there is not None:
+        file.write_bytes(there)
+    link.symlink_to(file)
+    assert trust(make(machine), PLACE, ca=ca)
+    assert PLACE.encode() in file.read_bytes()
+    trust(make(machine))
+    assert link.is_symlink()
+    assert file.read_bytes() == b""
+
+
+@each_ca
+@each_client
+def test_a_linked_folder_stays_a_link(machine: Machine, client: str, ca: str | None) -> None:
+    make, path = FILES[client]
+    folder = (machine.root / path).parent
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    elsewhere = machine.root / "elsewhere"
+    elsewhere.mkdir()
+    folder.symlink_to(elsewhere)
+    assert trust(make(machine), PLACE, ca=ca)
+    assert trust(make(machine))
+    assert folder.is_symlink()
+    assert list(elsewhere.iterdir()) == []

@@ -31,13 +31,20 @@ def locked(file: Path) -> Iterator[None]:
     Raises:
         OSError: the folder cannot be created or opened.
     """
-    file.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+    _make_private(file.parent)
     descriptor = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+def _make_private(folder: Path) -> None:
+    """Create a folder and its parents; who may write to one of them could replace the folder with another."""
+    if not folder.is_dir():
+        _make_private(folder.parent)
+        folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
 
 
 def replace_private_file(file: Path, data: bytes) -> None:

@@ -54,8 +54,8 @@ def signed(folder: Path, *names: str, begin: datetime = NOW, lifetime: timedelta
 def test_its_files_are_private(folder: Path, umask: int) -> None:
     program = f"import os; os.umask({umask}); import test_ca; test_ca.issued()"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parent, env=environment(folder))
-    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
-    assert modes == {"ca": 0o700, "ca.crt": 0o600, "ca.key": 0o600}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder.parent, folder, *folder.iterdir())}
+    assert modes == {"localreg": 0o700, "ca": 0o700, "ca.crt": 0o600, "ca.key": 0o600}
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1", "registry", "laptop"])

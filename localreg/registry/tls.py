@@ -79,7 +79,9 @@ class TlsFacts:
             pem = ssl.DER_cert_to_PEM_cert(base64.b64decode(found["ca"], validate=True))
             ends_at = datetime.fromisoformat(found["ends"])
             names = tuple(map(str, found["names"]))
-        except (ValueError, KeyError, TypeError, binascii.Error):
+            # In UTC, and so that the beginning is a time as well.
+            ends_at = ends_at if ends_at.tzinfo is None else (ends_at - LIFETIME).astimezone(UTC) + LIFETIME
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError, binascii.Error):
             return None
         return None if ends_at.tzinfo is None else cls(pem, ends_at, names)
 

@@ -42,6 +42,9 @@ def test_a_registry_without_tls_has_no_authority() -> None:
         '{"ca": "?", "ends": "2027-12-30T00:00:00+00:00"}',
         '{"ca": 1, "ends": 2}',
         '{"ca": "AAAA", "ends": "2027-12-30", "names": []}',
+        '{"ca": "AAAA", "ends": "0001-01-01T00:00:00+00:00", "names": []}',
+        '{"ca": "AAAA", "ends": "9999-12-31T23:59:59-12:00", "names": []}',
+        "[" * 5000,
     ],
 )
 def test_an_invalid_label_is_none(label: str) -> None:

@@ -40,7 +40,7 @@ def new_certificate(
     """
     host = ((info.host if info.remote else socket.gethostname()) or "").lower()
     asked = [*_EVERYWHERE, *(options.san or ()), *([] if address.is_wildcard else [address.host])]
-    own = [] if could_be_domain(name) and name != DEFAULT_NAME else [name]
+    own = [] if could_be_domain(name.rpartition(".")[2]) and name != DEFAULT_NAME else [name]
     usual = [DEFAULT_NAME]
     if not could_be_domain(host):
         (usual if address.is_loopback else own).append(host)

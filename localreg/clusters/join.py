@@ -80,5 +80,6 @@ def _replace(
         )
     notify("rootless Podman only connects new containers, so the registry's container is replaced; the images stay")
     claims = PortClaims.of(answers, name=name, remote=engine.info().remote)
-    request = UpRequest(name, recreate=True, networks=networks, claims=claims)
+    # This opens nothing that was not open.
+    request = UpRequest(name, recreate=True, networks=networks, claims=claims, insecure_exposure=True)
     return replace_registry(engine, registry, request, notify=notify, on_progress=lambda _: None)

@@ -494,6 +494,19 @@ def test_rootless_podman_gets_a_new_container(
     assert networks(nodes.engine) == ()
 
 
+def test_rootless_podman_gets_a_new_container_that_is_open_as_the_old_one_was(
+    nodes: Nodes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes.engine, "_info", EngineInfo("podman", "5.8.6", "fake:", rootless=True, remote=True))
+    run(capsys, "up", "--recreate", "--host", "0.0.0.0", "--insecure-exposure")
+    nodes.engine.networks.add("shop")
+    run(capsys, "connect", "network", "shop")
+    run(capsys, "disconnect", "network", "shop")
+    registry = nodes.engine.find_container("registry")
+    assert registry is not None
+    assert [port.bound.host for port in registry.ports] == ["0.0.0.0"]
+
+
 def test_rootless_podman_replaces_no_registry_that_is_ephemeral_or_stopped(
     nodes: Nodes, location: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

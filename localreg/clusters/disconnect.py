@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localreg.clusters import hosting
+from localreg.clusters.connect import in_network_of
 from localreg.clusters.find import Cluster, get_cluster, list_clusters
 from localreg.clusters.join import leave_network
 from localreg.clusters.kinds import KINDS
-from localreg.clusters.node import Node
 from localreg.clusters.port import ClusterKind
 from localreg.engines.discovery.probe import Answer
 from localreg.engines.port import Engine
@@ -29,7 +29,7 @@ class DisconnectedCluster:
     left: str | None
     """The network that the registry left; None if it stays, or was in none."""
     used_by: str | None
-    """The other cluster because of which it stays in the network."""
+    """The cluster because of which it stays in the network: another one, or this one if others told it as well."""
 
 
 def disconnect_cluster(
@@ -42,7 +42,7 @@ def disconnect_cluster(
     answers: Sequence[Answer],
     notify: Notify,
 ) -> DisconnectedCluster:
-    """Remove localreg's files from the nodes and its ConfigMap, then leave the network if no other cluster needs it.
+    """Remove localreg's files from the nodes and its ConfigMap, then leave the network if no cluster needs it.
 
     Args:
         engine: The registry's.
@@ -72,26 +72,22 @@ def disconnect_cluster(
         networks = []
     if registry is None or not networks:
         return DisconnectedCluster(cluster, changed, had_config_map, None, None)
-    if used_by := _find_user(engine, registry_name, cluster, networks[0]):
+    if used_by := _find_user(engine, registry, networks[0]):
         return DisconnectedCluster(cluster, changed, had_config_map, None, used_by)
     leave_network(engine, registry, networks[0], answers=answers, notify=notify)
     return DisconnectedCluster(cluster, changed, had_config_map, networks[0], None)
 
 
-def _find_user(engine: Engine, name: str, but: Cluster, network: str) -> str | None:
-    """Another cluster in a network whose running nodes know the registry."""
+def _find_user(engine: Engine, registry: Registry, network: str) -> str | None:
+    """A cluster in a network whose running nodes are told of the registry, by localreg or by others."""
     containers = engine.list_containers()
     for kind in KINDS.values():
         for cluster in list_clusters(kind, containers).values():
-            if (cluster.kind, cluster.name) == (but.kind, but.name) or network not in cluster.networks:
+            if network not in cluster.networks:
                 continue
-            if any(_knows(node, name) for node in cluster.open_nodes(engine)):
+            if any(node.uses(in_network_of(registry)) for node in cluster.open_nodes(engine)):
                 return f"{kind.name} cluster {cluster.name}"
     return None
-
-
-def _knows(node: Node, name: str) -> bool:
-    return bool(node.list_locations(name))
 
 
 def disconnect_network(

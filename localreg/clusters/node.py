@@ -29,6 +29,8 @@ if [ -z "$3" ]; then rm -f {_CA}; fi
 certificate that is not there."""
 _REMOVE = f'cd "$1" && rm -f {_FILE} && rm -f {_CA} .localreg.new && cd .. && rmdir "$1" 2>/dev/null || true'
 _LIST = f'grep -l -F -e "$2" "$1"/*/{_FILE} 2>/dev/null || true'
+_LIST_USERS = f"""grep -l -F -e "//$2/" -e "//$2\\"" -e "//$2'" "$1"/*/{_FILE} 2>/dev/null || true"""
+"""The arguments: the folder, and the registry's `HOST:PORT` in a network."""
 _RESOLVE = """
 if command -v crictl >/dev/null; then echo crictl; crictl pull "$1"
 elif command -v ctr >/dev/null; then echo ctr; ctr content fetch-object --hosts-dir "$2" "$1"
@@ -125,6 +127,10 @@ class Node:
     def list_locations(self, name: str) -> list[str]:
         """The addresses about which it has a file that localreg wrote for the registry of this name."""
         return [path.split("/")[-2] for path in self.shell(_LIST, self._folder, _mark(name)).splitlines()]
+
+    def uses(self, in_network: str) -> bool:
+        """Whether a file, of localreg or of others, leads to a registry by its `HOST:PORT` in a network."""
+        return bool(self.shell(_LIST_USERS, self._folder, in_network).strip())
 
     def remove(self, name: str) -> int:
         """Remove the files about the registry of this name; returns how many there were."""

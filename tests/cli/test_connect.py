@@ -124,6 +124,24 @@ def test_files_are_taken_back_when_the_registry_is_gone(
     assert not nodes.hosts("dev-worker", location).exists()
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['[host."http://registry:5000"]\n', "server = 'http://registry:5000'\n", 'server = "http://registry:5000/v2"\n'],
+)
+def test_a_cluster_that_others_told_of_the_registry_keeps_it(
+    nodes: Nodes, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nodes.add_kind("dev", "control-plane")
+    other = nodes.hosts("dev-control-plane", "localhost:5001")
+    other.parent.mkdir(parents=True)
+    other.write_text(text)
+    connected(capsys, "connect", "kind")
+    found = connected(capsys, "disconnect", "kind", schema="disconnect")
+    assert (found["network_left"], found["network_used_by"]) == (None, "kind cluster dev")
+    other.write_text(text.replace("5000", "50001"))
+    assert connected(capsys, "disconnect", "kind", schema="disconnect")["network_left"] == "kind"
+
+
 def test_clusters_in_one_network_keep_it_until_the_last_leaves(
     nodes: Nodes, capsys: pytest.CaptureFixture[str]
 ) -> None:

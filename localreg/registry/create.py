@@ -12,7 +12,7 @@ from localreg.engines.values import AnonymousMount, Container, ContainerSpec, Ho
 from localreg.errors import EngineError, LocalregError, NameTakenError, PortTakenError, RegistryNotReadyError
 from localreg.registry.configuration import environment_of
 from localreg.registry.container import CONTAINER_PORT, DATA_FOLDER, Registry, labels_of, storage_of, volume_labels
-from localreg.registry.defaults import DEFAULT_IMAGE, DEFAULT_PORT, default_volume
+from localreg.registry.defaults import DEFAULT_IMAGE, DEFAULT_NAME, DEFAULT_PORT, default_volume
 from localreg.registry.image import ImageSource, RegistryImage, ensure_registry_image
 from localreg.registry.networks import networks_of
 from localreg.registry.options import RegistryOptions
@@ -21,6 +21,7 @@ from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry, last_words
 from localreg.registry.tls import FOLDER, ServerTls
 from localreg.registry.users import ENVIRONMENT as USERS
+from localreg.registry.users import find_users
 from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
 
@@ -65,14 +66,16 @@ def create_registry(
     claims, environment = request.claims, environment_of(request.asked, replaced)
     old = None if replaced is None else replaced.container
     networks = networks_of(engine, old, request.networks, notify)
-    with _storage(engine, request, notify) as mount:
+    with _storage(engine, request, notify) as (mount, was_there):
+        # Without a word, it would not be seen that images which required a login are open now.
+        had_users = was_there and replaced is None and request.asked.auth is None
         while True:
             choice = choose_port(request.asked, claims, command=request.command)
             tls = _new_certificate(engine, request, choice.address, notify) if request.asked.tls else None
             spec = _spec(request, image, mount, choice.address, asked=asked, environment=environment, tls=tls)
             spec = replace(spec, networks=networks)
             try:
-                return _run(engine, request, spec, tls, notify, note=choice.note)
+                registry = _run(engine, request, spec, tls, notify, note=choice.note)
             except PortTakenError as exc:
                 # Another process was faster, or uses the port where this machine cannot see it.
                 claims = claims.with_taken(choice.address.port)
@@ -87,6 +90,22 @@ def create_registry(
                     message=f"port {choice.address.port} needs root, and {engine.info().name.capitalize()} is rootless",
                     hint=CommandLine(*request.command.words, "--port", str(free)),
                 ) from exc
+            else:
+                if had_users:
+                    _tell_of_users(engine, registry, notify)
+                return registry
+
+
+def _tell_of_users(engine: Engine, registry: Registry, notify: Notify) -> None:
+    """Tell of a registry without a login in whose volume an earlier one has left its users."""
+    users: tuple[str, ...] = ()
+    with contextlib.suppress(LocalregError):
+        users = find_users(engine, registry)
+    if users:
+        command = CommandLine("up", "--recreate", "--auth").for_registry(
+            engine=None, name=None if registry.container.name == DEFAULT_NAME else registry.container.name
+        )
+        notify(f"the volume has users ({', '.join(users)}), and the registry requires no login; `{command}` does")
 
 
 def _new_certificate(engine: Engine, request: UpRequest, address: Address, notify: Notify) -> ServerTls:
@@ -96,19 +115,23 @@ def _new_certificate(engine: Engine, request: UpRequest, address: Address, notif
 
 
 @contextlib.contextmanager
-def _storage(engine: Engine, request: UpRequest, notify: Notify) -> Iterator[Mount]:
-    """Create the storage of the images; a volume that is created here is removed again after a failure."""
+def _storage(engine: Engine, request: UpRequest, notify: Notify) -> Iterator[tuple[Mount, bool]]:
+    """Create the storage of the images; a volume that is created here is removed again after a failure.
+
+    Returns:
+        The storage, and whether it was there before.
+    """
     storage = request.asked.volume or default_volume(request.name)
     if request.asked.ephemeral:
-        yield AnonymousMount(DATA_FOLDER)
+        yield AnonymousMount(DATA_FOLDER), False
     elif storage.startswith("/"):
-        yield HostPathMount(storage, DATA_FOLDER)
+        yield HostPathMount(storage, DATA_FOLDER), True
     elif engine.find_volume(storage) is not None:
-        yield VolumeMount(storage, DATA_FOLDER)
+        yield VolumeMount(storage, DATA_FOLDER), True
     else:
         engine.create_volume(storage, volume_labels(request.name))
         with _removed_on_failure(engine.remove_volume, storage, notify):
-            yield VolumeMount(storage, DATA_FOLDER)
+            yield VolumeMount(storage, DATA_FOLDER), False
 
 
 def _run(

@@ -100,6 +100,11 @@ def has_users(engine: ContainerRuntime, registry: Registry) -> bool:
     return engine.read_file(registry.container.id, _PATH) is not None
 
 
+def find_users(engine: ContainerRuntime, registry: Registry) -> tuple[str, ...]:
+    """The names of the users in a registry's volume, whether or not it requires a login."""
+    return _read(engine, registry.container.id).users
+
+
 def list_users(engine: ContainerRuntime, registry: Registry) -> tuple[str, ...]:
     """The names of the users.
 

@@ -95,6 +95,22 @@ def test_up_makes_a_user_and_stores_the_password_for_itself_alone(
 
 
 @pytest.mark.usefixtures("secured")
+def test_a_registry_that_no_longer_requires_a_login_says_so_once(
+    run: Run, registry: FakeRegistry, location: str
+) -> None:
+    registry.needs_login = False
+    up, note = ("up", "--port", location.rpartition(":")[2]), "the volume has users (localreg)"
+    run("down")
+    _, err = run(*up)
+    assert note in err
+    assert "`localreg up --recreate --auth`" in err
+    for again in (("up",), ("up", "--recreate")):
+        assert note not in run(*again)[1]
+    run("down")
+    assert note not in run(*up, "--no-auth")[1]
+
+
+@pytest.mark.usefixtures("secured")
 def test_all_commands_use_it(run: Run, registry: FakeRegistry) -> None:
     registry.put_image("team/app:1")
     out, _ = run("push", "app:1", "--json")

@@ -14,6 +14,7 @@ from pathlib import Path
 from localreg.clients.file_change import FileChange, read_file
 from localreg.errors import ConfigError, reason_of
 from localreg.registry.defaults import DEFAULT_NAME
+from localreg.system.command_line import Sentence
 
 _MARK = re.compile(rb"# Written by `localreg trust (?P<client>\w+)` for registry `(?P<name>[^`\n]+)`")
 _WITH_FOLDER = b"# The folder was made for this file.\n"
@@ -59,7 +60,8 @@ def plan_files(client: str, name: str, folders: Sequence[Path], wanted: Sequence
         paths = {each.path for each in wanted} | {change.spare for change in changes if change.changes}
         changes += [_removed(path, data) for path, data in _list_ours(folders, client, name) if path not in paths]
     except OSError as exc:
-        raise ConfigError(f"cannot read `{exc.filename}`: {reason_of(exc)}") from exc
+        hint = Sentence("run the command as root") if isinstance(exc, PermissionError) else None
+        raise ConfigError(f"cannot read `{exc.filename}`: {reason_of(exc)}", hint=hint) from exc
     return [change for change in changes if change.changes]
 
 

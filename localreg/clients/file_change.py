@@ -137,6 +137,15 @@ def read_file(path: Path) -> bytes | None:
         return None
 
 
+def may_read(path: Path) -> bool:
+    """Whether this user may read a file or a folder, or see that it does not exist."""
+    try:
+        is_folder = path.is_dir()
+    except PermissionError:
+        return False
+    return not path.exists() or os.access(path, os.R_OK | (os.X_OK if is_folder else 0))
+
+
 def make_folder(folder: Path) -> None:
     """Create a folder and its parents, readable by all users, whatever the umask is."""
     if folder.is_dir():

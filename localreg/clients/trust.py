@@ -6,10 +6,11 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from localreg.clients.changes import words_of
 from localreg.clients.file_change import merged
 from localreg.clients.port import Client, Machine, Plan, Target
-from localreg.errors import ConfigError
-from localreg.system.command_line import Sentence
+from localreg.errors import ConfigError, reason_of
+from localreg.system.command_line import Sentence, as_root
 
 CLIENTS = {
     "docker": "localreg.clients.docker.client:Docker",
@@ -41,7 +42,29 @@ def get_client(name: str, machine: Machine) -> Client:
 
 def list_clients(machine: Machine) -> list[Client]:
     """The clients that this machine has."""
-    return [client for name in CLIENTS if (client := get_client(name, machine)).is_here()]
+    return [client for name in CLIENTS if _is_here(client := get_client(name, machine))]
+
+
+def _is_here(client: Client) -> bool:
+    try:
+        return client.is_here()
+    except PermissionError:
+        # It has a folder that only root may read.
+        return True
+
+
+def _plan(client: Client, target: Target) -> Plan:
+    """Plan what a client needs.
+
+    Raises:
+        ConfigError: a file or a folder of it cannot be read or parsed.
+    """
+    try:
+        return client.plan(target)
+    except OSError as exc:
+        again = words_of(Plan(client.name, target))
+        hint = as_root(*again) if isinstance(exc, PermissionError) else None
+        raise ConfigError(f"cannot read `{exc.filename}`: {reason_of(exc)}", hint=hint) from exc
 
 
 def make_trust(client: Client, target: Target, *, dry_run: bool = False) -> Trusted:
@@ -55,7 +78,7 @@ def make_trust(client: Client, target: Target, *, dry_run: bool = False) -> Trus
     Raises:
         ConfigError: a file cannot be read, parsed or written, or the client still cannot use the registry.
     """
-    plan = client.plan(target)
+    plan = _plan(client, target)
     if dry_run:
         return Trusted(plan, is_made=False)
     client.apply(plan)
@@ -75,7 +98,7 @@ def find_trust(client: Client, target: Target) -> Trusted:
     Raises:
         ConfigError: a file of it cannot be read or parsed.
     """
-    return Trusted(client.plan(target), is_made=False, checked=client.check(target.locations, ca=target.ca))
+    return Trusted(_plan(client, target), is_made=False, checked=client.check(target.locations, ca=target.ca))
 
 
 def _not_in_force(plan: Plan, failed: Sequence[str]) -> ConfigError:

@@ -14,7 +14,7 @@ from localreg.clients.changes import make_changes
 from localreg.clients.docker.daemon_json import Recorded, file_of, find_recorded, is_set, list_owned, plan_entries
 from localreg.clients.docker.process import Daemon, find_daemon
 from localreg.clients.docker.pull import try_pull
-from localreg.clients.file_change import FileChange
+from localreg.clients.file_change import FileChange, may_read
 from localreg.clients.port import Machine, Obstacle, Plan, Target
 from localreg.engines.plain_http import LOOPBACK, PlainHttp, entries_for
 from localreg.errors import ConfigError, EngineError, EngineUnavailableError, reason_of
@@ -54,7 +54,7 @@ class Docker:
             target,
             provided={place: _why(rules, place) for place in target.locations if place not in needed},
         )
-        if rules.folder is None:
+        if rules.folder is None or (not needed and self._is_closed(rules.folder)):
             return replace(plan, obstacles=tuple(_there(rules, target, place) for place in needed))
         if target.ca is not None or rules.containerd_store:
             return self._with_files(plan, rules, rules.folder, needed)
@@ -100,10 +100,14 @@ class Docker:
         """Whether Docker can use a registry only because of what localreg writes."""
         if not rules.uses(place):
             return True
-        if rules.folder is None:
+        if rules.folder is None or self._is_closed(rules.folder):
             return False
         owned = list_owned(self._daemon_json(rules.folder), target.name)
         return not set(entries_for(place)).isdisjoint(owned)
+
+    def _is_closed(self, folder: Path) -> bool:
+        """Whether this user cannot see what localreg wrote, which root did then, for all users."""
+        return not (may_read(self._daemon_json(folder)) and may_read(folder / "certs.d"))
 
     def _with_files(self, plan: Plan, rules: PlainHttp, folder: Path, needed: Sequence[str]) -> Plan:
         """The plan with a file in `certs.d` for each registry, which Docker reads for each request."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localreg.clients.certs_d import Wanted, ca_file, is_ours, plan_files, read_text
-from localreg.clients.file_change import FileChange
+from localreg.clients.file_change import FileChange, may_read
 from localreg.clients.podman.search import user_folder
 from localreg.clients.port import Machine
 
@@ -61,10 +61,13 @@ def plan_certificates(
 
 
 def _list_folders(machine: Machine, release: int) -> list[Path]:
-    """Each `certs.d`, in the order in which Podman looks for a registry's folder."""
+    """Each `certs.d`, in the order in which Podman looks for a registry's folder.
+
+    Like Podman, without one that this user may not read.
+    """
     user = user_folder(machine.environ, release=release)
     system = [machine.etc / "containers", machine.etc / "docker"]
-    return [folder / _FOLDER for folder in ([user] if user else []) + system]
+    return list(filter(may_read, (folder / _FOLDER for folder in ([user] if user else []) + system)))
 
 
 def _find_others(folder: Path, ca: str) -> Path | None:

@@ -16,9 +16,13 @@ def prepare_login(engine: ContainerRuntime, container: Container, request: UserR
 
     Raises:
         LocalregError: bcrypt is not installed.
-        ConfigError: localreg's store of passwords cannot be read.
+        ConfigError: localreg's store of passwords cannot be read or written.
     """
-    prepared = prepare_users(engine, container.id, request, list_logins)
+    owner = owner_of(engine.info(), container.name)
+    # It has no address yet.
+    prepared = prepare_users(
+        engine, container.id, request, list_logins, lambda login: remember(owner, login, owner=owner)
+    )
     if prepared.was_unknown:
         notify(f"localreg did not know the password of `{prepared.login.user}`, so that user has a new one")
     _name_others(prepared, notify)
@@ -46,6 +50,20 @@ def find_own_login(engine: ContainerRuntime, registry: Registry) -> Credentials 
         ConfigError: the store cannot be read.
     """
     return find_login_of(_owner_of(engine, registry), registry.get_location())
+
+
+def find_stored_login(engine: ContainerRuntime, registry: Registry) -> Credentials | None:
+    """The login that localreg's own store has for a registry, which from now on has it for its location.
+
+    It had it for another one, or for none yet if `up` was killed.
+
+    Raises:
+        ConfigError: the store cannot be read or written.
+    """
+    login = find_own_login(engine, registry)
+    if login is not None:
+        store_login(engine, registry, login)
+    return login
 
 
 def keep_up(engine: ContainerRuntime, registry: Registry, user: str, password: str) -> bool:

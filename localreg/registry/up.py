@@ -97,6 +97,10 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
     from localreg.registry.client import find_login  # noqa: PLC0415 -- loads urllib3, only for a login
 
     login = find_login(result.registry)
+    if login is None and result.registry.is_ours and result.registry.published is not None:
+        from localreg.registry.own_login import find_stored_login  # noqa: PLC0415 -- seldom needed
+
+        login = find_stored_login(engine, result.registry)
     return replace(result, requires_login=True, login_user=None if login is None else login.user)
 
 

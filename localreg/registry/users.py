@@ -68,7 +68,11 @@ def check_can_have_users(options: RegistryOptions) -> None:
 
 
 def prepare_users(
-    engine: ContainerRuntime, container_id: str, request: UserRequest, known: Callable[[], Sequence[Credentials]]
+    engine: ContainerRuntime,
+    container_id: str,
+    request: UserRequest,
+    known: Callable[[], Sequence[Credentials]],
+    store: Callable[[Credentials], None],
 ) -> Prepared:
     """Make sure that a container has users before it starts, and that localreg is one of them. Other users stay.
 
@@ -77,6 +81,7 @@ def prepare_users(
         container_id: Not running.
         request: The user that was asked for.
         known: The logins that localreg has for any registry.
+        store: Gets a new login before the registry does, so that a kill loses no password.
 
     Raises:
         LocalregError: bcrypt is not installed.
@@ -89,6 +94,7 @@ def prepare_users(
     name = request.name or DEFAULT_USER
     password = request.password or secrets.token_urlsafe(_BYTES)
     changed = users.with_user(name, password, **({} if request.password else {"cost": GENERATED_COST}))
+    store(Credentials(name, password))
     engine.put_files(container_id, _FOLDER, {_NAME: ContainerFile(bytes(changed), _MODE)})
     others = tuple(user for user in users.users if user != name)
     was_unknown = request.password is None and name in users.users

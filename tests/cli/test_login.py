@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from support.registries.fake import FakeRegistry
 
 from localreg.cli.app import main
 from localreg.oci.access import Credentials
+from localreg.registry import create
 from localreg.registry.htpasswd import Htpasswd
 from localreg.registry.passwords import list_logins
 from localreg.registry.users import set_password
@@ -108,6 +109,37 @@ def test_a_registry_that_no_longer_requires_a_login_says_so_once(
         assert note not in run(*again)[1]
     run("down")
     assert note not in run(*up, "--no-auth")[1]
+
+
+class Killed(BaseException):
+    """The process ends."""
+
+
+def kill(*_: object, **__: object) -> None:
+    raise Killed
+
+
+@pytest.fixture
+def killed(data: Path, engine: FakeEngine, registry: FakeRegistry, location: str) -> Iterator[Htpasswd]:
+    """A registry whose `up --auth` was killed when it had just started; returns its users."""
+    with pytest.MonkeyPatch.context() as now:
+        now.setattr(create, "await_registry", kill)
+        # The dead do not clear up.
+        now.setattr(engine, "remove_container", lambda _: None)
+        with pytest.raises(Killed):
+            main(["up", "--auth", "--port", location.rpartition(":")[2]])
+    (login,) = list_logins()
+    registry.needs_login, registry.login = True, f"{login.user}:{login.secret}"
+    engine.logins[location] = login
+    yield users_in(data)
+    assert list_logins() == [login]
+
+
+@pytest.mark.parametrize("cure", ["up", "login"])
+def test_the_password_of_an_up_that_was_killed_is_not_lost(killed: Htpasswd, run: Run, cure: str) -> None:
+    assert killed.users == ("localreg",)
+    run(cure)
+    run("ls")
 
 
 @pytest.mark.usefixtures("secured")

@@ -33,6 +33,8 @@ def owner_of(engine: EngineInfo, name: str) -> str:
 def remember(location: str, credentials: Credentials, *, owner: str) -> None:
     """Store the login to a registry; an older one to it is replaced.
 
+    The login of another registry that had the location before is kept, and found again by its owner.
+
     Args:
         location: The registry's part of a reference.
         credentials: The login.
@@ -44,7 +46,11 @@ def remember(location: str, credentials: Credentials, *, owner: str) -> None:
     secret = base64.b64encode(f"{credentials.user}:{credentials.secret}".encode()).decode()
 
     def added(logins: _Logins) -> _Logins:
-        others = {place: login for place, login in logins.items() if place != location and not _is_of(login, owner)}
+        others = {
+            login[_OWNER] if place == location else place: login
+            for place, login in logins.items()
+            if not _is_of(login, owner) and (place != location or _OWNER in login)
+        }
         return {**others, location: {"auth": secret, _OWNER: owner}}
 
     _change(added)
@@ -64,19 +70,21 @@ def forget(owner: str, location: str | None = None) -> None:
     if file is not None and file.exists():
         _change(
             lambda logins: {
-                place: login for place, login in logins.items() if place != location and not _is_of(login, owner)
+                place: login
+                for place, login in logins.items()
+                if not _is_of(login, owner) and (place != location or _OWNER in login)
             }
         )
 
 
 def find_login_of(owner: str, location: str) -> Credentials | None:
-    """The login to a registry, for its location or else for the one that it had before; None if the store has none.
+    """The login to a registry, or else the one for its location; None if the store has none.
 
     Raises:
         ConfigError: the file cannot be read.
     """
     logins = _read_logins()
-    found = [logins.get(location, {}), *(login for login in logins.values() if _is_of(login, owner))]
+    found = [*(login for login in logins.values() if _is_of(login, owner)), logins.get(location, {})]
     return next((login for login in map(read_login, found) if login is not None), None)
 
 

@@ -96,11 +96,12 @@ def bring_up(engine: Engine, request: UpRequest, *, notify: Notify, on_progress:
         return result
     from localreg.registry.client import find_login  # noqa: PLC0415 -- loads urllib3, only for a login
 
-    login = find_login(result.registry)
-    if login is None and result.registry.is_ours and result.registry.published is not None:
-        from localreg.registry.own_login import find_stored_login  # noqa: PLC0415 -- seldom needed
+    login = None
+    if result.registry.is_ours and result.registry.published is not None:
+        from localreg.registry.own_login import find_stored_login  # noqa: PLC0415 -- the same
 
         login = find_stored_login(engine, result.registry)
+    login = login or find_login(result.registry)
     return replace(result, requires_login=True, login_user=None if login is None else login.user)
 
 

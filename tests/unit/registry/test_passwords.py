@@ -51,6 +51,19 @@ def test_a_registry_has_one_login_wherever_it_is() -> None:
     assert list_logins() == [Credentials("me", "x:y"), LOGIN]
 
 
+def test_registries_that_have_one_location_in_turn_keep_their_logins() -> None:
+    other = Credentials("me", "x:y")
+    remember("localhost:5000", LOGIN, owner=MINE)
+    remember("localhost:5000", other, owner=OTHER)
+    assert CredentialStores().find("localhost:5000") == other
+    assert find_login_of(MINE, "localhost:5000") == LOGIN
+    remember("localhost:5000", LOGIN, owner=MINE)
+    assert CredentialStores().find("localhost:5000") == LOGIN
+    assert find_login_of(OTHER, "localhost:5000") == other
+    forget(OTHER, "localhost:5000")
+    assert list_logins() == [LOGIN]
+
+
 def test_what_others_wrote_into_the_file_stays(store: Path) -> None:
     store.parent.mkdir(parents=True)
     store.write_text('{"auths": {"quay.io": {"auth": "YTpi"}}, "credHelpers": {"x": "y"}}')

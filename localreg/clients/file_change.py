@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -187,8 +189,14 @@ def _new_name(name: str) -> str:
 
 
 def _replace(target: Path, data: bytes) -> None:
-    """Replace the file; its client never sees half of it, because it does not read a hidden file."""
+    """Replace the file; its client never sees half of it, because it does not read a hidden file.
+
+    Raises:
+        OSError: it cannot be written, or is no regular file, as /dev/null, to which others link to have nothing read.
+    """
     existing = target.stat() if target.exists() else None
+    if existing is not None and not stat.S_ISREG(existing.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(target))
     # A fixed name, so that the next run removes the file that a killed one left. The lock protects it.
     new = target.with_name(_new_name(target.name))
     new.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,6 +104,26 @@ def test_podman_needs_no_folder_of_docker_that_only_root_may_read(machine: Machi
         assert trust(client)
     finally:
         (machine.etc / "docker").chmod(0o755)
+
+
+@each_ca
+@each_client
+def test_what_a_link_leads_to_is_replaced_only_if_it_is_a_file(
+    machine: Machine, client: str, ca: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As /dev/null: the file of a link to it is empty."""
+    make, path = FILES[client]
+    device = machine.root / "null"
+    os.mkfifo(device)
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: b"" if path.resolve() == device else read(path))
+    link = put_file(machine, path, b"")
+    link.unlink()
+    link.symlink_to(device)
+    with pytest.raises(ConfigError, match=r"cannot write .*not a regular file"):
+        trust(make(machine), PLACE, ca=ca)
+    assert device.is_fifo()
+    assert link.readlink() == device
 
 
 @each_ca

@@ -68,13 +68,14 @@ class Podman:
 
     def apply(self, plan: Plan) -> None:
         """Make the changes, also in the virtual machine of a Podman before 6, which does not read the host's files."""
-        make_changes(plan)
         if sys.platform != "linux" and podman_release() < NEW:
+            # First, because the next run makes all changes again that the host does not have.
             for change in plan.changes:
                 is_drop_in = change.path.parent.name == _DROP_INS
                 # Podman finds the folder of a registry in the machine by the same name.
                 there = ETC / "certs.d" / change.path.parent.name / change.path.name
                 fix_machine((change.after or b"").decode(), None if is_drop_in else there)
+        make_changes(plan)
 
     def check(self, locations: Sequence[str], *, ca: str | None = None) -> Mapping[str, str | None] | None:
         """Ask `podman info` about plain HTTP; have it ask a registry with TLS for an image that does not exist."""

@@ -120,6 +120,23 @@ def test_a_virtual_machine_before_6_needs_the_files_as_well(
     assert not (there / "certs.d" / PLACE).exists()
 
 
+@pytest.mark.parametrize("ca", [None, CA])
+def test_a_virtual_machine_that_does_not_run_is_told_later(
+    client: Podman, program: Program, monkeypatch: pytest.MonkeyPatch, ca: str | None
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    there, sudo = program.root / "vm", program.root / "bin/sudo"
+    there.mkdir()
+    works = sudo.read_text()
+    for places in ((PLACE,), ()):
+        sudo.write_text("#!/bin/sh\nexit 125\n")
+        with pytest.raises(ConfigError, match="in the Podman machine"):
+            make_trust(client, Target("registry", places, ca))
+        sudo.write_text(works)
+        make_trust(client, Target("registry", places, ca))
+        assert bool(files(there)) is bool(places)
+
+
 def test_an_address_that_podman_takes_for_no_name_is_left_out(client: Podman) -> None:
     plan = client.plan(Target("registry", ("[::1]:5000", PLACE)))
     assert "[::1]" not in "".join(change.diff() for change in plan.changes)

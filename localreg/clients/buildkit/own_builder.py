@@ -24,6 +24,7 @@ from localreg.clients.marked_block import read_text
 from localreg.clients.port import Machine, Obstacle, Plan, Target
 from localreg.system.address import is_loopback
 from localreg.system.command_line import Sentence
+from localreg.system.data_folder import data_folder
 
 
 class OwnBuilder:
@@ -66,9 +67,8 @@ class OwnBuilder:
 
     @property
     def _file(self) -> Path:
-        data, home = self._machine.environ.get("XDG_DATA_HOME"), self._machine.home
-        base = Path(data) if data else (home or self._machine.root / "root") / ".local/share"
-        return base / "localreg/buildkit" / FILE
+        folder = data_folder(self._machine.environ) or self._machine.root / "root/.local/share/localreg"
+        return folder / "buildkit" / FILE
 
     @property
     def _is_ours(self) -> bool:

@@ -225,6 +225,13 @@ def test_the_builder_is_made_once_and_goes_with_the_last_registry(tmp_path: Path
     assert (tmp_path / "calls").read_text().splitlines()[-1] == "buildx rm --force localreg"
 
 
+def test_a_folder_of_data_that_is_relative_does_not_count(tmp_path: Path) -> None:
+    machine = with_buildx(tmp_path)
+    machine = Machine({**machine.environ, "XDG_DATA_HOME": "here"}, machine.root)
+    trust(BuildKit(machine), *NEAR)
+    assert (tmp_path / BUILDER).exists()
+
+
 def test_a_lost_builder_is_made_again(tmp_path: Path) -> None:
     client = BuildKit(machine := with_buildx(tmp_path))
     trust(client, *NEAR)

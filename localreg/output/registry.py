@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from localreg.engines.values import EngineInfo
-from localreg.output.text import ago
+from localreg.output.text import ago, printable
 from localreg.registry.container import Registry
 from localreg.registry.makers import find_maker
 from localreg.registry.refusals import why
@@ -56,7 +56,7 @@ def tls_line(registry: Registry, now: datetime | None = None) -> str | None:
     if facts is None:
         return None
     when = f"{'ended on' if facts.has_ended(now) else 'until'} {facts.ends_at:%Y-%m-%d}"
-    return f"certificate by your own CA {when}, for {', '.join(facts.names)}"
+    return f"certificate by your own CA {when}, for {printable(', '.join(facts.names))}"
 
 
 def storage_line(registry: Registry) -> str:

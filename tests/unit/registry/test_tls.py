@@ -7,6 +7,7 @@ import pytest
 from support.engines.fake import FakeEngine
 
 from localreg.engines.values import ContainerSpec
+from localreg.output.registry import tls_line
 from localreg.registry.container import SCHEMA_LABEL, Registry
 from localreg.registry.tls import TLS_LABEL, ServerTls, TlsFacts, ca_of
 
@@ -49,6 +50,11 @@ def test_a_registry_without_tls_has_no_authority() -> None:
 )
 def test_an_invalid_label_is_none(label: str) -> None:
     assert ca_of(registry({SCHEMA_LABEL: "1", TLS_LABEL: label})) is None
+
+
+def test_names_of_a_label_reach_no_terminal_as_they_are() -> None:
+    label = TlsFacts(PEM, FACTS.ends_at, ("\x1b[31mred",)).to_label()
+    assert "\x1b" not in (tls_line(registry({SCHEMA_LABEL: "1", TLS_LABEL: label})) or "")
 
 
 def test_the_key_is_in_no_text() -> None:

@@ -36,10 +36,10 @@ LOGIN = (
     ),
     Explanation(
         "login-missing",
-        ("docker", "podman", "skopeo", "crane", "oras", "containerd"),
+        ("docker", "podman", "skopeo", "buildah", "crane", "oras", "containerd", "buildkit"),
         WANTS_LOGIN.or_(r"basic credential not found|authorization failed|\bunauthorized\b"),
-        "The registry requires a login, and the client has none for exactly this address. A login for `localhost:5000` "
-        "is not one for `127.0.0.1:5000`.",
+        "The registry requires a login, and the client has none for exactly this address, or a wrong one. A login for "
+        "`localhost:5000` is not one for `127.0.0.1:5000`.",
         (
             localreg("login", when="the registry is localreg's"),
             Cure("docker login HOST:PORT", when="any other registry, with Docker"),

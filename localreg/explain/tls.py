@@ -10,6 +10,10 @@ _OWN_CERTIFICATE = advice(
     "make a new certificate that has each name of the registry as a subject alternative name",
     when="you made the certificate",
 )
+_BUILDKIT_REMEMBERS = advice(
+    "restart Docker, or wait ten minutes: BuildKit remembers how it reached the images of a repository",
+    when="`docker build` still says it, and `docker pull` works",
+)
 
 TLS = (
     Explanation(
@@ -22,15 +26,18 @@ TLS = (
     ),
     Explanation(
         "containerd-plain-http",
-        ("containerd", "kubelet", "kind", "k3d", "buildkit"),
+        ("containerd", "kubelet", "kind", "k3d", "docker", "buildkit"),
         Saying(r"failed to do request: \S+ \\?\"?https://.*HTTP response to HTTPS client"),
-        "containerd and BuildKit expect TLS here. The node or the builder needs a file that says otherwise.",
+        "containerd and BuildKit expect TLS here, also those in Docker. The node, Docker or the builder needs a file "
+        "that says otherwise.",
         (
             localreg("connect", "kind", when="a pod in kind cannot pull"),
             localreg("connect", "k3d", when="a pod in k3d cannot pull"),
             localreg("trust", "containerd", when="containerd runs on this machine"),
             localreg("trust", "k3s", when="k3s runs on this machine"),
-            localreg("trust", "buildkit", when="`docker buildx` says it"),
+            localreg("trust", "docker", when="Docker or `docker build` says it"),
+            localreg("trust", "buildkit", when="a builder that is a container says it"),
+            _BUILDKIT_REMEMBERS,
         ),
         issue("containerd/containerd", 4826),
     ),
@@ -54,40 +61,31 @@ TLS = (
             localreg("trust", when="for the clients that localreg knows"),
             advice(
                 "use `localhost:PORT` as the registry's address; most clients use plain HTTP there",
-                when="oras, crane",
+                when="oras, crane, helm",
             ),
-            advice("add the client's option for plain HTTP, such as `--plain-http`", when="oras, helm"),
+            advice("add `--plain-http`, or `--insecure` to crane", when="the address is another"),
         ),
         issue("distribution/distribution", 1874),
     ),
     Explanation(
         "containerd-400",
-        ("containerd", "oras"),
+        ("containerd", "buildkit", "oras"),
         Saying(
-            r"(?:pulling|pushing) (?:from|to) host \S+ failed with status code .*: 400|status code 400: Bad Request"
+            r"(?:pulling|pushing) (?:from|to) host \S+ failed with status code .*: 400|status code 400: Bad Request|"
+            r"unexpected status from \w+ request to http://\S+: 400 Bad Request"
         ),
         "The client used plain HTTP, and the registry speaks TLS: it answers every such request with status 400.",
         (
             localreg("trust", "containerd", when="containerd says it"),
             advice("leave out the option for plain HTTP", when="you gave one"),
-            advice("use 127.0.0.1 instead of localhost, where the client expects TLS", when="oras"),
-        ),
-        issue("podman-container-tools/podman", 21540),
-    ),
-    Explanation(
-        "http-to-tls",
-        ("podman", "docker", "crane", "registry"),
-        SPEAKS_TLS,
-        "The client used plain HTTP, but the registry speaks TLS.",
-        (
-            localreg("trust", when="the registry is localreg's"),
-            advice("leave out the option for plain HTTP, or the entry that says `insecure`", when="any other"),
+            advice("add `--plain-http=false`: without it, oras uses plain HTTP for localhost", when="oras"),
+            _BUILDKIT_REMEMBERS,
         ),
         issue("podman-container-tools/podman", 21540),
     ),
     Explanation(
         "unknown-authority",
-        ("docker", "podman", "skopeo", "containerd", "buildkit", "crane"),
+        ("docker", "podman", "skopeo", "buildah", "containerd", "buildkit", "crane", "oras"),
         Saying(
             r"certificate signed by unknown authority|certificate is not trusted|"
             r"self[- ]signed certificate|unable to get local issuer certificate"
@@ -96,6 +94,9 @@ TLS = (
         (
             localreg("trust", when="the registry is localreg's"),
             advice("copy the authority's certificate to `certs.d/HOST:PORT/ca.crt` of the client", when="any other"),
+            advice("name the authority's certificate in the variable SSL_CERT_FILE", when="crane"),
+            advice("name the authority's certificate with `--ca-file`", when="oras"),
+            _BUILDKIT_REMEMBERS,
         ),
         issue("moby/moby", 28616),
     ),
@@ -110,7 +111,7 @@ TLS = (
     ),
     Explanation(
         "certificate-for-another-name",
-        ("docker", "podman", "skopeo", "containerd", "crane"),
+        ("docker", "podman", "skopeo", "buildah", "containerd", "buildkit", "crane", "oras"),
         Saying(r"certificate is valid for .*, not |doesn't contain any IP SANs|certificate is not valid for any names"),
         "The certificate is for other names than the one that you use for the registry.",
         (
@@ -122,7 +123,7 @@ TLS = (
     ),
     Explanation(
         "certificate-expired",
-        ("docker", "podman", "skopeo", "containerd", "crane"),
+        ("docker", "podman", "skopeo", "buildah", "containerd", "buildkit", "crane", "oras"),
         Saying(r"certificate has expired or is not yet valid|certificate has expired"),
         "The certificate has ended or has not begun, or the clock of one of the two machines is wrong. A virtual "
         "machine's clock may stop while the host sleeps.",
@@ -140,6 +141,17 @@ TLS = (
         "hosts.toml names a file with the authority's certificate, and that file does not exist on this node.",
         (localreg("trust", "containerd"),),
         issue("containerd/containerd", 7118),
+    ),
+    Explanation(
+        "http-to-tls",
+        ("podman", "docker", "crane", "registry"),
+        SPEAKS_TLS,
+        "The client used plain HTTP, but the registry speaks TLS.",
+        (
+            localreg("trust", when="the registry is localreg's"),
+            advice("leave out the option for plain HTTP, or the entry that says `insecure`", when="any other"),
+        ),
+        issue("podman-container-tools/podman", 21540),
     ),
 )
 """From the special to the general."""

@@ -14,21 +14,24 @@ from localreg.system.waiting import wait_until
 
 
 @contextlib.contextmanager
-def serving(program: Path, root: Path, *, http: str = "", more: str = "") -> Iterator[Distribution]:
-    """A registry on loopback with deleting enabled, for as long as the context lasts.
+def serving(
+    program: Path, root: Path, *, http: str = "", more: str = "", host: str = "127.0.0.1"
+) -> Iterator[Distribution]:
+    """A registry with deleting enabled, for as long as the context lasts.
 
     Args:
         program: Distribution.
         root: Its root directory; its settings are beside it.
         http: More settings of its `http`, as YAML in braces has them.
         more: More lines of settings.
+        host: The address that it listens at; empty for all of this machine's, IPv6 as well.
     """
     port = free_port()
     config = root.with_name(f"{root.name}.yml")
     config.write_text(
         "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
         f"storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}\n"
-        f"http: {{addr: '127.0.0.1:{port}'{', ' if http else ''}{http}}}\n{more}"
+        f"http: {{addr: '{host}:{port}'{', ' if http else ''}{http}}}\n{more}"
     )
     with subprocess.Popen([program, "serve", config], stderr=subprocess.DEVNULL) as process:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from localreg.clients.buildkit.builders import (
@@ -37,14 +38,18 @@ class OwnBuilder:
         """The part of a plan for it; it has an entry for each location, so that it exists as long as one of them."""
         if not self._is_ours:
             return Plan("buildkit", target, obstacles=(_taken(),) if target.locations else ())
-        changes = plan_file(self._file, target, list_entries(self._file, target))
+        # Its parser takes no brackets in the name of a table (tried with 0.29).
+        unread = [place for place in target.locations if place.startswith("[")]
+        told = replace(target, locations=tuple(place for place in target.locations if place not in unread))
+        changes = plan_file(self._file, told, list_entries(self._file, told))
         return Plan(
             "buildkit",
             target,
             changes=tuple(changes),
-            files=(self._file,) if target.locations else (),
+            files=(self._file,) if told.locations else (),
+            obstacles=tuple(map(_unread, unread)),
             notes=tuple(self._list_notes(target)),
-            cures=(f"docker buildx use {NAME}",) if changes and target.locations else (),
+            cures=(f"docker buildx use {NAME}",) if changes and told.locations else (),
         )
 
     @contextlib.contextmanager
@@ -92,6 +97,11 @@ class OwnBuilder:
                     f"the builder `{builder.name}` is a container with a localhost of its own; "
                     f"`docker buildx use {NAME}` makes builds use one that reaches the registry"
                 )
+
+
+def _unread(place: str) -> Obstacle:
+    what = f"cannot use {place} in a builder, because docker buildx reads no IPv6 address in its configuration"
+    return Obstacle(what, Sentence("use a name or an IPv4 address of the registry"))
 
 
 def _taken() -> Obstacle:

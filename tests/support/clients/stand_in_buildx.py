@@ -21,6 +21,8 @@ def encode(data: bytes) -> str:
 
 def create(options: dict[str, str]) -> None:
     config = tomllib.loads(Path(options["--config"]).read_text())
+    if any("]" in name for name in config["registry"]):
+        sys.exit("ERROR: failed to parse buildkit config: (10, 2): unexpected token table key cannot contain ']'")
     files: dict[str, str] = {}
     lines = ["[registry]"]
     for name, table in config["registry"].items():

@@ -17,6 +17,7 @@ from support.kills.at_changes import killed_at_each_change
 from localreg.clients.buildkit.builders import list_builders
 from localreg.clients.buildkit.client import BuildKit
 from localreg.clients.port import Machine, Target
+from localreg.clients.trust import make_trust
 from localreg.errors import ConfigError, EngineUnavailableError
 
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -230,6 +231,16 @@ def test_a_folder_of_data_that_is_relative_does_not_count(tmp_path: Path) -> Non
     machine = Machine({**machine.environ, "XDG_DATA_HOME": "here"}, machine.root)
     trust(BuildKit(machine), *NEAR)
     assert (tmp_path / BUILDER).exists()
+def test_buildx_reads_no_ipv6_address(tmp_path: Path) -> None:
+    machine, there = with_buildx(tmp_path), "[fd00::1]:5000"
+    client = BuildKit(machine)
+    plan = client.plan(Target("registry", (FAR, there)))
+    client.apply(plan)
+    assert list_builders(machine)[0].registries.keys() == {FAR}
+    assert [there in obstacle.what for obstacle in plan.obstacles] == [True]
+    with pytest.raises(ConfigError, match="reads no IPv6 address"):
+        make_trust(client, Target("registry", (there,)))
+    assert list_builders(machine) == []
 
 
 def test_a_lost_builder_is_made_again(tmp_path: Path) -> None:

@@ -79,6 +79,10 @@ TLS = (
             localreg("trust", "containerd", when="containerd says it"),
             advice("leave out the option for plain HTTP", when="you gave one"),
             advice("add `--plain-http=false`: without it, oras uses plain HTTP for localhost", when="oras"),
+            Cure(
+                "SSL_CERT_FILE=ca.crt docker buildx imagetools inspect --builder localreg IMAGE",
+                when="`docker buildx imagetools`, after `localreg trust buildkit`",
+            ),
             _BUILDKIT_REMEMBERS,
         ),
         issue("podman-container-tools/podman", 21540),
@@ -94,7 +98,7 @@ TLS = (
         (
             localreg("trust", when="the registry is localreg's"),
             advice("copy the authority's certificate to `certs.d/HOST:PORT/ca.crt` of the client", when="any other"),
-            advice("name the authority's certificate in the variable SSL_CERT_FILE", when="crane"),
+            advice("name the authority's certificate in the variable SSL_CERT_FILE", when="crane, buildx imagetools"),
             advice("name the authority's certificate with `--ca-file`", when="oras"),
             _BUILDKIT_REMEMBERS,
         ),

@@ -231,6 +231,8 @@ def test_a_folder_of_data_that_is_relative_does_not_count(tmp_path: Path) -> Non
     machine = Machine({**machine.environ, "XDG_DATA_HOME": "here"}, machine.root)
     trust(BuildKit(machine), *NEAR)
     assert (tmp_path / BUILDER).exists()
+
+
 def test_buildx_reads_no_ipv6_address(tmp_path: Path) -> None:
     machine, there = with_buildx(tmp_path), "[fd00::1]:5000"
     client = BuildKit(machine)

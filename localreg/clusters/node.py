@@ -14,7 +14,9 @@ from localreg.errors import EngineError, EngineLostError
 from localreg.system.waiting import wait_until
 
 _FILE, _CA = "hosts.toml", "localreg.crt"
-_ANSWER_SECONDS = 45.0
+_ANSWER_SECONDS = 60.0
+"""Podman 4.3's bridge takes another MAC address when a container joins or leaves it. The other containers send to the
+former one, and no name is found, until the kernel asks anew: in base_reachable_time, up to 45 seconds; see arp(7)."""
 
 _WRITE = f"""
 set -e
@@ -147,7 +149,6 @@ class Node:
 
         It is asked for an image that the registry does not have, and has to say that it is not found.
         """
-        # After a rootless Podman 4.3 replaced a container, the nodes may not reach the new one for half a minute.
         if not wait_until(lambda: self._reaches(source), seconds=_ANSWER_SECONDS):
             return f"gets no answer from {source.url}"
         by, _, answer = self.shell(_RESOLVE, f"{source.location}/{NOT_THERE}", self._folder).partition("\n")

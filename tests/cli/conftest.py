@@ -34,6 +34,13 @@ class PodmanProgram:
         self.says(f"cat <<END\n{json.dumps({'registries': registries})}\nEND")
 
 
+@pytest.fixture(autouse=True)
+def _own_etc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What other programs write to `/etc` meanwhile does not matter."""
+    monkeypatch.setattr(down, "find_left_entry", partial(find_left_entry, etc=tmp_path / "etc"))
+    monkeypatch.setattr(down, "Machine", partial(Machine, root=tmp_path))
+
+
 @pytest.fixture
 def podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PodmanProgram:
     """It is not there until it is told what to say."""
@@ -65,9 +72,6 @@ def engine(registry: FakeRegistry, location: str, monkeypatch: pytest.MonkeyPatc
         select, "select_engine", lambda *_args, **_kwargs: Selection(found, Survey((), ()), holds_registry=True)
     )
     monkeypatch.setenv("HOME", str(tmp_path))
-    # What others write to `/etc` meanwhile does not matter.
-    monkeypatch.setattr(down, "find_left_entry", partial(find_left_entry, etc=tmp_path / "etc"))
-    monkeypatch.setattr(down, "Machine", partial(Machine, root=tmp_path))
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from localreg.clients.port import Client, Machine, Target
@@ -51,8 +50,3 @@ def trust(client: Client, *locations: str, ca: str | None = None, name: str = "r
     plan = client.plan(Target(name, locations, ca))
     client.apply(plan)
     return any(change.changes for change in plan.changes)
-
-
-def is_root() -> bool:
-    """Whether the tests run as root."""
-    return os.geteuid() == 0

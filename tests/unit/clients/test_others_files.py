@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.clients.own_machine import is_root, make_machine, put_file, put_program, take_tree, trust
+from support.clients.own_machine import make_machine, put_file, put_program, take_tree, trust
+from support.rights import ordinary_user
 
 from localreg.clients.buildkit.client import BuildKit
 from localreg.clients.certs_d import Wanted, plan_files
@@ -79,31 +80,27 @@ def test_a_link_stays_a_link(machine: Machine, client: str, ca: str | None, ther
     assert file.read_bytes() == b""
 
 
-@pytest.mark.skipif(is_root(), reason="root may read everything")
 @pytest.mark.parametrize("client", ["containerd", "podman"])
 def test_a_folder_that_only_root_may_read_is_named(machine: Machine, client: str) -> None:
     folder = machine.etc / {"podman": "containers"}.get(client, client)
     (folder / "certs.d").mkdir(parents=True)
     folder.chmod(0)
-    try:
+    with ordinary_user():
         assert client in {each.name for each in list_clients(machine)}
         with pytest.raises(ConfigError, match="cannot read") as caught:
             make_trust(get_client(client, machine), Target("registry", (PLACE,)))
-    finally:
-        folder.chmod(0o755)
+    folder.chmod(0o755)
     assert str(caught.value.hint).endswith(f"trust {client} --location {PLACE}")
 
 
-@pytest.mark.skipif(is_root(), reason="root may read everything")
 def test_podman_needs_no_folder_of_docker_that_only_root_may_read(machine: Machine) -> None:
     (machine.etc / "docker/certs.d").mkdir(parents=True)
     (machine.etc / "docker").chmod(0)
-    try:
+    with ordinary_user():
         client = get_client("podman", machine)
         assert trust(client, PLACE, ca=CA)
         assert trust(client)
-    finally:
-        (machine.etc / "docker").chmod(0o755)
+    (machine.etc / "docker").chmod(0o755)
 
 
 @each_ca

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from support.clients.dockerd import PID, Dockerd
-from support.clients.own_machine import is_root
+from support.rights import ordinary_user
 
 from localreg.clients.docker.client import Docker, find_left_file
 from localreg.clients.port import Machine, Target
@@ -62,7 +62,6 @@ def test_nothing_is_written_where_loopback_is_trusted(start: Start, *, container
     assert (files(daemon), daemon.reloads) == ({"daemon.json": '{"debug": true}'}, 0)
 
 
-@pytest.mark.skipif(is_root(), reason="root may read everything")
 @pytest.mark.parametrize("closed", ["etc/docker", "etc/docker/daemon.json"])
 @pytest.mark.parametrize("containerd_store", [True, False])
 def test_configuration_that_only_root_may_read_is_needed_only_for_other_addresses(
@@ -71,9 +70,10 @@ def test_configuration_that_only_root_may_read_is_needed_only_for_other_addresse
     daemon = start("{}", containerd_store=containerd_store)
     (tmp_path / closed).chmod(0)
     client = Docker(daemon.machine)
-    assert client.plan(Target("registry", LOCAL)).provided == dict.fromkeys(LOCAL, "loopback")
-    with pytest.raises(ConfigError, match="cannot read"):
-        client.plan(Target("registry", (LAN,)))
+    with ordinary_user():
+        assert client.plan(Target("registry", LOCAL)).provided == dict.fromkeys(LOCAL, "loopback")
+        with pytest.raises(ConfigError, match="cannot read"):
+            client.plan(Target("registry", (LAN,)))
     (tmp_path / closed).chmod(0o755)
 
 

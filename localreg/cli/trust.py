@@ -21,7 +21,8 @@ from localreg.clients.port import Client, Machine, Target
 from localreg.clients.system_store import SystemStore
 from localreg.clients.trust import CLIENTS, Trusted, find_trust, get_client, list_clients, make_trust
 from localreg.engines.port import Engine
-from localreg.errors import ConfigError, EngineUnavailableError, LocalregError, UsageError, reason_of
+from localreg.errors import ConfigError, ConflictError, EngineUnavailableError, LocalregError, UsageError, reason_of
+from localreg.oci.ping import Reply, ask
 from localreg.oci.reference import find_reference
 from localreg.output import trust as output
 from localreg.registry.ca import CERTIFICATE, ca_folder, own_ca, signed_by_own_key
@@ -180,13 +181,22 @@ def _machine(session: Session) -> Machine:
 
 
 def _target(session: Session) -> Target:
-    """The registry, or the one that `up` would create."""
+    """The registry, or the one that `up` would create.
+
+    Raises:
+        ConflictError: it speaks TLS, and localreg does not know by which CA, so plain HTTP is not what it needs.
+    """
     try:
         with session.opened() as engine:
             registry = find_registry(engine, session.name)
     except EngineUnavailableError:
         registry = None
     facts = None if registry is None else tls_of(registry)
+    if registry is not None and registry.speaks_plain_http and registry.url and ask(registry.url) is Reply.SPEAKS_TLS:
+        raise ConflictError(
+            f"registry `{session.name}` speaks TLS, and localreg does not know its CA",
+            hint=CommandLine("trust", "--location", registry.get_location(), "--ca", "FILE"),
+        )
     # The file is for another user, who has no such CA.
     file = ca_folder() / CERTIFICATE if facts is not None and _is_own(facts) else None
     return Target(session.name, tuple(both_names(registry)), None if facts is None else facts.ca, file)

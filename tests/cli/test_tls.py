@@ -236,6 +236,17 @@ def test_the_system_is_told_of_ones_own_authority_alone(
     assert "another user's CA" in run("trust", "--system", "--dry-run", code=2)
 
 
+@pytest.mark.parametrize("words", ["trust --dry-run", "trust --list"])
+def test_a_registry_whose_authority_is_not_known_is_not_trusted_without_one(
+    run: Run, registry: FakeRegistry, location: str, words: str
+) -> None:
+    run("up")
+    registry.faults["/v2/"] = "tls"
+    said = run(*words.split(), code=5)
+    assert "speaks TLS, and localreg does not know its CA" in said
+    assert f"hint: localreg trust --location {location} --ca FILE\n" in said
+
+
 def test_another_program_at_its_port_is_told_of(run: Run, registry: FakeRegistry) -> None:
     run("up", "--tls")
     registry.secure(None)

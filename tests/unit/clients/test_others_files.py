@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.clients.own_machine import make_machine, put_file, put_program, take_tree, trust
+from support.kills.at_changes import killed_at_each_change
 from support.rights import ordinary_user
 
 from localreg.clients.buildkit.client import BuildKit
@@ -31,10 +32,14 @@ each_ca = pytest.mark.parametrize("ca", [None, CA])
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    machine = make_machine(tmp_path)
-    for program in ("k3s", "buildkitd", "ctr"):
+    return made(tmp_path)
+
+
+def made(folder: Path) -> Machine:
+    """A machine whose programs all fail."""
+    machine = make_machine(folder)
+    for program in ("k3s", "buildkitd", "ctr", "docker"):
         put_program(machine, program, "exit 1")
-    put_program(machine, "docker", "exit 1")
     return machine
 
 
@@ -136,3 +141,28 @@ def test_a_linked_folder_stays_a_link(machine: Machine, client: str, ca: str | N
     assert trust(make(machine))
     assert folder.is_symlink()
     assert list(elsewhere.iterdir()) == []
+
+
+@each_client
+@pytest.mark.parametrize("undo", [False, True])
+def test_a_kill_does_not_make_an_empty_file_localregs(tmp_path: Path, client: str, *, undo: bool) -> None:
+    make, path = FILES[client]
+    kills = 0
+    machine = made(tmp_path)
+
+    def prepare() -> None:
+        nonlocal machine
+        machine = made(tmp_path / str(kills))
+        put_file(machine, path, b"")
+        if undo:
+            trust(make(machine), PLACE, ca=CA)
+
+    def act() -> None:
+        trust(make(machine), *([] if undo else [PLACE]), ca=None if undo else CA)
+
+    for _ in killed_at_each_change(prepare, act):
+        kills += 1
+        act()
+        trust(make(machine))
+        assert (machine.root / path).read_bytes() == b""
+    assert kills > 1

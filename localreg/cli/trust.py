@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -35,6 +36,7 @@ from localreg.system.command_line import CommandLine, Sentence
 CLIENT_ARGUMENT = typer.Argument(
     metavar="[CLIENT]...", help=f"{', '.join(CLIENTS)}; by default all on this machine", show_default=False
 )
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----")
 
 app = command_app()
 
@@ -244,9 +246,11 @@ def _named(session: Session, locations: Sequence[str], ca: Path | None) -> Targe
     except (OSError, UnicodeDecodeError) as exc:
         reason = reason_of(exc) if isinstance(exc, OSError) else "it is not text"
         raise ConfigError(f"cannot read `{ca}`: {reason}") from exc
-    if "-----BEGIN CERTIFICATE-----" not in text:
+    # A file may have a private key as well, and the clients' files can be read by all users.
+    certificates = "".join(f"{found}\n" for found in _CERTIFICATE.findall(text))
+    if not certificates:
         raise ConfigError(f"`{ca}` has no certificate in PEM", hint=Sentence("name the certificate of the CA"))
-    return Target(session.name, places, text, ca.resolve())
+    return Target(session.name, places, certificates, ca.resolve())
 
 
 def _checked(place: str) -> str:

@@ -149,6 +149,19 @@ def test_a_ca_comes_with_its_address(docker: Dockerd, tmp_path: Path, capsys: py
     assert "cannot read" in run(capsys, "trust", "--location", LAN, "--ca", str(tmp_path), code=7)[1]
 
 
+def test_a_key_beside_the_certificate_is_in_no_file_and_no_output(
+    docker: Dockerd, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, others = tmp_path / "server.pem", CA.replace("MIIB", "MIIC")
+    file.write_text(f"-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----\n{CA}subject=x\n{others}")
+    docker.reached[LAN] = f"{CA}{others}"
+    words = ("trust", "docker", "--location", LAN, "--ca", str(file))
+    said = "".join((*run(capsys, *words, "--dry-run"), *run(capsys, *words, "--json")))
+    written = (docker.folder / f"certs.d/{LAN}/localreg-docker.crt").read_text()
+    assert written.endswith(f"\n{CA}{others}")
+    assert "SECRET" not in f"{said}{written}"
+
+
 def test_a_file_of_root_is_roots_to_write(
     docker: Dockerd, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

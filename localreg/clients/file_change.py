@@ -99,8 +99,12 @@ class FileChange:
                 _replace(self.path, self.after)
             else:
                 make_folder(spare)
-                _replace(spare / name, self.after)
-                spare.rename(folder)
+                try:
+                    _replace(spare / name, self.after)
+                    spare.rename(folder)
+                except BaseException:
+                    _remove_folder(spare)
+                    raise
 
 
 def remove_spares(folder: Path, is_ours: Callable[[Path], bool]) -> None:

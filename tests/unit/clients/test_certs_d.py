@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,16 @@ def test_each_registry_has_its_own(folder: Path) -> None:
     make(folder.with_name("192.0.2.1:5001"), "PEM\n", name="two")
     make(folder, name="two")
     assert [path.name for path in folder.parent.iterdir()] == [PLACE]
+
+
+def test_a_disk_that_is_full_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        make(folder, "PEM\n")
+    assert list(folder.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("step", ["mkdir", "open", "replace", "rename"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from localreg.system.command_line import Sentence
 from localreg.system.programs import ProgramError, run
 
 _SECONDS = 60.0
+_OF_ROOT = ("/usr/sbin", "/sbin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,10 @@ class SystemStore:
             self._apply_on_macos(plan)
             return
         make_changes(plan)
-        # A run that was killed may have changed the file alone.
-        if plan.changes or self._has(plan.target.ca) is not bool(plan.files):
-            _run(kind.program)
+        found = self._has(plan.target.ca)
+        # A run that was killed may have changed the file alone. If that cannot be known, it does no harm to root.
+        if plan.changes or (os.geteuid() == 0 if found is None else found is not bool(plan.files)):
+            _run(_find(kind.program) or kind.program)
 
     def check(self, locations: Sequence[str], *, ca: str | None = None) -> Mapping[str, str | None] | None:
         """Look for the certificate in the bundle that programs read."""
@@ -83,7 +86,7 @@ class SystemStore:
 
     def _kind(self) -> _Kind | None:
         root = self._machine.root
-        return next((kind for kind in _KINDS if (root / kind.folder).is_dir() and shutil.which(kind.program)), None)
+        return next((kind for kind in _KINDS if (root / kind.folder).is_dir() and _find(kind.program)), None)
 
     def _path(self, name: str) -> Path:
         kind = self._kind()
@@ -112,6 +115,11 @@ class SystemStore:
             else:
                 _run("security", "remove-trusted-cert", "-d", str(change.path))
                 make_changes(plan)
+
+
+def _find(program: str) -> str | None:
+    """The path of a program; those of root are not on the PATH of all users."""
+    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_OF_ROOT]))
 
 
 def _run(program: str, *arguments: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from localreg.clients import system_store
 from localreg.clients.port import Machine, Target
 from localreg.clients.system_store import SystemStore
 from localreg.clients.trust import make_trust
@@ -54,6 +56,22 @@ def test_the_ca_comes_and_goes(machine: Machine) -> None:
     assert store.check(["localhost:5000"], ca=CA) == {
         "localhost:5000": "does not trust the certificate of localhost:5000"
     }
+
+
+@pytest.mark.parametrize(("user", "count"), [(1000, 0), (0, 1)])
+def test_only_root_finishes_what_is_not_known(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, user: int, count: int
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    make_trust(SystemStore(machine), Target("registry", ()))
+    assert runs(machine) == count
+
+
+def test_a_program_of_root_is_found_where_it_is(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system_store, "_OF_ROOT", (str(machine.root / "bin"),))
+    monkeypatch.setenv("PATH", "/bin")
+    make_trust(SystemStore(machine), TARGET)
+    assert runs(machine) == 1
 
 
 @pytest.mark.parametrize("target", [TARGET, Target("registry", (), CA)])

@@ -81,6 +81,9 @@ def trust(
     if system:
         _check_authority(target)
         chosen.append(SystemStore(machine))
+    if target.ca is not None and target.ca_file is None:
+        places = " and ".join(target.locations)
+        session.streams.note(f"another user's CA signed the registry's certificate; it is trusted for {places} alone")
     _each(
         session,
         chosen,

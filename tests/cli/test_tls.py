@@ -221,6 +221,8 @@ def test_the_system_is_told_of_ones_own_authority_alone(
     tls: ServingEngine,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
+    *,
+    location: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run("up", "--tls")
@@ -232,8 +234,14 @@ def test_the_system_is_told_of_ones_own_authority_alone(
     # Not every machine has a program for its store.
     assert main(["trust", "--system", "--dry-run"]) != 2
     assert "another user" not in capsys.readouterr().err
+    main(["trust", "--dry-run"])
+    assert "another user" not in capsys.readouterr().err
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "of-another-user"))
     assert "another user's CA" in run("trust", "--system", "--dry-run", code=2)
+    main(["trust", "--dry-run"])
+    assert f"another user's CA signed the registry's certificate; it is trusted for {location}" in (
+        capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("words", ["trust --dry-run", "trust --list"])

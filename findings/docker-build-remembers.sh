@@ -16,7 +16,8 @@
 # Advice: after a change of how a registry is reached, restart Docker, or wait ten minutes before a build is tried again.
 # A build from another repository of the registry tells at once whether the change is right.
 #
-# Needs: python3, apt-get with a Debian mirror set up (or DEBIAN_MIRROR=URL), unshare. Runs as root on Debian 12 or 13.
+# Needs: python3, apt-get with a Debian mirror set up (or DEBIAN_MIRROR=URL), unshare. Runs as root, or
+# as a user who may create namespaces, on Debian 12 or 13.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -44,7 +45,7 @@ for package in "$work"/apt/var/cache/apt/archives/*.deb; do
 done
 printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
 printf 'root:x:0:0::/tmp:/bin/sh\n' >"$root/etc/passwd"
-printf 'root:x:0:\ndocker:x:1:\n' >"$root/etc/group"
+printf 'root:x:0:\n' >"$root/etc/group"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 
 cat >"$work/session.sh" <<'EOF2'
@@ -133,4 +134,6 @@ kill "$docker" "$registry"
 wait
 echo "seen: docker build used plain HTTP for a repository whose registry has TLS by now, and docker pull did not"
 EOF2
-unshare --mount --pid --fork --kill-child sh "$work/session.sh" "$root" "$port"
+namespaces=(--mount --pid --fork --kill-child)
+[ "$(id -u)" -eq 0 ] || namespaces+=(--user --map-root-user)
+unshare "${namespaces[@]}" sh "$work/session.sh" "$root" "$port"

@@ -12,7 +12,8 @@
 #
 # Advice: before you remove a list from daemon.json, make it empty and reload Docker. `docker info` shows what is in force.
 #
-# Needs: python3, apt-get with a Debian mirror set up (or DEBIAN_MIRROR=URL), unshare. Runs as root on Debian 12 or 13.
+# Needs: python3, apt-get with a Debian mirror set up (or DEBIAN_MIRROR=URL), unshare. Runs as root, or
+# as a user who may create namespaces, on Debian 12 or 13.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -39,7 +40,7 @@ for package in "$work"/apt/var/cache/apt/archives/*.deb; do
 done
 printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
 printf 'root:x:0:0::/tmp:/bin/sh\n' >"$root/etc/passwd"
-printf 'root:x:0:\ndocker:x:1:\n' >"$root/etc/group"
+printf 'root:x:0:\n' >"$root/etc/group"
 
 cat >"$work/session.sh" <<'EOF2'
 set -eu
@@ -111,4 +112,6 @@ kill "$docker"
 wait
 echo "seen: settings that were removed from daemon.json stayed in force after a reload"
 EOF2
-unshare --mount --pid --fork --kill-child sh "$work/session.sh" "$root"
+namespaces=(--mount --pid --fork --kill-child)
+[ "$(id -u)" -eq 0 ] || namespaces+=(--user --map-root-user)
+unshare "${namespaces[@]}" sh "$work/session.sh" "$root"

@@ -10,7 +10,8 @@
 # before. What fails without the entry fails days later, after a restart. If it was the only key, the file is `{}` again
 # and nothing on the disk tells where Docker's setting comes from.
 #
-# Advice: before you remove a list from daemon.json, make it empty and reload Docker. `docker info` shows what is in force.
+# Advice: restart Docker, or reload it once with the default spelled out before you remove a key: `[]` for the mirrors, and
+# `["127.0.0.0/8", "::1/128"]` for the registries. `docker info` shows what is in force.
 #
 # Needs: python3, apt-get with a Debian mirror set up (or DEBIAN_MIRROR=URL), unshare. Runs as root, or
 # as a user who may create namespaces, on Debian 12 or 13.

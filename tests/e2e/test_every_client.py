@@ -1,11 +1,20 @@
 """Each client in each way to a registry: without trust, after `localreg trust` and after `localreg untrust`.
 
 Every program that the machine has is driven, so `make matrix` runs this with newer releases, and with crane, oras,
-Buildah and the BuildKit in Docker. Elsewhere are shown:
+Buildah and the BuildKit in Docker. Where each cell is shown:
 
-- a registry of localreg's own that `up --tls` and `up --auth` made: test_tls.py, test_login.py, test_trust.py
-- containerd's default folder and a second registry: tests/integration/test_trust_containerd.py
-- what programs say of other faults: test_errors_of_others.py
+| client | plain HTTP, TLS, login, wrong password, expired, other name, IPv6 | the registry of `up`, its login |
+|---|---|---|
+| Docker, both stores | here | test_trust.py, test_login.py, test_tls.py |
+| BuildKit in Docker | here, where there is buildx | |
+| Podman, with and without root | here | test_trust.py, test_login.py, test_tls.py |
+| skopeo, Buildah | here | test_tls.py |
+| containerd, by `ctr` | here | tests/integration/test_trust_containerd.py |
+| containerd, by its CRI | by hand, 1.6 and 2.1 | |
+| buildkitd | by hand, 0.32 | |
+| crane, oras | here, with their options | |
+
+What they say of other faults is in test_errors_of_others.py.
 """
 
 from __future__ import annotations

@@ -68,22 +68,34 @@ TLS = (
         issue("distribution/distribution", 1874),
     ),
     Explanation(
+        "buildkit-400",
+        ("buildkit", "docker", "containerd"),
+        Saying(r"unexpected status from \w+ request to http://\S+: 400 Bad Request"),
+        "BuildKit or containerd used plain HTTP, and the registry speaks TLS. For a registry that had no TLS before, "
+        "BuildKit goes on so for some minutes.",
+        (
+            advice("restart Docker, or wait ten minutes", when="`docker build` says it, and `docker pull` works"),
+            localreg("trust", "buildkit", when="buildkitd, or a builder that is a container"),
+            Cure(
+                "SSL_CERT_FILE=ca.crt docker buildx imagetools inspect --builder localreg IMAGE",
+                when="`docker buildx imagetools`, after `localreg trust buildkit`",
+            ),
+            localreg("trust", "docker", when="Docker says it of a pull or a push"),
+            localreg("trust", "containerd", when="containerd says it"),
+        ),
+        issue("docker/buildx", 1642),
+    ),
+    Explanation(
         "containerd-400",
-        ("containerd", "buildkit", "oras"),
+        ("containerd", "oras"),
         Saying(
-            r"(?:pulling|pushing) (?:from|to) host \S+ failed with status code .*: 400|status code 400: Bad Request|"
-            r"unexpected status from \w+ request to http://\S+: 400 Bad Request"
+            r"(?:pulling|pushing) (?:from|to) host \S+ failed with status code .*: 400|status code 400: Bad Request"
         ),
         "The client used plain HTTP, and the registry speaks TLS: it answers every such request with status 400.",
         (
             localreg("trust", "containerd", when="containerd says it"),
             advice("leave out the option for plain HTTP", when="you gave one"),
             advice("add `--plain-http=false`: without it, oras uses plain HTTP for localhost", when="oras"),
-            Cure(
-                "SSL_CERT_FILE=ca.crt docker buildx imagetools inspect --builder localreg IMAGE",
-                when="`docker buildx imagetools`, after `localreg trust buildkit`",
-            ),
-            _BUILDKIT_REMEMBERS,
         ),
         issue("podman-container-tools/podman", 21540),
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from localreg.output.block import block
 from localreg.output.streams import Renderings
 from localreg.registry.defaults import DEFAULT_NAME
@@ -24,7 +26,10 @@ def render(result: DownResult, *, name: str, command: str) -> Renderings:
     def table(width: int) -> str:
         facts = []
         if result.kept:
-            facts += [("again", f"{command} up"), ("discard", f"{command} down --volumes")]
+            facts += [
+                ("again", " ".join([command, "up", *map(shlex.quote, result.asked.words)])),
+                ("discard", f"{command} down --volumes"),
+            ]
         if result.kept_elsewhere:
             facts.append(("kept", ", ".join(result.kept_elsewhere)))
         return block(_headline(result, name), facts, width=width)

@@ -44,9 +44,8 @@ def render(results: Sequence[Trusted], failures: Failures, *, dry_run: bool, com
         if dry_run:
             return diff() or "No changes"
         shown = [result for result in results if result.plan.target.locations or result.plan.changes]
-        return (
-            "\n".join(block(_headline(result), _facts(result, command), width=width) for result in shown)
-            or "Nothing to undo"
+        return "\n".join(block(_headline(result), _facts(result, command), width=width) for result in shown) or (
+            "" if failures else "Nothing to undo"
         )
 
     def plain() -> str:

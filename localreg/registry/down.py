@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from localreg.engines.port import Engine
 from localreg.engines.values import AnonymousMount, ContainerState, HostPathMount, Volume, VolumeMount
 from localreg.errors import ContainerNotFoundError, NotOursError
 from localreg.registry.container import NAME_LABEL, Registry, find_registry, is_ours
 from localreg.registry.helper import remove_helper
+from localreg.registry.options import RegistryOptions
 from localreg.registry.replace import recover
 from localreg.system.command_line import CommandLine
 
@@ -28,6 +29,8 @@ class DownResult:
     """Volumes that localreg created and that still hold images."""
     kept_elsewhere: tuple[str, ...] = ()
     """Places that still hold images. localreg did not create them, so it never removes them."""
+    asked: RegistryOptions = field(default_factory=RegistryOptions)
+    """The options of the `up` that created it: another one needs them again."""
 
 
 def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> DownResult:
@@ -69,6 +72,7 @@ def bring_down(engine: Engine, name: str, *, volumes: bool, force: bool) -> Down
         volumes=ours if volumes else (),
         kept=() if volumes else ours,
         kept_elsewhere=(place,) if place else (),
+        asked=RegistryOptions() if registry is None else registry.asked,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from localreg.errors import UsageError
 from localreg.registry.container import Registry
-from localreg.registry.defaults import DEFAULT_HOST, DEFAULT_PORT
+from localreg.registry.defaults import DEFAULT_HOST
 from localreg.registry.options import RegistryOptions
 from localreg.system.address import Address
 from localreg.system.command_line import CommandLine
@@ -26,7 +28,8 @@ def check_exposure(options: RegistryOptions, *, asked: RegistryOptions, command:
     """
     host = options.host or DEFAULT_HOST
     missing = _missing(options)
-    words = (*command.words, "--host", host, *_others(asked))
+    others = replace(asked, host=None, tls=asked.tls or None, auth=asked.auth or None)
+    words = (*command.words, "--host", host, *others.words)
     if allowed or not missing or Address(host, 0).is_loopback:
         return
     raise UsageError(
@@ -53,17 +56,6 @@ def _missing(options: RegistryOptions) -> dict[str, str]:
         **({} if options.tls else {"--tls": "TLS"}),
         **({} if options.auth else {"--auth": "password"}),
     }
-
-
-def _others(asked: RegistryOptions) -> list[str]:
-    """The options that go with --host in a command."""
-    return [
-        *(["--port", str(asked.port)] if asked.port not in (None, DEFAULT_PORT) else []),
-        # A name implies TLS.
-        *(["--tls"] if asked.tls and not asked.san else []),
-        *(word for name in asked.san or () for word in ("--san", name)),
-        *(["--auth"] if asked.auth else []),
-    ]
 
 
 def _who(bound: Address) -> str:

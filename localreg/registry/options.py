@@ -62,6 +62,18 @@ class RegistryOptions:
         found["auth"] = bool(found["auth"])
         return tuple(name for name, value in asked.items() if value is not None and value != found[name])
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The options of `up` that ask for these."""
+        values = {"--port": self.port, "--host": self.host, "--image": self.image, "--volume": self.volume}
+        # A name in a certificate means TLS as well.
+        flags = {"ephemeral": self.ephemeral, "tls": None if self.tls and self.san else self.tls, "auth": self.auth}
+        return (
+            *(word for option, value in values.items() if value is not None for word in (option, str(value))),
+            *(f"--{'' if given else 'no-'}{flag}" for flag, given in flags.items() if given is not None),
+            *(word for name in self.san or () for word in ("--san", name)),
+        )
+
     def to_json(self) -> str:
         """The value of a label: without None, keys sorted."""
         return json.dumps({key: value for key, value in asdict(self).items() if value is not None}, sort_keys=True)

@@ -351,6 +351,13 @@ def test_without_a_terminal_there_is_no_question(run: Run, pipe: Pipe) -> None:
     assert refused(run, "auth", "add", "ci", code=2)["hint"] == "localreg auth add ci --password-stdin"
 
 
+@pytest.mark.usefixtures("secured")
+def test_the_command_after_down_keeps_the_login(run: Run) -> None:
+    out, _ = run("down", "--format", "table")
+    assert "  again    localreg up --port" in out
+    assert " --auth\n" in out
+
+
 EVERYWHERE = ["up", "--host", "0.0.0.0"]
 
 

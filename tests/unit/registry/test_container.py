@@ -6,15 +6,17 @@ import socket
 from dataclasses import replace
 
 import pytest
+import typer
 from support.engines.fake import FakeEngine
 
+from localreg.cli import up
 from localreg.engines.common.ports import published_port
 from localreg.engines.values import AnonymousMount, Container, ContainerSpec, Endpoint, PublishedPort
 from localreg.errors import ConflictError, UsageError
 from localreg.images.tag import plan_tag
 from localreg.oci.reference import parse_reference
 from localreg.registry.container import Registry, host_of
-from localreg.registry.options import RegistryOptions
+from localreg.registry.options import RegistryOptions, read_options
 from localreg.system.address import Address
 
 OPTIONS = RegistryOptions(port=5000, host="127.0.0.1", image="registry:2.8.3", volume="localreg-registry")
@@ -42,6 +44,32 @@ def test_labels_keep_the_options() -> None:
     assert RegistryOptions.from_json('{"port": 1, "of a later release": 2}') == RegistryOptions(port=1)
     for garbage in (None, "", "no JSON", "[]"):
         assert RegistryOptions.from_json(garbage) == RegistryOptions()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--port", "5001", "--tls", "--auth"),
+        ("--host", "192.0.2.1", "--san", "r.lan"),
+        ("--image", "registry:2.8.3", "--volume", "v", "--no-tls"),
+        ("--ephemeral", "--no-auth"),
+    ],
+)
+def test_the_options_are_words_again(words: tuple[str, ...]) -> None:
+    known = typer.main.get_command(up.app)
+    given = known.make_context("up", [*words]).params
+    options = read_options(
+        port=given["port"],
+        host=given["host"],
+        image=given["image"],
+        volume=given["volume"],
+        ephemeral=given["ephemeral"],
+        tls=given["tls"],
+        san=given["san"] or (),
+        auth=given["auth"],
+    )
+    assert options.words == words
 
 
 def container_with(engine: FakeEngine, *ports: PublishedPort) -> Container:

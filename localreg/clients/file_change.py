@@ -196,7 +196,7 @@ def _replace(target: Path, data: bytes) -> None:
     """Replace the file; its client never sees half of it, because it does not read a hidden file.
 
     Raises:
-        OSError: it cannot be written, or is no regular file, as /dev/null, to which others link to have nothing read.
+        OSError: it cannot be written, or is not a regular file, such as /dev/null.
     """
     existing = target.stat() if target.exists() else None
     if existing is not None and not stat.S_ISREG(existing.st_mode):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import errno
-import fcntl
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from localreg.system.whole_file import locked_folder, new_name, replace_file
 
 _FILE_MODE, _FOLDER_UMASK = 0o644, 0o022
 
@@ -43,7 +43,7 @@ class FileChange:
     def spare(self) -> Path:
         """The file in the folder that is renamed, if the file comes and goes with its folder."""
         folder = self.path.parent
-        return folder.with_name(_new_name(folder.name)) / self.path.name
+        return folder.with_name(new_name(folder.name)) / self.path.name
 
     def diff(self) -> str:
         """The change as a unified diff; empty without a change."""
@@ -71,7 +71,7 @@ class FileChange:
         target = self.path.resolve()
         for folder in (self.path.parent, target.parent):
             make_folder(folder)
-        with _locked(target.parent):
+        with locked_folder(target.parent):
             if (read_file(target) or None) != (self.before or None):
                 raise ChangedMeanwhileError(str(self.path))
             if self.after is not None:
@@ -85,12 +85,12 @@ class FileChange:
         """Rename a folder into its place with the file in it, or out of its place."""
         folder, name, spare = self.path.parent, self.path.name, self.spare.parent
         make_folder(folder.parent)
-        with _locked(folder.parent):
+        with locked_folder(folder.parent):
             if (read_file(self.path) or None) != (self.before or None):
                 raise ChangedMeanwhileError(str(self.path))
             # A killed run may have left it.
             _remove_folder(spare)
-            if self.after is None and {path.name for path in folder.iterdir()} <= {name, _new_name(name)}:
+            if self.after is None and {path.name for path in folder.iterdir()} <= {name, new_name(name)}:
                 folder.rename(spare)
                 _remove_folder(spare)
             elif self.after is None:
@@ -116,7 +116,7 @@ def remove_spares(folder: Path, is_ours: Callable[[Path], bool]) -> None:
     """
     if not folder.is_dir():
         return
-    with _locked(folder):
+    with locked_folder(folder):
         for spare in folder.glob(".*.new"):
             if spare.is_dir() and all(map(is_ours, spare.iterdir())):
                 _remove_folder(spare)
@@ -177,21 +177,6 @@ def _lines(data: bytes | None) -> list[str]:
     return (data or b"").decode(errors="backslashreplace").splitlines(keepends=True)
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Lock out other localreg processes that write."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _new_name(name: str) -> str:
-    return f".{name}.new"
-
-
 def _replace(target: Path, data: bytes) -> None:
     """Replace the file; its client never sees half of it, because it does not read a hidden file.
 
@@ -201,21 +186,7 @@ def _replace(target: Path, data: bytes) -> None:
     existing = target.stat() if target.exists() else None
     if existing is not None and not stat.S_ISREG(existing.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file", str(target))
-    # A fixed name, so that the next run removes the file that a killed one left. The lock protects it.
-    new = target.with_name(_new_name(target.name))
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            if existing is not None:
-                # Only root can change the owner; for other users the file is their own.
-                with contextlib.suppress(PermissionError):
-                    os.fchown(descriptor, existing.st_uid, existing.st_gid)
-            os.fchmod(descriptor, existing.st_mode & 0o777 if existing else _FILE_MODE)
-            os.fsync(descriptor)
-        new.replace(target)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
+    if existing is None:
+        replace_file(target, data, mode=_FILE_MODE)
+    else:
+        replace_file(target, data, mode=existing.st_mode & 0o777, owner=(existing.st_uid, existing.st_gid))

@@ -20,7 +20,8 @@ from localreg.errors import ConfigError, reason_of
 from localreg.registry.certificate_names import NO_NAMES, Names
 from localreg.registry.tls import LIFETIME, ServerTls, TlsFacts
 from localreg.system.command_line import Sentence
-from localreg.system.data_folder import data_folder, locked, replace_private_file
+from localreg.system.data_folder import data_folder, locked
+from localreg.system.whole_file import replace_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -127,7 +128,7 @@ def _signer(file: Path, names: Names, usual: Names, on_renewal: Callable[[Renewa
     key, former = _read(file)
     if key is None:
         key = x509.new_key()
-        replace_private_file(file, x509.key_to_pem(key))
+        replace_file(file, x509.key_to_pem(key))
     signer = None if former is None else x509.Signer(key, former)
     if signer is None or not signer.is_consistent:
         signer, permitted = None, _LOOPBACK | usual
@@ -137,7 +138,7 @@ def _signer(file: Path, names: Names, usual: Names, on_renewal: Callable[[Renewa
     if signer is not None and not added and signer.begins_at <= now and signer.ends_at >= now + LIFETIME:
         return signer
     renewed = x509.Signer.create(key, permitted | added, begin=now, lifetime=_LIFETIME)
-    replace_private_file(file.with_name(CERTIFICATE), renewed.pem.encode())
+    replace_file(file.with_name(CERTIFICATE), renewed.pem.encode())
     if signer is not None:
         on_renewal(Renewal(added))
     return renewed

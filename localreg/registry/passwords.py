@@ -16,7 +16,8 @@ from localreg.engines.values import EngineInfo
 from localreg.errors import ConfigError, reason_of
 from localreg.oci.access import Credentials
 from localreg.oci.credentials import own_file, read_login
-from localreg.system.data_folder import locked, replace_private_file
+from localreg.system.data_folder import locked
+from localreg.system.whole_file import replace_file
 
 _OWNER = "localreg"
 """The key of an entry's owner, which other readers of the format ignore."""
@@ -112,7 +113,7 @@ def _change(change: Callable[[_Logins], _Logins]) -> None:
             content = _read(file)
             changed = {**content, "auths": change(_logins_in(content))}
             if changed != content:
-                replace_private_file(file, f"{json.dumps(changed, indent=2)}\n".encode())
+                replace_file(file, f"{json.dumps(changed, indent=2)}\n".encode())
     except OSError as exc:
         raise ConfigError(f"cannot write {file}: {reason_of(exc)}") from exc
 

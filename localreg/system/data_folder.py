@@ -1,14 +1,15 @@
-"""This user's folder for what localreg must remember from one run to the next, and private files in it."""
+"""This user's folder for what localreg must remember from one run to the next."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-_PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
+from localreg.system.whole_file import locked_folder
+
+_PRIVATE_FOLDER = 0o700
 
 
 def data_folder(environ: Mapping[str, str] | None = None) -> Path | None:
@@ -32,12 +33,8 @@ def locked(file: Path) -> Iterator[None]:
         OSError: the folder cannot be created or opened.
     """
     _make_private(file.parent)
-    descriptor = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with locked_folder(file.parent):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _make_private(folder: Path) -> None:
@@ -45,27 +42,3 @@ def _make_private(folder: Path) -> None:
     if not folder.is_dir():
         _make_private(folder.parent)
         folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
-
-
-def replace_private_file(file: Path, data: bytes) -> None:
-    """Write a file that only this user can read; a reader sees the old content or the new, never half of it.
-
-    Args:
-        file: Its path, `locked` by this process.
-        data: Its content.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    # A fixed name, so that the next run removes the file that a killed one left.
-    new = file.with_name(f".{file.name}.new")
-    new.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE), "wb") as opened:
-            opened.write(data)
-            opened.flush()
-            os.fsync(opened.fileno())
-        new.replace(file)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise

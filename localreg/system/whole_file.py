@@ -1,0 +1,64 @@
+"""Files that are replaced as a whole, by one localreg process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+PRIVATE = 0o600
+"""The mode of a file that only this user can read."""
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Lock out other localreg processes that change files in a folder.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def new_name(name: str) -> str:
+    """The hidden name of a file or a folder until it takes its place."""
+    # A fixed one, so that the next run removes what a killed one left. The lock protects it.
+    return f".{name}.new"
+
+
+def replace_file(file: Path, data: bytes, *, mode: int = PRIVATE, owner: tuple[int, int] | None = None) -> None:
+    """Write a file; a reader sees the old content or the new, never half of it.
+
+    Args:
+        file: Its path, in a folder that this process has locked.
+        data: Its content.
+        mode: Its permissions, whatever the umask is. Until it is written, only this user can read it.
+        owner: Its user and group, if this process may set them; by default the process's own.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    new = file.with_name(new_name(file.name))
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(data)
+            opened.flush()
+            if owner is not None:
+                # Only root can change the owner; for other users the file is their own.
+                with contextlib.suppress(PermissionError):
+                    os.fchown(descriptor, *owner)
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        new.replace(file)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise

@@ -13,12 +13,13 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from localreg.errors import reason_of
-from localreg.oci.access import Credentials
+from localreg.oci.access import Access, Credentials
 from localreg.system.data_folder import data_folder
 from localreg.system.programs import ProgramError, run
 
@@ -150,6 +151,22 @@ def own_file(environ: Mapping[str, str] | None = None) -> Path | None:
     """
     folder = data_folder(environ)
     return None if folder is None else folder / "auth.json"
+
+
+def access_by_stores(host: str, *, command: str) -> Access:
+    """The way into a registry with the logins of this user's stores, which are read when the registry wants one.
+
+    Args:
+        host: The registry, as references name it.
+        command: The command that stores a login for it.
+    """
+    stores = CredentialStores()
+    return Access(
+        host,
+        find_credentials=lru_cache(maxsize=None)(lambda repository: stores.find(host, repository)),
+        login_command=command,
+        problems=lambda: list(stores.problems),
+    )
 
 
 def login_command(host: str, *, engine: str | None = None) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from dataclasses import replace
 from urllib.parse import urlsplit
 
-from localreg.oci.access import Access
 from localreg.oci.api import RegistryClient
-from localreg.oci.credentials import HUB, CredentialStores, login_command
+from localreg.oci.credentials import HUB, access_by_stores, login_command
 from localreg.oci.ping import Reply, ask
 from localreg.system.address import Address
 
@@ -34,14 +33,7 @@ def open_client(
         ca: The certificate of the only CA to trust, as PEM; None for those of the system and of engines.
         on_wait: Is told when the registry asks to wait, with its host and the seconds.
     """
-    stores = CredentialStores()
-    access = Access(
-        host,
-        find_credentials=lru_cache(maxsize=None)(lambda repository: stores.find(host, repository)),
-        login_command=login_command(host, engine=engine),
-        problems=lambda: list(stores.problems),
-        on_wait=on_wait,
-    )
+    access = replace(access_by_stores(host, command=login_command(host, engine=engine)), on_wait=on_wait)
     return RegistryClient(url or _url_of(host, plain_http=plain_http), access=access, ca=ca)
 
 

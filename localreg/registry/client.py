@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from localreg.oci.access import Access, Credentials
 from localreg.oci.api import REQUEST_SECONDS, RegistryClient
 from localreg.oci.ping import Reply, ask
@@ -44,18 +46,9 @@ def access_to(location: str) -> Access:
         location: The registry's part of a reference.
     """
     # Most registries require no login, and then nothing is read.
-    from functools import lru_cache  # noqa: PLC0415
+    from localreg.oci.credentials import access_by_stores  # noqa: PLC0415
 
-    from localreg.oci.credentials import CredentialStores  # noqa: PLC0415
-
-    stores = CredentialStores()
-    return Access(
-        location,
-        find_credentials=lru_cache(maxsize=None)(lambda repository: stores.find(location, repository)),
-        login_command=CommandLine("login"),
-        problems=lambda: list(stores.problems),
-        is_own=True,
-    )
+    return replace(access_by_stores(location, command=CommandLine("login")), is_own=True)
 
 
 def find_login(registry: Registry, repository: str = "") -> Credentials | None:

@@ -17,12 +17,11 @@ from localreg.clients.podman.client import READERS, plan_entries
 from localreg.clients.podman.drop_in import Plan, Scope, apply_plan
 from localreg.clients.podman.machine import fix_machine
 from localreg.errors import ConfigError, ConflictError, EngineUnavailableError, UsageError
-from localreg.oci.reference import find_reference
+from localreg.oci.reference import is_location
 from localreg.output.podman_fix import render
 from localreg.output.streams import Renderings
 from localreg.registry.container import Registry, find_registry
 from localreg.registry.defaults import DEFAULT_PORT
-from localreg.system.address import LAST_PORT
 from localreg.system.command_line import CommandLine, Sentence
 
 app = command_app()
@@ -119,8 +118,7 @@ def _checked(place: str) -> str:
             f"podman takes no IPv6 address in the name of an image, so `{place}` is of no use to it",
             hint=CommandLine("podman-fix", "--location", f"localhost:{port}") if host == "[::1]" else None,
         )
-    named = find_reference(f"{place}/x") if host else None
-    if named is None or named.registry != place or not 0 < int(port) <= LAST_PORT:
+    if not is_location(place):
         raise UsageError(
             f"`{place}` is not a valid HOST:PORT", hint=CommandLine("podman-fix", "--location", "localhost:5000")
         )

@@ -24,13 +24,12 @@ from localreg.clients.trust import CLIENTS, Trusted, find_trust, get_client, lis
 from localreg.engines.port import Engine
 from localreg.errors import ConfigError, ConflictError, EngineUnavailableError, LocalregError, UsageError, reason_of
 from localreg.oci.ping import Reply, ask
-from localreg.oci.reference import find_reference
+from localreg.oci.reference import is_location
 from localreg.output import trust as output
 from localreg.registry.ca import CERTIFICATE, ca_folder, own_ca, signed_by_own_key
 from localreg.registry.container import find_registry
 from localreg.registry.defaults import default_volume
 from localreg.registry.tls import TlsFacts, tls_of
-from localreg.system.address import LAST_PORT
 from localreg.system.command_line import CommandLine, Sentence
 
 CLIENT_ARGUMENT = typer.Argument(
@@ -257,9 +256,7 @@ def _named(session: Session, locations: Sequence[str], ca: Path | None) -> Targe
 
 
 def _checked(place: str) -> str:
-    host, _, port = place.rpartition(":")
-    named = find_reference(f"{place}/x") if host else None
-    if named is None or named.registry != place or not 0 < int(port) <= LAST_PORT:
+    if not is_location(place):
         raise UsageError(
             f"`{place}` is not a valid HOST:PORT", hint=CommandLine("trust", "--location", "localhost:5000")
         )

@@ -20,7 +20,7 @@ def check_certificate(scene: Scene) -> Iterator[Finding]:
     now = datetime.now(UTC)
     if not facts.is_due(now):
         return
-    is_over = facts.ends_at < now
+    is_over = facts.has_ended(now)
     yield Finding(
         f"the certificate of the registry {'ended' if is_over else 'ends'} on {facts.ends_at:%Y-%m-%d}",
         "clients refuse the registry" + ("" if is_over else " from then on"),

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, replace
 
 from localreg.errors import InvalidReferenceError
+from localreg.system.address import LAST_PORT
 from localreg.system.command_line import Sentence
 
 _PATH_LENGTH = 255
@@ -93,6 +94,13 @@ def find_reference(text: str) -> Reference | None:
         return parse_reference(text)
     except InvalidReferenceError:
         return None
+
+
+def is_location(text: str) -> bool:
+    """Whether the text is a `HOST:PORT` that a reference can begin with."""
+    host, _, port = text.rpartition(":")
+    named = find_reference(f"{text}/x") if host else None
+    return named is not None and named.registry == text and port.isdecimal() and 0 < int(port) <= LAST_PORT
 
 
 def _split_domain(name: str) -> tuple[str | None, str]:

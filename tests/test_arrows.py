@@ -57,7 +57,10 @@ OWNERS = {
     "docker": ("engines.docker",),
     "podman": ("engines.podman",),
     "requests": ("engines.docker", "engines.podman", "engines.common.reasons", "engines.common.ssh"),
-    "urllib3": ("engines.docker", "engines.podman", "engines.common.reasons", "engines.common.ssh", "oci"),
+    "urllib3": (
+        *("engines.docker", "engines.podman", "engines.common.reasons", "engines.common.ssh", "engines.common.shells"),
+        "oci",
+    ),
     "psutil": ("system.ports", "tunnels.files"),
     "ruamel": ("clients.k3s",),
     "tomlkit": ("clients",),

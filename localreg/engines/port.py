@@ -116,6 +116,21 @@ class ContainerRuntime(Protocol):
             EngineError: the container is not running.
         """
 
+    def run_in_shell(self, container_id: str, command: Sequence[str]) -> Iterator[bytes]:
+        """The same, started by a shell of the container that stays open for the next one, until the engine is closed.
+
+        It takes milliseconds, where `run_in_container` takes an engine up to a fifth of a second. Several threads may
+        do so at once.
+
+        Args:
+            container_id: Name or ID.
+            command: As for `run_in_container`.
+
+        Raises:
+            ContainerNotFoundError: the container does not exist.
+            EngineError: the command failed, or the container does not have it or a shell, or is not running.
+        """
+
     def put_files(self, container_id: str, folder: str, files: Mapping[str, ContainerFile]) -> None:
         """Put files of root's into a container, running or not; existing ones are replaced.
 

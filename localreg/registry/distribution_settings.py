@@ -133,9 +133,12 @@ def _paths(registry: Registry) -> tuple[str, ...]:
 def _read_file(engine: ContainerRuntime, container_id: str, paths: Sequence[str]) -> str | None:
     for path in paths:
         try:
-            return b"".join(engine.run_in_container(container_id, ["cat", path])).decode(errors="replace")
+            # The shell stays open for what follows.
+            return b"".join(engine.run_in_shell(container_id, ["cat", path])).decode(errors="replace")
         except EngineLostError:
             raise
         except EngineError:
-            continue
+            found = engine.read_file(container_id, path)
+            if found is not None:
+                return found.decode(errors="replace")
     return None

@@ -11,7 +11,8 @@ from localreg.system.waiting import wait_until
 
 CHUNK = 64 << 10
 """Bytes to read at once. The engines do not say where a response ends, so reading without a limit reads all of it."""
-_ERROR_BYTES = 4096
+ERROR_BYTES = 4096
+"""How much of a command's stderr is kept."""
 _END_SECONDS = 5.0
 """An engine may close the output a moment before it knows that the command has ended."""
 
@@ -32,7 +33,16 @@ def iter_output(received: Iterable[bytes], *, inspect: Callable[[], Mapping[str,
         if chunk.stream == "stdout":
             yield chunk.data
         else:
-            errors = (errors + chunk.data)[-_ERROR_BYTES:]
+            errors = (errors + chunk.data)[-ERROR_BYTES:]
+    check_exit_code(wait_for_exit_code(inspect), errors)
+
+
+def wait_for_exit_code(inspect: Callable[[], Mapping[str, Any]]) -> int:
+    """The exit code of a command whose output has ended.
+
+    Raises:
+        EngineLostError: it is still running.
+    """
     found: Mapping[str, Any] = {}
 
     def has_ended() -> bool:
@@ -42,6 +52,19 @@ def iter_output(received: Iterable[bytes], *, inspect: Callable[[], Mapping[str,
 
     if not wait_until(has_ended, seconds=_END_SECONDS):
         raise EngineLostError("the connection to the engine broke while a command ran in a container")
-    if status := found["ExitCode"]:
+    return int(found["ExitCode"])
+
+
+def check_exit_code(code: int, errors: bytes) -> None:
+    """Check that a command succeeded.
+
+    Args:
+        code: Its exit code.
+        errors: What it wrote to stderr.
+
+    Raises:
+        EngineError: it failed.
+    """
+    if code:
         said = errors.decode(errors="backslashreplace").splitlines()
-        raise EngineError(f"a command in the container failed with exit code {status}", details=said)
+        raise EngineError(f"a command in the container failed with exit code {code}", details=said)

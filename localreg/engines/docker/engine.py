@@ -95,6 +95,7 @@ class DockerEngine(DockerImages, DockerVolumes, DockerExec, DockerFiles, DockerN
 
     def close(self) -> None:
         """Close the connections."""
+        self._shells.close()
         self._connection.close()
 
     def info(self) -> EngineInfo:

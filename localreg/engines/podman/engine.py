@@ -92,6 +92,7 @@ class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec, PodmanFiles, PodmanN
 
     def close(self) -> None:
         """Close all connections, which would keep an idle service alive."""
+        self._shells.close()
         self._connection.close()
         if self._endpoint.private:
             end_hanging_service(self._endpoint)

@@ -302,6 +302,9 @@ class FakeEngine:
         if process.returncode:
             raise EngineError(f"exit code {process.returncode}", details=errors.decode().splitlines())
 
+    def run_in_shell(self, container_id: str, command: Sequence[str]) -> Iterator[bytes]:
+        yield from self.run_in_container(container_id, ["sh", "-c", '"$@"; exit $?', "sh", *command])
+
     def _on_host(self, word: str, container: Container) -> str:
         files = {**self.files, **self.files_in.get(container.name, {})}
         return next((word.replace(path, str(here)) for path, here in files.items() if path in word), word)

@@ -42,9 +42,10 @@ _BATCH = 5000
 _BLOBS = 10_000
 """Blobs that one command reads; their paths are shorter."""
 
-_TIME = re.compile(r"^(\d+) \./(.+)/_manifests/tags/([^/\n]+)/current/link$", re.MULTILINE | re.ASCII)
-_CONTENT = re.compile(r"^\./(.+)/_manifests/tags/([^/\n]+)/current/link:(.*)$", re.MULTILINE)
-_REVISION = re.compile(r"^\./(.+)/_manifests/revisions/sha256/([0-9a-f]{64})/link$", re.MULTILINE)
+_LINK = re.compile(
+    r"(?:(?P<time>[0-9]+) )?\./(?P<repository>.+)/_manifests/"
+    r"(?:revisions/sha256/(?P<revision>[0-9a-f]{64})/link|tags/(?P<tag>[^/]+)/current/link(?::(?P<content>.*))?)"
+)
 
 
 class ExecVolume:
@@ -72,13 +73,20 @@ class ExecVolume:
             EngineError: the container has no shell.
         """
         within = ["."] if repositories is None else [f"./{name}/_manifests" for name in sorted(repositories)]
-        found = b"".join(self._sh(READ_LINKS, ROOT, *within)).decode(errors="replace")
-        contents = {(repository, tag): content for repository, tag, content in _CONTENT.findall(found)}
-        tags = (
-            read_link(repository, tag, contents.get((repository, tag), ""), int(seconds))
-            for seconds, repository, tag in _TIME.findall(found)
-        )
-        revisions = ((repository, f"sha256:{encoded}") for repository, encoded in _REVISION.findall(found))
+        seconds: dict[tuple[str, str], int] = {}
+        contents: dict[tuple[str, str], str] = {}
+        revisions: set[tuple[str, str]] = set()
+        for link in map(_LINK.fullmatch, _lines(self._sh(READ_LINKS, ROOT, *within))):
+            if link is None:
+                continue
+            time, repository, revision, tag, content = link.groups()
+            if revision:
+                revisions.add((repository, f"sha256:{revision}"))
+            elif time:
+                seconds[repository, tag] = int(time)
+            elif content is not None:
+                contents[repository, tag] = content
+        tags = (read_link(*name, contents.get(name, ""), moment) for name, moment in seconds.items())
         return Links(tuple(tags), frozenset(revisions))
 
     def read_blobs(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:

@@ -256,6 +256,7 @@ def test_only_a_file_that_vanished_is_no_error_in_the_container(
     (programs / "find").write_text(f"#!/bin/sh\necho 'find: ./a: {said}' >&2\nexit 1\n")
     (programs / "find").chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    tree.blob(b"1")
     volume = ExecVolume(run_here, str(tree.folder))
     for read in (
         volume.read_links,

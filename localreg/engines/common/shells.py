@@ -7,6 +7,7 @@ import re
 import secrets
 import shlex
 import socket
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -20,6 +21,8 @@ from localreg.errors import EngineLostError
 
 SHELL = ("sh",)
 """The command that is started; it reads commands from stdin."""
+_START_SECONDS = 0.1
+"""About how long that takes an engine."""
 
 
 class OpenShell:
@@ -91,8 +94,10 @@ class Shells:
 
     def __init__(self, start: Callable[[str], OpenShell]) -> None:
         self._start = start
-        self._idle: defaultdict[str, list[OpenShell]] = defaultdict(list)
         self._open: set[OpenShell] = set()
+        self._idle: defaultdict[str, list[OpenShell]] = defaultdict(list)
+        self._starting = 0
+        self._changed = threading.Condition()
 
     def run(self, container_id: str, command: Sequence[str]) -> Iterator[bytes]:
         """Run a command in a shell that is idle, or in a new one; also in several threads at once."""
@@ -101,20 +106,30 @@ class Shells:
             yield from shell.run(command)
         finally:
             if shell.is_idle:
-                self._idle[container_id].append(shell)
+                with self._changed:
+                    self._idle[container_id].append(shell)
+                    self._changed.notify()
             else:
                 self._close(shell)
 
     def _take(self, container_id: str) -> OpenShell:
-        idle = self._idle[container_id]
-        with contextlib.suppress(IndexError):
-            while True:
+        with self._changed:
+            idle = self._idle[container_id]
+            if self._starting:
+                # That one is likely to be idle before another one has started.
+                self._changed.wait_for(lambda: idle, _START_SECONDS)
+            while idle:
                 shell = idle.pop()
                 if shell.is_idle:
                     return shell
                 # Such as after a restart of the container.
                 self._close(shell)
-        shell = self._start(container_id)
+            self._starting += 1
+        try:
+            shell = self._start(container_id)
+        finally:
+            with self._changed:
+                self._starting -= 1
         self._open.add(shell)
         return shell
 

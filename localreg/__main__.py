@@ -7,13 +7,13 @@ import sys
 
 _COMPLETE = "__complete"
 _INTERRUPTED = 130
-_OBJECTS_BEFORE_A_COLLECTION = 100_000
+OBJECTS_BEFORE_A_COLLECTION = 100_000
 
 
 def run() -> None:
     """Run the command line and exit with its code; answer a shell that completes a word."""
     # Objects of modules stay: looking for garbage among them takes a twentieth of a short command's time.
-    gc.set_threshold(_OBJECTS_BEFORE_A_COLLECTION)
+    gc.set_threshold(OBJECTS_BEFORE_A_COLLECTION)
     try:
         raise SystemExit(_run())
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc as garbage
 import os
 import shutil
 import sys
@@ -16,6 +17,7 @@ from bench import archive, doctor, gc, listing, page, push, start_up, tunnel, up
 from bench.compare import Row
 from support.engines.real import BEDS, REGISTRY_IMAGE
 
+from localreg.__main__ import OBJECTS_BEFORE_A_COLLECTION
 from localreg.registry.program import RegistryProgram, image_around
 
 
@@ -27,6 +29,8 @@ def main() -> int:
     options = parser.parse_args()
     if not os.environ.get("LOCALREG_TESTBED"):
         parser.error("this needs real engines: run `make bench`")
+    # As the command does: some cases run in this process.
+    garbage.set_threshold(OBJECTS_BEFORE_A_COLLECTION)
     missed = []
     with TemporaryDirectory() as name:
         folder = Path(name)

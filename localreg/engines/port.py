@@ -103,32 +103,21 @@ class ContainerRuntime(Protocol):
         """
 
     def run_in_container(self, container_id: str, command: Sequence[str]) -> Iterator[bytes]:
-        """Run a command in a running container, and stream what it writes to stdout.
+        """Run a command in a running container, and stream what it writes to stdout; it has nothing to read on stdin.
+
+        A shell of the container starts it, which stays open for the next one until the engine is closed. Several
+        threads may do so at once.
 
         Args:
             container_id: Name or ID.
-            command: A program of the container and its arguments; below 2 MB altogether, and 128 kB each.
+            command: A program of the container or a command of its shell, and arguments; below 2 MB altogether, and
+                128 kB each.
 
         Raises:
             ContainerNotFoundError: the container does not exist (raised by the first item, as are the others).
-            EngineError: the command failed (raised by the last item), or the container does not have its
-                program; `details` are its stderr.
-            EngineError: the container is not running.
-        """
-
-    def run_in_shell(self, container_id: str, command: Sequence[str]) -> Iterator[bytes]:
-        """The same, started by a shell of the container that stays open for the next one, until the engine is closed.
-
-        It takes milliseconds, where `run_in_container` takes an engine up to a fifth of a second. Several threads may
-        do so at once.
-
-        Args:
-            container_id: Name or ID.
-            command: As for `run_in_container`.
-
-        Raises:
-            ContainerNotFoundError: the container does not exist.
-            EngineError: the command failed, or the container does not have it or a shell, or is not running.
+            EngineError: the command failed (raised by the last item), or the container does not have its program;
+                `details` are its stderr.
+            EngineError: the container is not running, or has no shell.
         """
 
     def put_files(self, container_id: str, folder: str, files: Mapping[str, ContainerFile]) -> None:

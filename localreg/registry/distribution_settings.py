@@ -134,7 +134,7 @@ def _read_file(engine: ContainerRuntime, container_id: str, paths: Sequence[str]
     for path in paths:
         try:
             # The shell stays open for what follows.
-            return b"".join(engine.run_in_shell(container_id, ["cat", path])).decode(errors="replace")
+            return b"".join(engine.run_in_container(container_id, ["cat", path])).decode(errors="replace")
         except EngineLostError:
             raise
         except EngineError:

@@ -171,7 +171,7 @@ def volume_in(
     from localreg.registry.patience import run_patiently  # noqa: PLC0415 -- only if the folder cannot be read
     from localreg.registry.volume_shell import ExecVolume  # noqa: PLC0415 -- as above
 
-    run = partial(engine.run_in_shell, container.id)
+    run = partial(engine.run_in_container, container.id)
     run = run if patience is None else partial(run_patiently, run, seconds=patience)
     return ExecVolume(run, root_directory, gives_way=gives_way)
 

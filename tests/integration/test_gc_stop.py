@@ -146,6 +146,7 @@ def test_one_without_a_shell_is_collected_by_a_helper_beside_it(bed: Bed, monkey
         old = overwrite(registry.get_url())
         for _ in engine.run_in_container(registry.container.id, ["rm", "/bin/sh"]):
             pass
+    with bed.opened() as engine:
         done = collect(engine, registry, GcOptions(NOW))
         assert [container.name for container in engine.list_containers()] == ["registry"]
     assert {digest for _, digest in done.waste.manifests} == {old}

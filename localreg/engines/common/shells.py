@@ -1,4 +1,7 @@
-"""Shells that stay open in containers, because an engine takes up to a fifth of a second to start a process in one."""
+"""Commands in containers, started by shells that stay open there.
+
+An engine takes up to a fifth of a second to start a process in a container, and a shell there less than a millisecond.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,24 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import urllib3.util
 
-from localreg.engines.common.command_output import CHUNK, ERROR_BYTES, check_exit_code, wait_for_exit_code
 from localreg.engines.common.log_frames import iter_log_chunks
-from localreg.errors import EngineLostError
+from localreg.errors import EngineError, EngineLostError
+from localreg.system.waiting import wait_until
 
-SHELL = ("sh",)
+SHELL = ["sh"]
 """The command that is started; it reads commands from stdin."""
 _START_SECONDS = 0.1
 """About how long that takes an engine."""
+_END_SECONDS = 5.0
+"""An engine may close the output a moment before it knows that the shell has ended."""
+_CHUNK = 64 << 10
+"""Bytes to read at once."""
+_ERROR_BYTES = 4096
+"""How much of a command's stderr is kept."""
 
 
 class OpenShell:
@@ -37,7 +46,7 @@ class OpenShell:
         self._response = response
         # Found as Docker's SDK finds it: neither requests nor urllib3 gives it.
         self._socket = response.raw._fp.fp.raw._sock  # noqa: SLF001
-        self._chunks = iter_log_chunks(iter(partial(response.raw.read1, CHUNK), b""))
+        self._chunks = iter_log_chunks(iter(partial(response.raw.read1, _CHUNK), b""))
         self._inspect = inspect
         self._is_idle = True
 
@@ -66,23 +75,41 @@ class OpenShell:
         while not ((found := status.fullmatch(last)) and errors.endswith(mark)):
             chunk = next(self._chunks, None)
             if chunk is None:
-                check_exit_code(wait_for_exit_code(self._inspect), errors)
-                raise EngineLostError("the shell in the container ended while it ran a command")
+                self._check_end(errors)
             if chunk.stream == "stderr":
-                errors = (errors + chunk.data)[-ERROR_BYTES:]
+                errors = (errors + chunk.data)[-_ERROR_BYTES:]
                 continue
             last += chunk.data
             if len(last) > size:
                 yield last[:-size]
                 last = last[-size:]
         self._is_idle = True
-        check_exit_code(int(found[1]), errors.removesuffix(mark))
+        _check_exit_code(int(found[1]), errors.removesuffix(mark))
+
+    def _check_end(self, errors: bytes) -> NoReturn:
+        """Tell why the output ended too early."""
+        found: Mapping[str, Any] = {}
+
+        def has_ended() -> bool:
+            nonlocal found
+            found = self._inspect()
+            return not found["Running"]
+
+        if wait_until(has_ended, seconds=_END_SECONDS):
+            _check_exit_code(int(found["ExitCode"]), errors)
+        raise EngineLostError("the connection to the engine broke while a command ran in a container")
 
     def close(self) -> None:
         """Close the connection, which ends the shell; also while a thread waits for its output."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._response.close()
+
+
+def _check_exit_code(code: int, errors: bytes) -> None:
+    if code:
+        said = errors.decode(errors="backslashreplace").splitlines()
+        raise EngineError(f"a command in the container failed with exit code {code}", details=said)
 
 
 class Shells:

@@ -280,15 +280,13 @@ class FakeEngine:
         running = self._get(container_id)
         if not running.container.is_running:
             raise EngineError("the container is not running")
-        if running.spec.image in self.shell_less and command[0] == "sh":
+        if running.spec.image in self.shell_less:
             raise EngineError("exec: sh: executable file not found in $PATH")
         pipe = subprocess.PIPE
-        try:
-            process = subprocess.Popen(
-                [self._on_host(word, running.container) for word in command], stdout=pipe, stderr=pipe
-            )
-        except FileNotFoundError as exc:
-            raise EngineError(str(exc)) from exc
+        words = [self._on_host(word, running.container) for word in command]
+        process = subprocess.Popen(
+            ["sh", "-c", '"$@"; exit $?', "sh", *words], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
+        )
         with contextlib.ExitStack() as stack:
             stack.enter_context(process)
             stack.callback(process.kill)
@@ -301,9 +299,6 @@ class FakeEngine:
             process.wait()
         if process.returncode:
             raise EngineError(f"exit code {process.returncode}", details=errors.decode().splitlines())
-
-    def run_in_shell(self, container_id: str, command: Sequence[str]) -> Iterator[bytes]:
-        yield from self.run_in_container(container_id, ["sh", "-c", '"$@"; exit $?', "sh", *command])
 
     def _on_host(self, word: str, container: Container) -> str:
         files = {**self.files, **self.files_in.get(container.name, {})}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
@@ -18,6 +19,7 @@ from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
 from localreg.cli.podman_fix import both_names
 from localreg.cli.session import Session, session_of
+from localreg.clients.changes import SYSTEM, option_of
 from localreg.clients.port import Client, Machine, Target
 from localreg.clients.system_store import SystemStore
 from localreg.clients.trust import CLIENTS, Trusted, find_trust, get_client, list_clients, make_trust
@@ -71,15 +73,15 @@ def trust(
     machine = _machine(session)
     chosen = [] if system and not clients else _chosen(machine, clients)
     target = _named(session, location, ca) if location else _target(session)
-    if list_:
-        found = _each(session, chosen, lambda client: find_trust(client, target), lists=True, skips=not clients)
-        unable = [result.plan.client for result in found if output.is_refused(result)]
-        if unable and not location:
-            session.streams.hint(f"{session.command} trust {' '.join(unable)}")
-        return
     if system:
         _check_authority(target)
         chosen.append(SystemStore(machine))
+    if list_:
+        found = _each(session, chosen, lambda client: find_trust(client, target), lists=True, skips=not clients)
+        unable = [option_of(result.plan.client) for result in found if output.is_refused(result)]
+        if unable and not location:
+            session.streams.hint(f"{session.command} trust {' '.join(unable)}")
+        return
     if target.ca is not None and target.ca_file is None:
         places = " and ".join(target.locations)
         session.streams.note(f"another user's CA signed the registry's certificate; it is trusted for {places} alone")
@@ -92,15 +94,22 @@ def trust(
     )
 
 
-def undo(session: Session, clients: Sequence[str] | None, *, system: bool, dry_run: bool) -> None:
+def undo(session: Session, clients: Sequence[str] | None, *, system: bool, ca: Path | None, dry_run: bool) -> None:
     """Take back all that localreg added for the registry, also from a program that was removed since."""
+    if ca is not None and not system:
+        raise UsageError("--ca needs --system", hint=CommandLine("untrust", "--system", "--ca", str(ca)))
     machine = _machine(session)
     chosen = [get_client(_known(name, "untrust"), machine) for name in clients or (() if system else CLIENTS)]
-    target = Target(session.name, ())
     if system:
         chosen.append(SystemStore(machine))
-        target = replace(target, ca=_own_ca())
-    _each(session, chosen, lambda client: make_trust(client, target, dry_run=dry_run), dry_run=dry_run)
+    # Only the system's store has the CAs of several users.
+    of_system = _of_file(Target(session.name, ()), ca) if ca else _of_own_ca(Target(session.name, ()))
+
+    def take_back(client: Client) -> Trusted:
+        target = of_system if client.name == SYSTEM else Target(session.name, ())
+        return make_trust(client, target, dry_run=dry_run)
+
+    _each(session, chosen, take_back, dry_run=dry_run)
 
 
 def _each(
@@ -215,12 +224,12 @@ def _is_own(facts: TlsFacts) -> bool:
         return False
 
 
-def _own_ca() -> str | None:
-    """The certificate of this user's authority; None without one, or without a place for it."""
-    try:
-        return own_ca()
-    except ConfigError:
-        return None
+def _of_own_ca(target: Target) -> Target:
+    """The same with this user's authority, if there is one, and a place for it."""
+    with contextlib.suppress(ConfigError):
+        if (own := own_ca()) is not None:
+            return replace(target, ca=own, ca_file=ca_folder() / CERTIFICATE)
+    return target
 
 
 def _check_authority(target: Target) -> None:
@@ -241,8 +250,16 @@ def _check_authority(target: Target) -> None:
 def _named(session: Session, locations: Sequence[str], ca: Path | None) -> Target:
     """The addresses that the user named."""
     places = tuple(dict.fromkeys(map(_checked, locations)))
-    if ca is None:
-        return Target(session.name, places)
+    target = Target(session.name, places)
+    return target if ca is None else _of_file(target, ca)
+
+
+def _of_file(target: Target, ca: Path) -> Target:
+    """The same with the CA whose certificate is in a file.
+
+    Raises:
+        ConfigError: it cannot be read, or has no certificate.
+    """
     try:
         text = ca.read_text()
     except (OSError, UnicodeDecodeError) as exc:
@@ -252,7 +269,7 @@ def _named(session: Session, locations: Sequence[str], ca: Path | None) -> Targe
     certificates = "".join(f"{found}\n" for found in _CERTIFICATE.findall(text))
     if not certificates:
         raise ConfigError(f"`{ca}` has no certificate in PEM", hint=Sentence("name the certificate of the CA"))
-    return Target(session.name, places, certificates, ca.resolve())
+    return replace(target, ca=certificates, ca_file=ca.resolve())
 
 
 def _checked(place: str) -> str:

@@ -34,15 +34,20 @@ def make_changes(plan: Plan) -> None:
             ) from exc
 
 
+def option_of(client: str) -> str:
+    """A client as the commands take it."""
+    return "--system" if client == SYSTEM else client
+
+
 def words_of(plan: Plan) -> list[str]:
     """The words after `localreg` for the same change, independent of the engines that another user can reach."""
     target = plan.target
-    client = "--system" if plan.client == SYSTEM else plan.client
+    client = option_of(plan.client)
     name = [] if target.name == DEFAULT_NAME else ["--name", target.name]
-    if not target.locations:
-        return [*name, "untrust", client]
-    places = [word for place in target.locations for word in ("--location", place)]
     ca = ["--ca", str(target.ca_file)] if target.ca_file else []
+    if not target.locations:
+        return [*name, "untrust", client, *ca]
+    places = [word for place in target.locations for word in ("--location", place)]
     return [*name, "trust", client, *places, *ca]
 
 

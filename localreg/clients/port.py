@@ -47,7 +47,10 @@ class Target:
     locations: tuple[str, ...]
     """Each `HOST:PORT` that begins a reference to it, the usual one first; empty to take back all entries."""
     ca: str | None = None
-    """The certificates in PEM of the CA that signed its certificate; None for a registry that speaks plain HTTP."""
+    """The certificates in PEM of the CA that signed its certificate; None for a registry that speaks plain HTTP.
+
+    Without locations, only the entries of this CA are taken back from a store that has those of several.
+    """
     ca_file: Path | None = None
     """The file that `ca` comes from, for a hint that another user can type."""
 

@@ -1,23 +1,32 @@
-"""The CA in the certificate store of the system, which browsers, `curl` and most programs trust."""
+"""The CA in the certificate store of the system, which browsers, `curl` and most programs trust.
+
+Each user has an authority, and registries of one name, so the name of a file has both. An older file has the name of
+the registry alone; its content tells whose it is.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import shutil
+import ssl
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localreg.clients.certs_d import read_text
-from localreg.clients.changes import SYSTEM, make_changes
+from localreg.clients.changes import SYSTEM, make_changes, words_of
 from localreg.clients.file_change import FileChange
 from localreg.clients.port import Machine, Plan, Target
-from localreg.errors import ConfigError
-from localreg.system.command_line import Sentence
+from localreg.errors import ConfigError, ConflictError
+from localreg.system.command_line import Sentence, as_root
 from localreg.system.programs import ProgramError, run
 
 _SECONDS = 60.0
+_DIGITS = 8
+"""Of a CA, in the name of a file."""
 _OF_ROOT = ("/usr/sbin", "/sbin")
 
 
@@ -55,15 +64,39 @@ class SystemStore:
         return sys.platform == "darwin" or self._kind() is not None
 
     def plan(self, target: Target) -> Plan:
-        """Plan one file with the certificate of the CA.
+        """Plan one file with the certificate of the CA, or that it goes.
 
         Raises:
             ConfigError: the store of this system is not known.
+            ConflictError: it has files of several CAs for the registry, and the target does not say which one goes.
         """
-        path = self._path(target.name)
-        after = target.ca.encode() if target.locations and target.ca else None
-        change = FileChange(path, read_text(path), after)
-        return Plan(self.name, target, changes=(change,) if change.changes else (), files=(path,) if after else ())
+        found = dict(self._find(target.name))
+        if not target.locations:
+            return self._plan_removal(target, found)
+        ca = (target.ca or "").encode()
+        wanted = _authority_in(ca)
+        path = next((path for path, data in found.items() if _authority_in(data) == wanted), None)
+        path = path or self._path(target.name, wanted)
+        change = FileChange(path, read_text(path), ca)
+        return Plan(self.name, target, changes=(change,) if change.changes else (), files=(path,))
+
+    def _plan_removal(self, target: Target, found: Mapping[Path, bytes]) -> Plan:
+        """Plan that the files of the target's CA go; the only one if it has none, as root knows of no user's."""
+        wanted = None if target.ca is None else _authority_in(target.ca.encode())
+        gone = {path: data for path, data in found.items() if wanted in (None, _authority_in(data))}
+        if target.ca is None and len(set(map(_authority_in, gone.values()))) > 1:
+            raise ConflictError(
+                f"the system trusts several CAs for registry `{target.name}`",
+                hint=_removal(target, next(iter(gone))),
+                details=list(map(str, gone)),
+            )
+        notes = [
+            f"the system also trusts `{path}`, which another user may need; `{_removal(target, path)}` removes it"
+            for path in found
+            if path not in gone
+        ]
+        changes = tuple(FileChange(path, data, None) for path, data in gone.items())
+        return Plan(self.name, target, changes=changes, notes=tuple(notes))
 
     def apply(self, plan: Plan) -> None:
         """Make the change, and have the store read it."""
@@ -75,7 +108,7 @@ class SystemStore:
         found = self._has(plan.target.ca)
         # A run that was killed may have changed the file alone. If that cannot be known, it does no harm to root.
         if plan.changes or (os.geteuid() == 0 if found is None else found is not bool(plan.files)):
-            _run(_find(kind.program) or kind.program)
+            _run(_where_is(kind.program) or kind.program)
 
     def check(self, locations: Sequence[str], *, ca: str | None = None) -> Mapping[str, str | None] | None:
         """Look for the certificate in the bundle that programs read."""
@@ -86,15 +119,25 @@ class SystemStore:
 
     def _kind(self) -> _Kind | None:
         root = self._machine.root
-        return next((kind for kind in _KINDS if (root / kind.folder).is_dir() and _find(kind.program)), None)
+        return next((kind for kind in _KINDS if (root / kind.folder).is_dir() and _where_is(kind.program)), None)
 
-    def _path(self, name: str) -> Path:
+    def _find(self, name: str) -> Iterator[tuple[Path, bytes]]:
+        """The files for a registry, the older one first, with their certificates."""
+        older = self._path(name)
+        for path in (older, *sorted(older.parent.glob(f"{older.stem}-*{older.suffix}"))):
+            data = read_text(path)
+            if data is not None and path in (older, self._path(name, _authority_in(data))):
+                yield path, data
+
+    def _path(self, name: str, authority: str | None = None) -> Path:
+        """The file of a CA, or the older one, which does not name the CA."""
+        file = f"{name}.crt" if authority is None else f"{name}-{authority}.crt"
         kind = self._kind()
         if kind is not None:
-            return self._machine.root / kind.folder / f"localreg-{name}.crt"
+            return self._machine.root / kind.folder / f"localreg-{file}"
         if sys.platform == "darwin":
             # The keychain has no files; this one tells which certificate localreg put into it.
-            return Path("/Library/Application Support/localreg", f"{name}.crt")
+            return Path("/Library/Application Support/localreg", file)
         raise ConfigError(
             "localreg does not know the certificate store of this system",
             hint=Sentence("add the certificate of the CA to it by hand"),
@@ -117,7 +160,23 @@ class SystemStore:
                 make_changes(plan)
 
 
-def _find(program: str) -> str | None:
+def _authority_in(data: bytes) -> str:
+    """A short word for the CA that certificates in PEM are of; the same for a renewed one."""
+    # Python takes no other text.
+    certificates = data.decode("ascii", errors="ignore")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with contextlib.suppress(ssl.SSLError, ValueError):
+        context.load_verify_locations(cadata=certificates)
+    names = sorted(str(found["subject"]) for found in context.get_ca_certs())
+    return hashlib.sha256("".join(names or certificates.split()).encode()).hexdigest()[:_DIGITS]
+
+
+def _removal(target: Target, path: Path) -> str:
+    """The command that removes one of localreg's files, which tells the CA itself."""
+    return as_root(*words_of(Plan(SYSTEM, replace(target, ca_file=path))))
+
+
+def _where_is(program: str) -> str | None:
     """The path of a program; those of root are not on the PATH of all users."""
     return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_OF_ROOT]))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from localreg.clients.changes import option_of
 from localreg.clients.file_change import merged
 from localreg.clients.port import Plan
 from localreg.clients.trust import Trusted
@@ -116,8 +117,7 @@ def _facts(result: Trusted, command: str) -> list[tuple[str, str]]:
     if plan.target.locations:
         facts.append(("checked", _checked(result)))
         if plan.files or plan.changes:
-            option = "--system" if plan.client == "system" else plan.client
-            facts.append(("undo", f"{command} untrust {option}"))
+            facts.append(("undo", f"{command} untrust {option_of(plan.client)}"))
     return facts
 
 

@@ -184,6 +184,7 @@ def test_a_file_of_root_is_roots_to_write(
         (["untrust", "nosuch"], "nosuch"),
         (["trust", "--location", "nowhere"], "`nowhere`"),
         (["trust", "--system"], "--tls"),
+        (["untrust", "--ca", "ca.crt"], "localreg untrust --system --ca ca.crt"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -200,3 +201,26 @@ def test_a_machine_without_clients_says_so(
     monkeypatch.setattr(command, "_machine", lambda _session: Machine({"PATH": str(tmp_path)}, tmp_path))
     _, err = run(capsys, "trust", "--json", code=3)
     assert json.loads(err)["error"]["code"] == "engine-unavailable"
+
+
+def test_the_store_of_the_system_is_listed_and_takes_back_the_ca_that_is_named(
+    docker: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, bundle = tmp_path / "usr/local/share/ca-certificates", tmp_path / "etc/ssl/certs/ca-certificates.crt"
+    program, ca = tmp_path / "bin/update-ca-certificates", tmp_path / "ca.crt"
+    for file in (folder / "x", bundle, program):
+        file.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\ncat {folder}/*.crt >{bundle} 2>&-\ntrue\n")
+    program.chmod(0o755)
+    ca.write_text(CA)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    named = ("trust", "--system", "--location", LAN, "--ca", str(ca))
+    assert run(capsys, *named, "--list")[0].startswith(f"system\t{LAN}\tno\t")
+    verb, path = run(capsys, *named)[0].split()
+    assert (verb, Path(path).read_text()) == ("wrote", CA)
+    assert run(capsys, *named, "--list") == (f"system\t{LAN}\tyes\t{path}\n", "")
+    ca.write_text(CA.replace("MIIB", "MIIC"))
+    assert "another user may need" in run(capsys, "untrust", "--system", "--ca", str(ca))[1]
+    assert run(capsys, "untrust", "--system", "--ca", path) == (f"removed {path}\n", "")
+    assert docker.reloads == 0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,9 @@ from localreg.clients import system_store
 from localreg.clients.port import Machine, Target
 from localreg.clients.system_store import SystemStore
 from localreg.clients.trust import make_trust
-from localreg.errors import ConfigError
+from localreg.errors import ConfigError, ConflictError
+from localreg.registry import x509
+from localreg.registry.certificate_names import Names
 
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 KINDS = {
@@ -101,3 +106,62 @@ def test_a_system_that_is_not_known_is_an_error(tmp_path: Path) -> None:
     assert not store.is_here()
     with pytest.raises(ConfigError):
         store.plan(TARGET)
+
+
+def authority(former: x509.Signer | None = None) -> x509.Signer:
+    """The authority of a user, or one with a renewed certificate."""
+    key = former.key if former else x509.new_key()
+    return x509.Signer.create(key, Names.of(["localhost"]), begin=datetime.now(UTC), lifetime=timedelta(days=1))
+
+
+def test_two_users_have_a_file_each_and_each_takes_back_ones_own(machine: Machine) -> None:
+    store = SystemStore(machine)
+    mine, other = (replace(TARGET, ca=authority().pem) for _ in range(2))
+    paths = [make_trust(store, target).plan.files[0] for target in (mine, other)]
+    assert [path.read_text() for path in paths] == [mine.ca, other.ca]
+    for target in (mine, other):
+        assert (store.check(["x"], ca=target.ca) or {})["x"] is None
+    undone = make_trust(store, replace(mine, locations=()))
+    assert [path.exists() for path in paths] == [False, True]
+    (note,) = undone.plan.notes
+    assert f"`{paths[1]}`" in note
+    assert f"untrust --system --ca {paths[1]}`" in note
+    # Another registry keeps its own.
+    assert not make_trust(store, replace(other, name="reg", locations=())).plan.changes
+
+
+def test_a_renewed_authority_takes_the_place_of_the_former(machine: Machine) -> None:
+    store, former = SystemStore(machine), authority()
+    before, after = (replace(TARGET, ca=signer.pem) for signer in (former, authority(former)))
+    assert before.ca != after.ca
+    assert make_trust(store, before).plan.files == make_trust(store, after).plan.files
+    assert [path.read_text() for path in store.plan(after).files] == [after.ca]
+    # Its user never ran `trust` again.
+    make_trust(store, replace(before, locations=()))
+    assert list(store.plan(after).files[0].parent.iterdir()) == []
+
+
+def test_a_file_of_an_older_release_is_found_and_another_users_stays(machine: Machine) -> None:
+    store = SystemStore(machine)
+    mine, other = (replace(TARGET, ca=authority().pem) for _ in range(2))
+    older = store.plan(mine).files[0].with_name("localreg-registry.crt")
+    # With a comment of root's, in another encoding.
+    older.write_bytes(b"# caf\xe9\n" + str(mine.ca).encode())
+    assert store.plan(replace(mine, locations=())).changes[0].path == older
+    assert make_trust(store, mine).plan.files == (older,)
+    added = make_trust(store, other).plan.files[0]
+    make_trust(store, replace(mine, locations=()))
+    assert (older.exists(), added.exists()) == (False, True)
+
+
+def test_root_who_has_no_ca_says_which_one_if_there_are_several(machine: Machine) -> None:
+    store, nameless = SystemStore(machine), Target("registry", ())
+    mine, other = (replace(TARGET, ca=authority().pem) for _ in range(2))
+    paths = sorted(make_trust(store, target).plan.files[0] for target in (mine, other))
+    with pytest.raises(ConflictError) as caught:
+        make_trust(store, nameless)
+    assert sorted(caught.value.details) == sorted(map(str, paths))
+    assert shlex.split(str(caught.value.hint))[-4:] == ["untrust", "--system", "--ca", str(paths[0])]
+    make_trust(store, replace(mine, locations=()))
+    make_trust(store, nameless)
+    assert not any(path.exists() for path in paths)

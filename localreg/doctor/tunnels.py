@@ -8,18 +8,17 @@ from localreg.doctor.check import NotNeededError
 from localreg.doctor.finding import Finding, Severity
 from localreg.doctor.scene import Scene
 from localreg.system.command_line import CommandLine
-from localreg.tunnels.ls import list_tunnels, list_tunnels_to
+from localreg.tunnels.ls import ask_tunnels_to
 from localreg.tunnels.spec import UP
 
 
 def check_tunnels(scene: Scene) -> Iterator[Finding]:
     """Ask the process of each tunnel to the registry."""
-    if not list_tunnels_to(scene.name):
+    found = ask_tunnels_to(scene.name)
+    if not found:
         raise NotNeededError("no tunnel leads to the registry")
-    for _, status in list_tunnels():
+    for status in found:
         spec = status.spec
-        if spec.registry != scene.name:
-            continue
         words = spec.as_typed()
         again = (CommandLine("tunnel", "close", spec.host), words)
         if status.state not in ("open", "not verified", "connecting"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -15,7 +16,28 @@ _MOST_AT_ONCE = 8
 
 def list_tunnels() -> list[tuple[TunnelFiles, TunnelStatus]]:
     """List the open tunnels with their states."""
-    found = list(iter_tunnel_files())
+    return _ask(list(iter_tunnel_files()))
+
+
+def ask_tunnels_to(registry: str) -> list[TunnelStatus]:
+    """The open tunnels to a registry with their states, by its name; creates no folder for them."""
+    return [status for _, status in _ask([files for files, _ in _iter_to(registry)])]
+
+
+def list_tunnels_to(registry: str) -> list[TunnelSpec]:
+    """The same without asking their processes."""
+    return sorted((spec for _, spec in _iter_to(registry)), key=lambda spec: (spec.host, spec.remote_port))
+
+
+def _iter_to(registry: str) -> Iterator[tuple[TunnelFiles, TunnelSpec]]:
+    if any(folder.is_dir() for folder in possible_folders()):
+        for files in iter_tunnel_files():
+            spec = files.read()
+            if spec is not None and spec.registry == registry:
+                yield files, spec
+
+
+def _ask(found: Sequence[TunnelFiles]) -> list[tuple[TunnelFiles, TunnelStatus]]:
     if not found:
         return []
     with ThreadPoolExecutor(min(len(found), _MOST_AT_ONCE)) as pool:
@@ -24,14 +46,6 @@ def list_tunnels() -> list[tuple[TunnelFiles, TunnelStatus]]:
         ((files, status) for files, status in zip(found, told, strict=True) if status is not None),
         key=lambda found: (found[1].spec.host, found[1].spec.remote_port),
     )
-
-
-def list_tunnels_to(registry: str) -> list[TunnelSpec]:
-    """The open tunnels to a registry, by its name, without asking their processes; creates no folder for them."""
-    if not any(folder.is_dir() for folder in possible_folders()):
-        return []
-    specs = filter(None, (files.read() for files in iter_tunnel_files()))
-    return sorted((spec for spec in specs if spec.registry == registry), key=lambda spec: (spec.host, spec.remote_port))
 
 
 def get_status(files: TunnelFiles) -> TunnelStatus | None:

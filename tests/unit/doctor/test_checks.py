@@ -379,8 +379,8 @@ def test_a_certificate_that_ends(
     assert [finding.severity for finding in findings("certificate")] == ([severity] if severity else [])
 
 
-def spec_of(url: str, registry: str = "registry") -> TunnelSpec:
-    return TunnelSpec("ci@build", 5000, registry=registry, location="localhost:5000", url=url)
+def spec_of(url: str) -> TunnelSpec:
+    return TunnelSpec("ci@build", 5000, registry="registry", location="localhost:5000", url=url)
 
 
 @pytest.mark.parametrize(
@@ -394,12 +394,8 @@ def test_a_tunnel_that_is_not_open(
     state: TunnelState,
     severity: Severity | None,
 ) -> None:
-    statuses = [
-        (None, TunnelStatus(spec_of(registry.base_url), 1, state, reason="ssh ended")),
-        (None, TunnelStatus(spec_of("http://127.0.0.1:1", "other"), 1, "waiting")),
-    ]
-    monkeypatch.setattr("localreg.doctor.tunnels.list_tunnels_to", lambda _name: [spec_of(registry.base_url)])
-    monkeypatch.setattr("localreg.doctor.tunnels.list_tunnels", lambda: statuses)
+    status = TunnelStatus(spec_of(registry.base_url), 1, state, reason="ssh ended")
+    monkeypatch.setattr("localreg.doctor.tunnels.ask_tunnels_to", lambda _name: [status])
     found = findings("tunnels")
     assert [finding.severity for finding in found] == ([severity] if severity else [])
     assert all(
@@ -409,8 +405,7 @@ def test_a_tunnel_that_is_not_open(
 
 def test_a_tunnel_to_the_port_of_before(findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_of("http://127.0.0.1:1")
-    monkeypatch.setattr("localreg.doctor.tunnels.list_tunnels_to", lambda _name: [spec])
-    monkeypatch.setattr("localreg.doctor.tunnels.list_tunnels", lambda: [(None, TunnelStatus(spec, 1, "open"))])
+    monkeypatch.setattr("localreg.doctor.tunnels.ask_tunnels_to", lambda _name: [TunnelStatus(spec, 1, "open")])
     (finding,) = findings("tunnels")
     assert "leads to 127.0.0.1:1, and the registry is now at" in finding.what
 

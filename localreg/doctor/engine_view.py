@@ -6,11 +6,17 @@ from collections.abc import Iterator
 
 from localreg.doctor.finding import Finding
 from localreg.doctor.scene import Scene
-from localreg.errors import RegistryError
+from localreg.engines.values import EngineInfo
+from localreg.errors import RegistryError, RegistryUnreachableError
 from localreg.explain.find import with_hint
 from localreg.system.command_line import CommandLine, Sentence
 
 _CURE = Sentence("check the proxy and the network of the engine's machine")
+
+
+def cause_of(info: EngineInfo) -> str | None:
+    """Why an engine refuses a registry that it reaches; on this machine, the check of the clients finds it as well."""
+    return None if info.remote else f"{info.name} is not told of the registry"
 
 
 def check_engine_view(scene: Scene) -> Iterator[Finding]:
@@ -29,4 +35,5 @@ def check_engine_view(scene: Scene) -> Iterator[Finding]:
             # The same cure as that of the check of the clients.
             is_safe=is_trust,
             details=exc.details,
+            cause=None if isinstance(exc, RegistryUnreachableError) else cause_of(info),
         )

@@ -30,3 +30,5 @@ class Finding:
     severity: Severity = Severity.PROBLEM
     details: tuple[str, ...] = ()
     """More lines, such as the engine's own message."""
+    cause: str | None = None
+    """A word for its cause if another check can find it as well: only the first of them tells it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 
@@ -49,10 +50,11 @@ class Run:
         # A check that hangs holds up neither the others nor the end of the program.
         for _ in range(min(_WORKERS, len(self._checks))):
             Thread(target=self._work, daemon=True).start()
+        told: dict[str, str] = {}
         for check in self._checks:
             while check.name not in self._outcomes:
                 self._take_next()
-            yield self._outcomes[check.name]
+            yield _told_once(self._outcomes[check.name], told)
 
     def _work(self) -> None:
         while True:
@@ -101,6 +103,15 @@ def make(check: Check, scene: Scene) -> Outcome:
     except Exception as exc:  # noqa: BLE001 -- a bug in one check must not hide what the others find
         findings = (_crash(check, exc),)
     return Outcome(check, findings, not_needed, not_possible, time.monotonic() - began)
+
+
+def _told_once(outcome: Outcome, told: dict[str, str]) -> Outcome:
+    """The outcome without what an earlier check has told; its name is in `told` by the cause, as that of this one."""
+    left = tuple(finding for finding in outcome.findings if finding.cause not in told)
+    earlier = [told[finding.cause] for finding in outcome.findings if finding.cause in told]
+    told.update({finding.cause: outcome.check.name for finding in left if finding.cause is not None})
+    is_told = f"the check `{earlier[0]}` tells the same" if earlier and not left else None
+    return replace(outcome, findings=left, not_needed=outcome.not_needed or is_told)
 
 
 _UNKNOWN = "the check could not be made, so it is not known whether this works"

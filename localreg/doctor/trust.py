@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 from localreg.clients.port import Client, Machine, Target
 from localreg.clients.trust import Trusted, find_trust, list_clients
 from localreg.doctor.check import NotNeededError
+from localreg.doctor.engine_view import cause_of
 from localreg.doctor.finding import Finding, Severity
 from localreg.doctor.scene import Scene
+from localreg.engines.values import EngineInfo
 from localreg.errors import EngineUnavailableError, LocalregError
 from localreg.registry.tls import ca_of
 from localreg.system.at_once import do_at_once
@@ -23,16 +26,17 @@ def check_trust(scene: Scene) -> Iterator[Finding]:
     if not clients:
         raise NotNeededError("this machine has no client that must be told of a registry")
     target = Target(scene.name, (location,), ca_of(registry))
-    own = scene.engine.info().name
-    for found in do_at_once(lambda client: _ask(client, target, own), clients, workers=len(clients)):
+    for found in do_at_once(lambda client: _ask(client, target, scene.engine.info()), clients, workers=len(clients)):
         yield from found
 
 
-def _ask(client: Client, target: Target, own: str) -> list[Finding]:
+def _ask(client: Client, target: Target, engine: EngineInfo) -> list[Finding]:
     """Ask one client; one that is installed and does not run is not asked."""
-    severity = Severity.PROBLEM if client.name == own else Severity.WARNING
+    is_own = client.name == engine.name
+    severity = Severity.PROBLEM if is_own else Severity.WARNING
     try:
-        return list(_read(client, find_trust(client, target), severity))
+        found = _read(client, find_trust(client, target), severity)
+        return [replace(finding, cause=cause_of(engine) if is_own else None) for finding in found]
     except EngineUnavailableError:
         return []
     except LocalregError as exc:

@@ -19,7 +19,7 @@ from unit.doctor.conftest import start
 
 from localreg.clients.port import Plan, Target
 from localreg.doctor.check import Outcome
-from localreg.doctor.checks import CHECKS
+from localreg.doctor.checks import CHECKS, choose_checks
 from localreg.doctor.finding import Finding, Severity
 from localreg.doctor.run import Run, make
 from localreg.doctor.scene import Scene
@@ -447,6 +447,34 @@ def test_a_client_that_refuses_the_registry(findings: Findings, monkeypatch: pyt
     assert (docker.what, docker.severity) == (f"docker uses HTTPS for {location}", Severity.PROBLEM)
     assert (podman.cures, podman.is_safe, podman.severity) == (("localreg trust podman",), True, Severity.WARNING)
     assert (k3s.cures, k3s.is_safe) == (("see it",), False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("x509: certificate signed by unknown authority", ["engine-view: docker", "trust: podman"]),
+        ("http: server gave HTTP response to HTTPS client", ["engine-view: docker", "trust: podman"]),
+        ("connection refused", ["engine-view: docker", "trust: docker", "trust: podman"]),
+    ],
+)
+def test_an_engine_that_is_not_told_of_the_registry_is_one_finding(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, answer: str, told: list[str]
+) -> None:
+    def reach(_: FakeEngine, registry: str, *, plain_http: bool) -> None:
+        del plain_http
+        check_answer(registry, answer)
+
+    clients = [FakeClient("docker", "refuses it"), FakeClient("podman", "refuses it")]
+    monkeypatch.setattr("localreg.doctor.trust.list_clients", lambda _machine: clients)
+    monkeypatch.setattr(FakeEngine, "reach_registry", reach)
+    outcomes = list(Run(choose_checks(["engine-view", "trust"]), scene).outcomes())
+    found = [(outcome.check.name, finding.what) for outcome in outcomes for finding in outcome.findings]
+    assert [f"{name}: {what.partition(' ')[0].lower()}" for name, what in found] == told
+    (alone,) = Run(choose_checks(["trust"]), scene).outcomes()
+    assert len(alone.findings) == 2
+    clients.pop()
+    outcome = list(Run(choose_checks(["engine-view", "trust"]), scene).outcomes())[1]
+    assert outcome.not_needed == (None if outcome.findings else "the check `engine-view` tells the same")
 
 
 def test_settings_that_are_not_valid(engine: FakeEngine) -> None:

@@ -19,7 +19,7 @@ from localreg.registry.options import RegistryOptions
 from localreg.registry.port import choose_port, port_taken
 from localreg.registry.request import Notify, OnProgress, UpRequest
 from localreg.registry.start import await_registry, last_words
-from localreg.registry.tls import FOLDER, ServerTls
+from localreg.registry.tls import FOLDER, ServerTls, lost_tls
 from localreg.registry.users import ENVIRONMENT as USERS
 from localreg.registry.users import find_users
 from localreg.system.address import Address
@@ -93,7 +93,24 @@ def create_registry(
             else:
                 if had_users:
                     _tell_of_users(engine, registry, notify)
+                if (was_there or tls) and not request.asked.ephemeral:
+                    _tell_of_tls(engine, registry, notify if replaced is None and request.asked.tls is None else None)
                 return registry
+
+
+def _tell_of_tls(engine: Engine, registry: Registry, notify: Notify | None) -> None:
+    """Tell of a registry without TLS after one with it: clients that were told to trust that one refuse this one."""
+    with contextlib.suppress(LocalregError):
+        if lost_tls(engine, registry) and notify is not None:
+            command = _recreate(registry, "--tls")
+            notify(f"the registry before this one had TLS, and clients may expect it; `{command}` brings it back")
+
+
+def _recreate(registry: Registry, option: str) -> str:
+    name = registry.container.name
+    return CommandLine("up", "--recreate", option).for_registry(
+        engine=None, name=None if name == DEFAULT_NAME else name
+    )
 
 
 def _tell_of_users(engine: Engine, registry: Registry, notify: Notify) -> None:
@@ -102,9 +119,7 @@ def _tell_of_users(engine: Engine, registry: Registry, notify: Notify) -> None:
     with contextlib.suppress(LocalregError):
         users = find_users(engine, registry)
     if users:
-        command = CommandLine("up", "--recreate", "--auth").for_registry(
-            engine=None, name=None if registry.container.name == DEFAULT_NAME else registry.container.name
-        )
+        command = _recreate(registry, "--auth")
         notify(f"the volume has users ({', '.join(users)}), and the registry requires no login; `{command}` does")
 
 

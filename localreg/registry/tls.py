@@ -1,7 +1,8 @@
 """The TLS of a registry that localreg runs: its files in the container, and the label that tells of its certificate.
 
 The label has no secret: the certificate of the CA, and the end of the server's certificate. So every command, and any
-other user of the engine, knows whom to trust without a file of this machine and without a request.
+other user of the engine, knows whom to trust without a file of this machine and without a request. As it goes with the
+container, a note beside the images tells the next `up` of it.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from typing import Self
 from localreg.engines.files import ContainerFile
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import ContainerState
-from localreg.registry.container import Registry, is_ours
+from localreg.registry.container import DATA_FOLDER, Registry, is_ours
 
 TLS_LABEL = "localreg.tls"
 FOLDER = "/etc/localreg/tls"
 """In the container; outside its volume, because a new container gets a new certificate."""
 _CERTIFICATE, _KEY = "server.crt", "server.key"
+
+_NOTE_FOLDER, _NOTE = f"{DATA_FOLDER}/localreg", "tls"
+_NOTE_TEXT = b"The last registry on these images had TLS.\n"
 
 LIFETIME = timedelta(days=397)
 """Of a certificate. Some programs refuse one that is valid for more than 398 days."""
@@ -111,6 +115,15 @@ def lacks_certificate(engine: ContainerRuntime, registry: Registry) -> bool:
     """Whether localreg was killed after it created the container of a registry, before it gave it a certificate."""
     is_new = registry.container.state is ContainerState.CREATED and registry.options.tls
     return bool(is_new) and engine.read_file(registry.container.id, f"{FOLDER}/{_CERTIFICATE}") is None
+
+
+def lost_tls(engine: ContainerRuntime, registry: Registry) -> bool:
+    """Whether the last registry on these images had TLS, and this one does not; notes how it is now."""
+    container, has = registry.container.id, not registry.speaks_plain_http
+    had = bool(engine.read_file(container, f"{_NOTE_FOLDER}/{_NOTE}"))
+    if had is not has:
+        engine.put_files(container, _NOTE_FOLDER, {_NOTE: ContainerFile(_NOTE_TEXT if has else b"")})
+    return had and not has
 
 
 def tls_of(registry: Registry) -> TlsFacts | None:

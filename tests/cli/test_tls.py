@@ -201,6 +201,25 @@ def test_podman_fix_names_what_is_meant(run: Run) -> None:
     assert "localreg trust podman\n" in run("podman-fix", code=5)
 
 
+def test_a_plain_registry_after_one_with_tls_says_so_once(run: Run) -> None:
+    note = "the registry before this one had TLS, and clients may expect it; `localreg up --recreate --tls` brings it"
+    for words, is_told in (
+        ("up --tls", False),
+        ("up", True),
+        ("up", False),
+        ("up --tls", False),
+        ("up --no-tls", False),
+        ("up", False),
+    ):
+        assert (note in run(*words.split())) is is_told
+        run("down")
+    run("up", "--tls")
+    # Also without TLS for a while, which was asked for.
+    assert note not in run("up", "--recreate", "--no-tls")
+    run("down")
+    assert note not in run("up")
+
+
 def test_an_engine_that_does_not_trust_it_is_told_of(
     run: Run, tls: ServingEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

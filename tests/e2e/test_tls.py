@@ -55,3 +55,8 @@ def test_a_registry_with_tls_does_what_one_without_does(bed: Bed, folder: Path) 
     assert bed.ok("up", "--recreate", "--san", "registry.lan") == "localhost:5000\n"
     assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"
     assert bed.ok("down") == "container registry\n"
+    # Its container is gone, and a note beside its images is not.
+    plain = bed.localreg("up")
+    assert (plain.returncode, plain.stdout) == (0, "localhost:5000\n"), plain.stderr
+    assert "the registry before this one had TLS" in plain.stderr
+    assert bed.ok("ls", "-q") == "localhost:5000/app:1\n"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import os
-import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,27 +14,31 @@ import typer
 from localreg.cli.batch import do_each, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.help_page import examples
-from localreg.cli.podman_fix import both_names
 from localreg.cli.session import Session, session_of
+from localreg.cli.trust_target import (
+    Found,
+    check_authority,
+    find,
+    named_target,
+    of_file,
+    of_own_ca,
+    out_of_reach,
+    target_of,
+    that_reach_it,
+)
 from localreg.clients.changes import SYSTEM, option_of
 from localreg.clients.port import Client, Machine, Target
 from localreg.clients.system_store import SystemStore
 from localreg.clients.trust import CLIENTS, Trusted, find_trust, get_client, list_clients, make_trust
 from localreg.engines.port import Engine
-from localreg.errors import ConfigError, ConflictError, EngineUnavailableError, LocalregError, UsageError, reason_of
-from localreg.oci.ping import Reply, ask
-from localreg.oci.reference import is_location
+from localreg.errors import EngineUnavailableError, UsageError
 from localreg.output import trust as output
-from localreg.registry.ca import CERTIFICATE, ca_folder, own_ca, signed_by_own_key
-from localreg.registry.container import find_registry
 from localreg.registry.defaults import default_volume
-from localreg.registry.tls import TlsFacts, tls_of
 from localreg.system.command_line import CommandLine, Sentence
 
 CLIENT_ARGUMENT = typer.Argument(
     metavar="[CLIENT]...", help=f"{', '.join(CLIENTS)}; by default all on this machine", show_default=False
 )
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----")
 
 app = command_app()
 
@@ -72,13 +73,15 @@ def trust(
         raise UsageError("--ca needs --location", hint=CommandLine("trust", "--location", "HOST:PORT", "--ca", str(ca)))
     machine = _machine(session)
     chosen = [] if system and not clients else _chosen(machine, clients)
-    target = _named(session, location, ca) if location else _target(session)
+    found = Found() if location else find(session)
+    target = named_target(session.name, location, ca) if location else target_of(session.name, found)
     if system:
-        _check_authority(target)
+        check_authority(target)
         chosen.append(SystemStore(machine))
+    chosen = _that_reach_it(session, found, chosen, is_named=system or bool(clients))
     if list_:
-        found = _each(session, chosen, lambda client: find_trust(client, target), lists=True, skips=not clients)
-        unable = [option_of(result.plan.client) for result in found if output.is_refused(result)]
+        results = _each(session, chosen, lambda client: find_trust(client, target), lists=True, skips=not clients)
+        unable = [option_of(result.plan.client) for result in results if output.is_refused(result)]
         if unable and not location:
             session.streams.hint(f"{session.command} trust {' '.join(unable)}")
         return
@@ -94,6 +97,22 @@ def trust(
     )
 
 
+def _that_reach_it(session: Session, found: Found, chosen: Sequence[Client], *, is_named: bool) -> list[Client]:
+    """Leave out the clients that do not reach the registry.
+
+    Raises:
+        ConflictError: they were named, or are all.
+    """
+    able = that_reach_it(found, chosen)
+    left_out = [client for client in chosen if client not in able]
+    if found.registry is not None and left_out:
+        error = out_of_reach(found.registry, left_out)
+        if is_named or not able:
+            raise error
+        session.streams.note(f"skipped: {error.message}")
+    return able
+
+
 def undo(session: Session, clients: Sequence[str] | None, *, system: bool, ca: Path | None, dry_run: bool) -> None:
     """Take back all that localreg added for the registry, also from a program that was removed since."""
     if ca is not None and not system:
@@ -103,7 +122,7 @@ def undo(session: Session, clients: Sequence[str] | None, *, system: bool, ca: P
     if system:
         chosen.append(SystemStore(machine))
     # Only the system's store has the CAs of several users.
-    of_system = _of_file(Target(session.name, ()), ca) if ca else _of_own_ca(Target(session.name, ()))
+    of_system = of_file(Target(session.name, ()), ca) if ca else of_own_ca(Target(session.name, ()))
 
     def take_back(client: Client) -> Trusted:
         target = of_system if client.name == SYSTEM else Target(session.name, ())
@@ -191,90 +210,3 @@ def _machine(session: Session) -> Machine:
         return select.select_engine("docker", name=session.name, volume=default_volume(session.name)).engine
 
     return Machine(os.environ, open_docker=open_docker)
-
-
-def _target(session: Session) -> Target:
-    """The registry, or the one that `up` would create.
-
-    Raises:
-        ConflictError: it speaks TLS, and localreg does not know by which CA, so plain HTTP is not what it needs.
-    """
-    try:
-        with session.opened() as engine:
-            registry = find_registry(engine, session.name)
-    except EngineUnavailableError:
-        registry = None
-    facts = None if registry is None else tls_of(registry)
-    if registry is not None and registry.speaks_plain_http and registry.url and ask(registry.url) is Reply.SPEAKS_TLS:
-        raise ConflictError(
-            f"registry `{session.name}` speaks TLS, and localreg does not know its CA",
-            hint=CommandLine("trust", "--location", registry.get_location(), "--ca", "FILE"),
-        )
-    # The file is for another user, who has no such CA.
-    file = ca_folder() / CERTIFICATE if facts is not None and _is_own(facts) else None
-    return Target(session.name, tuple(both_names(registry)), None if facts is None else facts.ca, file)
-
-
-def _is_own(facts: TlsFacts) -> bool:
-    """This user's authority signed the registry's certificate, perhaps before its last renewal."""
-    try:
-        return facts.ca == own_ca() or signed_by_own_key(facts)
-    except LocalregError:
-        # It cannot be read, or cryptography is not installed.
-        return False
-
-
-def _of_own_ca(target: Target) -> Target:
-    """The same with this user's authority, if there is one, and a place for it."""
-    with contextlib.suppress(ConfigError):
-        if (own := own_ca()) is not None:
-            return replace(target, ca=own, ca_file=ca_folder() / CERTIFICATE)
-    return target
-
-
-def _check_authority(target: Target) -> None:
-    """Check that the system may trust the CA of a registry for every program.
-
-    Raises:
-        UsageError: the registry has none, or another user made it: the label of a container is not enough.
-    """
-    if target.ca is None:
-        raise UsageError("the registry has no certificate", hint=CommandLine("up", "--recreate", "--tls"))
-    if target.ca_file is None:
-        raise UsageError(
-            "another user's CA signed the registry's certificate",
-            hint=Sentence("name its file: localreg trust --system --location HOST:PORT --ca FILE"),
-        )
-
-
-def _named(session: Session, locations: Sequence[str], ca: Path | None) -> Target:
-    """The addresses that the user named."""
-    places = tuple(dict.fromkeys(map(_checked, locations)))
-    target = Target(session.name, places)
-    return target if ca is None else _of_file(target, ca)
-
-
-def _of_file(target: Target, ca: Path) -> Target:
-    """The same with the CA whose certificate is in a file.
-
-    Raises:
-        ConfigError: it cannot be read, or has no certificate.
-    """
-    try:
-        text = ca.read_text()
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = reason_of(exc) if isinstance(exc, OSError) else "it is not text"
-        raise ConfigError(f"cannot read `{ca}`: {reason}") from exc
-    # A file may have a private key as well, and the clients' files can be read by all users.
-    certificates = "".join(f"{found}\n" for found in _CERTIFICATE.findall(text))
-    if not certificates:
-        raise ConfigError(f"`{ca}` has no certificate in PEM", hint=Sentence("name the certificate of the CA"))
-    return replace(target, ca=certificates, ca_file=ca.resolve())
-
-
-def _checked(place: str) -> str:
-    if not is_location(place):
-        raise UsageError(
-            f"`{place}` is not a valid HOST:PORT", hint=CommandLine("trust", "--location", "localhost:5000")
-        )
-    return place

@@ -14,6 +14,7 @@ from localreg.doctor.finding import Finding, Severity
 from localreg.doctor.scene import Scene
 from localreg.engines.values import EngineInfo
 from localreg.errors import EngineUnavailableError, LocalregError
+from localreg.registry.exposure import is_localhost_of_another
 from localreg.registry.tls import ca_of
 from localreg.system.at_once import do_at_once
 from localreg.system.command_line import CommandLine
@@ -23,6 +24,11 @@ def check_trust(scene: Scene) -> Iterator[Finding]:
     """Ask each client that is installed here."""
     registry, location = scene.registry, scene.location
     clients = list_clients(Machine(os.environ, open_docker=scene.open_docker))
+    if is_localhost_of_another(registry):
+        # Its Docker is there as well, and can be asked from here.
+        clients = [client for client in clients if client.name == scene.engine.info().name == "docker"]
+        if not clients:
+            raise NotNeededError(f"{location} of this machine does not lead to the registry")
     if not clients:
         raise NotNeededError("this machine has no client that must be told of a registry")
     target = Target(scene.name, (location,), ca_of(registry))

@@ -60,3 +60,12 @@ def _missing(options: RegistryOptions) -> dict[str, str]:
 
 def _who(bound: Address) -> str:
     return f"anyone who can reach {'this machine' if bound.is_wildcard else bound.host}"
+
+
+def is_localhost_of_another(registry: Registry) -> bool:
+    """References to a registry begin with `localhost` or the like, and that of this machine does not lead to it."""
+    published, location = registry.published, registry.location
+    if published is None or location is None:
+        return False
+    is_here = published.from_host is not None and published.from_host.is_loopback
+    return not is_here and Address(location.rpartition(":")[0].strip("[]"), 0).is_loopback

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from support.engines.fake import FakeEngine
 from localreg.cli import trust as command
 from localreg.cli.app import main
 from localreg.clients.port import Machine
+from localreg.engines.values import PublishedPort
 from localreg.errors import EngineUnavailableError, Unavailable
+from localreg.registry.container import location_at
+from localreg.system.address import Address
 
 LAN = "192.0.2.1:5000"
 LOCAL = ["localhost:5000", "127.0.0.1:5000"]
@@ -175,6 +179,50 @@ def test_a_file_of_root_is_roots_to_write(
     error = schemas.check("stderr", err)["error"]
     assert error["hint"] == f'sudo "$(command -v localreg)" --name lan trust docker --location {LAN}'
     assert docker.file.read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    ("bound", "near", "is_here"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("192.0.2.1", "192.0.2.1", True),
+        ("127.0.0.1", None, False),
+        ("::1", None, False),
+        ("0.0.0.0", "build-1", False),
+    ],
+)
+def test_only_docker_itself_is_told_of_localhost_of_another_machine(
+    docker: Dockerd, podman: PodmanProgram, up: FakeEngine, bound: str, near: str | None, *, is_here: bool
+) -> None:
+    container = up.find_container("registry")
+    assert container is not None
+    address = Address(bound, container.ports[0].bound.port)
+    published = PublishedPort(5000, address, from_host=replace(address, host=near) if near else None)
+    up.change("registry", ports=(published,))
+    place = location_at(address)
+    docker.reached = dict.fromkeys([place, place.replace("localhost", "127.0.0.1")])
+    podman.allows(*docker.reached)
+    assert main(["trust", "docker", "--dry-run"]) == 0
+    assert (main(["trust", "podman", "--dry-run"]) == 0) is is_here
+    # A port of this machine may lead there.
+    assert main(["trust", "podman", "--location", "localhost:5000", "--dry-run"]) == 0
+
+
+def test_clients_that_do_not_reach_another_machine_are_named(
+    docker: Dockerd, podman: PodmanProgram, up: FakeEngine, location: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    podman.allows()
+    container = up.find_container("registry")
+    assert container is not None
+    up.change("registry", ports=(replace(container.ports[0], from_host=None),))
+    docker.reached = dict.fromkeys([location, location.replace("localhost", "127.0.0.1")])
+    found = json.loads(run(capsys, "trust", "--json")[0])["clients"]
+    assert [each["client"] for each in found] == ["docker"]
+    err = run(capsys, "trust")[1]
+    assert f"skipped: podman of this machine cannot reach the registry, which is {location} of another machine" in err
+    said = run(capsys, "trust", "podman", code=5)[1]
+    assert "localreg trust --location HOST:PORT --ca FILE" in said
+    assert run(capsys, "untrust")[1] == ""
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from localreg.doctor.finding import Finding, Severity
 from localreg.doctor.run import Run, make
 from localreg.doctor.scene import Scene
 from localreg.engines.common.messages import check_answer
-from localreg.engines.values import ContainerSpec, ContainerState, EngineInfo
+from localreg.engines.values import ContainerSpec, ContainerState, EngineInfo, EngineName
 from localreg.errors import ConfigError, EngineUnavailableError, Unavailable
 from localreg.registry.container import HELPER_LABEL, replaced_name
 from localreg.registry.tls import TlsFacts
@@ -447,6 +448,21 @@ def test_a_client_that_refuses_the_registry(findings: Findings, monkeypatch: pyt
     assert (docker.what, docker.severity) == (f"docker uses HTTPS for {location}", Severity.PROBLEM)
     assert (podman.cures, podman.is_safe, podman.severity) == (("localreg trust podman",), True, Severity.WARNING)
     assert (k3s.cures, k3s.is_safe) == (("see it",), False)
+
+
+@pytest.mark.parametrize("program", ["docker", "podman"])
+def test_only_docker_itself_is_asked_for_localhost_of_another_machine(
+    outcome: Callable[[str], Outcome], engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, program: EngineName
+) -> None:
+    container = engine.find_container("registry")
+    assert container is not None
+    engine.change("registry", ports=(replace(container.ports[0], from_host=None),))
+    monkeypatch.setattr(engine, "_info", EngineInfo(program, "5.8.6", "fake:", remote=True))
+    clients = [FakeClient("docker", "refuses it"), FakeClient("podman", "refuses it")]
+    monkeypatch.setattr("localreg.doctor.trust.list_clients", lambda _machine: clients)
+    made = outcome("trust")
+    assert [finding.what for finding in made.findings] == (["docker refuses it"] if program == "docker" else [])
+    assert (made.not_needed is None) is (program == "docker")
 
 
 @pytest.mark.parametrize(

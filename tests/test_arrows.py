@@ -19,7 +19,7 @@ ARROWS = {
     "system": ("errors",),
     "oci": ("errors", "system"),
     "explain": ("errors", "system"),
-    "engines": ("errors", "system", "oci.access", "explain.sayings"),
+    "engines": ("errors", "system", "oci.access", "oci.credentials", "explain.sayings"),
     "registry": ("errors", "system", "oci", "engines"),
     "images": ("errors", "system", "oci", "engines", "registry"),
     "content": ("errors", "system", "oci", "engines", "registry"),

@@ -15,7 +15,15 @@ from localreg.cli.session import session_of
 from localreg.engines.build import BuildRequest
 from localreg.engines.discovery.builder import find_builder
 from localreg.errors import BuildFailedError
-from localreg.images.build import check_request, lacks_login, plan_build, push_built, run_build, told_that_it_is_built
+from localreg.images.build import (
+    check_request,
+    find_missing_login,
+    lacks_login,
+    plan_build,
+    push_built,
+    run_build,
+    told_that_it_is_built,
+)
 from localreg.images.push_check import check_takes_pushes
 from localreg.images.transfer import Transferred
 from localreg.output.push import render
@@ -100,10 +108,11 @@ def build(
         check_takes_pushes(registry, *(transfer.reference.repository for transfer in plan))
     for transfer in plan:
         session.streams.note(f"{path} -> {transfer.reference}, with {builder.name}")
+    login = find_missing_login(registry)
     try:
-        image_id = run_build(builder, request, plan, output=session.streams.shared_stderr)
+        image_id = run_build(builder, request, plan, output=session.streams.shared_stderr, login=login)
     except BuildFailedError as exc:
-        if not lacks_login(registry):
+        if login is not None or not lacks_login(registry):
             raise
         hint = Sentence(f"to build from an image in this registry, first run `{session.command} login`")
         raise exc.with_(hint=hint) from exc

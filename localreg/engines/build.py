@@ -8,13 +8,15 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from localreg.errors import EngineError, reason_of
+from localreg.oci.access import Credentials
 from localreg.system.command_line import CommandLine
 from localreg.system.orphans import adopted_orphans, ending_with_us
+from localreg.system.runtime_folder import runtime_folder
 
 _END_SECONDS = 10
 """How long a builder gets to end after SIGTERM."""
@@ -73,6 +75,19 @@ class BuildRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryLogin:
+    """A login to one registry."""
+
+    location: str
+    """The registry's part of a reference."""
+    credentials: Credentials
+
+
+LendLogin = Callable[[Path, RegistryLogin], Mapping[str, str]]
+"""Lets a builder use a login: writes it to an empty folder, and returns the variables that lead there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of a build."""
 
@@ -93,19 +108,24 @@ class Builder:
     environment: Mapping[str, str]
     recipes: tuple[str, ...]
     """The file names that it looks for if no Dockerfile is given."""
+    lend_login: LendLogin = lambda _folder, _login: {}
+    """By default, its program takes none."""
     takes_ssh: bool = True
     """It can pass an ssh agent or a key to the build."""
     reports_id: bool = False
     """It must write the image's ID to a file, because it can fail with the exit code 0: `podman` does if it is told to
     end. `docker` does not, and may see another folder for temporary files, such as the one from a snap."""
 
-    def run(self, request: BuildRequest, tags: Sequence[str], *, output: int) -> Outcome:
+    def run(
+        self, request: BuildRequest, tags: Sequence[str], *, output: int, login: RegistryLogin | None = None
+    ) -> Outcome:
         """Build, and wait for the end. A build that fails or is interrupted leaves no process behind.
 
         Args:
             request: The build.
             tags: Complete references.
             output: The file descriptor for the builder's output; a terminal is passed on as one.
+            login: One that its program does not have, for images that it builds from.
 
         Raises:
             EngineError: the builder cannot be started.
@@ -114,6 +134,7 @@ class Builder:
             folder = context.enter_context(tempfile.TemporaryDirectory()) if self.reports_id else None
             image_id = None if folder is None else Path(folder, "id")
             end_orphans = context.enter_context(adopted_orphans())
+            variables = {} if login is None else self.lend_login(context.enter_context(_private_folder()), login)
             report = [] if image_id is None else [f"--iidfile={image_id}"]
             try:
                 process = subprocess.Popen(  # noqa: S603 -- the program that PATH names, without a shell
@@ -121,7 +142,7 @@ class Builder:
                     # In the same process group, so that the builder also gets the terminal's Ctrl-C.
                     stdout=output,
                     stderr=output,
-                    env=dict(self.environment),
+                    env={**self.environment, **variables},
                     preexec_fn=ending_with_us(),  # noqa: PLW1509 -- it does not wait for another thread
                 )
             except OSError as exc:
@@ -140,6 +161,13 @@ class Builder:
                     if not succeeded:
                         end_orphans()
             return Outcome(code, made)
+
+
+@contextlib.contextmanager
+def _private_folder() -> Iterator[Path]:
+    """A folder that goes after the build; one that a kill leaves is in memory, on most systems."""
+    with tempfile.TemporaryDirectory(prefix="build-", dir=runtime_folder("")) as folder:
+        yield Path(folder)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from localreg.engines.build import Builder, BuildRequest, Outcome
+from localreg.engines.build import Builder, BuildRequest, Outcome, RegistryLogin
 from localreg.engines.port import Engine
 from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError, reason_of
 from localreg.images.push import push_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred, check_plain_http
 from localreg.oci.reference import looks_like_image_id, parse_reference
+from localreg.registry.client import find_login
 from localreg.registry.container import Registry
 from localreg.registry.request import Notify
 from localreg.system.command_line import CommandLine, Sentence
@@ -147,7 +148,14 @@ def _check_recipe(builder: Builder, request: BuildRequest) -> None:
     )
 
 
-def run_build(builder: Builder, request: BuildRequest, plan: Sequence[Transfer], *, output: int | None) -> str | None:
+def run_build(
+    builder: Builder,
+    request: BuildRequest,
+    plan: Sequence[Transfer],
+    *,
+    output: int | None,
+    login: RegistryLogin | None = None,
+) -> str | None:
     """Build the image into the engine, under its names in the registry.
 
     Args:
@@ -155,6 +163,7 @@ def run_build(builder: Builder, request: BuildRequest, plan: Sequence[Transfer],
         request: The build.
         plan: The names of the image.
         output: The file descriptor that the builder writes to; None to show its output only if it fails.
+        login: As from `find_missing_login`.
 
     Returns:
         The image's ID; None if the builder does not report it.
@@ -164,9 +173,9 @@ def run_build(builder: Builder, request: BuildRequest, plan: Sequence[Transfer],
     """
     tags = [str(transfer.reference) for transfer in plan]
     if output is not None:
-        return _made(builder, builder.run(request, tags, output=output), ())
+        return _made(builder, builder.run(request, tags, output=output, login=login), ())
     with tempfile.TemporaryFile() as kept:
-        outcome = builder.run(request, tags, output=kept.fileno())
+        outcome = builder.run(request, tags, output=kept.fileno(), login=login)
         kept.seek(max(kept.seek(0, 2) - _KEPT_BYTES, 0))
         return _made(builder, outcome, kept.read().decode(errors="backslashreplace").splitlines())
 
@@ -181,12 +190,18 @@ def _made(builder: Builder, outcome: Outcome, said: Sequence[str]) -> str | None
 
 
 def lacks_login(registry: Registry) -> bool:
-    """The registry requires a login, and no store has one that the builder could pull with."""
+    """The registry requires a login, and no store of an engine has one that the builder could pull with."""
     if not registry.options.auth:
         return False
-    from localreg.oci.credentials import CredentialStores  # noqa: PLC0415 -- only after a failure
+    from localreg.oci.credentials import CredentialStores  # noqa: PLC0415 -- few registries require a login
 
     return CredentialStores(own=False).find(registry.get_location()) is None
+
+
+def find_missing_login(registry: Registry) -> RegistryLogin | None:
+    """The login that localreg has for a registry if no store of an engine has one; None without it."""
+    login = find_login(registry) if lacks_login(registry) else None
+    return None if login is None else RegistryLogin(registry.get_location(), login)
 
 
 @contextlib.contextmanager

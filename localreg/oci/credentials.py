@@ -62,7 +62,7 @@ class CredentialStores:
             None if no store has any.
         """
         with self._lock:
-            for path in _paths(self._environ, own=self._own):
+            for path in store_files(self._environ, own=self._own):
                 found = self._find_in(self._read(path), host, repository)
                 if found is not None:
                     return found
@@ -73,7 +73,7 @@ class CredentialStores:
         with self._lock:
             named = [
                 (f"docker-credential-{helper}", path)
-                for path in _paths(self._environ, own=False)
+                for path in store_files(self._environ, own=False)
                 for stored in [self._read(path)]
                 for helper in {stored.get("credsStore"), *_table(stored.get("credHelpers")).values()}
                 if isinstance(helper, str) and _HELPER.fullmatch(helper)
@@ -181,8 +181,13 @@ def login_command(host: str, *, engine: str | None = None) -> str:
     return f"{program} login" if host in _HUB_HOSTS and program == "docker" else f"{program} login {host}"
 
 
-def _paths(environ: Mapping[str, str], *, own: bool) -> Iterator[Path]:
-    """The files that may hold credentials, the first one first; a user may have no home."""
+def store_files(environ: Mapping[str, str], *, own: bool) -> Iterator[Path]:
+    """The files that may hold credentials, the first one first; a user may have no home.
+
+    Args:
+        environ: The environment that tells where they are.
+        own: Also localreg's own store, first.
+    """
     home, config, docker = (environ.get(name) for name in ("HOME", "XDG_CONFIG_HOME", "DOCKER_CONFIG"))
     if own and (file := own_file(environ)):
         yield file

@@ -400,20 +400,33 @@ def test_what_was_opened_on_purpose_runs_on_and_is_warned_of(
 
 
 @pytest.mark.usefixtures("secured")
-def test_a_failed_build_names_the_login_that_the_builder_lacks(
+def test_a_build_is_lent_the_login_and_without_one_a_failed_one_names_the_command(
     run: Run, location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "Dockerfile").touch()
-    program = tmp_path / "docker"
-    program.write_text('#!/bin/sh\ncase "$*" in --version | *version) echo Docker version 28.0.0;; *) exit 1;; esac\n')
+    program, seen = tmp_path / "docker", tmp_path / "seen"
+    program.write_text(
+        '#!/bin/sh\ncase "$*" in --version | *version) echo Docker version 28.0.0;; '
+        f'*) cat "$DOCKER_CONFIG/config.json" >{seen}; exit 1;; esac\n'
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    build = ("build", str(tmp_path), "-t", "app:2")
-    assert "localreg login" in refused(run, *build, code=1)["hint"]
     stored = tmp_path / ".docker/config.json"
     stored.parent.mkdir()
-    stored.write_text(json.dumps({"auths": {location: {"auth": "bWU6eA=="}}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(stored.parent))
+    build = ("build", str(tmp_path), "-t", "app:2")
     assert refused(run, *build, code=1)["hint"] is None
+    assert location in json.loads(seen.read_text())["auths"]
+    assert not stored.exists()
+
+    # The user's own login counts.
+    stored.write_text(json.dumps({"auths": {location: {"auth": "bWU6eA=="}}}))
+    refused(run, *build, code=1)
+    assert seen.read_text() == stored.read_text()
+
+    stored.unlink()
+    (tmp_path / ".local/share/localreg/auth.json").unlink()
+    assert "localreg login" in refused(run, *build, code=1)["hint"]
 
 
 @pytest.mark.usefixtures("secured", "program")

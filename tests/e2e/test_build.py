@@ -77,6 +77,32 @@ def test_an_image_is_built_and_pushed_in_one_go(bed: Bed, site: Path, env: dict[
     assert labels(bed, "app:latest") == {"who": "me"}
 
 
+def test_the_base_can_be_in_the_registry_that_requires_a_login(bed: Bed, site: Path, env: dict[str, str]) -> None:
+    bed.ok("up", "--auth")
+    if bed.program == "podman":
+        bed.ok("podman-fix")
+    bed.ok("build", str(site), env=env)
+    (site / "Dockerfile").write_text("FROM localhost:5000/site:latest\nLABEL from=base\n")
+    bed.engine_ok("rmi", "-f", "localhost:5000/site:latest")
+    # A keychain that Docker would ask for every registry, and that has no such login.
+    config = f"{bed.home}/.docker/config.json"
+    bed.run("sh", "-c", f'mkdir -p {bed.home}/.docker && echo \'{{"credsStore": "of-no-machine"}}\' >{config}')
+    logins = f"cat {config} $XDG_RUNTIME_DIR/containers/auth.json"
+    before = bed.run("sh", "-c", logins).stdout
+    bed.ok("build", str(site), "-t", "derived", "--no-cache", env=env)
+    assert labels(bed, "derived")["from"] == "base"
+    assert bed.run("sh", "-c", logins).stdout == before
+    assert "of-no-machine" in before
+    assert "localhost:5000" not in before
+    bed.run("rm", config)
+    assert bed.run("sh", "-c", "ls -d /run/localreg/build-* $XDG_RUNTIME_DIR/localreg/build-*").stdout == ""
+    # Its own program still is not logged in.
+    flags = ["--tls-verify=false"] if bed.program == "podman" else []
+    assert bed.run(bed.program, "pull", *flags, "localhost:5000/site:latest").returncode != 0
+    if bed.program == "podman":
+        bed.ok("podman-fix", "--remove")
+
+
 def test_a_secret_and_a_key_are_there_while_it_is_built(bed: Bed, site: Path, env: dict[str, str]) -> None:
     bed.up()
     key, token = make_key(bed, site.parent / "key"), site.parent / "token"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from localreg.engines.build import Builder
+from localreg.engines.discovery.contexts import docker_folder
 from localreg.engines.discovery.endpoints import usual_podman_sockets
 from localreg.engines.values import EngineInfo
 
@@ -24,7 +25,7 @@ def find_builder(info: EngineInfo, *, environ: Mapping[str, str] | None = None) 
     if info.name == "docker":
         from localreg.engines.docker import build as docker  # noqa: PLC0415 -- one of the two is enough
 
-        return docker.find_builder(info, environ)
+        return docker.find_builder(info, environ, docker_folder(environ))
     from localreg.engines.podman import build as podman  # noqa: PLC0415
 
     return podman.find_builder(info, environ, usual_podman_sockets(environ))

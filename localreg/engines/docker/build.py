@@ -9,7 +9,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from localreg.engines.build import ASK_SECONDS, NAMING, Builder, without
+from localreg.engines.build import ASK_SECONDS, NAMING, Builder, RegistryLogin, without
+from localreg.engines.common.lent_login import read_configuration, write_with_login
 from localreg.engines.values import EngineInfo
 from localreg.errors import BuilderMissingError
 from localreg.system.command_line import Sentence
@@ -19,14 +20,20 @@ from localreg.system.programs import output_of
 _FIRST_WITHOUT_BUILDKIT = 23
 """The first release of the `docker` program without its own BuildKit; it needs the plugin buildx."""
 _BUILDX = "docker buildx"
+_CONFIG = "config.json"
 _DOCKER_PACKAGES = ("docker-ce-cli", "docker-cli", "docker.io")
 _DOCKER_HINT = Sentence("install Docker's command line: https://docs.docker.com/engine/install/")
 _BUILDX_PACKAGES = ("docker-buildx-plugin", "docker-buildx")
 _FOR_ADDRESSES = frozenset({"DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"})
 
 
-def find_builder(info: EngineInfo, environ: Mapping[str, str]) -> Builder:
+def find_builder(info: EngineInfo, environ: Mapping[str, str], folder: Path | None) -> Builder:
     """The builder of a Docker daemon: `docker buildx`, or an old `docker` program with BuildKit.
+
+    Args:
+        info: The daemon's.
+        environ: The environment.
+        folder: Of the configuration of Docker's program, which may not exist; None for a user without a home.
 
     Raises:
         BuilderMissingError: no builder is installed; the hint tells which package to install.
@@ -50,7 +57,24 @@ def find_builder(info: EngineInfo, environ: Mapping[str, str]) -> Builder:
     else:
         command = ("build",)
         environment["DOCKER_BUILDKIT"] = "1"
-    return Builder(name, (program, *place, *command), environment, recipes=("Dockerfile", "dockerfile"))
+    return Builder(
+        name,
+        (program, *place, *command),
+        environment,
+        recipes=("Dockerfile", "dockerfile"),
+        lend_login=lambda new, login: _lend_login(folder, new, login),
+    )
+
+
+def _lend_login(usual: Path | None, new: Path, login: RegistryLogin) -> Mapping[str, str]:
+    """Make a folder like the usual one: with its plugins, contexts and builders, and one login more."""
+    if usual is not None and usual.is_dir():
+        for path in usual.iterdir():
+            if path.name != _CONFIG:
+                (new / path.name).symlink_to(path.absolute())
+    content = {} if usual is None else read_configuration(usual / _CONFIG)
+    write_with_login(new / _CONFIG, content, login.location, login.credentials)
+    return {"DOCKER_CONFIG": str(new)}
 
 
 def _name_of_builder(program: str, environ: Mapping[str, str]) -> str | None:

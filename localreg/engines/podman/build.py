@@ -6,12 +6,17 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from localreg.engines.build import NAMING, Builder, without
+from localreg.engines.build import NAMING, Builder, RegistryLogin, without
+from localreg.engines.common.lent_login import merged_logins, write_with_login
 from localreg.engines.values import EngineInfo
 from localreg.errors import BuilderMissingError
+from localreg.oci.credentials import store_files
 from localreg.system.command_line import Sentence
 from localreg.system.packages import install_command
+
+_AUTH_FILE = "REGISTRY_AUTH_FILE"
 
 
 def find_builder(info: EngineInfo, environ: Mapping[str, str], usual_sockets: Sequence[str]) -> Builder:
@@ -41,7 +46,16 @@ def find_builder(info: EngineInfo, environ: Mapping[str, str], usual_sockets: Se
         # A remote service would open the agent's socket, or the key, on its own machine.
         takes_ssh=sys.platform == "linux" and not info.remote,
         reports_id=True,
+        lend_login=lambda folder, login: _lend_login(environ, folder, login),
     )
+
+
+def _lend_login(environ: Mapping[str, str], folder: Path, login: RegistryLogin) -> Mapping[str, str]:
+    """Write the one file that Podman reads then, instead of those that it would look for."""
+    file, named = folder / "auth.json", environ.get(_AUTH_FILE)
+    others = [Path(named)] if named else store_files(environ, own=False)
+    write_with_login(file, merged_logins(others), login.location, login.credentials)
+    return {_AUTH_FILE: str(file)}
 
 
 def _is_own(info: EngineInfo, usual_sockets: Sequence[str]) -> bool:

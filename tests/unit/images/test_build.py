@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import json
 import os
 import re
 from dataclasses import replace
@@ -23,10 +25,11 @@ from localreg.errors import (
     RegistryError,
     UsageError,
 )
-from localreg.images.build import check_request, plan_build, push_built, run_build
+from localreg.images.build import check_request, find_missing_login, plan_build, push_built, run_build
 from localreg.images.transfer import Transfer
 from localreg.oci.reference import Reference
-from localreg.registry.container import Registry, volume_labels
+from localreg.registry.container import Registry, find_registry, labels_of, volume_labels
+from localreg.registry.options import RegistryOptions
 from localreg.settings import SETTINGS
 from localreg.system.address import Address
 
@@ -230,6 +233,46 @@ def test_a_build_that_fails_unseen_says_what_was_said(script: str, numbers: list
     assert "`podman build`" in caught.value.message
     assert re.findall(r"-?\d+", caught.value.message) == numbers
     assert caught.value.details == ("said",)
+
+
+@pytest.mark.parametrize(
+    ("requires", "own", "engines", "user"),
+    [
+        (True, "me", None, "me"),
+        (True, "me", "them", None),
+        (True, None, None, None),
+        (False, "me", None, None),
+    ],
+)
+def test_the_builder_is_lent_the_login_that_only_localreg_has(
+    engine: FakeEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    *,
+    requires: bool,
+    own: str | None,
+    engines: str | None,
+    user: str | None,
+) -> None:
+    engine.add_image("registry:2.8.3")
+    options = RegistryOptions(auth=requires or None)
+    labels = labels_of("registry", asked=options, options=options)
+    address, mount = Address("127.0.0.1", 5000), AnonymousMount("/data")
+    container = engine.create_container(ContainerSpec("a", "registry:2.8.3", 5000, address, mount, labels=labels))
+    engine.start_container(container.id)
+    registry = find_registry(engine, "a")
+    assert registry is not None
+    for variable in ("HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "DOCKER_CONFIG"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    for folder, name in (("localreg/auth.json", own), ("config.json", engines)):
+        if name is not None:
+            (tmp_path / folder).parent.mkdir(exist_ok=True)
+            secret = base64.b64encode(f"{name}:secret".encode()).decode()
+            (tmp_path / folder).write_text(json.dumps({"auths": {"localhost:5000": {"auth": secret}}}))
+    found = find_missing_login(registry)
+    assert (found and found.credentials.user) == user
+    assert found is None or found.location == "localhost:5000"
+    assert "secret" not in repr(found)
 
 
 def test_a_builder_whose_exit_code_is_enough_writes_no_file() -> None:

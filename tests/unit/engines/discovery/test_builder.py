@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -10,13 +11,16 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from localreg.engines.build import BuildRequest, Outcome
+from localreg.engines.build import BuildRequest, Outcome, RegistryLogin
 from localreg.engines.discovery.builder import find_builder
 from localreg.engines.values import EngineInfo
 from localreg.errors import BuilderMissingError, EngineError
+from localreg.oci.access import Credentials
+from localreg.system.runtime_folder import runtime_folder
 
 STAND_IN = """#!{python}
 import json, os, pathlib, sys
@@ -56,6 +60,8 @@ def install(tmp_path: Path) -> Install:
 def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """An environment in which nothing is installed, nor can be."""
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    (tmp_path / "run").mkdir(mode=0o700)
     return {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path)}
 
 
@@ -79,6 +85,64 @@ def test_buildx_is_used_where_it_is_there(install: Install, environ: dict[str, s
     arguments, _ = ran(DOCKER, docker, environ | {"DOCKER_HOST": "tcp://elsewhere", "DOCKER_TLS_VERIFY": "1"})
     place = ["--host", "unix:///run/there.sock"]
     assert arguments == [*place, "buildx", "build", "--load", "--tag=localhost:5000/app:1", "--", "folder"]
+
+
+def lent(info: EngineInfo, program: Path, environ: Mapping[str, str], seen: Path, copied: str) -> dict[str, Any]:
+    """The logins that a build sees which gets one; the program copies its files, and nothing is left afterwards."""
+    script = f"""#!/bin/sh
+case "$*" in
+--version) echo 'Docker version 20.10.24+dfsg1, build 297e128';;
+*buildx*) exit 1;;
+*) mkdir {seen}; cp -R -p {copied} {seen}/;;
+esac
+for word; do case $word in --iidfile=*) echo x >${{word#*=}};; esac; done
+"""
+    program.write_text(script)
+    login = RegistryLogin("localhost:5000", Credentials("me", "pass:word"))
+    with Path(os.devnull).open("w") as nowhere:
+        builder = find_builder(info, environ=environ)
+        assert builder.run(REQUEST, ["localhost:5000/app:1"], output=nowhere.fileno(), login=login).code == 0
+    assert list(runtime_folder("").glob("build-*")) == []
+    (file,) = seen.rglob("*.json")
+    assert file.stat().st_mode & 0o777 == 0o600
+    found: dict[str, Any] = json.loads(file.read_text())
+    assert base64.b64decode(found["auths"]["localhost:5000"]["auth"]) == b"me:pass:word"
+    return found
+
+
+def test_docker_gets_a_login_beside_what_it_has(install: Install, environ: dict[str, str], tmp_path: Path) -> None:
+    docker, usual, seen = install("docker", ""), tmp_path / ".docker", tmp_path / "seen"
+    (usual / "cli-plugins").mkdir(parents=True)
+    (usual / "cli-plugins/docker-x").touch()
+    content = {"auths": {"a.example": {"auth": "eA=="}}, "credsStore": "x", "credHelpers": {"b.example": "y"}, "z": 1}
+    (usual / "config.json").write_text(json.dumps(content))
+    environ = {**environ, "PATH": f"{environ['PATH']}:/usr/bin:/bin"}
+    found = lent(DOCKER, docker, environ, seen, '"$DOCKER_CONFIG/."')
+    assert (found["auths"]["a.example"], found["credsStore"], found["z"]) == ({"auth": "eA=="}, "x", 1)
+    # The file counts for this registry, and the helper for all others.
+    assert found["credHelpers"] == {"b.example": "y", "localhost:5000": ""}
+    assert (seen / "cli-plugins").readlink() == usual / "cli-plugins"
+    assert json.loads((usual / "config.json").read_text()) == content
+    (usual / "config.json").write_text("{")
+    assert list(lent(DOCKER, docker, environ, tmp_path / "again", '"$DOCKER_CONFIG/."')["auths"]) == ["localhost:5000"]
+
+
+def test_podman_gets_a_login_beside_those_of_all_its_files(
+    install: Install, environ: dict[str, str], tmp_path: Path
+) -> None:
+    podman = install("podman", "")
+    environ = {**environ, "PATH": f"{environ['PATH']}:/usr/bin:/bin", "XDG_RUNTIME_DIR": str(tmp_path / "run")}
+    first, second = tmp_path / "run/containers/auth.json", tmp_path / ".docker/config.json"
+    for file, auth in ((first, "Zmlyc3Q="), (second, "c2Vjb25k")):
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps({"auths": {"a.example": {"auth": auth}, auth: {}}, "credsStore": "x"}))
+    found = lent(PODMAN, podman, environ, tmp_path / "seen", '"$REGISTRY_AUTH_FILE"')
+    assert (found["auths"]["a.example"], set(found)) == ({"auth": "Zmlyc3Q="}, {"auths", "credHelpers"})
+    assert found["auths"].keys() == {"a.example", "Zmlyc3Q=", "c2Vjb25k", "localhost:5000"}
+    # Podman reads the named one alone.
+    environ["REGISTRY_AUTH_FILE"] = str(second)
+    found = lent(PODMAN, podman, environ, tmp_path / "again", '"$REGISTRY_AUTH_FILE"')
+    assert found["auths"]["a.example"] == {"auth": "c2Vjb25k"}
 
 
 def test_an_old_docker_builds_with_buildkit(install: Install, environ: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ def render(found: Collected, *, dry_run: bool, command: str) -> Renderings:
     Args:
         found: Its outcome.
         dry_run: Nothing was changed.
-        command: `localreg`, with the registry's name unless that is the default.
+        command: `localreg gc`, with the options that this registry needs.
     """
     waste = found.waste
 
@@ -119,8 +119,8 @@ def _facts(found: Collected, command: str) -> list[tuple[str, str]]:
     if found.deletable_at:
         wait = max(found.deletable_at - datetime.now(UTC), timedelta())
         facts += [
-            ("delete", f"{command} gc, in {duration(wait)}" if wait else ""),
-            ("delete now", f"{command} gc --grace 0"),
-            ("undo", f"{command} gc --undo"),
+            ("delete", f"{command}, in {duration(wait)}" if wait else ""),
+            ("delete now", f"{command} --grace 0"),
+            ("undo", f"{command} --undo"),
         ]
     return [(name, text) for name, text in facts if text]

@@ -97,7 +97,8 @@ def _table(usage: Usage, *, width: int, whole: bool) -> str:
         largest = max(row.total for row in usage.rows)
         headings.append(_LEGEND if length >= len(_LEGEND) else "")
         cells = [[*row, _bar(found, largest, length)] for row, found in zip(cells, usage.rows, strict=True)]
-    return columns(headings, cells, width=width, right=frozenset(_SIZES), spare=("SHARED", "UNIQUE"))
+    # A long name is folded: without these numbers, the table says nothing.
+    return columns(headings, cells, width=width, right=frozenset(_SIZES))
 
 
 def _bar(row: Row, largest: int, length: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from localreg.content.du import Part, Row, Storage, Usage
@@ -44,6 +46,15 @@ def test_a_narrow_terminal_has_no_bars() -> None:
     assert max(map(len, shown.splitlines())) <= 40
     assert "1 manifest; `localreg gc` frees it\n" in render(usage(5_000_000), location="localhost:5000").table(80)
     assert "1 manifest\n" in render(usage(5_000_000), location="localhost:5000").table(60)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_a_long_name_takes_no_number_from_the_rows(width: int) -> None:
+    rows = (Row(f"team/{'x' * 60}", None, 4_000_000, 1_000_000), *ROWS[1:])
+    shown = render(replace(usage(5_000_000), rows=rows), location="localhost:5000").table(width).splitlines()
+    assert max(map(len, shown)) <= width
+    assert shown[0].split()[:4] == ["REPOSITORY", "TOTAL", "UNIQUE", "SHARED"]
+    assert shown[1].split()[1:7] == ["4.00", "MB", "1.00", "MB", "3.00", "MB"]
 
 
 @pytest.mark.parametrize("disk", [5_000_001, 4_000_003])

@@ -15,6 +15,8 @@ _MUCH = 1.5
 """How many times as wide as the middle one of its column a cell is, at most, that is usual."""
 BAR_PARTS = "█░"
 """The characters of a bar: the first part, and the rest."""
+_FEW = 0.25
+"""The part of a table's rows that may have an unusually long cell if those are to be folded."""
 _ANY = 1 << 20
 """A width at which nothing needs folding."""
 
@@ -49,12 +51,18 @@ def columns(
         widths = [longest[heading] if heading in whole else usual[heading] for heading in shown]
         return sum(widths) + gap * (len(widths) - 1)
 
-    if width_of(needed, _GAPS[-1], whole=needed) > width:
-        # One long cell must not leave out a column of every row.
-        if whole.isdisjoint(needed):
+    def leaves_room(without: Sequence[str]) -> bool:
+        """Nothing in the needed columns has to be folded if some others are left out."""
+        left = [heading for heading in headings if heading not in without]
+        return width_of(left, _GAPS[-1], whole=needed) <= width
+
+    if whole.isdisjoint(needed):
+        is_long = ([length > usual[heading] for length in lengths[heading]] for heading in needed)
+        # One long cell must not leave out all other columns.
+        if not leaves_room(spare) or (not leaves_room(spare[:-1]) and _are_few(*is_long)):
             needed = []
-        else:
-            width = width_of(needed, _GAPS[0], whole=needed)
+    elif not leaves_room(spare):
+        width = width_of(needed, _GAPS[0], whole=needed)
     shown = list(headings)
     for heading in spare:
         if width_of(shown, _GAPS[-1], whole=needed) > width:
@@ -66,6 +74,12 @@ def columns(
         return _padded(shown, chosen, gap=natural, right=right)
     fitting = next((gap for gap in _GAPS if width_of(shown, gap, whole=needed) <= width), _GAPS[-1])
     return _folded(shown, chosen, width=width, gap=natural or fitting, right=right, whole=needed)
+
+
+def _are_few(*is_long: Sequence[bool]) -> bool:
+    """Few rows have a long cell: for each column, it is given which cells are long."""
+    rows = [any(row) for row in zip(*is_long, strict=True)]
+    return sum(rows) <= _FEW * len(rows)
 
 
 def _is_narrow(cell: str) -> bool:

@@ -101,6 +101,16 @@ def test_a_long_tag_is_whole_if_there_is_room_without_other_columns() -> None:
     assert len(lines) == 3
 
 
+@pytest.mark.parametrize("width", [100, 140, 180])
+def test_a_few_long_names_leave_out_no_column_at_any_width(width: int) -> None:
+    rows = [replace(LISTING.rows[1], tag=f"1.{number}") for number in range(6)]
+    rows.append(replace(rows[0], tag=f"sha256-{'0' * 64}.sig"))
+    rows.append(replace(rows[0], repository="team/" + "x" * 60, tag="y" * 50))
+    lines = render(Listing(tuple(rows)), location="localhost:5000").table(width).splitlines()
+    assert lines[0].split() == ["REPOSITORY", "TAG", "DIGEST", "PLATFORMS", "SIZE", "CREATED"]
+    assert max(map(len, lines)) <= width
+
+
 def test_a_long_list_of_platforms_leaves_out_no_other_column() -> None:
     many = tuple(f"linux/arch{number}" for number in range(8))
     rows = (*LISTING.rows[:2], replace(LISTING.rows[0], platforms=many))

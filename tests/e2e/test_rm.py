@@ -153,6 +153,7 @@ def test_a_digest_goes_with_its_tags_and_a_repository_with_everything(filled: Be
     assert filled.ok("ls", "-q", "app") == "localhost:5000/app:all\n"
 
     assert "`app:all`" in filled.refused(2, "rm", "--repository", "app:all")
+    assert "rm 'ap*' --dry-run" in filled.refused(2, "rm", "--repository", "ap*")
     filled.ok("rm", "--repository", "app", "--yes")
     assert filled.ok("ls", "-q") == "localhost:5000/app/inner:1\n"
     with RegistryClient("http://127.0.0.1:5000") as client, pytest.raises(RepositoryNotFoundError):

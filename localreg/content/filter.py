@@ -40,8 +40,8 @@ def read_filters(texts: Sequence[str], *, now: datetime | None = None) -> Filter
         key, equals, value = text.partition("=")
         if key not in readers or not equals:
             *first, last = readers
-            message = f"unknown filter `{key}`" if equals else f"`{text}` is not a filter"
-            raise UsageError(message, hint=Sentence(f"use KEY=VALUE with {', '.join(first)} or {last} as the key"))
+            hint = Sentence(f"use KEY=VALUE with {', '.join(first)} or {last} as the key")
+            raise UsageError(f"`{key}` is not a filter", hint=hint)
         found.setdefault(key, []).append(readers[key](value))
     return Filters(found)
 
@@ -52,7 +52,7 @@ def _by_kind(value: str) -> Fits:
     wanted, known = _as_word(value), [_as_word(kind) for kind in KINDS]
     if wanted not in known:
         raise UsageError(
-            f"unknown kind `{value}`", hint=Sentence(f"use a media type, or one of {', '.join(sorted(known))}")
+            f"`{value}` is not a kind", hint=Sentence(f"use a media type, or one of {', '.join(sorted(known))}")
         )
     return lambda row: wanted in _kinds_of(row)
 

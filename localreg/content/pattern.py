@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from localreg.errors import InvalidReferenceError
 from localreg.oci.reference import parse_reference, registry_reference
+from localreg.system.command_line import CommandLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,17 @@ def read_pattern(text: str) -> Pattern:
     """Read a pattern, without the registry that it may begin with.
 
     Raises:
-        InvalidReferenceError: it has no wildcards, and is not a valid reference, or has a digest.
+        InvalidReferenceError: it has a digest, or it has no wildcards and is not a valid reference.
     """
+    if "@" in text:
+        raise InvalidReferenceError(
+            f"`{text}` has a digest; a pattern is of repositories and tags", hint=CommandLine("inspect", text)
+        )
     wanted = text.removeprefix(f"{registry_in_pattern(text) or 'localhost'}/")
     if is_glob(wanted):
         repository, colon, tag = wanted.partition(":")
         return Pattern(repository, tag if colon else None, is_glob=True)
     named = parse_reference(text)
-    if named.digest is not None:
-        raise InvalidReferenceError(f"`{text}` has a digest; a pattern is of repositories and tags")
     return Pattern(registry_reference(named, registry="").repository, named.tag, is_glob=False)
 
 

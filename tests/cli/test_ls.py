@@ -64,7 +64,10 @@ def test_filters_choose_rows_and_names(location: str, capsys: pytest.CaptureFixt
     assert shown(capsys, "-f", "kind=image", "-f", "until=2026-11-02", "web:*", "-q") == (f"{location}/web:1\n", "")
     out, _ = shown(capsys, "--filter", "kind=signature", "--format", "table")
     assert out == f"Nothing in the registry at {location} matches\n"
-    assert "unknown filter `label`" in shown(capsys, "--filter", "label=x", code=2)[1]
+    for digest in (f"sha256:{'a' * 64}", "sha256:abcdef"):
+        err = shown(capsys, f"web@{digest}", code=2)[1]
+        assert err.endswith(f"is of repositories and tags\nhint: localreg inspect web@{digest}\n")
+    assert "`label` is not a filter" in shown(capsys, "--filter", "label=x", code=2)[1]
 
 
 @pytest.mark.usefixtures("up", "overwritten")

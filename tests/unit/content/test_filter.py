@@ -74,10 +74,11 @@ def test_a_row_that_does_not_fit(texts: list[str], row: ListedImage) -> None:
 @pytest.mark.parametrize(
     ("text", "fact", "hint"),
     [
-        ("size=1", "unknown filter `size`", "kind, platform, digest, since or until"),
+        ("size=1", "`size` is not a filter", "kind, platform, digest, since or until"),
         ("kind", "`kind` is not a filter", "KEY=VALUE"),
-        ("=", "unknown filter an empty value", "KEY=VALUE"),
-        ("kind=chart", "unknown kind `chart`", "helm-chart"),
+        ("=", "an empty value is not a filter", "KEY=VALUE"),
+        ("kind=chart", "`chart` is not a kind", "helm-chart"),
+        ("kind=", "an empty value is not a kind", "helm-chart"),
         ("platform=linux/", "`linux/`", "linux/arm64"),
         ("platform=", "an empty value", "linux/arm64"),
         ("digest=abc", "`abc`", "6"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from localreg.content.graph import Graph, GraphReader, read_sizes
 from localreg.content.pushes import read_pushes, revisions_of
-from localreg.content.reading import read_needed_links
+from localreg.content.reading import read_needed_links, reading
 from localreg.content.retention import decide
 from localreg.content.rules import Decision, Rule, Rules
 from localreg.content.untag import is_thrown_away, untag
@@ -64,7 +64,8 @@ class Pruner:
             EngineError: the volume cannot be read, or the registry's data is not in it.
         """
         # The graph needs sizes that are older than the links.
-        sizes = read_sizes(self._volume)
+        with reading(KNOWN_FROM_VOLUME):
+            sizes = read_sizes(self._volume)
         links = read_needed_links(self._client, self._volume, KNOWN_FROM_VOLUME)
         return self._decide(self._reader.read(links=links, sizes=sizes))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 
 from localreg.content.agreement import agrees, read_served_links
@@ -74,6 +75,19 @@ def unread_error(what: str, reasons: Sequence[str] = ()) -> EngineError:
     )
 
 
+@contextlib.contextmanager
+def reading(what: str) -> Iterator[None]:
+    """An error of a volume, in a command that cannot do without it, tells what cannot be known.
+
+    Args:
+        what: Known only from the volume, as for `unread_error`.
+    """
+    try:
+        yield
+    except EngineError as exc:
+        raise unread_error(what, [exc.message, *exc.details]) from exc
+
+
 def read_needed_links(client: RegistryClient | None, volume: Volume, what: str) -> Links:
     """The links of a volume, for a command that cannot do without them.
 
@@ -85,10 +99,8 @@ def read_needed_links(client: RegistryClient | None, volume: Volume, what: str) 
     Raises:
         EngineError: the volume cannot be read, or the registry does not serve it.
     """
-    try:
+    with reading(what):
         links = volume.read_links() if client is None else read_served_links(client, volume)
-    except EngineError as exc:
-        raise unread_error(what, [exc.message, *exc.details]) from exc
     if links is None:
         raise unread_error(what, ["its volume does not have what the registry answers"])
     return links

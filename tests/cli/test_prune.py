@@ -155,3 +155,14 @@ def test_a_registry_that_stores_elsewhere_is_refused(
         registry.put_image(f"app:{tag}", layers=[b"elsewhere"])
     assert main(["prune", "--keep", "1", "--yes", "--json"]) == 1
     assert "push times are known only from" in json.loads(capsys.readouterr().err)["error"]["message"]
+
+
+@pytest.mark.usefixtures("tree")
+def test_an_image_without_a_shell_is_refused(up: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    container = up.find_container("registry")
+    assert container is not None
+    up.shell_less.add(container.image)
+    assert main(["prune", "--keep", "1", "--dry-run", "--json"]) == 1
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert "push times are known only from" in error["message"]
+    assert (len(error["details"]), "an image with a shell" in error["hint"]) == (1, True)

@@ -424,6 +424,18 @@ def test_a_shell_is_opened_again_after_a_restart(loaded: Bench) -> None:
     assert b"".join(loaded.engine.run_in_container(created.id, ["echo", "again"])) == b"again\n"
 
 
+def test_a_command_needs_a_shell(loaded: Bench) -> None:
+    created = started(loaded)
+    if isinstance(loaded.engine, FakeEngine):
+        loaded.engine.shell_less.add(created.image)
+    else:
+        with pytest.raises(EngineError):
+            list(loaded.engine.run_in_container(created.id, ["sh", "-c", "busybox rm /bin/sh; kill -9 $PPID"]))
+    # Docker writes its own error to the output before.
+    with pytest.raises(EngineError, match="shell"):
+        list(loaded.engine.run_in_container(created.id, ["cat", "/content"]))
+
+
 @pytest.mark.parametrize("throw_away", [False, True], ids=["volume", "anonymous"])
 def test_a_container_with_the_mounts_of_another_and_its_own_command(loaded: Bench, *, throw_away: bool) -> None:
     first = loaded.engine.create_container(replace(spec(throw_away=throw_away), remove_when_stopped=False))

@@ -26,6 +26,8 @@ SHELL = ["sh"]
 """The command that is started; it reads commands from stdin."""
 _START_SECONDS = 0.1
 """About how long that takes an engine."""
+_NOT_STARTED = (126, 127)
+"""What an engine gives as the exit code of a program that the container does not have."""
 _END_SECONDS = 5.0
 """An engine may close the output a moment before it knows that the shell has ended."""
 _CHUNK = 64 << 10
@@ -96,6 +98,8 @@ class OpenShell:
             return not found["Running"]
 
         if wait_until(has_ended, seconds=_END_SECONDS):
+            if found["ExitCode"] in _NOT_STARTED:
+                raise EngineError("the container has no shell", details=_lines(errors))
             _check_exit_code(int(found["ExitCode"]), errors)
         raise EngineLostError("the connection to the engine broke while a command ran in a container")
 
@@ -108,8 +112,11 @@ class OpenShell:
 
 def _check_exit_code(code: int, errors: bytes) -> None:
     if code:
-        said = errors.decode(errors="backslashreplace").splitlines()
-        raise EngineError(f"a command in the container failed with exit code {code}", details=said)
+        raise EngineError(f"a command in the container failed with exit code {code}", details=_lines(errors))
+
+
+def _lines(errors: bytes) -> list[str]:
+    return errors.decode(errors="backslashreplace").splitlines()
 
 
 class Shells:

@@ -281,7 +281,7 @@ class FakeEngine:
         if not running.container.is_running:
             raise EngineError("the container is not running")
         if running.spec.image in self.shell_less:
-            raise EngineError("exec: sh: executable file not found in $PATH")
+            raise EngineError("the container has no shell")
         pipe = subprocess.PIPE
         words = [self._on_host(word, running.container) for word in command]
         process = subprocess.Popen(

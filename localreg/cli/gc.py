@@ -72,6 +72,7 @@ def gc(
         registry = get_running_registry(engine, session.name)
         options = replace(options, others=_open_others(selection, registry, stack))
         command = f"{session.command} gc{'' if registry.is_ours else ' --force'}"
+        next_one = f"{command}{' --keep-untagged' if keep_untagged else ''}"
         if undo:
             with session.waiting(Step.RETURNING):
                 undone = collection.undo(engine, registry, options)
@@ -82,10 +83,10 @@ def gc(
         else:
             if not yes:
                 _ask(session, _look(session, engine, registry, options), options, again)
-            with _interruption(session, command), session.waiting(Step.MARKING) as waiting:
+            with _interruption(session, next_one, f"{command} --undo"), session.waiting(Step.MARKING) as waiting:
                 notify = partial(_note, session, waiting)
                 found = collection.collect(engine, registry, options, notify=notify, on_step=waiting.say)
-    session.streams.show(output.render(found, dry_run=dry_run, command=command))
+    session.streams.show(output.render(found, dry_run=dry_run, next_one=next_one, undo=f"{command} --undo"))
 
 
 @contextlib.contextmanager
@@ -107,12 +108,12 @@ def _note(session: Session, waiting: Waiting, text: str) -> None:
 
 
 @contextlib.contextmanager
-def _interruption(session: Session, command: str) -> Iterator[None]:
+def _interruption(session: Session, next_one: str, undo: str) -> Iterator[None]:
     """Tell after Ctrl-C what is left to do: it depends on the moment what was moved already."""
     try:
         yield
     except KeyboardInterrupt:
-        session.streams.note(f"interrupted; `{command}` goes on, `{command} --undo` puts back what was moved")
+        session.streams.note(f"interrupted; `{next_one}` goes on, `{undo}` puts back what was moved")
         raise
 
 

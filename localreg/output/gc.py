@@ -12,18 +12,19 @@ from localreg.output.streams import Renderings
 from localreg.output.text import counted, duration, printable, size
 
 
-def render(found: Collected, *, dry_run: bool, command: str) -> Renderings:
+def render(found: Collected, *, dry_run: bool, next_one: str, undo: str) -> Renderings:
     """Lay out a collection.
 
     Args:
         found: Its outcome.
         dry_run: Nothing was changed.
-        command: `localreg gc`, with the options that this registry needs.
+        next_one: The command for the next collection of the same kind, such as `localreg gc`.
+        undo: The command that puts everything back.
     """
     waste = found.waste
 
     def table(width: int) -> str:
-        return block(_headline(found, dry_run=dry_run), _facts(found, command), width=width)
+        return block(_headline(found, dry_run=dry_run), _facts(found, next_one, undo), width=width)
 
     return Renderings(
         table=table,
@@ -99,7 +100,7 @@ def _collected(found: Collected) -> str:
     return counted(len(found.uploads), "upload") if found.uploads else ""
 
 
-def _facts(found: Collected, command: str) -> list[tuple[str, str]]:
+def _facts(found: Collected, next_one: str, undo: str) -> list[tuple[str, str]]:
     waste, uploads = found.waste, found.uploads
     busy = ", for a minute: another gc is at work or was interrupted" if found.is_busy else ""
     abandoned = f"{len(uploads)} abandoned ({size(sum(upload.size for upload in uploads))})"
@@ -119,8 +120,8 @@ def _facts(found: Collected, command: str) -> list[tuple[str, str]]:
     if found.deletable_at:
         wait = max(found.deletable_at - datetime.now(UTC), timedelta())
         facts += [
-            ("delete", f"{command}, in {duration(wait)}" if wait else ""),
-            ("delete now", f"{command} --grace 0"),
-            ("undo", f"{command} --undo"),
+            ("delete", f"{next_one}, in {duration(wait)}" if wait else ""),
+            ("delete now", f"{next_one} --grace 0"),
+            ("undo", undo),
         ]
     return [(name, text) for name, text in facts if text]

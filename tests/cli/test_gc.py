@@ -159,15 +159,16 @@ def test_after_ctrl_c_the_next_command_is_named(
     assert blobs(tree) == before - 3
 
 
-def test_the_next_commands_for_a_registry_of_another_are_those_that_work(
+def test_the_next_commands_are_those_that_work_and_collect_no_more(
     tree: Tree, up: FakeEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     container = up.find_container("registry")
     assert container is not None
     up.change(container.id, labels={})
     before = blobs(tree)
-    assert main(["gc", "--force", "--yes", "--format", "table"]) == 0
+    assert main(["gc", "--force", "--keep-untagged", "--format", "table"]) == 0
     named = dict(line.strip().split("  ", 1) for line in capsys.readouterr().out.splitlines()[1:])
+    assert named["delete now"] == "localreg gc --force --keep-untagged --grace 0"
     assert blobs(tree) < before
     assert main(named["undo"].split()[1:]) == 0
     assert blobs(tree) == before

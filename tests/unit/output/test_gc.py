@@ -11,19 +11,20 @@ from localreg.content.uploads import Upload
 from localreg.output.gc import render
 
 MANIFEST = frozenset({("app", f"sha256:{'a' * 64}")})
+COMMANDS = {"next_one": "localreg gc", "undo": "localreg gc --undo"}
 UPLOAD = Upload("app", "uploads/1", 7, 0, has_start=False)
 
 
 def test_a_collection_that_has_not_ended_keeps_its_quarantine() -> None:
     busy = Collected(Waste(), waiting=5, deletable_at=datetime.now(UTC), is_busy=True)
-    lines = render(busy, dry_run=False, command="localreg gc").table(80).splitlines()
+    lines = render(busy, dry_run=False, **COMMANDS).table(80).splitlines()
     assert lines[1] == "  quarantine  5 B, for a minute: another gc is at work or was interrupted"
     assert "  delete now  localreg gc --grace 0" in lines
 
 
 def test_a_dry_run_tells_what_would_be_deleted() -> None:
     found = Collected(Waste(blobs={"sha256:b": 5}), freed=12, waiting=7)
-    assert render(found, dry_run=True, command="localreg gc").table(80).splitlines() == [
+    assert render(found, dry_run=True, **COMMANDS).table(80).splitlines() == [
         "Would collect 1 blob (5 B); would free 12 B",
         "  quarantine  7 B",
     ]
@@ -41,6 +42,6 @@ def test_a_dry_run_tells_what_would_be_deleted() -> None:
     ],
 )
 def test_the_first_line_counts_what_was_collected(found: Collected, line: str) -> None:
-    assert render(found, dry_run=False, command="localreg gc").table(80).splitlines()[0] == line
-    dry = render(found, dry_run=True, command="localreg gc").table(80)
+    assert render(found, dry_run=False, **COMMANDS).table(80).splitlines()[0] == line
+    dry = render(found, dry_run=True, **COMMANDS).table(80)
     assert dry.startswith(("Would collect", "Nothing to collect"))

@@ -119,7 +119,8 @@ class Collector:
         self._quarantine.close(batch)
         waiting = self._quarantine.list()
         now_freed, now_back = self._delete(waiting, until=datetime.now(UTC) - grace)
-        moments = [moment for left in waiting if (moment := left.began_at)]
+        # One that was killed before it moved anything is no reason to wait or to undo.
+        moments = [moment for left in waiting if (left.blobs or left.links) and (moment := left.began_at)]
         return Collected(
             waste,
             uploads,

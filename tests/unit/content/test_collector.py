@@ -473,6 +473,13 @@ def test_a_collection_that_is_alive_is_not_closed_by_another(tree: Tree, waste: 
     assert not waste & blobs(tree)
 
 
+def test_an_empty_batch_of_one_that_was_killed_leaves_nothing_to_delete_or_undo(tree: Tree, waste: set[str]) -> None:
+    Quarantine(FolderVolume(tree.folder)).begin()
+    done = Collector(FolderVolume(tree.folder)).collect(grace=NOW)
+    assert not waste & blobs(tree)
+    assert (done.waiting, done.deletable_at, done.is_busy) == (0, None, True)
+
+
 def test_what_another_collection_moves_meanwhile_is_not_deleted(tree: Tree, waste: set[str]) -> None:
     def other() -> None:
         Collector(FolderVolume(tree.folder)).collect(grace=HOUR)

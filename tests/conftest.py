@@ -221,8 +221,9 @@ def registry() -> Iterator[FakeRegistry]:
 
 @pytest.fixture
 def nothing_is_young(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was pushed a moment ago may be waste."""
+    """What was pushed a moment ago may be waste, and no push that is under way is waited for."""
     monkeypatch.setattr("localreg.content.collector._YOUNG_SECONDS", -60)
+    monkeypatch.setattr("localreg.content.collector._ANSWER_SECONDS", 0)
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -25,6 +23,8 @@ from localreg.registry.container import DATA_FOLDER, HELPER_LABEL
 from localreg.registry.volume_folder import FolderVolume
 from localreg.system.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("nothing_is_young")
+
 
 @pytest.fixture
 def tree(up: FakeEngine, registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
@@ -39,15 +39,7 @@ def tree(up: FakeEngine, registry: FakeRegistry, tmp_path: Path, monkeypatch: py
     registry.manifests[digest] = (OCI_MANIFEST, b"{}")
     del registry.answers["/v2/app/manifests/1"]
     tree.blob(b"nothing names it")
-    settle(tree)
     return tree
-
-
-def settle(tree: Tree) -> None:
-    """Let all that is there be pushed an hour ago."""
-    before = time.time() - 3600
-    for path in tree.folder.rglob("*"):
-        os.utime(path, (before, before))
 
 
 def blobs(tree: Tree) -> int:
@@ -127,7 +119,6 @@ def test_a_manifest_whose_bytes_another_repository_needs_is_moved_and_put_back(
     tagged = (tree.root / "repositories/app/_manifests/tags/1/current/link").read_text()
     tree.revision("copy", tagged)
     tree.layer("copy", b"new")
-    settle(tree)
     capsys.readouterr()
     assert main(["gc", "--yes", "--format", "table"]) == 0
     assert capsys.readouterr().out.startswith(

@@ -38,7 +38,7 @@ def machine(tmp_path: Path) -> Machine:
 def made(folder: Path) -> Machine:
     """A machine whose programs all fail."""
     machine = make_machine(folder)
-    for program in ("k3s", "buildkitd", "ctr", "docker"):
+    for program in ("k3s", "buildkitd", "containerd", "ctr", "docker"):
         put_program(machine, program, "exit 1")
     return machine
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -115,6 +116,7 @@ def is_in(module: str, packages: tuple[str, ...]) -> bool:
     return any(package in ("", module) or module.startswith(f"{package}.") for package in packages)
 
 
+@functools.cache
 def imports_of(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import os
 import re
@@ -133,18 +134,7 @@ class Commands(TyperGroup):
         full = self.name_in_full(cmd_name)
         if cmd_name not in self.list_commands(ctx) and full not in {*_UNLISTED, *BESIDE}:
             return None
-        module = importlib.import_module(f"localreg.cli.{full.replace(' ', '.').replace('-', '_')}")
-        if full in SUBCOMMANDS and full not in ALSO_ALONE:
-            return Subcommands(
-                name=cmd_name,
-                help=module.__doc__,
-                epilog=module.EXAMPLES,
-                invoke_without_command=True,
-                rich_markup_mode=None,
-            )
-        command = typer.main.get_command(module.app)
-        command.name = cmd_name
-        return command
+        return _build(full, cmd_name)
 
     def name_in_full(self, name: str) -> str:
         """The command as it is typed after `localreg`."""
@@ -168,6 +158,23 @@ class Commands(TyperGroup):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- Typer's signature
         """Show the examples."""
         write_examples(formatter, self.epilog)
+
+
+@functools.cache
+def _build(full: str, name: str) -> Any:
+    """Import a command. Typer asks for it twice, and reads the signature of its function each time."""
+    module = importlib.import_module(f"localreg.cli.{full.replace(' ', '.').replace('-', '_')}")
+    if full in SUBCOMMANDS and full not in ALSO_ALONE:
+        return Subcommands(
+            name=name,
+            help=module.__doc__,
+            epilog=module.EXAMPLES,
+            invoke_without_command=True,
+            rich_markup_mode=None,
+        )
+    command = typer.main.get_command(module.app)
+    command.name = name
+    return command
 
 
 class Group(Commands):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container, ContainerSpec, ContainerState
 from localreg.errors import LocalregError, RegistryNotReadyError
-from localreg.oci.ping import Reply, ask, is_ready
+from localreg.oci.ping import Reply, ask
 from localreg.registry.container import Registry, seems_none
 from localreg.registry.defaults import DEFAULT_IMAGE
 from localreg.registry.distribution_log import find_last_cause, is_distributions, is_listening
@@ -73,7 +73,8 @@ def await_start(registry: Registry) -> None:
     url, started = registry.url, registry.container.started_at
     if url is None or started is None or abs((datetime.now(UTC) - started).total_seconds()) > _START_SECONDS:
         return
-    wait_until(lambda: is_ready(url), seconds=_START_SECONDS)
+    # One that speaks TLS has begun to answer: the command that asks it next says what is wrong.
+    wait_until(lambda: ask(url) is not Reply.NONE, seconds=_START_SECONDS)
 
 
 def _runs_since_then(container: Container, now: Container | None) -> bool:

@@ -90,6 +90,12 @@ def test_one_that_was_just_started_is_waited_for(registry: FakeRegistry) -> None
     assert registry.requests["/v2/"] == 2
 
 
+def test_one_that_speaks_tls_has_started(registry: FakeRegistry) -> None:
+    registry.faults["/v2/"] = "tls"
+    await_start(started(registry, ago=MOMENT))
+    assert registry.requests["/v2/"] == 1
+
+
 def test_one_that_had_time_to_start_is_not_asked(registry: FakeRegistry) -> None:
     await_start(started(registry, ago=timedelta(minutes=1)))
     assert registry.requests["/v2/"] == 0

@@ -21,6 +21,8 @@ from support.registries.fake import FakeRegistry, fake_registry
 from support.shared_queue import ENGINES_RAN, shared_queue
 from support.tunnels.far_host import FarHost, far_host
 
+from localreg.engines.discovery import select
+from localreg.errors import EngineUnavailableError
 from localreg.registry.program import RegistryProgram, image_around
 from localreg.system.waiting import wait_until
 
@@ -217,6 +219,19 @@ def registry() -> Iterator[FakeRegistry]:
     """A registry in this process."""
     with fake_registry() as found:
         yield found
+
+
+@pytest.fixture
+def without_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No engine, and no login of the user who runs the tests."""
+
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise EngineUnavailableError("no engine")
+
+    monkeypatch.setattr(select, "select_engine", fail)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -22,23 +22,10 @@ from support.registries.remote import Remote, digest_of, remote_registry
 from support.registries.shelf import InFake, Shelf
 
 from localreg.cli.app import main
-from localreg.engines.discovery import select
-from localreg.errors import EngineUnavailableError
 from localreg.oci import pacing
 from localreg.system.waiting import wait_until
 
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No engine, and no login of the user who runs the tests."""
-
-    def fail(*_args: object, **_kwargs: object) -> None:
-        raise EngineUnavailableError("no engine")
-
-    monkeypatch.setattr(select, "select_engine", fail)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("without_engine")
 
 
 @pytest.fixture

@@ -15,26 +15,12 @@ from support.registries.shelf import Shelf
 from support.registries.writer import Writer
 
 from localreg.cli.app import main
-from localreg.engines.discovery import select
-from localreg.errors import EngineUnavailableError
 from localreg.oci.api import RegistryClient
 
+pytestmark = pytest.mark.usefixtures("without_engine")
 USER, PASSWORD = "dev", "open-sesame"
 HTPASSWD = "dev:$2a$04$ZrDStsEYSToNEOrgv.aqw.gWrp55jJkpxqVEMF4K/kexlNxuSrjdK\n"
 """What `htpasswd -B` makes of them."""
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No engine, and no login of the user who runs the tests."""
-
-    def fail(*_args: object, **_kwargs: object) -> None:
-        raise EngineUnavailableError("no engine")
-
-    monkeypatch.setattr(select, "select_engine", fail)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -229,8 +229,11 @@ def test_a_blob_that_only_another_repository_has_whole(registry: FakeRegistry) -
     assert content.blobs[layer].origin == "other"
 
 
-def test_a_config_that_breaks_off_does_not_end_the_reading(registry: FakeRegistry) -> None:
+def test_a_config_that_breaks_off_does_not_end_the_reading(
+    registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A registry with a cache of blobs tells their sizes when they are gone, and then hangs up."""
+    monkeypatch.setattr("localreg.oci.blobs._PAUSES", (0.0,) * 3)
     registry.put_image("app:1")
     broken = registry.put_image("app:2", platform="linux/arm64")
     config = json.loads(registry.manifests[broken][1])["config"]["digest"]

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from support.clients.own_machine import trust
 from support.engines.api import EngineApi
 from support.engines.real import REGISTRY_IMAGE, TESTER_RUNTIME, Bed
 
+from localreg.clients.docker.client import Docker
+from localreg.clients.port import Machine
 from localreg.oci.manifest import DOCKER_MANIFEST, OCI_MANIFEST
 
 KEPT = "localhost/kept:1"
@@ -135,14 +138,19 @@ def our_configuration_alone(yard: Yard, _turn: int) -> None:
 
 def dockers_configuration(yard: Yard, _turn: int) -> None:
     """A file of others, which Docker has read."""
-    yard.bed.ok("untrust", "docker")
+    _trust_docker(yard)
     shutil.rmtree(DOCKERS_FOLDER / "certs.d", ignore_errors=True)
     (DOCKERS_FOLDER / "daemon.json").write_text('{\n\t"shutdown-timeout": 14\n}')
 
 
 def our_dockers_configuration(yard: Yard, _turn: int) -> None:
     dockers_configuration(yard, 0)
-    yard.bed.ok("trust", "docker", "--location", "192.0.2.1:5009")
+    _trust_docker(yard, "192.0.2.1:5009")
+
+
+def _trust_docker(yard: Yard, *locations: str) -> None:
+    """As `trust` and `untrust` do: a run of the program takes longer."""
+    trust(Docker(Machine(yard.bed.environment, open_docker=yard.bed.opened)), *locations)
 
 
 def no_service(_yard: Yard, _turn: int) -> None:

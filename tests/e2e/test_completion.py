@@ -28,9 +28,10 @@ def offered(bed: Bed, *words: str, env: dict[str, str] | None = None) -> list[st
 @pytest.fixture
 def filled(bed: Bed, folder: Path) -> Bed:
     bed.add_image("localhost/app:1", folder)
+    # Its service of Podman stays for a moment: a completion uses it, and starts none.
     bed.ok("up")
-    bed.ok("push", "localhost/app:1", "--as", "team/app:1")
-    bed.ok("push", "localhost/app:1", "--as", "team/app:dev")
+    bed.push("localhost/app:1", name="team/app:1")
+    bed.push("localhost/app:1", name="team/app:dev")
     return bed
 
 
@@ -85,17 +86,17 @@ printf '%s\\n' "${COMPREPLY[@]}"
 )
 def test_bash_completes(docker: Bed, folder: Path, line: str, words: list[str]) -> None:
     docker.add_image("localhost/app:1", folder)
-    docker.ok("up")
-    docker.ok("push", "localhost/app:1", "--as", "team/app:1")
-    docker.ok("push", "localhost/app:1", "--as", "team/app:dev")
+    docker.up()
+    docker.push("localhost/app:1", name="team/app:1")
+    docker.push("localhost/app:1", name="team/app:dev")
     result = docker.run("bash", "-c", BASH, "bash", line)
     assert (result.stdout.split(), result.stderr) == (words, "")
 
 
 def test_fish_completes(docker: Bed, folder: Path) -> None:
     docker.add_image("localhost/app:1", folder)
-    docker.ok("up")
-    docker.ok("push", "localhost/app:1", "--as", "team/app:dev")
+    docker.up()
+    docker.push("localhost/app:1", name="team/app:dev")
     script = "localreg completion fish | source; complete -C $argv[1]"
     assert re.search(r"^push\t\S", docker.run("fish", "-c", script, "localreg pu").stdout, re.MULTILINE)
     assert docker.run("fish", "-c", script, "localreg pull te").stdout.split() == ["team/app:dev"]
@@ -118,8 +119,8 @@ def test_fish_offers_no_option_of_another_command(docker: Bed, tmp_path: Path) -
 
 def test_zsh_completes_at_a_prompt(docker: Bed, folder: Path) -> None:
     docker.add_image("localhost/app:1", folder)
-    docker.ok("up")
-    docker.ok("push", "localhost/app:1", "--as", "team/app:dev")
+    docker.up()
+    docker.push("localhost/app:1", name="team/app:dev")
     screen = typed_into_zsh(docker, "localreg pull te\t\n")
     assert "localreg pull team/app:dev" in screen
     # Images have no description.

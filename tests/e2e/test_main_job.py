@@ -115,7 +115,7 @@ def test_deleting_is_enabled_in_the_registry(bed: Bed) -> None:
 def test_several_images_are_pushed_although_one_fails(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
     bed.add_image("localhost/app:2", folder)
-    bed.ok("up")
+    bed.up()
     result = bed.localreg("push", "localhost/app:1", "nosuch:1", "localhost/app:2", "--json")
     assert result.returncode == 4
     found = json.loads(result.stdout)
@@ -126,8 +126,8 @@ def test_several_images_are_pushed_although_one_fails(bed: Bed, folder: Path) ->
 @rootless_podman_alone
 def test_what_is_not_there_is_named_and_the_rest_is_listed(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
-    bed.ok("up")
-    bed.ok("push", "localhost/app:1")
+    bed.up()
+    bed.push("localhost/app:1")
     result = bed.localreg("ls", "-q", "nosuch", "app", "app:2")
     assert (result.returncode, result.stdout) == (4, "localhost:5000/app:1\n")
     first, second = (line for line in result.stderr.splitlines() if line.startswith("error: "))
@@ -138,7 +138,7 @@ def test_what_is_not_there_is_named_and_the_rest_is_listed(bed: Bed, folder: Pat
 @rootless_podman_alone
 def test_an_image_is_renamed_on_its_way(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
-    bed.ok("up")
+    bed.up()
     assert bed.ok("push", "localhost/app:1", "--as", "team/api:2").startswith("localhost:5000/team/api:2@sha256:")
     bed.ok("pull", "team/api:2", "--as", "localhost/mine:3")
     assert "localhost/mine:3" in bed.images()
@@ -161,7 +161,7 @@ def test_a_push_that_fails_leaves_the_names_in_the_engine_as_they_were(bed: Bed,
 @rootless_podman_alone
 def test_a_tag_is_given_without_pushing(bed: Bed, folder: Path) -> None:
     bed.add_image("localhost/app:1", folder)
-    bed.ok("up")
+    bed.up()
     assert bed.ok("tag", "localhost/app:1") == "localhost:5000/app:1\n"
     assert "localhost:5000/app:1" in bed.images()
     assert bed.ok("ls") == ""

@@ -247,8 +247,10 @@ def _iter_revisions(folder: str) -> Iterator[str]:
     for encoded in _names(folder):
         digest = f"sha256:{encoded}"
         # A manifest that was deleted leaves its folder.
-        if DIGEST.fullmatch(digest) and os.access(f"{folder}/{encoded}/link", os.F_OK):
-            yield digest
+        if DIGEST.fullmatch(digest):
+            with contextlib.suppress(*_VANISHED):
+                os.stat(f"{folder}/{encoded}/link")  # noqa: PTH116 -- a `Path` takes longer
+                yield digest
 
 
 def _read_tag(manifests: str, repository: str, tag: str) -> TagLink | None:

@@ -6,29 +6,42 @@ The first argument of each is a folder.
 from localreg.registry.volume_layout import LARGEST
 
 GIVE_WAY = "{ renice -n 19 -p $$ || busybox renice -n 19 -p $$; } >/dev/null 2>&1\n"
-# A file that vanishes makes a command fail. Only other failures are errors.
+# A file that vanishes makes a command fail. Only other failures are errors. Not every shell says that one was killed.
 _CHECKED = r"""
 exec 3>&1
+whole() {
+    "$@" || [ $? -le 128 ] || echo "$1 was killed" >&2
+}
 checked() {
-    { "$@" 2>&1 >&3; } | {
-        while read -r line; do case $line in *[Nn]"o such file"*) ;; *) echo "$line" >&2; failed=1 ;; esac; done
+    { whole "$@" 2>&1 >&3; } | {
+        while read -r line; do
+            case $line in *[Nn]"o such file"* | *[Nn]"ot a directory"*) ;; *) echo "$line" >&2; failed=1 ;; esac
+        done
         exit ${failed:-0}
     }
 }
 """
 # No part of a repository's name begins with `_`. A line of output is `TIME PATH`, `PATH:CONTENT` or `PATH`.
-# The shell lists the folders of tags faster than `find`, which looks at each of them. If there are none, the pattern
-# stays as a path that does not exist. An image that localreg made has `grep` and `xargs` only as parts of `busybox`.
+# The shell lists the folders of tags faster than `find`, which looks at each of them. Its patterns end with the names,
+# because they leave out silently what cannot be looked at. If there are none, the pattern stays as a path that does not
+# exist. An image that localreg made has `grep` and `xargs` only as parts of `busybox`.
 READ_LINKS = rf"""
 {_CHECKED}
-read_links() {{
-    find -L "$@" '(' -name _layers -o -name _uploads -o -name _manifests ')' -prune -name _manifests -type d -print |
+list_in() {{
+    [ -r "$1" ] || [ ! -d "$1" ] || echo "$1: Permission denied" >&2
+    printf "%s$2\0" "$1"/*
+}}
+list_links() (
     while IFS= read -r folder; do
-        printf '%s\0' "$folder"/revisions/sha256/*/link "$folder"/tags/*/current/link
-    done |
-    $busybox xargs -0 -r sh -c '
-        find -L "$@" -path "*/_manifests/revisions/*" -type f -print \
-            -o -type f -exec stat -c "%Y %n" {{}} + -exec $busybox grep -H "" {{}} +' sh
+        list_in "$folder"/revisions/sha256 /link
+        list_in "$folder"/tags /current/link
+    done
+)
+read_links() {{
+    whole find -L "$@" '(' -name _layers -o -name _uploads -o -name _manifests ')' -prune \
+        -name _manifests -type d -print | whole list_links | $busybox xargs -0 -r sh -c '
+            exec find -L "$@" -path "*/_manifests/revisions/*" -type f -print \
+                -o -type f -exec stat -c "%Y %n" {{}} + -exec $busybox grep -H "" {{}} +' sh
 }}
 cd "$1/repositories" 2>/dev/null || exit 0
 shift

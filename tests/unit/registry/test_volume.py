@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -247,7 +248,54 @@ def test_a_file_is_made_or_touched(tree: Tree, volume: WritableVolume) -> None:
     assert found.modified > 1
 
 
-@pytest.mark.parametrize(("said", "is_error"), [("No such file or directory", False), ("Permission denied", True)])
+@pytest.mark.parametrize("place", ["tags", "revisions/sha256"])
+def test_a_link_that_cannot_be_looked_at_is_an_error(tree: Tree, volume: Volume, place: str) -> None:
+    digest = tree.blob(b"1")
+    tree.tag("a", "1", digest)
+    tree.revision("a", digest)
+    # It leads to itself, because root could read any folder.
+    broken = tree.root / f"repositories/a/_manifests/{place}/{'0' * 64}"
+    broken.symlink_to(broken)
+    with pytest.raises(EngineError):
+        volume.read_links()
+
+
+def test_a_file_where_a_folder_belongs_holds_no_links(tree: Tree, volume: Volume) -> None:
+    wanted = tree.tag("a", "1", tree.blob(b"1"))
+    for place in ("a/_manifests/tags/2/current", "b/_manifests/tags", "b/_manifests/revisions", "c/_manifests"):
+        path = tree.root / "repositories" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    assert volume.read_links() == Links((wanted,), frozenset())
+
+
+@pytest.mark.parametrize("program", ["find", "xargs"])
+def test_a_program_that_is_killed_is_an_error_in_the_container(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / program).write_text("#!/bin/sh\nkill -9 $$\n")
+    (programs / program).chmod(0o755)
+    if bash := shutil.which("bash"):
+        # It says nothing of a program that is killed.
+        (programs / "sh").symlink_to(bash)
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    tree.tag("a", "1", tree.blob(b"1"))
+    volume = ExecVolume(run_here, str(tree.folder))
+    for read in (
+        volume.read_links,
+        *((volume.list_repositories, volume.list_blobs, lambda: list(volume.list_files(BLOBS))) * (program == "find")),
+    ):
+        with pytest.raises(EngineError) as failed:
+            read()
+        assert any("killed" in line for line in failed.value.details)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_error"),
+    [("No such file or directory", False), ("Not a directory", False), ("Permission denied", True)],
+)
 def test_only_a_file_that_vanished_is_no_error_in_the_container(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, *, is_error: bool
 ) -> None:

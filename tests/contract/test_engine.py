@@ -383,9 +383,9 @@ def test_a_shell_runs_one_command_after_another(loaded: Bench) -> None:
     def run(*command: str) -> bytes:
         return b"".join(loaded.engine.run_in_container(created.id, command))
 
-    words = ["a b", "it's", "$HOME", "two\nlines", ""]
+    words = ["a b", "it's", "$HOME", "two\nlines", "", "\udcff"]
     assert run("cat", "/bin/busybox") == static_busybox()
-    assert run("sh", "-c", 'printf "<%s>" "$@"', "sh", *words) == "".join(f"<{word}>" for word in words).encode()
+    assert run("sh", "-c", 'printf "<%s>" "$@"', "sh", *words) == os.fsencode("".join(f"<{word}>" for word in words))
     assert run("sh", "-c", "cat; cd /; exit 0") == b""
     output = loaded.engine.run_in_container(created.id, ["sh", "-c", "echo out; echo why >&2; exit 3"])
     assert next(output) == b"out\n"

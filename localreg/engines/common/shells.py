@@ -69,10 +69,10 @@ class OpenShell:
         mark = secrets.token_hex(16).encode()
         status = re.compile(rb"\n%b (\d{3})" % mark)
         size = len(mark) + 5
+        # An argument may be a path that is not UTF-8.
+        line = shlex.join(command).encode(errors="surrogateescape")
         with contextlib.suppress(OSError):  # The output tells more.
-            self._socket.sendall(
-                b"%b </dev/null; printf '\\n%b %%03d' $?; printf %b >&2\n" % (shlex.join(command).encode(), mark, mark)
-            )
+            self._socket.sendall(b"%b </dev/null; printf '\\n%b %%03d' $?; printf %b >&2\n" % (line, mark, mark))
         last = errors = b""
         while not ((found := status.fullmatch(last)) and errors.endswith(mark)):
             chunk = next(self._chunks, None)

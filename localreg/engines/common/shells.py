@@ -24,6 +24,8 @@ from localreg.system.waiting import wait_until
 
 SHELL = ["sh"]
 """The command that is started; it reads commands from stdin."""
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
+"""Headers of the request that starts it: a proxy before the engine can pass on what follows, both ways."""
 _START_SECONDS = 0.1
 """About how long that takes an engine."""
 _NOT_STARTED = (126, 127)
@@ -46,9 +48,11 @@ class OpenShell:
 
     def __init__(self, response: Any, *, inspect: Callable[[], Mapping[str, Any]]) -> None:
         self._response = response
-        # Found as Docker's SDK finds it: neither requests nor urllib3 gives it.
-        self._socket = response.raw._fp.fp.raw._sock  # noqa: SLF001
-        self._chunks = iter_log_chunks(iter(partial(response.raw.read1, _CHUNK), b""))
+        # Found as Docker's SDK finds it: neither requests nor urllib3 gives it, and a response that upgrades the
+        # connection has no body for them.
+        stream = response.raw._fp.fp  # noqa: SLF001
+        self._socket = stream.raw._sock  # noqa: SLF001
+        self._chunks = iter_log_chunks(iter(partial(stream.read1, _CHUNK), b""))
         self._inspect = inspect
         self._is_idle = True
 
@@ -75,7 +79,12 @@ class OpenShell:
             self._socket.sendall(b"%b </dev/null; printf '\\n%b %%03d' $?; printf %b >&2\n" % (line, mark, mark))
         last = errors = b""
         while not ((found := status.fullmatch(last)) and errors.endswith(mark)):
-            chunk = next(self._chunks, None)
+            try:
+                chunk = next(self._chunks, None)
+            except (OSError, ValueError) as exc:  # The latter if another thread closed it.
+                raise EngineLostError(
+                    "lost the connection to the engine while a command ran in a container", details=[str(exc)]
+                ) from exc
             if chunk is None:
                 self._check_end(errors)
             if chunk.stream == "stderr":

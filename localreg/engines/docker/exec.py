@@ -9,7 +9,7 @@ from functools import cached_property, partial
 import docker
 import docker.errors
 
-from localreg.engines.common.shells import SHELL, OpenShell, Shells
+from localreg.engines.common.shells import SHELL, UPGRADE, OpenShell, Shells
 from localreg.engines.docker.connection import docker_errors, said
 from localreg.errors import ContainerNotFoundError, EngineError
 
@@ -37,6 +37,7 @@ class DockerExec:
         response = self._client.post(
             f"{self._client.base_url}/v{self._client.api_version}/exec/{exec_id}/start",
             json={"Detach": False, "Tty": False},
+            headers=UPGRADE,
             stream=True,
             # Unlike the SDK's own methods, `post` has no timeout.
             timeout=self._client.timeout,

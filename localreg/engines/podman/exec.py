@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from types import MappingProxyType
 from typing import Any
 
 import podman.errors
 
-from localreg.engines.common.shells import SHELL, OpenShell, Shells
+from localreg.engines.common.shells import SHELL, UPGRADE, OpenShell, Shells
 from localreg.engines.podman.connection import Connection, podman_errors, quoted, said
 from localreg.errors import ContainerNotFoundError, EngineError
 
@@ -36,7 +37,9 @@ class PodmanExec:
         except podman.errors.NotFound as exc:
             raise ContainerNotFoundError(f"Podman has no container `{container_id[:12]}`", details=said(exc)) from exc
         try:
-            response = self._post(f"/exec/{exec_id}/start", {"Detach": False, "Tty": False}, stream=True)
+            response = self._post(
+                f"/exec/{exec_id}/start", {"Detach": False, "Tty": False}, headers=UPGRADE, stream=True
+            )
         except podman.errors.APIError as exc:
             raise EngineError(
                 f"Podman could not start a shell in container `{container_id[:12]}`", details=said(exc)
@@ -47,7 +50,9 @@ class PodmanExec:
         found: Mapping[str, Any] = self._connection.get(f"/exec/{exec_id}/json").json()
         return found
 
-    def _post(self, path: str, body: dict[str, Any], **options: Any) -> Any:
+    def _post(
+        self, path: str, body: dict[str, Any], headers: Mapping[str, str] = MappingProxyType({}), **options: Any
+    ) -> Any:
         return self._connection.post(
-            path, data=json.dumps(body), headers={"Content-Type": "application/json"}, **options
+            path, data=json.dumps(body), headers={"Content-Type": "application/json", **headers}, **options
         )

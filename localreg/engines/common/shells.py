@@ -55,6 +55,7 @@ class OpenShell:
         self._chunks = iter_log_chunks(iter(partial(stream.read1, _CHUNK), b""))
         self._inspect = inspect
         self._is_idle = True
+        self._was_ended = False
 
     @property
     def is_idle(self) -> bool:
@@ -81,7 +82,7 @@ class OpenShell:
         while not ((found := status.fullmatch(last)) and errors.endswith(mark)):
             try:
                 chunk = next(self._chunks, None)
-            except (OSError, ValueError) as exc:  # The latter if another thread closed it.
+            except OSError as exc:
                 raise EngineLostError(
                     "lost the connection to the engine while a command ran in a container", details=[str(exc)]
                 ) from exc
@@ -106,16 +107,21 @@ class OpenShell:
             found = self._inspect()
             return not found["Running"]
 
-        if wait_until(has_ended, seconds=_END_SECONDS):
+        if not self._was_ended and wait_until(has_ended, seconds=_END_SECONDS):
             if found["ExitCode"] in _NOT_STARTED:
                 raise EngineError("the container has no shell", details=_lines(errors))
             _check_exit_code(int(found["ExitCode"]), errors)
         raise EngineLostError("the connection to the engine broke while a command ran in a container")
 
-    def close(self) -> None:
-        """Close the connection, which ends the shell; also while a thread waits for its output."""
+    def end(self) -> None:
+        """Break the connection, which ends the shell; also while another thread waits for its output."""
+        self._was_ended = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.end()
         self._response.close()
 
 
@@ -181,7 +187,11 @@ class Shells:
         shell.close()
 
     def close(self) -> None:
-        """End all of them."""
-        self._idle.clear()
-        while self._open:
-            self._open.pop().close()
+        """End all of them; a thread that waits for one closes it itself."""
+        with self._changed:
+            idle = {shell for shells in self._idle.values() for shell in shells}
+            self._idle.clear()
+        for shell in idle:
+            self._close(shell)
+        for shell in tuple(self._open):
+            shell.end()

@@ -6,7 +6,8 @@ The first argument of each is a folder.
 from localreg.registry.volume_layout import LARGEST
 
 GIVE_WAY = "{ renice -n 19 -p $$ || busybox renice -n 19 -p $$; } >/dev/null 2>&1\n"
-# A file that vanishes makes a command fail. Only other failures are errors. Not every shell says that one was killed.
+# A file that vanishes makes a command fail, and a folder that does not exist is empty. Only other failures are errors.
+# Not every shell says that a program was killed.
 _CHECKED = r"""
 exec 3>&1
 whole() {
@@ -20,11 +21,15 @@ checked() {
         exit ${failed:-0}
     }
 }
+enter() {
+    cd "$1" 2>/dev/null || { checked find "$1/." -name ''; exit; }
+}
 """
-# No part of a repository's name begins with `_`. A line of output is `TIME PATH`, `PATH:CONTENT` or `PATH`.
-# The shell lists the folders of tags faster than `find`, which looks at each of them. Its patterns end with the names,
-# because they leave out silently what cannot be looked at. If there are none, the pattern stays as a path that does not
-# exist. An image that localreg made has `grep` and `xargs` only as parts of `busybox`.
+# No part of a repository's name begins with `_`. A line of output is `TIME PATH`, `PATH:CONTENT` or `PATH`. The shell
+# lists the folders of tags faster than `find`, which looks at each of them. Its patterns end with the names, because
+# they leave out silently what cannot be looked at. If there are none, the pattern stays as a path that does not
+# exist. Like busybox's `find`, a shell does not tell of a disk that fails in the middle of a folder. An image that
+# localreg made has `grep` and `xargs` only as parts of `busybox`.
 READ_LINKS = rf"""
 {_CHECKED}
 list_in() {{
@@ -43,7 +48,7 @@ read_links() {{
             exec find -L "$@" -path "*/_manifests/revisions/*" -type f -print \
                 -o -type f -exec stat -c "%Y %n" {{}} + -exec $busybox grep -H "" {{}} +' sh
 }}
-cd "$1/repositories" 2>/dev/null || exit 0
+enter "$1/repositories"
 shift
 command -v grep >/dev/null && command -v xargs >/dev/null || export busybox=busybox
 checked read_links "$@"
@@ -59,12 +64,12 @@ exit 0
 """
 LIST_REPOSITORIES = rf"""
 {_CHECKED}
-cd "$1" 2>/dev/null || exit 0
+enter "$1"
 checked find . '(' -name _manifests -o -name _uploads ')' -prune -o -name _layers -type d -prune -print
 """
 LIST_BLOBS = rf"""
 {_CHECKED}
-cd "$1" 2>/dev/null || exit 0
+enter "$1"
 checked find . -mindepth 2 -maxdepth 2
 """
 # The names to skip come first, then `--`, then the paths.

@@ -131,6 +131,9 @@ def places(registry_program: Path, tmp_path_factory: pytest.TempPathFactory) -> 
                 f"delete: {{enabled: {str(name != 'keeps').lower()}}}}}\n"
                 f"http: {{addr: ':{port}'{tls if (folder / name).is_dir() else ''}}}\n{more.get(name, '')}"
             )
+            if name == "cache":
+                # It asks its upstream when it starts, and ends without an answer.
+                assert wait_until(lambda: not is_free(ports["plain"]), seconds=20)
             process = subprocess.Popen([registry_program, "serve", config], stderr=subprocess.DEVNULL)
             stack.callback(process.wait)
             stack.callback(process.kill)

@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -258,6 +258,20 @@ def test_a_link_that_cannot_be_looked_at_is_an_error(tree: Tree, volume: Volume,
     broken.symlink_to(broken)
     with pytest.raises(EngineError):
         volume.read_links()
+
+
+@pytest.mark.parametrize("place", ["repositories", "blobs/sha256"])
+def test_a_folder_that_cannot_be_entered_is_not_an_empty_one(tree: Tree, volume: WritableVolume, place: str) -> None:
+    broken = tree.root / place
+    if broken.exists():
+        broken.rmdir()
+    broken.symlink_to(broken)
+    reads: list[Callable[[], object]] = (
+        [volume.list_blobs] if place == "blobs/sha256" else [volume.read_links, volume.list_repositories]
+    )
+    for read in reads:
+        with pytest.raises(EngineError):
+            read()
 
 
 def test_a_file_where_a_folder_belongs_holds_no_links(tree: Tree, volume: Volume) -> None:

@@ -22,6 +22,7 @@ from localreg.content.quarantine import Batch, Quarantine
 from localreg.content.uploads import find_abandoned, find_uploading
 from localreg.registry.volume import WritableVolume
 from localreg.registry.volume_layout import Links, VolumeFile, data_of
+from localreg.system.priority import give_way
 
 _AT_ONCE = 2000
 """Blobs that are moved before the registry is looked at again."""
@@ -243,6 +244,11 @@ class Collector:
             now: Seconds since 1970, by the clock of the engine's machine.
         """
         self._on_step(Step.MARKING)
+        # Pushes must not wait for it. The look after a move is in a hurry: until then a tag may not be whole.
+        with ThreadPoolExecutor(1, initializer=give_way) as pool:
+            return pool.submit(self._mark, list_them, now).result()
+
+    def _mark(self, list_them: Callable[[], Collection[str]], now: int) -> Waste:
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(self._in_use)
             named = pool.submit(self._volume.list_repositories)

@@ -19,6 +19,9 @@ from localreg.registry.distribution_log import Request, iter_requests
 
 _LOOKS_BACK = timedelta(minutes=10)
 """How long after its last request a push that has not ended still protects what it asked for."""
+_LINES = 5000
+"""The lines of the log that are read: 40 pushes of images with ten layers. An engine decodes all of a longer log, which
+takes the time of pushes beside it; a push that began before those is refused, and pushed again."""
 _PUSHES = frozenset({"HEAD", "POST", "PUT", "PATCH"})
 _PATH = re.compile(r"(?P<repository>.+?)/(?P<kind>blobs|manifests)/(?P<rest>.+)")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
@@ -41,7 +44,7 @@ def find_in_use(engine: ContainerRuntime, container_id: str) -> InUse:
     longer protected: the registry refuses its manifest, and it must be pushed again.
     """
     try:
-        chunks = engine.read_logs(container_id, since=datetime.now(UTC) - _LOOKS_BACK, only="stdout")
+        chunks = engine.read_logs(container_id, since=datetime.now(UTC) - _LOOKS_BACK, tail=_LINES, only="stdout")
         log = b"".join(chunk.data for chunk in chunks)
     except EngineError:
         # Its log driver keeps nothing that the engine can read.

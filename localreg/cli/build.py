@@ -108,7 +108,7 @@ def build(
         check_takes_pushes(registry, *(transfer.reference.repository for transfer in plan))
     for transfer in plan:
         session.streams.note(f"{path} -> {transfer.reference}, with {builder.name}")
-    login = find_missing_login(registry)
+    login = find_missing_login(registry) if builder.lend_login else None
     try:
         image_id = run_build(builder, request, plan, output=session.streams.shared_stderr, login=login)
     except BuildFailedError as exc:

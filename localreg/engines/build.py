@@ -6,6 +6,8 @@ The SDKs support neither BuildKit's sessions nor Podman's, so ssh agents and sec
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -108,8 +110,8 @@ class Builder:
     environment: Mapping[str, str]
     recipes: tuple[str, ...]
     """The file names that it looks for if no Dockerfile is given."""
-    lend_login: LendLogin = lambda _folder, _login: {}
-    """By default, its program takes none."""
+    lend_login: LendLogin | None = None
+    """None if its program could not read what it is lent."""
     takes_ssh: bool = True
     """It can pass an ssh agent or a key to the build."""
     reports_id: bool = False
@@ -125,16 +127,16 @@ class Builder:
             request: The build.
             tags: Complete references.
             output: The file descriptor for the builder's output; a terminal is passed on as one.
-            login: One that its program does not have, for images that it builds from.
+            login: One that its program does not have, for images that it builds from; ignored if it takes none.
 
         Raises:
-            EngineError: the builder cannot be started.
+            EngineError: the builder cannot be started, or a file for it cannot be written.
         """
         with contextlib.ExitStack() as context:
             folder = context.enter_context(tempfile.TemporaryDirectory()) if self.reports_id else None
             image_id = None if folder is None else Path(folder, "id")
             end_orphans = context.enter_context(adopted_orphans())
-            variables = {} if login is None else self.lend_login(context.enter_context(_private_folder()), login)
+            variables = {} if login is None else self._lend(login, context)
             report = [] if image_id is None else [f"--iidfile={image_id}"]
             try:
                 process = subprocess.Popen(  # noqa: S603 -- the program that PATH names, without a shell
@@ -162,12 +164,36 @@ class Builder:
                         end_orphans()
             return Outcome(code, made)
 
+    def _lend(self, login: RegistryLogin, context: contextlib.ExitStack) -> Mapping[str, str]:
+        if self.lend_login is None:
+            return {}
+        try:
+            return self.lend_login(context.enter_context(_private_folder()), login)
+        except OSError as exc:
+            raise EngineError(
+                f"cannot give {self.name} the login to {login.location}: {reason_of(exc)}", hint=CommandLine("login")
+            ) from exc
+
 
 @contextlib.contextmanager
 def _private_folder() -> Iterator[Path]:
-    """A folder that goes after the build; one that a kill leaves is in memory, on most systems."""
-    with tempfile.TemporaryDirectory(prefix="build-", dir=runtime_folder("")) as folder:
+    """A folder that goes after the build; those of builds that were killed go before."""
+    parent = runtime_folder("")
+    for left in parent.glob("build-*-*"):
+        if not _runs(int(left.name.split("-")[1])):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"build-{os.getpid()}-", dir=parent) as folder:
         yield Path(folder)
+
+
+def _runs(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -62,7 +62,8 @@ def find_builder(info: EngineInfo, environ: Mapping[str, str], folder: Path | No
         (program, *place, *command),
         environment,
         recipes=("Dockerfile", "dockerfile"),
-        lend_login=lambda new, login: _lend_login(folder, new, login),
+        # One from a snap has another /run and another /tmp.
+        lend_login=None if program.startswith("/snap/") else lambda new, login: _lend_login(folder, new, login),
     )
 
 

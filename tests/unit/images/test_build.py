@@ -7,6 +7,8 @@ import errno
 import json
 import os
 import re
+import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from support.engines.fake import FakeEngine
 from typer.main import get_command
 
 from localreg.cli.build import app
-from localreg.engines.build import Builder, BuildRequest
+from localreg.engines.build import Builder, BuildRequest, RegistryLogin
 from localreg.engines.values import AnonymousMount, ContainerSpec
 from localreg.errors import (
     BuildFailedError,
@@ -27,6 +29,7 @@ from localreg.errors import (
 )
 from localreg.images.build import check_request, find_missing_login, plan_build, push_built, run_build
 from localreg.images.transfer import Transfer
+from localreg.oci.access import Credentials
 from localreg.oci.reference import Reference
 from localreg.registry.container import Registry, find_registry, labels_of, volume_labels
 from localreg.registry.options import RegistryOptions
@@ -273,6 +276,43 @@ def test_the_builder_is_lent_the_login_that_only_localreg_has(
     assert (found and found.credentials.user) == user
     assert found is None or found.location == "localhost:5000"
     assert "secret" not in repr(found)
+
+
+@pytest.mark.parametrize("lends", [True, False])
+def test_a_login_is_lent_in_a_folder_that_goes_after_the_build(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, lends: bool
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    runtime = tmp_path / "localreg"
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for left in (f"build-{ended.pid}-killed", f"build-{os.getpid()}-running"):
+        (runtime / left).mkdir(parents=True, mode=0o700)
+        (runtime / left / "config.json").touch()
+    runtime.chmod(0o700)
+
+    def lend(folder: Path, login: RegistryLogin) -> Mapping[str, str]:
+        (folder / "login").write_text(login.location)
+        return {"FOLDER": str(folder)}
+
+    script = 'test "$(cat "$FOLDER/login")" = here' if lends else 'test -z "$FOLDER"'
+    builder = Builder("a", ("/bin/sh", "-c", script, "sh"), {"PATH": os.environ["PATH"]}, (), lend if lends else None)
+    login = RegistryLogin("here", Credentials("me", "secret"))
+    assert run_build(builder, BuildRequest("-"), (), output=None, login=login) is None
+    left_over = {path.name.rpartition("-")[2] for path in runtime.iterdir()}
+    assert left_over == ({"running"} if lends else {"killed", "running"})
+
+
+def test_a_login_that_cannot_be_lent_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+    def lend(_: Path, __: RegistryLogin) -> Mapping[str, str]:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    builder = Builder("docker build", ("true",), {}, (), lend)
+    with pytest.raises(EngineError, match="cannot give docker build the login to here: permission denied") as caught:
+        run_build(builder, BuildRequest("-"), (), output=None, login=RegistryLogin("here", Credentials("me", "secret")))
+    assert caught.value.hint == "localreg login"
 
 
 def test_a_builder_whose_exit_code_is_enough_writes_no_file() -> None:

@@ -105,8 +105,8 @@ class ContainerRuntime(Protocol):
     def run_in_container(self, container_id: str, command: Sequence[str]) -> Iterator[bytes]:
         """Run a command in a running container, and stream what it writes to stdout; it has nothing to read on stdin.
 
-        A shell of the container starts it, which stays open for the next one until the engine is closed. Several
-        threads may do so at once.
+        A shell of the container starts it at once, and stays open for the next one until the engine is closed. If the
+        output is not read to its end, the command may wait until then. Several threads may run one each.
 
         Args:
             container_id: Name or ID.
@@ -114,7 +114,7 @@ class ContainerRuntime(Protocol):
                 128 kB each.
 
         Raises:
-            ContainerNotFoundError: the container does not exist (raised by the first item, as are the others).
+            ContainerNotFoundError: the container does not exist (raised by the call or the first item, as the others).
             EngineError: the command failed (raised by the last item), or the container does not have its program;
                 `details` are its stderr.
             EngineError: the container is not running, or has no shell.

@@ -39,8 +39,8 @@ _T = TypeVar("_T")
 
 _BATCH = 5000
 """Paths that one command takes. They are arguments, of which Linux allows 2 MB."""
-_BLOBS = 10_000
-"""Blobs that one command reads; their paths are shorter."""
+_BLOBS = 2500
+"""Blobs that one command reads."""
 
 _LINK = re.compile(
     r"(?:(?P<time>[0-9]+) )?\./(?P<repository>.+)/_manifests/"
@@ -97,8 +97,12 @@ class ExecVolume:
         """
         start = len(f"{BLOBS}/")
         places = [data_of(digest)[start:] for digest in digests if DIGEST.fullmatch(digest)]
-        for batch in _batches(places, _BLOBS):
-            yield from _split(self._sh(READ_BLOBS, BLOBS, *batch))
+        batches = (self._sh(READ_BLOBS, BLOBS, *batch) for batch in _batches(places, _BLOBS))
+        ahead = next(batches, None)
+        while ahead is not None:
+            # The container reads the next one while this one is used.
+            received, ahead = ahead, next(batches, None)
+            yield from _split(received)
 
     def list_repositories(self) -> list[str]:
         """Every repository that has or had content."""

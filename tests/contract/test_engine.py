@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -367,6 +368,17 @@ def test_a_command_whose_connection_breaks_is_an_error(loaded: Bench) -> None:
     loaded.cut()
     with pytest.raises(EngineLostError):
         list(output)
+
+
+def test_a_thread_that_waits_for_a_command_notices_that_the_engine_is_closed(loaded: Bench) -> None:
+    created = started(loaded)
+    output = loaded.engine.run_in_container(created.id, ["sh", "-c", "while cat /bin/busybox; do :; done"])
+    assert next(output)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(all, output)
+        loaded.engine.close()
+        with pytest.raises(EngineLostError):
+            waiting.result(20)
 
 
 def test_a_command_needs_a_running_container(loaded: Bench) -> None:

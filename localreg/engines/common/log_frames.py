@@ -40,4 +40,4 @@ def iter_log_chunks(received: Iterable[bytes]) -> Iterator[LogChunk]:
             if payload:
                 yield LogChunk("stderr" if stream == _STDERR else "stdout", payload)
     if buffer or missing:
-        raise EngineLostError("the connection to the engine broke while reading the log")
+        raise EngineLostError("the connection to the engine broke in the middle of its output")

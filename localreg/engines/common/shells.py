@@ -11,7 +11,7 @@ import secrets
 import shlex
 import socket
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import urllib3.util
 
 from localreg.engines.common.log_frames import iter_log_chunks
+from localreg.engines.common.reasons import reason_for_loss
 from localreg.errors import EngineError, EngineLostError
 from localreg.system.waiting import wait_until
 
@@ -38,16 +39,25 @@ _ERROR_BYTES = 4096
 """How much of a command's stderr is kept."""
 
 
+_LOST = "the connection to the engine broke while a command ran in a container"
+
+
 class OpenShell:
     """A shell in a container, which runs one command after another until it is closed.
 
     Args:
         response: What the engine responded to its start; the same connection takes the shell's stdin.
         inspect: Asks the engine about the shell: `Running` and `ExitCode`.
+
+    Raises:
+        EngineError: a proxy answered in the engine's place.
     """
 
     def __init__(self, response: Any, *, inspect: Callable[[], Mapping[str, Any]]) -> None:
         self._response = response
+        if "Transfer-Encoding" in response.headers:
+            response.close()
+            raise EngineError("a proxy before the engine does not pass on the input of a command in a container")
         # Found as Docker's SDK finds it: neither requests nor urllib3 gives it, and a response that upgrades the
         # connection has no body for them.
         stream = response.raw._fp.fp  # noqa: SLF001
@@ -63,7 +73,7 @@ class OpenShell:
         return self._is_idle and not urllib3.util.wait_for_read(self._socket, timeout=0)
 
     def run(self, command: Sequence[str]) -> Iterator[bytes]:
-        """Run a command, and stream what it writes to stdout.
+        """Begin a command, and stream what it writes to stdout.
 
         Raises:
             EngineError: the command failed; raised after its output.
@@ -72,20 +82,21 @@ class OpenShell:
         self._is_idle = False
         # The shell writes it after the command's own output, to stdout and to stderr. A command cannot know it.
         mark = secrets.token_hex(16).encode()
-        status = re.compile(rb"\n%b (\d{3})" % mark)
-        size = len(mark) + 5
         # An argument may be a path that is not UTF-8.
         line = shlex.join(command).encode(errors="surrogateescape")
         with contextlib.suppress(OSError):  # The output tells more.
             self._socket.sendall(b"%b </dev/null; printf '\\n%b %%03d' $?; printf %b >&2\n" % (line, mark, mark))
+        return self._read(mark)
+
+    def _read(self, mark: bytes) -> Iterator[bytes]:
+        status = re.compile(rb"\n%b (\d{3})" % mark)
+        size = len(mark) + 5
         last = errors = b""
         while not ((found := status.fullmatch(last)) and errors.endswith(mark)):
             try:
                 chunk = next(self._chunks, None)
             except OSError as exc:
-                raise EngineLostError(
-                    "lost the connection to the engine while a command ran in a container", details=[str(exc)]
-                ) from exc
+                raise EngineLostError(_LOST, details=[reason_for_loss(exc)]) from exc
             if chunk is None:
                 self._check_end(errors)
             if chunk.stream == "stderr":
@@ -111,7 +122,7 @@ class OpenShell:
             if found["ExitCode"] in _NOT_STARTED:
                 raise EngineError("the container has no shell", details=_lines(errors))
             _check_exit_code(int(found["ExitCode"]), errors)
-        raise EngineLostError("the connection to the engine broke while a command ran in a container")
+        raise EngineLostError(_LOST)
 
     def end(self) -> None:
         """Break the connection, which ends the shell; also while another thread waits for its output."""
@@ -145,26 +156,30 @@ class Shells:
         self._start = start
         self._open: set[OpenShell] = set()
         self._idle: defaultdict[str, list[OpenShell]] = defaultdict(list)
-        self._starting = 0
+        self._starting: Counter[str] = Counter()
         self._changed = threading.Condition()
+        self._is_closed = False
 
     def run(self, container_id: str, command: Sequence[str]) -> Iterator[bytes]:
-        """Run a command in a shell that is idle, or in a new one; also in several threads at once."""
+        """Begin a command in a shell that is idle, or in a new one; also in several threads at once."""
         shell = self._take(container_id)
+        return self._until_idle(shell, container_id, shell.run(command))
+
+    def _until_idle(self, shell: OpenShell, container_id: str, output: Iterator[bytes]) -> Iterator[bytes]:
         try:
-            yield from shell.run(command)
+            yield from output
         finally:
             if shell.is_idle:
                 with self._changed:
                     self._idle[container_id].append(shell)
-                    self._changed.notify()
+                    self._changed.notify_all()
             else:
                 self._close(shell)
 
     def _take(self, container_id: str) -> OpenShell:
         with self._changed:
             idle = self._idle[container_id]
-            if self._starting:
+            if self._starting[container_id]:
                 # That one is likely to be idle before another one has started.
                 self._changed.wait_for(lambda: idle, _START_SECONDS)
             while idle:
@@ -173,13 +188,16 @@ class Shells:
                     return shell
                 # Such as after a restart of the container.
                 self._close(shell)
-            self._starting += 1
+            self._starting[container_id] += 1
         try:
             shell = self._start(container_id)
         finally:
             with self._changed:
-                self._starting -= 1
-        self._open.add(shell)
+                self._starting[container_id] -= 1
+        with self._changed:
+            self._open.add(shell)
+            if self._is_closed:
+                shell.end()
         return shell
 
     def _close(self, shell: OpenShell) -> None:
@@ -189,6 +207,7 @@ class Shells:
     def close(self) -> None:
         """End all of them; a thread that waits for one closes it itself."""
         with self._changed:
+            self._is_closed = True
             idle = {shell for shells in self._idle.values() for shell in shells}
             self._idle.clear()
         for shell in idle:

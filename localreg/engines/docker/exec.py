@@ -26,8 +26,10 @@ class DockerExec:
 
     def run_in_container(self, container_id: str, command: Sequence[str]) -> Iterator[bytes]:
         """Run a command in a running container."""
-        with docker_errors(f"run `{command[0]}` in container `{container_id[:12]}`"):
-            yield from self._shells.run(container_id, command)
+        doing = f"run `{command[0]}` in container `{container_id[:12]}`"
+        with docker_errors(doing):
+            output = self._shells.run(container_id, command)
+        return _read(output, doing)
 
     def _open_shell(self, container_id: str) -> OpenShell:
         try:
@@ -49,3 +51,8 @@ class DockerExec:
                     details=response.text.splitlines(),
                 )
         return OpenShell(response, inspect=partial(self._client.exec_inspect, exec_id))
+
+
+def _read(output: Iterator[bytes], doing: str) -> Iterator[bytes]:
+    with docker_errors(doing):
+        yield from output

@@ -27,8 +27,10 @@ class PodmanExec:
 
     def run_in_container(self, container_id: str, command: Sequence[str]) -> Iterator[bytes]:
         """Run a command in a running container; podman-py has no way to write to one."""
-        with podman_errors(f"run `{command[0]}` in container `{container_id[:12]}`"):
-            yield from self._shells.run(container_id, command)
+        doing = f"run `{command[0]}` in container `{container_id[:12]}`"
+        with podman_errors(doing):
+            output = self._shells.run(container_id, command)
+        return _read(output, doing)
 
     def _open_shell(self, container_id: str) -> OpenShell:
         streams = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True}
@@ -56,3 +58,8 @@ class PodmanExec:
         return self._connection.post(
             path, data=json.dumps(body), headers={"Content-Type": "application/json", **headers}, **options
         )
+
+
+def _read(output: Iterator[bytes], doing: str) -> Iterator[bytes]:
+    with podman_errors(doing):
+        yield from output

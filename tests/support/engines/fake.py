@@ -101,6 +101,7 @@ class FakeEngine:
         self.networks = {"bridge", "host", "none"}
         self.forgets_ports = False
         self.lost = threading.Event()
+        self._closings = 0
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +110,8 @@ class FakeEngine:
         self.close()
 
     def close(self) -> None:
-        """Nothing to close."""
+        """End the commands that run in containers; it can be used again."""
+        self._closings += 1
 
     def info(self) -> EngineInfo:
         return self._info
@@ -282,7 +284,7 @@ class FakeEngine:
             raise EngineError("the container is not running")
         if running.spec.image in self.shell_less:
             raise EngineError("the container has no shell")
-        pipe = subprocess.PIPE
+        pipe, closings = subprocess.PIPE, self._closings
         words = [self._on_host(word, running.container) for word in command]
         process = subprocess.Popen(
             ["sh", "-c", '"$@"; exit $?', "sh", *words], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
@@ -295,6 +297,8 @@ class FakeEngine:
             while data := os.read(process.stdout.fileno(), 1 << 16):
                 yield data
                 self._check()
+                if self._closings != closings:
+                    raise EngineLostError("the engine was closed")
             errors = process.stderr.read()
             process.wait()
         if process.returncode:

@@ -76,7 +76,8 @@ def trust(
     found = Found() if location else find(session)
     target = named_target(session.name, location, ca) if location else target_of(session.name, found)
     if system:
-        check_authority(target)
+        if not list_:
+            check_authority(target)
         chosen.append(SystemStore(machine))
     chosen = _that_reach_it(session, found, chosen, is_named=system or bool(clients))
     if list_:

@@ -72,9 +72,10 @@ def that_reach_it(found: Found, clients: Sequence[Client]) -> list[Client]:
 def out_of_reach(registry: Registry, left_out: Sequence[Client]) -> ConflictError:
     """The error that clients of this machine do not reach a registry."""
     names = ", ".join(client.name for client in left_out)
+    ca = "" if registry.speaks_plain_http else " --ca FILE"
     return ConflictError(
         f"{names} of this machine cannot reach the registry, which is {registry.get_location()} of another machine",
-        hint=Sentence("if a port of this machine leads there: localreg trust --location HOST:PORT --ca FILE"),
+        hint=Sentence(f"if a port of this machine leads there: localreg trust --location HOST:PORT{ca}"),
     )
 
 

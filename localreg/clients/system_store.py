@@ -73,7 +73,9 @@ class SystemStore:
         found = dict(self._find(target.name))
         if not target.locations:
             return self._plan_removal(target, found)
-        ca = (target.ca or "").encode()
+        if target.ca is None:
+            return Plan(self.name, target)
+        ca = target.ca.encode()
         wanted = _authority_in(ca)
         path = next((path for path, data in found.items() if _authority_in(data) == wanted), None)
         path = path or self._path(target.name, wanted)

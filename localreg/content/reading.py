@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 
 from localreg.content.agreement import agrees, read_served_links
-from localreg.errors import EngineError
+from localreg.errors import EngineError, EngineLostError
 from localreg.oci.api import RegistryClient
 from localreg.registry.volume import Volume
 from localreg.registry.volume_layout import Links
@@ -84,6 +84,8 @@ def reading(what: str) -> Iterator[None]:
     """
     try:
         yield
+    except EngineLostError:
+        raise
     except EngineError as exc:
         raise unread_error(what, [exc.message, *exc.details]) from exc
 

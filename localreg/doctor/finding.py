@@ -31,4 +31,4 @@ class Finding:
     details: tuple[str, ...] = ()
     """More lines, such as the engine's own message."""
     cause: str | None = None
-    """A word for its cause if another check can find it as well: only the first of them tells it."""
+    """Its cause if another check can find it as well: only the first of them tells it."""

@@ -106,7 +106,12 @@ def make(check: Check, scene: Scene) -> Outcome:
 
 
 def _told_once(outcome: Outcome, told: dict[str, str]) -> Outcome:
-    """The outcome without what an earlier check has told; its name is in `told` by the cause, as that of this one."""
+    """The outcome without what an earlier check has told.
+
+    Args:
+        outcome: Of one check.
+        told: For each cause the name of the check that told it; extended.
+    """
     left = tuple(finding for finding in outcome.findings if finding.cause not in told)
     earlier = [told[finding.cause] for finding in outcome.findings if finding.cause in told]
     told.update({finding.cause: outcome.check.name for finding in left if finding.cause is not None})

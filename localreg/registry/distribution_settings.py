@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from urllib.parse import urlsplit
 
 from localreg.engines.port import ContainerRuntime
@@ -131,14 +132,20 @@ def _paths(registry: Registry) -> tuple[str, ...]:
 
 
 def _read_file(engine: ContainerRuntime, container_id: str, paths: Sequence[str]) -> str | None:
-    for path in paths:
+    def by_shell(path: str) -> bytes | None:
+        # It stays open for what follows.
+        return b"".join(engine.run_in_container(container_id, ["cat", path]))
+
+    def by_archive(path: str) -> bytes | None:
+        return engine.read_file(container_id, path)
+
+    for read, path in product((by_shell, by_archive), paths):
         try:
-            # The shell stays open for what follows.
-            return b"".join(engine.run_in_container(container_id, ["cat", path])).decode(errors="replace")
+            found = read(path)
         except EngineLostError:
             raise
         except EngineError:
-            found = engine.read_file(container_id, path)
-            if found is not None:
-                return found.decode(errors="replace")
+            continue
+        if found is not None:
+            return found.decode(errors="replace")
     return None

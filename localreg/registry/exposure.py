@@ -8,7 +8,7 @@ from localreg.errors import UsageError
 from localreg.registry.container import Registry
 from localreg.registry.defaults import DEFAULT_HOST
 from localreg.registry.options import RegistryOptions
-from localreg.system.address import Address
+from localreg.system.address import Address, is_loopback
 from localreg.system.command_line import CommandLine
 
 _ALLOWED = "insecure-exposure"
@@ -68,4 +68,4 @@ def is_localhost_of_another(registry: Registry) -> bool:
     if published is None or location is None:
         return False
     is_here = published.from_host is not None and published.from_host.is_loopback
-    return not is_here and Address(location.rpartition(":")[0].strip("[]"), 0).is_loopback
+    return not is_here and is_loopback(location)

@@ -63,7 +63,7 @@ def has_shell(engine: ContainerRuntime, container: Container) -> bool:
         EngineLostError: the engine stopped responding.
     """
     try:
-        for _ in engine.run_in_container(container.id, ["sh", "-c", ":"]):
+        for _ in engine.run_in_container(container.id, [":"]):
             pass
     except EngineLostError:
         raise

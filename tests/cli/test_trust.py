@@ -221,7 +221,7 @@ def test_clients_that_do_not_reach_another_machine_are_named(
     err = run(capsys, "trust")[1]
     assert f"skipped: podman of this machine cannot reach the registry, which is {location} of another machine" in err
     said = run(capsys, "trust", "podman", code=5)[1]
-    assert "localreg trust --location HOST:PORT --ca FILE" in said
+    assert "localreg trust --location HOST:PORT\n" in said
     assert run(capsys, "untrust")[1] == ""
 
 

@@ -43,9 +43,23 @@ AT_ONCE = """
 import sys
 from localreg.cli.app import main
 from localreg.content import collector
+from localreg.engines.common.shells import OpenShell
+from localreg.registry import volume_scripts
+
 collector._YOUNG_SECONDS, collector._ANSWER_SECONDS = -60, 0
+begin = OpenShell.run
+
+def run(self, command):
+    output = begin(self, command)
+    scripts = vars(volume_scripts).items() if command[0] == "sh" else ()
+    sys.audit("shell.sent", [name for name, script in scripts if command[2].endswith(str(script))])
+    return output
+
+OpenShell.run = run
 sys.exit(main(sys.argv[1:]))
 """
+CHANGING = ("MAKE_FILE", "MOVE_INTO", "REMOVE")
+"""The scripts of a collection that change something."""
 
 
 @pytest.fixture
@@ -195,10 +209,10 @@ def test_killed_at_each_step_the_next_command_loses_nothing(
         assert {moment.step.split()[0] for moment in moments} >= {"rename", "mkdir", "remove", "rmdir"}
         fatal = list(range(len(moments)))
     else:
-        # The commands that change something are in the second half; each goes on in the container after the kill. Some
-        # of them are enough: the unit tests end it at all of them.
-        sent = [i for i, found in enumerate(moments) if found.when == "sent" and found.step.endswith("/start")]
-        fatal = sent[len(sent) // 2 :: 3]
+        # Each goes on in the container after the kill.
+        sent = {i: name for i, found in enumerate(moments) for name in CHANGING if f"'{name}'" in found.step}
+        assert set(sent.values()) == set(CHANGING)
+        fatal = list(sent)
     for number in fatal:
         with subtests.test(number=number):
             shelf.fill(number)

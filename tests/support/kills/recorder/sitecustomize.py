@@ -62,6 +62,10 @@ class Recorder:
             self._see_data(arguments[1])
         elif event == "socket.connect":
             self.finish()
+        elif event == "shell.sent":
+            # A program under test raises it itself: the interpreter reports no data of an open connection.
+            self.finish()
+            self._note("sent", f"shell {arguments[0]}")
         elif (step := _change(event, arguments)) and step != self._step:
             self.finish()
             self._step = step

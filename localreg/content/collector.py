@@ -120,7 +120,7 @@ class Collector:
         self._quarantine.close(batch)
         waiting = self._quarantine.list()
         now_freed, now_back = self._delete(waiting, until=datetime.now(UTC) - grace)
-        # One that was killed before it moved anything is no reason to wait or to undo.
+        # One that was killed before it moved anything has nothing to wait for or to undo.
         moments = [moment for left in waiting if (left.blobs or left.links) and (moment := left.began_at)]
         return Collected(
             waste,

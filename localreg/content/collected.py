@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from localreg.content.uploads import Upload
+from localreg.content.uploads import Abandoned
 
 
 class Step(StrEnum):
@@ -46,8 +46,8 @@ class Collected:
 
     waste: Waste
     """What was moved, or would be."""
-    uploads: tuple[Upload, ...] = ()
-    """The uploads that were removed, or would be."""
+    uploads: Abandoned = field(default_factory=Abandoned)
+    """Those that are old were removed, or would be."""
     put_back: int = 0
     """Blobs and links that were needed again."""
     freed: int = 0
@@ -66,4 +66,4 @@ class Collected:
     @property
     def is_empty(self) -> bool:
         """There was nothing to move or remove."""
-        return not (self.waste.blobs or self.waste.manifests or self.waste.repositories or self.uploads)
+        return not (self.waste.blobs or self.waste.manifests or self.waste.repositories or self.uploads.old)

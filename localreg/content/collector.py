@@ -80,7 +80,7 @@ class Collector:
         with ThreadPoolExecutor(1) as pool:
             # Beside the links: a blob that comes meanwhile is young.
             listed = pool.submit(self._volume.list_blobs)
-            others = pool.submit(lambda: (self._quarantine.list(), tuple(find_abandoned(self._volume))))
+            others = pool.submit(lambda: (self._quarantine.list(), find_abandoned(self._volume, grace=grace)))
             if not self._volume.is_elsewhere:
                 others.result()  # Two threads of this process would take each other's time.
             waste = self._find_waste(listed.result, int(time.time()))
@@ -90,7 +90,7 @@ class Collector:
         return Collected(
             waste,
             uploads,
-            freed=old + now + sum(upload.size for upload in uploads),
+            freed=old + now + uploads.size,
             waiting=sum(batch.size for batch in batches),
             is_busy=any(batch.is_open for batch in batches),
         )
@@ -107,8 +107,8 @@ class Collector:
         self._finish(batches)
         grace = min(grace, _LONGEST_GRACE)
         # A full disk may have no room for the folders of a new batch.
-        uploads = tuple(find_abandoned(self._volume))
-        self._volume.remove([upload.folder for upload in uploads])
+        uploads = find_abandoned(self._volume, grace=grace)
+        self._volume.remove([upload.folder for upload in uploads.old])
         freed, more = self._delete(batches, until=datetime.now(UTC) - grace)
         batch = self._quarantine.begin()
         # The blobs are listed first: those that come later are not waste.
@@ -126,7 +126,7 @@ class Collector:
             waste,
             uploads,
             put_back + more + now_back,
-            freed + now_freed + sum(upload.size for upload in uploads),
+            freed + now_freed + uploads.size,
             sum(left.size for left in waiting),
             max(moments) + grace if moments else None,
             is_busy=any(left.is_open for left in waiting),

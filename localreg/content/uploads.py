@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from localreg.registry.volume import WritableVolume
 from localreg.registry.volume_layout import REPOSITORIES
 
-_ABANDONED_SECONDS = 60
+_ABANDONED = timedelta(minutes=1)
 """No client is in the middle of an upload that lacks its start time and is older than this."""
 
 
@@ -26,6 +26,21 @@ class Upload:
     """Seconds since 1970; the last change."""
     has_start: bool
     """It has the time of its start: the registry removes it a week after that, if it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The uploads that the registry never removes, such as what a cancelled one leaves behind."""
+
+    old: tuple[Upload, ...] = ()
+    """Unchanged for the grace period: these may go."""
+    recent: tuple[Upload, ...] = ()
+    """The others."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of those that may go."""
+        return sum(upload.size for upload in self.old)
 
 
 def list_uploads(volume: WritableVolume) -> list[Upload]:
@@ -52,10 +67,18 @@ def list_uploads(volume: WritableVolume) -> list[Upload]:
     return [found[folder] for folder in sorted(found)]
 
 
-def find_abandoned(volume: WritableVolume) -> Iterator[Upload]:
-    """The uploads that the registry never removes, such as what a cancelled one leaves behind."""
-    old = time.time() - _ABANDONED_SECONDS
-    return (upload for upload in list_uploads(volume) if not upload.has_start and upload.modified < old)
+def find_abandoned(volume: WritableVolume, *, grace: timedelta) -> Abandoned:
+    """The uploads that the registry never removes.
+
+    Raises:
+        EngineError: the volume cannot be read.
+    """
+    old = time.time() - max(grace, _ABANDONED).total_seconds()
+    found = [upload for upload in list_uploads(volume) if not upload.has_start]
+    return Abandoned(
+        tuple(upload for upload in found if upload.modified < old),
+        tuple(upload for upload in found if upload.modified >= old),
+    )
 
 
 def find_uploading(volume: WritableVolume) -> set[str]:

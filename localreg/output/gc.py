@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from localreg.content.collected import Collected, Waste
+from localreg.content.uploads import Upload
 from localreg.output.block import block
 from localreg.output.registry import time_json
 from localreg.output.streams import Renderings
@@ -33,7 +35,7 @@ def render(found: Collected, *, dry_run: bool, next_one: str, undo: str) -> Rend
                 *(f"manifest\t{printable(name)}@{digest}" for name, digest in sorted(waste.manifests)),
                 *(f"repository\t{printable(name)}" for name in sorted(waste.repositories)),
                 *(f"blob\t{digest}\t{count}" for digest, count in sorted(waste.blobs.items())),
-                *(f"upload\t{printable(upload.repository)}\t{upload.size}" for upload in found.uploads),
+                *(f"upload\t{printable(upload.repository)}\t{upload.size}" for upload in found.uploads.old),
             ]
         ),
         quiet=lambda: "\n".join(sorted(waste.blobs)),
@@ -68,7 +70,8 @@ def _json(found: Collected, *, dry_run: bool = False, undone: int = 0) -> dict[s
         "manifests": [{"repository": name, "digest": digest} for name, digest in sorted(waste.manifests)],
         "repositories": sorted(waste.repositories),
         "blobs": [{"digest": digest, "size": count} for digest, count in sorted(waste.blobs.items())],
-        "uploads": [{"repository": upload.repository, "size": upload.size} for upload in found.uploads],
+        "uploads": _uploads_json(found.uploads.old),
+        "recent_uploads": _uploads_json(found.uploads.recent),
         "size": waste.size,
         "left_alone": waste.left,
         "put_back": found.put_back,
@@ -78,6 +81,10 @@ def _json(found: Collected, *, dry_run: bool = False, undone: int = 0) -> dict[s
         "outage": round(found.outage, 3),
         "quarantine": {"size": found.waiting, "deletable_at": time_json(found.deletable_at)},
     }
+
+
+def _uploads_json(uploads: Iterable[Upload]) -> list[dict[str, Any]]:
+    return [{"repository": upload.repository, "size": upload.size} for upload in uploads]
 
 
 def _headline(found: Collected, *, dry_run: bool) -> str:
@@ -97,22 +104,22 @@ def _collected(found: Collected) -> str:
         return f"{counted(len(waste.manifests), 'manifest')} without a tag"
     if waste.repositories:
         return f"{len(waste.repositories)} empty {'repository' if len(waste.repositories) == 1 else 'repositories'}"
-    return counted(len(found.uploads), "upload") if found.uploads else ""
+    return counted(len(found.uploads.old), "upload") if found.uploads.old else ""
 
 
 def _facts(found: Collected, next_one: str, undo: str) -> list[tuple[str, str]]:
     waste, uploads = found.waste, found.uploads
+    left = [
+        *([f"{counted(waste.left, 'blob')} that a push of the last 10 minutes may need"] if waste.left else ()),
+        *([f"{counted(len(uploads.recent), 'upload')} for the grace period"] if uploads.recent else ()),
+    ]
     busy = ", for a minute: another gc is at work or was interrupted" if found.is_busy else ""
-    abandoned = f"{len(uploads)} abandoned ({size(sum(upload.size for upload in uploads))})"
     facts = [
         ("untagged", counted(len(waste.manifests), "manifest") if waste.manifests else ""),
         ("emptied", ", ".join(map(printable, sorted(waste.repositories)))),
-        ("uploads", abandoned if uploads else ""),
+        ("uploads", f"{len(uploads.old)} abandoned ({size(uploads.size)})" if uploads.old else ""),
         ("stops", "the registry, for a moment: it has a cache" if found.stops and not found.outage else ""),
-        (
-            "left alone",
-            f"{counted(waste.left, 'blob')} that a push of the last 10 minutes may need" if waste.left else "",
-        ),
+        ("left alone", "; ".join(left)),
         ("put back", f"{counted(found.put_back, 'file')} that a push needed meanwhile" if found.put_back else ""),
         ("outage", f"{found.outage:.1f} s: the registry was stopped meanwhile" if found.outage else ""),
         ("quarantine", f"{size(found.waiting)}{busy}" if found.waiting else ""),

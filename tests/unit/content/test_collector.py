@@ -224,9 +224,14 @@ def test_an_upload_that_nothing_ends_is_removed(tree: Tree, volume: WritableVolu
     settle(tree)
     (uploads / "new").mkdir()
     (uploads / "new/data").write_bytes(b"1")
-    done = Collector(volume).collect(grace=NOW)
-    assert [(upload.repository, upload.size) for upload in done.uploads] == [("app", 5)]
-    assert done.freed == 5
+    later = time.time() - HOUR.total_seconds() / 2
+    os.utime(uploads / "cancelled/hashstates/sha256/0", (later, later))
+    for grace, old, recent in ((HOUR, [], [5, 1]), (NOW, [5], [1])):
+        found, done = Collector(volume).look(grace=grace), Collector(volume).collect(grace=grace)
+        assert found.uploads == done.uploads
+        assert [(upload.repository, upload.size) for upload in done.uploads.old] == [("app", size) for size in old]
+        assert [upload.size for upload in done.uploads.recent] == recent
+        assert found.freed == done.freed == sum(old)
     assert sorted(path.name for path in uploads.iterdir()) == ["new", "running"]
 
 

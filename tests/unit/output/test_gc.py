@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from localreg.content.collected import Collected, Waste
-from localreg.content.uploads import Upload
+from localreg.content.uploads import Abandoned, Upload
 from localreg.output.gc import render
 
 MANIFEST = frozenset({("app", f"sha256:{'a' * 64}")})
@@ -30,6 +30,17 @@ def test_a_dry_run_tells_what_would_be_deleted() -> None:
     ]
 
 
+def test_what_is_left_alone_is_counted() -> None:
+    found = Collected(Waste(left=2), Abandoned((UPLOAD,), (UPLOAD, UPLOAD)), freed=7)
+    shown = render(found, dry_run=False, **COMMANDS)
+    assert shown.table(80).splitlines()[1:] == [
+        "  uploads     1 abandoned (7 B)",
+        "  left alone  2 blobs that a push of the last 10 minutes may need; 2 uploads for",
+        "              the grace period",
+    ]
+    assert [len(shown.json()[key]) for key in ("uploads", "recent_uploads")] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("found", "line"),
     [
@@ -38,7 +49,7 @@ def test_a_dry_run_tells_what_would_be_deleted() -> None:
         (Collected(Waste(MANIFEST, frozenset({"app"}), {"sha256:b": 5})), "Collected 1 blob (5 B)"),
         (Collected(Waste(MANIFEST, frozenset({"app"}))), "Collected 1 manifest without a tag"),
         (Collected(Waste(repositories=frozenset({"app", "team/app"}))), "Collected 2 empty repositories"),
-        (Collected(Waste(), (UPLOAD,), freed=7), "Collected 1 upload; freed 7 B"),
+        (Collected(Waste(), Abandoned((UPLOAD,)), freed=7), "Collected 1 upload; freed 7 B"),
     ],
 )
 def test_the_first_line_counts_what_was_collected(found: Collected, line: str) -> None:

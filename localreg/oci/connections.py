@@ -70,6 +70,7 @@ class Connections:
         self._uses_proxy = uses_proxy
         self._ca = ca
         self._pools: dict[tuple[str, str, Use], urllib3.HTTPConnectionPool] = {}
+        self._is_closed = False
         self._lock = Lock()
 
     def pool(self, url: str, use: Use) -> urllib3.HTTPConnectionPool:
@@ -87,12 +88,16 @@ class Connections:
         with self._lock:
             if key not in self._pools:
                 self._pools[key] = self._made(*key)
+                if self._is_closed:
+                    self._pools[key].close()
             return self._pools[key]
 
     def close(self) -> None:
-        """Close them."""
-        for pool in self._pools.values():
-            pool.close()
+        """Close them; the next request of a thread that is still at work fails."""
+        with self._lock:
+            self._is_closed = True
+            for pool in self._pools.values():
+                pool.close()
 
     def _made(self, scheme: str, host: str, use: Use) -> urllib3.HTTPConnectionPool:
         is_small = use is Use.SMALL

@@ -47,6 +47,19 @@ def test_an_emptied_repository_has_no_tags(registry: FakeRegistry) -> None:
         assert client.list_tags("empty") == []
 
 
+def test_a_thread_that_is_still_at_work_opens_no_connection_once_they_are_closed(registry: FakeRegistry) -> None:
+    registry.tags = {"app": {}}
+    with RegistryClient(registry.base_url) as client:
+        client.list_tags("app")
+    with RegistryClient(registry.base_url) as unused:
+        pass
+    registry.requests.clear()
+    for closed in (client, unused):
+        with pytest.raises(RegistryUnreachableError):
+            closed.list_tags("app")
+    assert not registry.requests
+
+
 def test_what_is_not_there_is_not_found(registry: FakeRegistry) -> None:
     with RegistryClient(registry.base_url) as client:
         with pytest.raises(RepositoryNotFoundError, match="`nosuch`"):

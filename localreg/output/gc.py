@@ -109,10 +109,11 @@ def _collected(found: Collected) -> str:
 
 def _facts(found: Collected, next_one: str, undo: str) -> list[tuple[str, str]]:
     waste, uploads = found.waste, found.uploads
-    left = [
-        *([f"{counted(waste.left, 'blob')} that a push of the last 10 minutes may need"] if waste.left else ()),
-        *([f"{counted(len(uploads.recent), 'upload')} for the grace period"] if uploads.recent else ()),
-    ]
+    left = []
+    if waste.left:
+        left.append(f"{counted(waste.left, 'blob')} that a push of the last 10 minutes may need")
+    if uploads.recent:
+        left.append(f"{counted(len(uploads.recent), 'abandoned upload')} until the grace period ends")
     busy = ", for a minute: another gc is at work or was interrupted" if found.is_busy else ""
     facts = [
         ("untagged", counted(len(waste.manifests), "manifest") if waste.manifests else ""),

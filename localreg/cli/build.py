@@ -126,6 +126,7 @@ def build(
                 return push_built(
                     engine,
                     registry,
+                    request,
                     planned[name],
                     image_id,
                     on_progress=on_progress,

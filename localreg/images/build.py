@@ -12,9 +12,11 @@ from pathlib import Path
 
 from localreg.engines.build import Builder, BuildRequest, Outcome, RegistryLogin
 from localreg.engines.port import Engine
+from localreg.engines.values import Image
 from localreg.errors import BuildFailedError, EngineError, InvalidReferenceError, LocalregError, UsageError, reason_of
 from localreg.images.push import push_image
 from localreg.images.transfer import OnProgress, Transfer, Transferred, check_plain_http
+from localreg.oci.platform import parse_platform
 from localreg.oci.reference import looks_like_image_id, parse_reference
 from localreg.registry.client import find_login
 from localreg.registry.container import Registry
@@ -223,6 +225,7 @@ def told_that_it_is_built(plan: Sequence[Transfer], *, command: str) -> Iterator
 def push_built(
     engine: Engine,
     registry: Registry,
+    request: BuildRequest,
     transfer: Transfer,
     image_id: str | None,
     *,
@@ -234,36 +237,57 @@ def push_built(
     Args:
         engine: The engine that has it.
         registry: The registry to push to.
-        transfer: Its name.
+        request: The build.
+        transfer: The image's name.
         image_id: The ID that the builder reported, if it did.
         on_progress: Gets each step.
         notify: Told why a push is tried again.
 
     Raises:
+        BuildFailedError: it is for another platform.
         EngineError: this engine does not have it, or another image has the name.
         RegistryError: the push failed, or the registry has another digest afterwards.
     """
     built = str(transfer.reference)
-    _check_built(engine, transfer, image_id)
+    _check_platform(_find_built(engine, transfer, image_id), request, built)
     reference = registry.reference_of(transfer.reference)
     pushed = push_image(engine, registry, Transfer(built, reference), on_progress=on_progress, notify=notify)
     return replace(pushed, source=transfer.source)
 
 
-def _check_built(engine: Engine, transfer: Transfer, image_id: str | None) -> None:
-    """Check that the name belongs to the image that the builder made."""
+def _find_built(engine: Engine, transfer: Transfer, image_id: str | None) -> Image:
+    """Find the image that the builder made, by the name that it should have."""
     reference = transfer.reference
     name = engine.info().name.capitalize()
     found = engine.find_image(str(reference))
     if found is None:
         raise EngineError(f"the build succeeded, but {name} does not have image `{reference}`")
     if image_id is None or not looks_like_image_id(image_id):
-        return
+        return found
     made = engine.find_image(image_id)
     if made is not None and made.id == found.id:
-        return
+        return found
     raise EngineError(
         f"the build succeeded, but `{reference}` is another image in {name}",
         hint=CommandLine("push", made.id, "--as", f"{reference.repository}:{reference.tag}") if made else None,
         details=[f"built: {image_id}", f"there: {found.id}"],
     )
+
+
+def _check_platform(image: Image, request: BuildRequest, reference: str) -> None:
+    """Check that an image is for the platform that was asked for.
+
+    Podman before 5.8 takes what it built for another one from its cache, if nothing in it depends on the platform.
+    """
+    if request.platform is None:
+        return
+    try:
+        wanted = parse_platform(request.platform)
+    except UsageError:
+        # A short form, which the builder understood.
+        return
+    if image.platform.split("/")[:2] != [wanted.os, wanted.architecture]:
+        raise BuildFailedError(
+            f"the build made an image for {image.platform}, not for {request.platform}",
+            hint=CommandLine("push", reference) if request.no_cache else replace(request, no_cache=True).as_command(),
+        )

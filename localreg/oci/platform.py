@@ -11,7 +11,7 @@ from localreg.system.command_line import Sentence
 _TYPED = re.compile(
     r"(?P<os>[a-z0-9]+)(?:\((?P<version>[^()/]+)\))?/(?P<architecture>[a-z0-9_-]+)(?:/(?P<variant>[a-z0-9.]+))?"
 )
-_SAME = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
+_SAME = {"x86_64": "amd64", "x86-64": "amd64", "i386": "386", "aarch64": "arm64", "armhf": "arm", "armel": "arm"}
 """The names that systems have for an architecture, and those that images have."""
 
 

@@ -180,6 +180,23 @@ def nothing_is_left(*, but: frozenset[str] = frozenset()) -> bool:
     return wait_until(lambda: set(builders()) <= but, seconds=10)
 
 
+@on_every_engine
+def test_an_image_for_the_wrong_platform_is_not_pushed(bed: Bed, site: Path, env: dict[str, str]) -> None:
+    """Podman before 5.8 takes the other one from its cache; localreg tells how to build the right one."""
+    bed.up()
+    (site / "Dockerfile").write_text("FROM scratch\nCOPY busybox /\n")
+    bed.ok("build", str(site), "-t", "site:1", env=env)
+    other = "linux/s390x"
+    result = bed.localreg("build", str(site), "-t", "site:2", "--platform", other, env=env)
+    if result.returncode:
+        assert f"not for {other}" in result.stderr
+        assert bed.ok("ls", "-q") == "localhost:5000/site:1\n"
+        (hint,) = re.findall("^hint: localreg (.*)", result.stderr, re.MULTILINE)
+        bed.ok(*hint.split(), env=env)
+    platforms = {row["tag"]: row["platforms"] for row in json.loads(bed.ok("ls", "--json"))["images"]}
+    assert platforms["2"] == [other] != platforms["1"]
+
+
 def end_steps() -> None:
     for process, line in command_lines():
         if line[-2:] == STEP:

@@ -37,6 +37,7 @@ from localreg.settings import SETTINGS
 from localreg.system.address import Address
 
 BUILDER = Builder("docker build", ("docker", "build"), {}, recipes=("Dockerfile",))
+REQUEST = BuildRequest(".", names=("app",))
 TRANSFER = Transfer("app", Reference("localhost:5000", "app", "latest"))
 OTHER_ID = f"sha256:{'0' * 64}"
 
@@ -322,7 +323,7 @@ def test_a_builder_whose_exit_code_is_enough_writes_no_file() -> None:
 
 def test_an_image_that_was_built_elsewhere_is_not_pushed(engine: FakeEngine, registry: Registry) -> None:
     with pytest.raises(EngineError, match="`localhost:5000/app:latest`") as caught:
-        push_built(engine, registry, TRANSFER, OTHER_ID, on_progress=lambda _step: None)
+        push_built(engine, registry, REQUEST, TRANSFER, OTHER_ID, on_progress=lambda _step: None)
     assert "Docker" in caught.value.message
     assert caught.value.details == ()
 
@@ -333,7 +334,7 @@ def test_an_old_image_of_that_name_is_not_pushed(engine: FakeEngine, registry: R
     made = engine.add_image("made")
     for image_id, hint in ((made.id, f"localreg push {made.id} --as app:latest"), (OTHER_ID, None)):
         with pytest.raises(EngineError, match="`localhost:5000/app:latest`") as caught:
-            push_built(engine, registry, TRANSFER, image_id, on_progress=lambda _step: None)
+            push_built(engine, registry, REQUEST, TRANSFER, image_id, on_progress=lambda _step: None)
         assert "Docker" in caught.value.message
         assert [detail.split()[-1] for detail in caught.value.details] == [image_id, old.id]
         assert caught.value.hint == hint
@@ -344,4 +345,21 @@ def test_what_is_no_id_is_not_compared(engine: FakeEngine, registry: Registry, s
     engine.add_image("localhost:5000/app:latest")
     # There is no registry to push to.
     with pytest.raises(RegistryError):
-        push_built(engine, registry, TRANSFER, says, on_progress=lambda _step: None)
+        push_built(engine, registry, REQUEST, TRANSFER, says, on_progress=lambda _step: None)
+
+
+@pytest.mark.parametrize("platform", ["linux/arm64", "linux/amd64", "linux/x86_64", "amd64"])
+@pytest.mark.parametrize("no_cache", [True, False])
+def test_an_image_for_another_platform_is_not_pushed(
+    engine: FakeEngine, registry: Registry, platform: str, *, no_cache: bool
+) -> None:
+    assert engine.add_image("localhost:5000/app:latest").platform == "linux/amd64"
+    request = replace(REQUEST, platform=platform, no_cache=no_cache)
+    is_other = platform == "linux/arm64"
+    # There is no registry to push to.
+    with pytest.raises(BuildFailedError if is_other else RegistryError) as caught:
+        push_built(engine, registry, request, TRANSFER, None, on_progress=lambda _step: None)
+    if is_other:
+        assert caught.value.message == "the build made an image for linux/amd64, not for linux/arm64"
+        again = "localreg build -t app --platform linux/arm64 --no-cache"
+        assert caught.value.hint == ("localreg push localhost:5000/app:latest" if no_cache else again)

@@ -16,12 +16,14 @@ from localreg.clients.podman.check import ask_podman
 from localreg.clients.podman.client import READERS, plan_entries
 from localreg.clients.podman.drop_in import Plan, Scope, apply_plan
 from localreg.clients.podman.machine import fix_machine
+from localreg.engines.values import PublishedPort
 from localreg.errors import ConfigError, ConflictError, EngineUnavailableError, UsageError
 from localreg.oci.reference import is_location
 from localreg.output.podman_fix import render
 from localreg.output.streams import Renderings
-from localreg.registry.container import Registry, find_registry
+from localreg.registry.container import Registry, find_registry, location_of
 from localreg.registry.defaults import DEFAULT_PORT
+from localreg.registry.exposure import is_localhost_of_another, localhost_of_another
 from localreg.system.command_line import CommandLine, Sentence
 
 app = command_app()
@@ -58,7 +60,7 @@ def podman_fix(
 
 def fix_for(session: Session, registry: Registry) -> Renderings:
     """Do the same for `up --podman-fix`, which shows the result as part of its own."""
-    return _fix(session, _plain_names(registry), scope="auto", dry_run=False)
+    return _fix(session, _plain_names(session, registry), scope="auto", dry_run=False)
 
 
 def _fix(session: Session, locations: Sequence[str], *, scope: Scope, dry_run: bool) -> Renderings:
@@ -129,10 +131,12 @@ def _locations(session: Session) -> list[str]:
     """The addresses of the registry, or of the one that `up` would create."""
     try:
         with session.opened() as engine:
-            registry = find_registry(engine, session.name)
+            registry, is_remote = find_registry(engine, session.name), engine.info().remote
     except EngineUnavailableError:
-        registry = None
-    return [_checked(place) for place in _plain_names(registry)]
+        registry, is_remote = None, False
+    if registry is None and is_remote:
+        raise _out_of_reach(session, None)
+    return [_checked(place) for place in _plain_names(session, registry)]
 
 
 def both_names(registry: Registry | None) -> list[str]:
@@ -141,10 +145,24 @@ def both_names(registry: Registry | None) -> list[str]:
     return [location, location.replace("localhost", "127.0.0.1")] if location.startswith("localhost:") else [location]
 
 
-def _plain_names(registry: Registry | None) -> list[str]:
+def _plain_names(session: Session, registry: Registry | None) -> list[str]:
     if registry and not registry.speaks_plain_http:
         raise ConflictError(
             f"registry `{registry.container.name}` has TLS, so podman needs its certificate authority, not plain HTTP",
             hint=CommandLine("trust", "podman"),
         )
+    if registry and is_localhost_of_another(registry):
+        raise _out_of_reach(session, registry.published)
     return both_names(registry)
+
+
+def _out_of_reach(session: Session, published: PublishedPort | None) -> ConflictError:
+    """The error that an entry here would let Podman use plain HTTP for this machine's own `localhost`."""
+    location = f"localhost:{DEFAULT_PORT}" if published is None else location_of(published)
+    error = localhost_of_another("podman", location, exists=published is not None)
+    if published is not None and published.from_host is not None:
+        return error.with_(hint=CommandLine("podman-fix", "--location", str(published.from_host)))
+    return error.with_(
+        hint=Sentence(f"run `{session.command} podman-fix` on that machine"),
+        details=[f"if a port of this machine leads there: {session.command} podman-fix --location HOST:PORT"],
+    )

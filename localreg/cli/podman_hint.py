@@ -11,6 +11,7 @@ from localreg.clients.podman.search import OLD
 from localreg.engines.values import EngineInfo
 from localreg.errors import ConfigError
 from localreg.registry.container import Registry
+from localreg.registry.exposure import is_localhost_of_another
 from localreg.registry.reboot import reboot_command
 
 _REFUSAL = "refuses plain HTTP"
@@ -42,20 +43,21 @@ class PlainHttp:
 
 
 def find_plain_http(info: EngineInfo, registry: Registry | None) -> PlainHttp | None:
-    """Find out whether `podman` can use a registry; None if it needs no configuration."""
-    if info.name != "podman" or registry is None or registry.location is None or not registry.speaks_plain_http:
+    """Find out whether `podman` can use a registry; None if no configuration of this machine is needed or helps."""
+    location = None if registry is None else _plain_location(info, registry)
+    if location is None:
         return None
-    if _is_nameless(registry.location):
+    if _is_nameless(location):
         return PlainHttp(trouble="takes no IPv6 address in the name of an image")
     try:
-        told = ask_podman([registry.location])
+        told = ask_podman([location])
     except ConfigError as exc:
         return PlainHttp(trouble=": ".join([exc.message, *exc.details]))
-    obstacle = told and told.obstacles[registry.location]
+    obstacle = told and told.obstacles[location]
     if obstacle:
-        return PlainHttp(obstacle=obstacle.removesuffix(f" for {registry.location}"))
+        return PlainHttp(obstacle=obstacle.removesuffix(f" for {location}"))
     try:
-        allowed_by = find_permission(registry.location, release=told.release if told else OLD)
+        allowed_by = find_permission(location, release=told.release if told else OLD)
     except ConfigError as exc:
         return PlainHttp(trouble=exc.message) if told is None else PlainHttp(is_allowed=True)
     return PlainHttp(allowed_by, is_allowed=told is not None)
@@ -66,8 +68,8 @@ def hint_for(info: EngineInfo, registry: Registry, command: str) -> str | None:
 
     Its files are read for it, without a run of Podman, which would take a good part of the time of `up`.
     """
-    location = registry.location if registry.speaks_plain_http else None
-    if info.name != "podman" or location is None or _is_nameless(location):
+    location = _plain_location(info, registry)
+    if location is None or _is_nameless(location):
         return None
     release = info.version.partition(".")[0]
     try:
@@ -75,6 +77,12 @@ def hint_for(info: EngineInfo, registry: Registry, command: str) -> str | None:
     except ConfigError:
         return None
     return None if allowed_by else f"run `{command} podman-fix` to use {location} with plain `podman push` as well"
+
+
+def _plain_location(info: EngineInfo, registry: Registry) -> str | None:
+    """The registry's location; None if Podman on this machine has no use for an entry about it."""
+    is_of_use = info.name == "podman" and registry.speaks_plain_http and not is_localhost_of_another(registry)
+    return registry.location if is_of_use else None
 
 
 def _is_nameless(location: str) -> bool:

@@ -16,7 +16,7 @@ from localreg.oci.ping import Reply, ask
 from localreg.oci.reference import is_location
 from localreg.registry.ca import CERTIFICATE, ca_folder, own_ca, signed_by_own_key
 from localreg.registry.container import Registry, find_registry
-from localreg.registry.exposure import is_localhost_of_another
+from localreg.registry.exposure import is_localhost_of_another, localhost_of_another
 from localreg.registry.tls import TlsFacts, tls_of
 from localreg.system.command_line import CommandLine, Sentence
 
@@ -73,9 +73,8 @@ def out_of_reach(registry: Registry, left_out: Sequence[Client]) -> ConflictErro
     """The error that clients of this machine do not reach a registry."""
     names = ", ".join(client.name for client in left_out)
     ca = "" if registry.speaks_plain_http else " --ca FILE"
-    return ConflictError(
-        f"{names} of this machine cannot reach the registry, which is {registry.get_location()} of another machine",
-        hint=Sentence(f"if a port of this machine leads there: localreg trust --location HOST:PORT{ca}"),
+    return localhost_of_another(names, registry.get_location()).with_(
+        hint=Sentence(f"if a port of this machine leads there: localreg trust --location HOST:PORT{ca}")
     )
 
 

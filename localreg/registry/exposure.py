@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from localreg.errors import UsageError
+from localreg.errors import ConflictError, UsageError
 from localreg.registry.container import Registry
 from localreg.registry.defaults import DEFAULT_HOST
 from localreg.registry.options import RegistryOptions
@@ -69,3 +69,15 @@ def is_localhost_of_another(registry: Registry) -> bool:
         return False
     is_here = published.from_host is not None and published.from_host.is_loopback
     return not is_here and is_loopback(location)
+
+
+def localhost_of_another(programs: str, location: str, *, exists: bool = True) -> ConflictError:
+    """The error that programs of this machine do not reach a registry on the `localhost` of another one.
+
+    Args:
+        programs: Their names.
+        location: The registry's.
+        exists: It was created.
+    """
+    place = f"{'is' if exists else 'would be'} {location} of another machine"
+    return ConflictError(f"{programs} of this machine cannot reach the registry, which {place}")

@@ -12,6 +12,8 @@ from support import schemas
 from support.engines.fake import FakeEngine
 
 from localreg.cli.app import main
+from localreg.engines.values import PublishedPort
+from localreg.system.address import Address
 
 LOCATION = "localhost:5099"
 
@@ -138,3 +140,46 @@ def test_an_entry_that_is_left_is_named_when_the_volumes_go(
         f"No registry to stop\nhint: `localreg podman-fix --remove` removes its entry from {here}\n"
         == capsys.readouterr().out
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near", "hint"),
+    [
+        ("podman-fix", None, "run `localreg podman-fix` on that machine"),
+        ("podman-fix --dry-run", None, "run `localreg podman-fix` on that machine"),
+        ("up --podman-fix", None, "run `localreg podman-fix` on that machine"),
+        ("podman-fix", Address("build-1", 5003), "localreg podman-fix --location build-1:5003"),
+    ],
+)
+def test_nothing_is_written_for_localhost_of_another_machine(
+    up: FakeEngine,
+    podman: PodmanProgram,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    arguments: str,
+    near: Address | None,
+    hint: str,
+) -> None:
+    podman.allows("localhost:5003")
+    bound = Address("0.0.0.0" if near else "127.0.0.1", 5003)
+    up.change("registry", ports=(PublishedPort(5000, bound, from_host=near),))
+    assert main([*arguments.split(), "--json"]) == 5
+    error = schemas.check("stderr", capsys.readouterr().err.splitlines()[-1])["error"]
+    assert "localhost:5003 of another machine" in error["message"]
+    assert error["hint"] == hint
+    assert not [*tmp_path.glob(".config/containers/**/*")]
+    # What an earlier run wrote can be removed.
+    assert main(["podman-fix", "--remove"]) == 0
+
+
+def test_nothing_is_written_for_a_registry_that_would_be_on_another_machine(
+    engine: FakeEngine, podman: PodmanProgram, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    podman.allows("localhost:5000")
+    assert engine.info().remote
+    assert main(["podman-fix"]) == 5
+    err = capsys.readouterr().err
+    assert "would be localhost:5000 of another machine" in err
+    assert "run `localreg podman-fix` on that machine" in err
+    assert not [*tmp_path.glob(".config/containers/**/*")]

@@ -98,6 +98,9 @@ def test_an_engine_behind_ssh_does_the_main_job(bed: Bed, behind_ssh: dict[str, 
         assert bed.ok("build", str(folder), "-t", "b", env=behind_ssh | path).startswith("localhost:5000/b:latest@")
     assert "/v2/app/manifests/1" in bed.ok("logs", env=behind_ssh)
     assert json.loads(bed.localreg("status", "--json", env=behind_ssh).stdout)["health"] == "out of reach"
+    for command in (["podman-fix"], ["podman-fix", "--dry-run"], ["up", "--podman-fix"]):
+        assert f"run `localreg --engine {bed.engine} podman-fix`" in bed.refused(5, *command, env=behind_ssh)
+    assert "podman-fix" not in bed.localreg("status", env=behind_ssh).stdout
     assert bed.ok("down", "--volumes", env=behind_ssh).splitlines()[0] == "container registry"
 
 

@@ -20,13 +20,12 @@ from localreg.content.pattern import registry_in_pattern
 from localreg.content.prune import KNOWN_FROM_VOLUME, Pruned, Pruner
 from localreg.content.prune_plan import Plan, PruneOptions, read_hash
 from localreg.content.reading import unread_error
-from localreg.content.rm import explained
-from localreg.errors import DeleteDisabledError, UsageError
+from localreg.content.rm import check_deletes
+from localreg.errors import UsageError
 from localreg.oci.api import RegistryClient
 from localreg.oci.clock import read_clock
 from localreg.output import prune as output
 from localreg.registry.client import open_registry
-from localreg.registry.container import Registry
 from localreg.registry.volume import open_volume
 from localreg.system.command_line import CommandLine
 
@@ -109,11 +108,13 @@ def prune(
                 session.streams.warn(f"`{text}` protects nothing")
             if wanted is not None:
                 plan.check(wanted, again=again)
+            if plan.removals:
+                check_deletes(registry, client, plan.removals[0].repository)
             pruned: list[Pruned] = []
             if plan.removals and not dry_run:
                 _ask(session, plan, CommandLine(*words), yes=yes or wanted is not None)
                 with removing(session, len(plan.removals)) as step:
-                    pruned = _remove(pruner, plan, registry, step)
+                    pruned = _remove(pruner, plan, step)
     failures: Failures = [
         *not_found(session, plan.missing),
         *((output.name_of(part.decision), session.completed(part.error)) for part in pruned if part.error),
@@ -136,15 +137,12 @@ def _now(client: RegistryClient) -> datetime:
     return here if there is None or abs(there - here) < _SKEW else there
 
 
-def _remove(pruner: Pruner, plan: Plan, registry: Registry, step: Callable[[], None]) -> list[Pruned]:
+def _remove(pruner: Pruner, plan: Plan, step: Callable[[], None]) -> list[Pruned]:
     found: list[Pruned] = []
-    try:
-        for part in pruner.remove(plan.removals):
-            found.append(part)
-            if part.error is None:
-                step()
-    except DeleteDisabledError as exc:
-        raise explained(exc, registry, plan.removals[0].repository) from exc
+    for part in pruner.remove(plan.removals):
+        found.append(part)
+        if part.error is None:
+            step()
     return found
 
 

@@ -72,8 +72,17 @@ def rm(
         volume = open_volume(engine, registry) if repository or any("@" in name for name in reference) else None
         with open_registry(registry) as client:
             planner = Planner(registry, client, volume)
+
+            def plan(name: str) -> list[Removal]:
+                found = planner.plan_repository(name) if repository else planner.plan(name)
+                # Before the question, and in a dry run.
+                first = found[0]
+                tag = None if first.digest else first.reference.tag
+                removal.check_deletes(registry, client, first.reference.repository, tag=tag)
+                return found
+
             with session.waiting("reading the registry"):
-                planned, failures = do_each(session, reference, planner.plan_repository if repository else planner.plan)
+                planned, failures = do_each(session, reference, plan)
         removals = distinct(part for found in planned for part in found)
         done: list[list[Removed]] = []
         failed: Failures = []

@@ -10,11 +10,11 @@ from localreg.engines.port import Engine
 from localreg.errors import (
     DeleteDisabledError,
     InUseError,
-    LocalregError,
     RegistryError,
     RegistryUnreachableError,
     RepositoryNotFoundError,
 )
+from localreg.oci import delete_check
 from localreg.oci.api import RegistryClient
 from localreg.oci.push_check import find_push_refusal
 from localreg.oci.reference import Reference
@@ -56,6 +56,37 @@ class Removed:
     """The engine had it."""
     kept_by: str | None = None
     """Why the engine keeps the local tag, in its own words."""
+
+
+def check_deletes(registry: Registry, client: RegistryClient, repository: str, *, tag: str | None = None) -> None:
+    """Check that a registry deletes what it has. One of localreg does, and is not asked.
+
+    Args:
+        registry: The registry.
+        client: A client of it.
+        repository: A repository in it.
+        tag: The only thing to delete there, if the registry has it at all: perhaps the engine alone has it.
+
+    Raises:
+        DeleteDisabledError: it deletes nothing.
+    """
+    if registry.is_ours:
+        return
+    try:
+        if tag is not None:
+            _check_exists(client, repository, tag)
+        delete_check.check_deletes(client, repository)
+    except RepositoryNotFoundError:
+        return
+    except DeleteDisabledError as exc:
+        # If the registry takes no changes at all, that is the reason.
+        refusal = find_push_refusal(client, repository)
+        if refusal is None:
+            raise
+        raise exc.with_(
+            message=f"registry `{registry.container.name}` deletes nothing: it is {why(refusal, registry)}",
+            hint=CommandLine("--name", "OTHER", "up"),
+        ) from exc
 
 
 def look(engine: Engine, registry: Registry, removal: Removal, *, keep_local: bool) -> list[Removed]:
@@ -102,8 +133,6 @@ def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: 
                 client.delete_manifest(reference.repository, str(reference.digest))
             else:
                 untag(client, reference.repository, reference.tag, digest=removal.digest)
-    except DeleteDisabledError as exc:
-        raise explained(exc, registry, reference.repository) from exc
     except RepositoryNotFoundError as exc:
         if reference.tag is None or keep_local or not _untag_in_engine(engine, reference):
             raise exc.with_(hint=_listing(registry, reference.repository)) from exc
@@ -128,18 +157,6 @@ def _listing(registry: Registry, repository: str) -> CommandLine:
     """The command that shows what there is instead."""
     with open_registry(registry) as client:
         return CommandLine("ls", *([repository] if client.has_tags(repository) else []))
-
-
-def explained(error: DeleteDisabledError, registry: Registry, repository: str) -> LocalregError:
-    """The error with its reason, if the registry takes no changes at all."""
-    with open_registry(registry) as client:
-        refusal = find_push_refusal(client, repository)
-    if refusal is None:
-        return error
-    return error.with_(
-        message=f"registry `{registry.container.name}` deletes nothing: it is {why(refusal, registry)}",
-        hint=CommandLine("--name", "OTHER", "up"),
-    )
 
 
 def _dropped(engine: Engine, source: str, thing: Reference, *, keep_local: bool) -> Removed:

@@ -203,9 +203,24 @@ def test_rm_names_why_nothing_is_deleted(
 ) -> None:
     start(**environment)
     registry.refuses_pushes = body
-    found = refused(capsys, "rm", "app:1")
-    assert (found["code"], found["message"]) == ("delete-disabled", error)
-    assert found["hint"].startswith(hint)
+    registry.put_image("app:2")
+    registry.put_image("app:3", layers=[b"3"])
+    # Also in a dry run, and in place of the question.
+    for arguments in (["app:1"], ["app:1", "--dry-run"], ["app:*", "--dry-run"], ["app:*"], ["-r", "app"]):
+        found = refused(capsys, "rm", *arguments)
+        assert (found["code"], found["message"]) == ("delete-disabled", error)
+        assert found["hint"].startswith(hint)
+
+
+def test_what_the_engine_alone_has_can_go_from_a_registry_that_deletes_nothing(
+    engine: FakeEngine, start: Start, location: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start()
+    engine.add_image(f"{location}/other:1")
+    for option in ("--dry-run", "--yes"):
+        assert main(["rm", "other:1", option, "--json"]) == 0
+        found = schemas.check("rm", capsys.readouterr().out)
+        assert [result["removed_from"] for result in found["results"]] == [[engine.info().name]]
 
 
 @pytest.mark.parametrize(

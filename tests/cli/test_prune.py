@@ -96,6 +96,19 @@ def test_it_asks_before_anything_goes(tree: Tree, capsys: pytest.CaptureFixture[
     assert "Nothing to remove" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("option", ["--dry-run", "--yes", ""])
+def test_nothing_is_promised_of_a_registry_that_deletes_nothing(
+    tree: Tree, up: FakeEngine, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    assert tree.root.exists()
+    up.change("registry", labels={})
+    assert main(["prune", "--keep", "1", *option.split(), "--json"]) == 6
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert json.loads(shown.err.splitlines()[-1])["error"]["code"] == "delete-disabled"
+    assert main(["prune", "--keep", "9", *option.split()]) == 0
+
+
 def test_protect_adds_to_latest_and_a_pattern_that_protects_nothing_is_named(
     tree: Tree, capsys: pytest.CaptureFixture[str]
 ) -> None:

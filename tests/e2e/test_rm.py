@@ -111,8 +111,27 @@ def test_where_deleting_is_off_nothing_is_touched(bed: Bed, folder: Path) -> Non
     error = bed.refused(6, "rm", "app:1")
     assert "REGISTRY_STORAGE_DELETE_ENABLED=true" in error
     assert json.loads(bed.refused(6, "rm", "app:1", "--json"))["error"]["code"] == "delete-disabled"
+    assert bed.refused(6, "rm", "app:1", "--dry-run") == error
+    assert bed.refused(6, "prune", "--older-than", "0", "--dry-run") == error
     assert bed.ok("ls") == before
     assert "localhost:5000/app:1" in bed.images()
+
+
+@docker_alone
+def test_a_registry_of_others_that_deletes_is_asked_before(bed: Bed, folder: Path) -> None:
+    deletes = ("-e", "REGISTRY_STORAGE_DELETE_ENABLED=true")
+    bed.engine_ok("run", "-d", "-p", "127.0.0.1:5000:5000", *deletes, "--name", "registry", REGISTRY_IMAGE)
+    assert wait_until(lambda: is_ready("http://127.0.0.1:5000"), seconds=20)
+    bed.add_image("localhost/app:1", folder)
+    bed.push("localhost/app:1")
+    bed.push("localhost/app:1", name="app:2")
+    before = bed.ok("ls")
+    bed.ok("rm", "app:1", "--dry-run")
+    bed.ok("prune", "--older-than", "0", "--dry-run")
+    assert bed.ok("ls") == before
+    bed.ok("rm", "app:1")
+    bed.ok("prune", "--older-than", "0", "--yes")
+    assert bed.ok("ls") == ""
 
 
 @docker_alone

@@ -10,6 +10,7 @@ from typing import TypeVar
 import typer
 
 from localreg.cli.session import Session
+from localreg.content.pattern import is_glob, registry_in_pattern
 from localreg.errors import LocalregError, RepositoryNotFoundError, UsageError
 from localreg.output.streams import Format, Renderings
 from localreg.system.command_line import CommandLine
@@ -21,18 +22,27 @@ Failures = list[tuple[str, LocalregError]]
 """Names as the user typed them, and why each failed."""
 
 
-def refuse_patterns(session: Session, names: Sequence[str], command: str) -> None:
-    """Refuse names with wildcards, and show how `ls` finds the names for them.
+def refuse_patterns(
+    session: Session, names: Sequence[str], command: str, *, instead: Callable[[str], str] | None = None
+) -> None:
+    """Refuse names with wildcards.
+
+    Args:
+        session: This run of the program.
+        names: As the user typed them.
+        command: What needs whole names.
+        instead: The hint for a pattern; by default, `ls` finds the names for the command.
 
     Raises:
         UsageError: a name has a wildcard.
     """
     for name in names:
-        if any(wildcard in name for wildcard in "*?"):
+        # An IPv6 address has brackets as well.
+        if is_glob(name.removeprefix(registry_in_pattern(name) or "")):
             found = f"{session.command} ls {shlex.quote(name)} -q"
             raise UsageError(
                 f"`{name}` is a pattern; `{command}` needs whole names",
-                hint=f"{found} | xargs -r {session.command} {command}",
+                hint=instead(name) if instead else f"{found} | xargs -r {session.command} {command}",
             )
 
 

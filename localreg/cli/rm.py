@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from localreg.cli.batch import Failures, do_each, removing, show_all
+from localreg.cli.batch import Failures, do_each, refuse_patterns, removing, show_all
 from localreg.cli.commands import Command, command_app
 from localreg.cli.confirm import confirm
 from localreg.cli.help_page import examples
@@ -55,6 +55,10 @@ def rm(
     localreg asks before more than one thing goes. `localreg gc` frees the disk space.
     """
     session = session_of(context)
+    if repository:
+        refuse_patterns(
+            session, reference, "rm --repository", instead=lambda name: CommandLine("rm", name, "--dry-run")
+        )
     for name in reference:
         check_name(name)
     given = (("--repository", repository), ("--keep-local", keep_local), ("--dry-run", dry_run))

@@ -68,11 +68,6 @@ class Planner:
             RepositoryNotFoundError: there is no such repository, or it is empty.
             UsageError: it names another registry.
         """
-        if _pattern_in(name):
-            raise InvalidReferenceError(
-                f"`{name}` is a pattern; `rm --repository` needs whole names",
-                hint=CommandLine("rm", name, "--dry-run"),
-            )
         named = parse_reference(name)
         if named.tag or named.digest:
             raise InvalidReferenceError(

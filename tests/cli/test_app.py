@@ -124,6 +124,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
         (["podman-fix", "--location", "x"], "`x`", None),
         (["--name", "", "up"], "an empty value", "localreg --name team up"),
         (["rm", ""], "the image name is empty", None),
+        (["rm", "-r", "ap*"], "`ap*`", "localreg rm 'ap*' --dry-run"),
         (["up", "--port", ""], "an empty value is not a whole number", "localreg up --help"),
         (["--name", "a b", "status"], "`a b`", None),
         (["ls", "--name", "../x"], "`../x`", None),

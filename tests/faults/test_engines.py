@@ -92,6 +92,14 @@ def test_something_else_on_the_socket(bed: Bed, folder: Path, shown: Fault) -> N
         path.unlink()
 
 
+@fault("proxy-without-upgrade", "gc", code="engine-lost", facts=["proxy", "`Upgrade`"])
+def test_a_proxy_that_upgrades_no_connection(bed: Bed, folder: Path, shown: Fault) -> None:
+    bed.up()
+    path = folder / "proxy.sock"
+    with CuttingProxy(listen(path, bed.uid), bed.api.socket, upgrades=False):
+        shown.by(bed, env=at(bed, f"unix://{path}"))
+
+
 @contextlib.contextmanager
 def killed_at(bed: Bed, request: bytes, folder: Path) -> Iterator[dict[str, str]]:
     """An environment that names the bed's engine, which disappears when it gets this request."""

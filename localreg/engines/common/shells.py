@@ -14,6 +14,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 import urllib3.util
@@ -21,6 +22,7 @@ import urllib3.util
 from localreg.engines.common.log_frames import iter_log_chunks
 from localreg.engines.common.reasons import reason_for_loss
 from localreg.errors import EngineError, EngineLostError
+from localreg.system.command_line import Sentence
 from localreg.system.waiting import wait_until
 
 SHELL = ["sh"]
@@ -50,14 +52,20 @@ class OpenShell:
         inspect: Asks the engine about the shell: `Running` and `ExitCode`.
 
     Raises:
-        EngineError: a proxy answered in the engine's place.
+        EngineLostError: a proxy passes on nothing more to it.
     """
 
     def __init__(self, response: Any, *, inspect: Callable[[], Mapping[str, Any]]) -> None:
         self._response = response
-        if "Transfer-Encoding" in response.headers:
+        # Docker and Podman answer 200 only to a request without the headers, and a proxy then passes on no input.
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             response.close()
-            raise EngineError("a proxy before the engine does not pass on the input of a command in a container")
+            raise EngineLostError(
+                "a proxy before the engine does not pass on the input of a command in a container",
+                hint=Sentence(
+                    "let the proxy pass on the headers `Connection` and `Upgrade`, or use the engine without it"
+                ),
+            )
         # Found as Docker's SDK finds it: neither requests nor urllib3 gives it, and a response that upgrades the
         # connection has no body for them.
         stream = response.raw._fp.fp  # noqa: SLF001

@@ -25,6 +25,7 @@ from localreg.engines.values import Endpoint
 
 _LATER = 0.25
 """Longer than progress on a terminal is drawn anew, in seconds."""
+_UPGRADE = b"Upgrade: tcp\r\n"
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class CuttingProxy:
         hold_at: The first request with these bytes goes nowhere: whoever made it waits for an answer.
         on_hold: Called when it came.
         slow_at: Lines of an answer with these bytes come one at a time, so that each can be seen.
+        upgrades: The engine sees that a request asks to upgrade the connection. If not, an answer ends what goes there.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class CuttingProxy:
         hold_at: bytes | None = None,
         on_hold: Callable[[], object] = lambda: None,
         slow_at: bytes | None = None,
+        upgrades: bool = True,
     ) -> None:
         self._server = server
         self._target = target
@@ -112,6 +115,9 @@ class CuttingProxy:
         self._hold_at = hold_at
         self._on_hold = on_hold
         self._slow_at = slow_at
+        self._upgrades = upgrades
+        self._asked: set[socket.socket] = set()
+        self._answered: set[socket.socket] = set()
         self._hold_lock = threading.Lock()
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -158,8 +164,13 @@ class CuttingProxy:
     def _copy(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if self._is_held(data):
+                if self._is_held(data) or source in self._answered:
                     continue
+                if not self._upgrades and _UPGRADE in data:
+                    data = data.replace(_UPGRADE, b"")
+                    self._asked.add(source)
+                if sink in self._asked:
+                    self._answered.add(sink)
                 if self._is_cut:
                     break
                 if self._cut_at is not None and self._cut_at in data:

@@ -189,4 +189,4 @@ def _replace(target: Path, data: bytes) -> None:
     if existing is None:
         replace_file(target, data, mode=_FILE_MODE)
     else:
-        replace_file(target, data, mode=existing.st_mode & 0o777, owner=(existing.st_uid, existing.st_gid))
+        replace_file(target, data, mode=existing.st_mode & 0o777, like=target)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 PRIVATE = 0o600
 """The mode of a file that only this user can read."""
+_ACL, _LABEL = "system.posix_acl_access", "security.selinux"
 
 
 @contextlib.contextmanager
@@ -33,14 +35,14 @@ def new_name(name: str) -> str:
     return f".{name}.new"
 
 
-def replace_file(file: Path, data: bytes, *, mode: int = PRIVATE, owner: tuple[int, int] | None = None) -> None:
+def replace_file(file: Path, data: bytes, *, mode: int = PRIVATE, like: Path | None = None) -> None:
     """Write a file; a reader sees the old content or the new, never half of it.
 
     Args:
         file: Its path, in a folder that this process has locked.
         data: Its content.
         mode: Its permissions, whatever the umask is. Until it is written, only this user can read it.
-        owner: Its user and group, if this process may set them; by default the process's own.
+        like: A file whose user, group and extended attributes it gets, as far as this process may set them.
 
     Raises:
         OSError: it cannot be written.
@@ -52,13 +54,33 @@ def replace_file(file: Path, data: bytes, *, mode: int = PRIVATE, owner: tuple[i
         with os.fdopen(descriptor, "wb") as opened:
             opened.write(data)
             opened.flush()
-            if owner is not None:
+            if like is not None:
+                found = like.stat()
                 # Only root can change the owner; for other users the file is their own.
                 with contextlib.suppress(PermissionError):
-                    os.fchown(descriptor, *owner)
+                    os.fchown(descriptor, found.st_uid, found.st_gid)
+                _copy_attributes(like, descriptor)
             os.fchmod(descriptor, mode)
             os.fsync(descriptor)
         new.replace(file)
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+
+
+def _copy_attributes(source: Path, descriptor: int) -> None:
+    """Copy the extended attributes of a file, with its access control list, as far as the file system has any.
+
+    The others in `security`, such as a signature of the content, are not for new content.
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):
+        names = os.listxattr(source)
+        # The list that a new file gets from its folder.
+        for name in {_ACL}.intersection(os.listxattr(descriptor)).difference(names):
+            os.removexattr(descriptor, name)
+        for name in names:
+            if name == _LABEL or not name.startswith("security."):
+                with contextlib.suppress(OSError):
+                    os.setxattr(descriptor, name, os.getxattr(source, name))

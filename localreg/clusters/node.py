@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from localreg.clients.answers import NOT_THERE, SilentRegistryError, find_refusal
 from localreg.clients.containerd.hosts_toml import server_lines
-from localreg.clusters.port import ClusterKind, find_hosts_folder
+from localreg.clusters.port import ClusterKind, hosts_folder_in, mirrors_in, read_configuration
 from localreg.engines.port import ContainerRuntime
 from localreg.engines.values import Container
 from localreg.errors import EngineError, EngineLostError
@@ -81,12 +81,12 @@ class Node:
         self._engine = engine
         self._id = container.id
         self._kind = kind
-        self._configured = find_hosts_folder(kind, self.ask)
+        self._configuration = read_configuration(kind, self.ask)
 
     @property
     def _folder(self) -> str:
         """The folder of containerd's registries."""
-        return self._configured or self._kind.hosts_folder
+        return hosts_folder_in(self._configuration or "") or self._kind.hosts_folder
 
     def ask(self, *command: str) -> str:
         """Run a program in it.
@@ -132,6 +132,8 @@ class Node:
 
     def uses(self, in_network: str) -> bool:
         """Whether a file, of localreg or of others, leads to a registry by its `HOST:PORT` in a network."""
+        if any(f"//{in_network}{end}" in (self._configuration or "") for end in "/\"'"):
+            return True
         return bool(self.shell(_LIST_USERS, self._folder, in_network).strip())
 
     def remove(self, name: str) -> int:
@@ -158,9 +160,12 @@ class Node:
             refusal = find_refusal(answer)
         except SilentRegistryError:
             refusal = f"does not look for {source.location} at {source.url}"
-        if (refusal or by == "ctr") and self._configured == "":
-            return "has no `config_path` in its configuration, so it reads no `hosts.toml`"
-        return refusal
+        configuration = self._configuration
+        if not (refusal or by == "ctr") or configuration is None or hosts_folder_in(configuration):
+            return refusal
+        mirrors = mirrors_in(configuration)
+        instead = f", but `mirrors` for {' and '.join(mirrors)}" if mirrors else ""
+        return f"has no `config_path` in its configuration{instead}, so it reads no `hosts.toml`"
 
     def _reaches(self, source: Source) -> bool:
         try:

@@ -72,13 +72,23 @@ class ClusterKind:
 
 
 _CONFIG_PATH = re.compile(r"""^\s*config_path\s*=\s*(["'])(.*?)\1""", re.MULTILINE)
+_MIRROR = re.compile(r"""\.registry\.mirrors\.(["'])(.*?)\1\]""")
 
 
-def find_hosts_folder(kind: ClusterKind, ask: Ask) -> str | None:
-    """The folder of registries in containerd's configuration; empty if it has none, None if it cannot be read."""
+def read_configuration(kind: ClusterKind, ask: Ask) -> str | None:
+    """The text of a node's containerd configuration; None if it cannot be read."""
     try:
-        text = ask(*kind.configuration)
+        return ask(*kind.configuration)
     except EngineError:
         return None
-    found = [folder for _, folders in _CONFIG_PATH.findall(text) if (folder := folders.partition(":")[0])]
+
+
+def hosts_folder_in(configuration: str) -> str:
+    """The folder of registries in containerd's configuration; empty if it has none."""
+    found = [folder for _, folders in _CONFIG_PATH.findall(configuration) if (folder := folders.partition(":")[0])]
     return found[0] if found else ""
+
+
+def mirrors_in(configuration: str) -> list[str]:
+    """The registries that containerd's configuration has `mirrors` for, an older way than `hosts.toml`."""
+    return [registry for _, registry in _MIRROR.findall(configuration)]

@@ -26,6 +26,21 @@ from localreg.engines.values import Endpoint, EngineInfo
 from localreg.registry.tls import TLS_LABEL, TlsFacts
 
 KIND_HEADER = "# Written by `localreg connect` for registry `registry`; `localreg disconnect` removes it.\n"
+MIRRORS = """#!/bin/sh
+cat <<'END'
+    [plugins."io.containerd.grpc.v1.cri".registry]
+      config_path = ""
+
+      [plugins."io.containerd.grpc.v1.cri".registry.mirrors]
+
+        [plugins."io.containerd.grpc.v1.cri".registry.mirrors."localhost:5001"]
+          endpoint = ["http://registry:5000"]
+
+        [plugins."io.containerd.grpc.v1.cri".registry.mirrors."docker.io"]
+          endpoint = ["http://elsewhere:5000"]
+END
+"""
+"""A node whose cluster was created as kind's documentation said before there was `hosts.toml`."""
 
 
 @pytest.fixture
@@ -139,6 +154,18 @@ def test_a_cluster_that_others_told_of_the_registry_keeps_it(
     found = connected(capsys, "disconnect", "kind", schema="disconnect")
     assert (found["network_left"], found["network_used_by"]) == (None, "kind cluster dev")
     other.write_text(text.replace("5000", "50001"))
+    assert connected(capsys, "disconnect", "kind", schema="disconnect")["network_left"] == "kind"
+
+
+def test_a_cluster_that_has_the_registry_as_a_mirror_keeps_it(nodes: Nodes, capsys: pytest.CaptureFixture[str]) -> None:
+    nodes.add_kind("dev", "control-plane")
+    nodes.add_program("containerd", MIRRORS)
+    # The CRI finds the registry by its mirror.
+    nodes.add_program("crictl", '#!/bin/sh\necho "code = NotFound desc = $2: not found" >&2\nexit 1\n')
+    connected(capsys, "connect", "kind")
+    found = connected(capsys, "disconnect", "kind", schema="disconnect")
+    assert (found["network_left"], found["network_used_by"]) == (None, "kind cluster dev")
+    nodes.add_program("containerd", MIRRORS.replace("registry:5000", "registry:50001"))
     assert connected(capsys, "disconnect", "kind", schema="disconnect")["network_left"] == "kind"
 
 
@@ -312,6 +339,8 @@ def test_a_node_that_reads_no_hosts_toml_says_what_it_needs(nodes: Nodes, capsys
     error = refused(capsys, "connect", "kind", code=7)
     assert "config_path" in error["details"][0]
     assert "containerdConfigPatches" in error["hint"]
+    nodes.add_program("containerd", MIRRORS)
+    assert "`mirrors` for localhost:5001 and docker.io," in refused(capsys, "connect", "kind", code=7)["details"][0]
 
 
 def test_the_folder_in_the_configuration_of_a_node_is_used(

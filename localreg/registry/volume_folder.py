@@ -52,9 +52,13 @@ class FolderVolume:
 
     @property
     def is_writable(self) -> bool:
-        """This process can also change it: everybody may read what a registry that runs as root wrote."""
-        parts = (self._folder, self._root / "repositories", self._root / "blobs/sha256")
-        return all(os.access(part, os.W_OK | os.X_OK) for part in parts)
+        """This process can also change it, as the registry's own user: the registry must be able to change all of it.
+
+        Everybody may read what a registry that runs as root wrote, and root may change what any user's wrote.
+        """
+        made = (self._root / "repositories", self._root / "blobs/sha256")
+        is_its_user = all(_owner_of(part) == os.geteuid() for part in made)
+        return is_its_user and all(os.access(part, os.W_OK | os.X_OK) for part in (self._folder, *made))
 
     def read_links(self, repositories: Collection[str] | None = None) -> Links:
         """The links of some repositories.
@@ -271,6 +275,13 @@ def _read(path: str, most: int) -> tuple[bytes, float]:
         return os.read(descriptor, found.st_size) if is_read else b"", found.st_mtime
     finally:
         os.close(descriptor)
+
+
+def _owner_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_uid
+    except OSError:
+        return None
 
 
 def _text(name: str) -> str:

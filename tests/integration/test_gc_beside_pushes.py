@@ -34,7 +34,7 @@ from localreg.system.waiting import wait_until
 URL = "http://localhost:5000"
 WAYS = [
     pytest.param(bed, way, id=f"{bed}-{way}")
-    for bed, ways in ((REQUIRED[0], ("folder", "exec", "helper")), (REQUIRED[2], ("folder", "exec")))
+    for bed, ways in ((REQUIRED[0], ("folder", "exec", "helper")), (REQUIRED[2], ("exec", "helper")))
     for way in ways
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import urllib3
@@ -12,7 +13,7 @@ from support.engines.real import REGISTRY_IMAGE, REQUIRED, Bed, docker_alone, fr
 from support.registries.writer import Writer
 
 from localreg.content import gc
-from localreg.content.gc import NOW, GcOptions, collect, look
+from localreg.content.gc import NOW, GcOptions, collect, look, undo
 from localreg.errors import NotOursError
 from localreg.oci.ping import is_ready
 from localreg.registry.helper import find_helper
@@ -74,8 +75,11 @@ def status_of(url: str, path: str) -> int:
     return urllib3.request("HEAD", f"{url}/v2/{path}", headers={"Accept": "application/*"}).status
 
 
-@both
-@pytest.mark.parametrize("way", ["folder", "helper"])
+@pytest.mark.parametrize(
+    ("bed", "way"),
+    [(REQUIRED[0], "folder"), (REQUIRED[0], "helper"), (REQUIRED[2], "helper")],
+    indirect=["bed"],
+)
 def test_one_with_a_cache_is_stopped_collected_and_started(bed: Bed, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     url = start(bed)
     old = overwrite(url)
@@ -187,3 +191,24 @@ def test_images_that_are_baked_into_the_registrys_image_are_collected_while_it_r
     assert ({digest for _, digest in done.waste.manifests}, done.outage) == ({old}, 0)
     assert all(status_of(url, f"app/blobs/{digest}") == 404 for digest in done.waste.blobs)
     assert overwrite(url) == old
+
+
+@both
+def test_all_that_is_put_back_belongs_to_the_registrys_user(bed: Bed, folder: Path) -> None:
+    """Also where this process is root's: another's registry could not remove it, nor a shell in its container."""
+    data = folder / "data"
+    data.mkdir()
+    data.chmod(0o777)
+    start(bed, "--user=1000", f"--volume={data}:/var/lib/registry", "--env=REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR=none")
+    overwrite(f"http://{bed.engine_ok('port', 'registry', '5000').strip()}")
+
+    def owners() -> set[tuple[int, int]]:
+        return {(found.st_uid, found.st_gid) for found in map(Path.stat, data.rglob("*"))}
+
+    before = owners()
+    options = GcOptions(force=True)
+    with bed.opened() as engine:
+        registry = get_running_registry(engine, "registry")
+        assert collect(engine, registry, options).waste.blobs
+        undo(engine, registry, options)
+    assert owners() == before

@@ -154,7 +154,7 @@ class ContainerSpec:
     publish: Address | None = None
     """The address on the engine's machine to publish on: a numeric IP and a port above 0. None publishes nothing."""
     mount: VolumeMount | HostPathMount | AnonymousMount | None = None
-    """None for no other mounts than those of `volumes_from`, and those that the image declares."""
+    """None for no other mounts than those of `volumes_from`; some engines add those that the image declares."""
     labels: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Can contain secrets, so it is not in the `repr`."""
@@ -168,6 +168,8 @@ class ContainerSpec:
     """A program of the image and its arguments, instead of the image's own."""
     networks: tuple[str, ...] = ()
     """Networks that it joins as well as the engine's usual one."""
+    user: str = ""
+    """`USER[:GROUP]`, names or numbers, that its program runs as; empty for the image's own."""
 
 
 class ContainerState(StrEnum):
@@ -212,6 +214,8 @@ class Container:
     """Its program and arguments, with the image's. Can contain secrets, as the environment."""
     networks: tuple[str, ...] = ()
     """The names of the networks that it is in, as far as the engine knows while it is stopped."""
+    user: str = ""
+    """`USER[:GROUP]`, names or numbers, that its program runs as; empty for root."""
 
     @property
     def is_running(self) -> bool:

@@ -90,6 +90,8 @@ def _create(engine: Engine, registry: Registry, *, with_shell: bool) -> Containe
                 volumes_from=container.id,
                 command=("sh", "-c", _SLEEP),
                 remove_when_stopped=True,
+                # What it moves and puts back must be the registry's. An image may not know another's name of a user.
+                user=container.user if image == container.image_id or container.user[:1].isdigit() else "",
             )
         )
         if not with_shell or _runs(engine, created):

@@ -453,15 +453,19 @@ def test_a_container_with_the_mounts_of_another_and_its_own_command(loaded: Benc
     first = loaded.engine.create_container(replace(spec(throw_away=throw_away), remove_when_stopped=False))
     loaded.engine.start_container(first.id)
     command = ("sh", "-c", "exec sleep 1000")
-    wanted = ContainerSpec("helper", first.image_id, volumes_from=first.id, command=command, labels={"a": "b"})
+    labels = {"a": "b"}
+    wanted = ContainerSpec("helper", first.image_id, volumes_from=first.id, command=command, labels=labels, user="7:8")
     for is_stopped in (False, True):
         if is_stopped:
             loaded.engine.stop_container(first.id, grace_seconds=0)
         second = loaded.engine.create_container(wanted)
         assert (second.mounts, second.ports, second.command) == (first.mounts, (), command)
         assert (second.image_id, second.labels["a"]) == (first.image_id, "b")
+        assert (first.user, second.user) == ("", "7:8")
         loaded.engine.start_container(second.id)
-        assert b"".join(loaded.engine.run_in_container(second.id, ["echo", "it", "runs"])) == b"it runs\n"
+        if not isinstance(loaded.engine, FakeEngine):
+            numbers = ["busybox", "id"]
+            assert b"".join(loaded.engine.run_in_container(second.id, numbers)).startswith(b"uid=7 gid=8")
         loaded.engine.remove_container(second.id)
     # The helper did not take the anonymous volume with it.
     start_again(loaded, first)

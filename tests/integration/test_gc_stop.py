@@ -194,13 +194,14 @@ def test_images_that_are_baked_into_the_registrys_image_are_collected_while_it_r
 
 
 @both
-def test_all_that_is_put_back_belongs_to_the_registrys_user(bed: Bed, folder: Path) -> None:
+@pytest.mark.parametrize("cache", ["none", "inmemory"])
+def test_all_that_is_put_back_belongs_to_the_registrys_user(bed: Bed, cache: str, folder: Path) -> None:
     """Also where this process is root's: another's registry could not remove it, nor a shell in its container."""
     data = folder / "data"
     data.mkdir()
     data.chmod(0o777)
-    start(bed, "--user=1000", f"--volume={data}:/var/lib/registry", "--env=REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR=none")
-    overwrite(f"http://{bed.engine_ok('port', 'registry', '5000').strip()}")
+    variable = f"--env=REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR={cache}"
+    overwrite(start(bed, "--user=1000", f"--volume={data}:/var/lib/registry", variable))
 
     def owners() -> set[tuple[int, int]]:
         return {(found.st_uid, found.st_gid) for found in map(Path.stat, data.rglob("*"))}

@@ -53,6 +53,7 @@ def read_container(found: Mapping[str, Any], endpoint: Endpoint) -> Container:
         image_id=with_algorithm(found.get("Image") or ""),
         command=(found.get("Path") or "", *(found.get("Args") or ())),
         networks=tuple((found.get("NetworkSettings") or {}).get("Networks") or ()),
+        user=found["Config"].get("User") or "",
     )
 
 

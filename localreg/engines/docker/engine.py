@@ -148,6 +148,7 @@ class DockerEngine(DockerImages, DockerVolumes, DockerExec, DockerFiles, DockerN
                     command=list(spec.command[1:]) or None,
                     environment=dict(spec.environment),
                     labels=dict(spec.labels),
+                    user=spec.user or None,
                     ports=[spec.container_port] if spec.publish else None,
                     volumes=[spec.mount.target] if spec.mount else None,
                     host_config=host_config,

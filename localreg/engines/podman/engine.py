@@ -170,7 +170,9 @@ class PodmanEngine(PodmanImages, PodmanVolumes, PodmanExec, PodmanFiles, PodmanN
             **restart,
             **network_options(spec.networks),
             **({"entrypoint": list(spec.command[:1])} if spec.command else {}),
-            **({"volumes_from": [spec.volumes_from]} if spec.volumes_from else {}),
+            # Else, Podman 4 makes those that the image declares, which conflict with a folder at their place.
+            **({"volumes_from": [spec.volumes_from], "image_volume_mode": "ignore"} if spec.volumes_from else {}),
+            **({"user": spec.user} if spec.user else {}),
         }
 
     def rename_container(self, container_id: str, name: str) -> None:

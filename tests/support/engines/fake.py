@@ -180,6 +180,7 @@ class FakeEngine:
             environment=dict(spec.environment),
             image_id=image.id,
             command=spec.command or ("/image's own",),
+            user=spec.user,
             # As a rootless Podman does: its own network is in no list.
             networks=("bridge", *spec.networks) if spec.networks or not self._info.joins_networks_when_created else (),
         )

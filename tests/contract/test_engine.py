@@ -436,6 +436,22 @@ def test_a_shell_is_opened_again_after_a_restart(loaded: Bench) -> None:
     assert b"".join(loaded.engine.run_in_container(created.id, ["echo", "again"])) == b"again\n"
 
 
+@pytest.mark.parametrize("then", ["start", "remove", None], ids=str)
+def test_a_command_ends_with_its_container(loaded: Bench, then: str | None) -> None:
+    created = started(loaded)
+    output = loaded.engine.run_in_container(created.id, ["sh", "-c", "cat /bin/busybox; exec sleep 1000"])
+    assert next(output)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(list, output)
+        loaded.engine.stop_container(created.id, grace_seconds=0)
+        if then == "start":
+            start_again(loaded, created)
+        elif then == "remove":
+            loaded.engine.remove_container(created.id)
+        with pytest.raises(EngineError, match="stopped"):
+            waiting.result(20)
+
+
 def test_a_command_needs_a_shell(loaded: Bench) -> None:
     created = started(loaded)
     if isinstance(loaded.engine, FakeEngine):

@@ -33,6 +33,8 @@ _START_SECONDS = 0.1
 """About how long that takes an engine."""
 _NOT_STARTED = (126, 127)
 """What an engine gives as the exit code of a program that the container does not have."""
+_KILLED = 137
+"""What it gives for one that was killed, as all in a container are when it stops."""
 _END_SECONDS = 5.0
 """An engine may close the output a moment before it knows that the shell has ended."""
 _CHUNK = 64 << 10
@@ -49,13 +51,13 @@ class OpenShell:
 
     Args:
         response: What the engine responded to its start; the same connection takes the shell's stdin.
-        inspect: Asks the engine about the shell: `Running` and `ExitCode`.
+        inspect: Asks the engine about the shell: `Running` and `ExitCode`, or None if it has forgotten it.
 
     Raises:
         EngineLostError: a proxy passes on nothing more to it.
     """
 
-    def __init__(self, response: Any, *, inspect: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, response: Any, *, inspect: Callable[[], Mapping[str, Any] | None]) -> None:
         self._response = response
         # Docker and Podman answer 200 only to a request without the headers, and a proxy then passes on no input.
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
@@ -119,14 +121,20 @@ class OpenShell:
 
     def _check_end(self, errors: bytes) -> NoReturn:
         """Tell why the output ended too early."""
-        found: Mapping[str, Any] = {}
+        found: Mapping[str, Any] | None = None
 
         def has_ended() -> bool:
             nonlocal found
             found = self._inspect()
-            return not found["Running"]
+            return found is None or not found["Running"]
 
         if not self._was_ended and wait_until(has_ended, seconds=_END_SECONDS):
+            # Podman forgets it when the container is started again or removed.
+            if found is None or found["ExitCode"] == _KILLED:
+                raise EngineError(
+                    "the container stopped, or its shell was killed, while a command ran there",
+                    hint=Sentence("run it again"),
+                )
             if found["ExitCode"] in _NOT_STARTED:
                 raise EngineError("the container has no shell", details=_lines(errors))
             _check_exit_code(int(found["ExitCode"]), errors)

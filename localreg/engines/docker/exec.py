@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from typing import Any
 
 import docker
 import docker.errors
@@ -50,7 +51,14 @@ class DockerExec:
                     f"Docker could not start a shell in container `{container_id[:12]}`",
                     details=response.text.splitlines(),
                 )
-        return OpenShell(response, inspect=partial(self._client.exec_inspect, exec_id))
+        return OpenShell(response, inspect=partial(self._inspect_exec, exec_id))
+
+    def _inspect_exec(self, exec_id: str) -> Mapping[str, Any] | None:
+        try:
+            found: Mapping[str, Any] = self._client.exec_inspect(exec_id)
+        except docker.errors.NotFound:
+            return None
+        return found
 
 
 def _read(output: Iterator[bytes], doing: str) -> Iterator[bytes]:

@@ -48,8 +48,14 @@ class PodmanExec:
             ) from exc
         return OpenShell(response, inspect=partial(self._inspect_exec, exec_id))
 
-    def _inspect_exec(self, exec_id: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._connection.get(f"/exec/{exec_id}/json").json()
+    def _inspect_exec(self, exec_id: str) -> Mapping[str, Any] | None:
+        try:
+            found: Mapping[str, Any] = self._connection.get(f"/exec/{exec_id}/json").json()
+        except podman.errors.APIError as exc:
+            # The status is 500 if the container begins to run again at this moment.
+            if "no such exec session" in " ".join(said(exc)):
+                return None
+            raise
         return found
 
     def _post(

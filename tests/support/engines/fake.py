@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import os
+import select
 import subprocess
 import tarfile
 import threading
@@ -285,7 +286,7 @@ class FakeEngine:
             raise EngineError("the container is not running")
         if running.spec.image in self.shell_less:
             raise EngineError("the container has no shell")
-        pipe, closings = subprocess.PIPE, self._closings
+        pipe, closings, began = subprocess.PIPE, self._closings, running.container.started_at
         words = [self._on_host(word, running.container) for word in command]
         process = subprocess.Popen(
             ["sh", "-c", '"$@"; exit $?', "sh", *words], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
@@ -295,7 +296,14 @@ class FakeEngine:
             stack.callback(process.kill)
             assert process.stdout is not None
             assert process.stderr is not None
-            while data := os.read(process.stdout.fileno(), 1 << 16):
+            output = process.stdout.fileno()
+            while True:
+                while not select.select([output], [], [], 0.05)[0]:
+                    now = self.find_container(container_id)
+                    if now is None or not now.is_running or now.started_at != began:
+                        raise EngineError("the container stopped")
+                if not (data := os.read(output, 1 << 16)):
+                    break
                 yield data
                 self._check()
                 if self._closings != closings:

@@ -240,7 +240,7 @@ def _compare_pushes(bed: Bed, way: str) -> Iterator[Row]:
 
 def _by_engine(bed: Bed, way: str) -> Collected:
     """Collect as the command does, in this process."""
-    with bed.opened() as engine, _way(way):
+    with bed.opened() as engine, bed.acting(), _way(way):
         return gc.collect(engine, get_running_registry(engine, "registry"), GcOptions(_GRACE))
 
 

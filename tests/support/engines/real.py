@@ -199,6 +199,17 @@ class Bed:
             transfer = plan_tag(engine, registry, image, destination=name)
             push_image(engine, registry, transfer, on_progress=lambda _: None)
 
+    @contextlib.contextmanager
+    def acting(self) -> Iterator[None]:
+        """This process is who runs localreg: only that user's `gc` changes the registry's folder itself."""
+        os.setegid(self.uid)
+        os.seteuid(self.uid)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+
     def opened(self) -> Engine:
         """The engine, for a test in this process."""
         engine: EngineName = "docker" if self.program == "docker" else "podman"

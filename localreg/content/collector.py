@@ -85,12 +85,12 @@ class Collector:
                 others.result()  # Two threads of this process would take each other's time.
             waste = self._find_waste(listed.result, int(time.time()))
         batches, uploads = others.result()
-        old = sum(batch.size for batch in batches if batch.is_deletable(datetime.now(UTC) - grace))
-        now = 0 if grace else waste.size
+        until = datetime.now(UTC) - min(grace, _LONGEST_GRACE)
+        freed = sum(batch.size for batch in batches if batch.is_deletable(until)) + (0 if grace else waste.size)
         return Collected(
             waste,
             uploads,
-            freed=old + now + uploads.size,
+            freed=freed + uploads.size,
             waiting=sum(batch.size for batch in batches),
             is_busy=any(batch.is_open for batch in batches),
         )

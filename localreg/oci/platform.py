@@ -11,8 +11,15 @@ from localreg.system.command_line import Sentence
 _TYPED = re.compile(
     r"(?P<os>[a-z0-9]+)(?:\((?P<version>[^()/]+)\))?/(?P<architecture>[a-z0-9_-]+)(?:/(?P<variant>[a-z0-9.]+))?"
 )
-_SAME = {"x86_64": "amd64", "x86-64": "amd64", "i386": "386", "aarch64": "arm64", "armhf": "arm", "armel": "arm"}
-"""The names that systems have for an architecture, and those that images have."""
+_SAME = {
+    "x86_64": "amd64",
+    "x86-64": "amd64",
+    "i386": "386",
+    "aarch64": "arm64",
+    "armhf": "arm/v7",
+    "armel": "arm/v6",
+}
+"""The names that systems have for an architecture, and those that images have, with the variant that they mean."""
 
 
 def parse_platform(text: str) -> Platform:
@@ -24,8 +31,8 @@ def parse_platform(text: str) -> Platform:
     found = _TYPED.fullmatch(text.lower())
     if found is None:
         raise UsageError(f"`{text}` is not a valid platform", hint=Sentence("use OS/ARCHITECTURE, such as linux/arm64"))
-    architecture = _SAME.get(found["architecture"], found["architecture"])
-    return Platform(found["os"], architecture, found["variant"], found["version"])
+    architecture, _, variant = _SAME.get(found["architecture"], found["architecture"]).partition("/")
+    return Platform(found["os"], architecture, found["variant"] or variant or None, found["version"])
 
 
 def fits(platform: Platform, wanted: Platform) -> bool:

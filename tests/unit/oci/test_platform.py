@@ -14,6 +14,9 @@ from localreg.oci.platform import fits, parse_platform
         ("linux/arm/v7", Platform("linux", "arm", "v7")),
         ("Linux/x86_64", Platform("linux", "amd64")),
         ("linux/aarch64", Platform("linux", "arm64")),
+        ("linux/i386", Platform("linux", "386")),
+        ("linux/armhf", Platform("linux", "arm", "v7")),
+        ("linux/armel", Platform("linux", "arm", "v6")),
         ("windows(10.0.20348.1006)/amd64", Platform("windows", "amd64", None, "10.0.20348.1006")),
     ],
 )

@@ -81,7 +81,7 @@ def rm(
                 found = planner.plan_repository(name) if repository else planner.plan(name)
                 # Before the question, and in a dry run.
                 first = found[0]
-                tag = None if first.digest else first.reference.tag
+                tag = None if first.is_found else first.reference.tag
                 removal.check_deletes(registry, client, first.reference.repository, tag=tag)
                 return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from localreg.content.untag import untag
+from localreg.content.untag import check_digest, untag
 from localreg.engines.port import Engine
 from localreg.errors import (
     DeleteDisabledError,
@@ -42,6 +42,11 @@ class Removal:
         """The references that no longer lead to anything then: the tags first."""
         tags = (replace(self.reference, tag=tag, digest=None) for tag in self.tags)
         return (*tags, self.reference)
+
+    @property
+    def is_found(self) -> bool:
+        """The registry had it before; otherwise perhaps the engine alone has it."""
+        return self.reference.tag is None or (self.digest is not None and "@" not in self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +99,13 @@ def look(engine: Engine, registry: Registry, removal: Removal, *, keep_local: bo
 
     Raises:
         RepositoryNotFoundError: neither the registry nor the engine has it.
+        ConflictError: the tag has another digest.
     """
     reference = removal.reference
-    # Whatever has a digest was found in the registry.
-    if removal.digest is None and reference.tag is not None:
+    if reference.tag is not None and not removal.is_found:
         try:
             with open_registry(registry) as client:
-                _check_exists(client, reference.repository, reference.tag)
+                _check_exists(client, reference.repository, reference.tag, digest=removal.digest)
         except RepositoryNotFoundError as exc:
             if keep_local or not _is_in_engine(engine, reference):
                 raise exc.with_(hint=_listing(registry, reference.repository)) from exc
@@ -140,10 +145,10 @@ def remove(engine: Engine, registry: Registry, removal: Removal, *, keep_local: 
     return [_dropped(engine, removal.source, thing, keep_local=keep_local) for thing in removal.things]
 
 
-def _check_exists(client: RegistryClient, repository: str, tag: str) -> None:
-    """Check that a registry has a tag, if only one that it cannot read."""
+def _check_exists(client: RegistryClient, repository: str, tag: str, *, digest: str | None = None) -> None:
+    """Check that a registry has a tag, if only one that it cannot read; one that it can read must have the digest."""
     try:
-        client.head_manifest(repository, tag)
+        found = client.head_manifest(repository, tag).digest
     except RegistryUnreachableError:
         raise
     except RegistryError:
@@ -151,6 +156,9 @@ def _check_exists(client: RegistryClient, repository: str, tag: str) -> None:
     except RepositoryNotFoundError:
         if tag not in client.find_tags(repository):
             raise
+    else:
+        if digest is not None:
+            check_digest(repository, tag, found, digest)
 
 
 def _listing(registry: Registry, repository: str) -> CommandLine:

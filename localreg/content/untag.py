@@ -42,14 +42,14 @@ def untag(client: RegistryClient, repository: str, tag: str, *, digest: str | No
         _finish(client, repository, stored.digest)
         return
     if stored is not None and digest is not None:
-        _check_digest(repository, tag, stored.digest, digest)
+        check_digest(repository, tag, stored.digest, digest)
     # This request also tells whether deleting is allowed: after the next step there is no way back.
     if client.delete_tag(repository, tag):
         return
     config = client.put_blob(repository, EMPTY_CONFIG)
     if digest is not None:
         # A push since the first look would be lost.
-        _check_digest(repository, tag, client.head_manifest(repository, tag).digest, digest)
+        check_digest(repository, tag, client.head_manifest(repository, tag).digest, digest)
     thrown_away = client.put_manifest(repository, tag, _throw_away_manifest(tag, config), OCI_MANIFEST)
     try:
         _finish(client, repository, thrown_away)
@@ -70,7 +70,12 @@ def untag(client: RegistryClient, repository: str, tag: str, *, digest: str | No
         ) from exc
 
 
-def _check_digest(repository: str, tag: str, found: str, wanted: str) -> None:
+def check_digest(repository: str, tag: str, found: str, wanted: str) -> None:
+    """Check that a tag still has a digest.
+
+    Raises:
+        ConflictError: it has another one.
+    """
     if found != wanted:
         raise ConflictError(
             f"`{repository}:{tag}` now has digest {found}", hint=CommandLine("rm", f"{repository}:{tag}")

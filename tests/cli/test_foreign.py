@@ -217,8 +217,8 @@ def test_what_the_engine_alone_has_can_go_from_a_registry_that_deletes_nothing(
 ) -> None:
     start()
     engine.add_image(f"{location}/other:1")
-    for option in ("--dry-run", "--yes"):
-        assert main(["rm", "other:1", option, "--json"]) == 0
+    for name, option in (("other:1", "--dry-run"), (f"other:1@sha256:{'a' * 64}", "--dry-run"), ("other:1", "--yes")):
+        assert main(["rm", name, option, "--json"]) == 0
         found = schemas.check("rm", capsys.readouterr().out)
         assert [result["removed_from"] for result in found["results"]] == [[engine.info().name]]
 

@@ -137,6 +137,10 @@ def test_rm(up: FakeEngine, location: str, registry: FakeRegistry, capsys: pytes
     up.tag_image("app:1", f"{location}/app:8")
     found = schemas.check("rm", result(capsys, "rm", "app:2", "app:8", "--dry-run")[0])["results"]
     assert [one["removed_from"] for one in found] == [["registry"], ["docker"]]
+    # A dry run fails as the removal does.
+    for name, code in ((f"app:9@sha256:{'a' * 64}", 4), (f"app:2@sha256:{'a' * 64}", 5)):
+        errors = [result(capsys, "rm", name, *option, code=code)[1] for option in ([], ["--dry-run"])]
+        assert errors[0] == errors[1]
     registry.put_image("app:3")
     _, err = result(capsys, "rm", "app:2", "app:3", "--keep-local", code=2)
     assert json.loads(err)["error"]["hint"] == "localreg rm --keep-local app:2 app:3 --yes"

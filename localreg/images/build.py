@@ -249,7 +249,8 @@ def push_built(
         RegistryError: the push failed, or the registry has another digest afterwards.
     """
     built = str(transfer.reference)
-    _check_platform(_find_built(engine, transfer, image_id), request, built)
+    may_be_cached = engine.info().name == "podman" and not request.no_cache
+    _check_platform(_find_built(engine, transfer, image_id), request, built, may_be_cached=may_be_cached)
     reference = registry.reference_of(transfer.reference)
     pushed = push_image(engine, registry, Transfer(built, reference), on_progress=on_progress, notify=notify)
     return replace(pushed, source=transfer.source)
@@ -274,10 +275,11 @@ def _find_built(engine: Engine, transfer: Transfer, image_id: str | None) -> Ima
     )
 
 
-def _check_platform(image: Image, request: BuildRequest, reference: str) -> None:
+def _check_platform(image: Image, request: BuildRequest, reference: str, *, may_be_cached: bool) -> None:
     """Check that an image is for the platform that was asked for.
 
     Podman before 5.8 takes what it built for another one from its cache, if nothing in it depends on the platform.
+    With any builder, a Dockerfile can fix the platform: `FROM --platform=…`.
     """
     if request.platform is None:
         return
@@ -289,5 +291,5 @@ def _check_platform(image: Image, request: BuildRequest, reference: str) -> None
     if image.platform.split("/")[:2] != [wanted.os, wanted.architecture]:
         raise BuildFailedError(
             f"the build made an image for {image.platform}, not for {request.platform}",
-            hint=CommandLine("push", reference) if request.no_cache else replace(request, no_cache=True).as_command(),
+            hint=replace(request, no_cache=True).as_command() if may_be_cached else CommandLine("push", reference),
         )

@@ -18,7 +18,7 @@ from typer.main import get_command
 
 from localreg.cli.build import app
 from localreg.engines.build import Builder, BuildRequest, RegistryLogin
-from localreg.engines.values import AnonymousMount, ContainerSpec
+from localreg.engines.values import AnonymousMount, ContainerSpec, EngineInfo, EngineName
 from localreg.errors import (
     BuildFailedError,
     EngineError,
@@ -349,10 +349,11 @@ def test_what_is_no_id_is_not_compared(engine: FakeEngine, registry: Registry, s
 
 
 @pytest.mark.parametrize("platform", ["linux/arm64", "linux/amd64", "linux/x86_64", "amd64"])
-@pytest.mark.parametrize("no_cache", [True, False])
+@pytest.mark.parametrize(("name", "no_cache"), [("podman", True), ("podman", False), ("docker", False)])
 def test_an_image_for_another_platform_is_not_pushed(
-    engine: FakeEngine, registry: Registry, platform: str, *, no_cache: bool
+    registry: Registry, platform: str, name: EngineName, *, no_cache: bool
 ) -> None:
+    engine = FakeEngine(EngineInfo(name, "5.4.2", "fake:"))
     assert engine.add_image("localhost:5000/app:latest").platform == "linux/amd64"
     request = replace(REQUEST, platform=platform, no_cache=no_cache)
     is_other = platform == "linux/arm64"
@@ -362,4 +363,6 @@ def test_an_image_for_another_platform_is_not_pushed(
     if is_other:
         assert caught.value.message == "the build made an image for linux/amd64, not for linux/arm64"
         again = "localreg build -t app --platform linux/arm64 --no-cache"
-        assert caught.value.hint == ("localreg push localhost:5000/app:latest" if no_cache else again)
+        # Docker's cache looks at the platform: the Dockerfile fixes it.
+        anyway = "localreg push localhost:5000/app:latest"
+        assert caught.value.hint == (again if name == "podman" and not no_cache else anyway)

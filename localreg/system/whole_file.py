@@ -59,7 +59,9 @@ def replace_file(file: Path, data: bytes, *, mode: int = PRIVATE, like: Path | N
                 # Only root can change the owner; for other users the file is their own.
                 with contextlib.suppress(PermissionError):
                     os.fchown(descriptor, found.st_uid, found.st_gid)
-                _copy_attributes(like, descriptor)
+                if not _copy_attributes(like, descriptor):
+                    # With a list, these bits are the most that it gives to anyone; without it, they are the group's.
+                    mode &= ~0o070
             os.fchmod(descriptor, mode)
             os.fsync(descriptor)
         new.replace(file)
@@ -68,13 +70,16 @@ def replace_file(file: Path, data: bytes, *, mode: int = PRIVATE, like: Path | N
         raise
 
 
-def _copy_attributes(source: Path, descriptor: int) -> None:
+def _copy_attributes(source: Path, descriptor: int) -> bool:
     """Copy the extended attributes of a file, with its access control list, as far as the file system has any.
 
     The others in `security`, such as a signature of the content, are not for new content.
+
+    Returns:
+        False if the new file has another list, or has none.
     """
     if sys.platform != "linux":
-        return
+        return True
     with contextlib.suppress(OSError):
         names = os.listxattr(source)
         # The list that a new file gets from its folder.
@@ -84,3 +89,11 @@ def _copy_attributes(source: Path, descriptor: int) -> None:
             if name == _LABEL or not name.startswith("security."):
                 with contextlib.suppress(OSError):
                     os.setxattr(descriptor, name, os.getxattr(source, name))
+    return _read_list(source) == _read_list(descriptor)
+
+
+def _read_list(file: Path | int) -> bytes | None:
+    try:
+        return os.getxattr(file, _ACL)
+    except OSError:
+        return None

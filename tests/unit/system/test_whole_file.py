@@ -53,14 +53,26 @@ def test_it_gets_no_access_control_list_that_it_did_not_have(file: Path) -> None
     assert file.stat().st_mode & 0o777 == 0o640
 
 
-@pytest.mark.parametrize("function", ["listxattr", "setxattr"])
-def test_a_file_system_may_have_no_attributes(file: Path, monkeypatch: pytest.MonkeyPatch, function: str) -> None:
-    os.setxattr(file, NOTE, b"ansible")
+def fail(*_: object) -> None:
+    raise OSError(errno.ENOTSUP, "Operation not supported")
 
-    def fail(*_: object) -> None:
-        raise OSError(errno.ENOTSUP, "Operation not supported")
 
+def test_the_group_gets_nothing_that_a_lost_list_gave_to_others(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.setxattr(file, ACL, acl(4242))
+    assert file.stat().st_mode & 0o777 == 0o640
     with monkeypatch.context() as patch:
-        patch.setattr(os, function, fail)
+        patch.setattr(os, "setxattr", fail)
+        replace(file)
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("functions", [("listxattr", "getxattr"), ("setxattr",)])
+def test_a_file_system_may_have_no_attributes(
+    file: Path, monkeypatch: pytest.MonkeyPatch, functions: tuple[str, ...]
+) -> None:
+    os.setxattr(file, NOTE, b"ansible")
+    with monkeypatch.context() as patch:
+        for function in functions:
+            patch.setattr(os, function, fail)
         replace_file(file, b"new", mode=0o640, like=file)
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"new", 0o640)

@@ -113,7 +113,7 @@ def _facts(found: Collected, next_one: str, undo: str) -> list[tuple[str, str]]:
     if waste.left:
         left.append(f"{counted(waste.left, 'blob')} that a push of the last 10 minutes may need")
     if uploads.recent:
-        left.append(f"{counted(len(uploads.recent), 'abandoned upload')} until the grace period ends")
+        left.append(f"{counted(len(uploads.recent), 'abandoned upload')} that changed recently")
     busy = ", for a minute: another gc is at work or was interrupted" if found.is_busy else ""
     facts = [
         ("untagged", counted(len(waste.manifests), "manifest") if waste.manifests else ""),

@@ -36,7 +36,7 @@ def test_what_is_left_alone_is_counted() -> None:
     assert shown.table(80).splitlines()[1:] == [
         "  uploads     1 abandoned (7 B)",
         "  left alone  2 blobs that a push of the last 10 minutes may need; 2 abandoned",
-        "              uploads until the grace period ends",
+        "              uploads that changed recently",
     ]
     assert [len(shown.json()[key]) for key in ("uploads", "recent_uploads")] == [1, 2]
 

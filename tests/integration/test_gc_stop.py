@@ -18,6 +18,7 @@ from localreg.errors import NotOursError
 from localreg.oci.ping import is_ready
 from localreg.registry.helper import find_helper
 from localreg.registry.running import get_running_registry
+from localreg.registry.volume import open_folder
 from localreg.system.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("nothing_is_young")
@@ -75,19 +76,17 @@ def status_of(url: str, path: str) -> int:
     return urllib3.request("HEAD", f"{url}/v2/{path}", headers={"Accept": "application/*"}).status
 
 
-@pytest.mark.parametrize(
-    ("bed", "way"),
-    [(REQUIRED[0], "folder"), (REQUIRED[0], "helper"), (REQUIRED[2], "helper")],
-    indirect=["bed"],
-)
+@both
+@pytest.mark.parametrize("way", ["folder", "helper"])
 def test_one_with_a_cache_is_stopped_collected_and_started(bed: Bed, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = start(bed)
+    url = start(bed, "--volume=kept:/var/lib/registry")
     old = overwrite(url)
     if way == "helper":
         monkeypatch.setattr(gc, "open_folder", lambda *_, **__: None)
     options = GcOptions(NOW, force=True)
-    with bed.opened() as engine:
+    with bed.opened() as engine, bed.acting():
         registry = get_running_registry(engine, "registry")
+        assert way != "folder" or open_folder(engine, registry, registry.root_directory, writes=True)
         with pytest.raises(NotOursError):
             collect(engine, registry, GcOptions())
         assert look(engine, registry, options).stops

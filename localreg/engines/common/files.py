@@ -41,7 +41,9 @@ def upload_of(container: Mapping[str, Any], folder: str, files: Mapping[str, Con
             entry = tarfile.TarInfo(str(place.relative_to(base) / name))
             entry.mode, entry.size, entry.mtime = file.mode, len(file.data), int(time.time())
             archive.addfile(entry, io.BytesIO(file.data))
-    return Upload(str(base), packed.getvalue())
+    # Without the zeros that fill the last record: Podman unpacks in a process that may end before these are written to
+    # it, and then fails.
+    return Upload(str(base), packed.getvalue()[: archive.offset])
 
 
 def only_file_in(chunks: Iterable[bytes]) -> bytes | None:

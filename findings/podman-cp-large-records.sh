@@ -105,7 +105,7 @@ copied() {
     inside podman umount app >/dev/null
 }
 
-for blocks in 1 20 200 2048; do
+for blocks in 1 200 2048; do
     archive=$work/$blocks.tar
     tar -c -b "$blocks" -f "$archive" -C "$work/files" first last
     expect "tar -t" "first last" "$(tar -tf "$archive" 2>&1 | paste -sd ' ' -)"
@@ -117,7 +117,7 @@ for blocks in 1 20 200 2048; do
     cat "$work/error"
     expect "content of the files" "one two" "$files"
     case $blocks:$code in
-    1:* | 20:0) expect "exit code with few zeros behind the end" 0 "$code" ;;
+    1:*) expect "exit code with few zeros behind the end" 0 "$code" ;;
     *)
         expect "exit code with many zeros behind the end" 125 "$code"
         grep -q 'broken pipe' "$work/error" || expect "error" "broken pipe" "$(cat "$work/error")"

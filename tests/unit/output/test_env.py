@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -30,8 +31,10 @@ def run(program: str, script: str, names: Sequence[str], environment: Mapping[st
     """Run a script in a shell; returns the variables that a program started from it then has."""
     command = f"{script}\nenv -0\n"
     options = ["-f"] if program == "zsh" else ["--no-config"] if program == "fish" else []
-    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **environment}
-    done = subprocess.run([program, *options, "-c", command], env=environment, capture_output=True, check=True)
+    # fish makes folders in it.
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"PATH": "/usr/bin:/bin", "HOME": home, **environment}
+        done = subprocess.run([program, *options, "-c", command], env=environment, capture_output=True, check=True)
     assert done.stderr == b""
     found = dict(line.split("=", 1) for line in done.stdout.decode().split("\0") if line)
     return [found.get(name) for name in names]
